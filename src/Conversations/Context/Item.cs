@@ -1,0 +1,26 @@
+namespace Evergrain.Conversations.Context;
+
+/// <summary>One item of a conversation: the exact JSON that came, and what is read of it most often.</summary>
+/// <param name="Json">The item's JSON object in UTF-8, verbatim; never written again.</param>
+/// <param name="Type">Its <c>type</c>; <c>message</c> where that is implied.</param>
+/// <param name="Role">Its <c>role</c>, if it is a message.</param>
+public sealed record Item(ReadOnlyMemory<byte> Json, string Type, ItemRole Role);
+
+/// <summary>Who speaks in a message.</summary>
+public enum ItemRole
+{
+    /// <summary>Not a message, or a role the wire does not name.</summary>
+    None,
+
+    /// <summary><c>user</c></summary>
+    User,
+
+    /// <summary><c>assistant</c></summary>
+    Assistant,
+
+    /// <summary><c>system</c></summary>
+    System,
+
+    /// <summary><c>developer</c></summary>
+    Developer,
+}

@@ -1,0 +1,40 @@
+namespace Evergrain.Conversations.Context;
+
+/// <summary>
+/// A create's parameters: everything that is not context. Values are the exact JSON that came, held once per distinct
+/// value and conversation.
+/// </summary>
+public sealed class Parameters
+{
+    private readonly HeldValue[] _values;
+
+    internal Parameters(HeldValue[] values) => _values = values;
+
+    /// <summary>The held values, in the order of their fields.</summary>
+    internal ReadOnlySpan<HeldValue> Values => _values;
+
+    /// <summary>The JSON of a field, if the create had it.</summary>
+    /// <param name="field">The field's name: <c>tools</c>, <c>instructions</c>, <c>temperature</c>…</param>
+    /// <param name="json">Its value's exact JSON in UTF-8.</param>
+    public bool TryGet(string field, out ReadOnlyMemory<byte> json)
+    {
+        foreach (var value in _values)
+        {
+            if (value.Field == field)
+            {
+                json = value.Json;
+                return true;
+            }
+        }
+
+        json = default;
+        return false;
+    }
+}
+
+/// <summary>One distinct value of one parameter field.</summary>
+/// <param name="Number">Its number in the conversation's journal, from 0; -1 while only unstored turns use it.</param>
+/// <param name="Field">The field.</param>
+/// <param name="Json">The value's exact JSON.</param>
+/// <param name="Echo">What response objects say: the value with the schema's defaults filled in.</param>
+internal sealed record HeldValue(int Number, string Field, ReadOnlyMemory<byte> Json, ReadOnlyMemory<byte> Echo);

@@ -1,0 +1,117 @@
+using Evergrain.Conversations.Ids;
+
+namespace Evergrain.Conversations.Ports;
+
+/// <summary>
+/// What a frontend may ask of conversations, wherever they live. The embedded host and the cluster each implement it
+/// once; one contract suite holds both to it.
+/// </summary>
+/// <remarks>
+/// Expected failures are <see cref="ConversationException"/> with a <see cref="Refusal"/>. Another tenant's id, an
+/// unknown id, and an unstored id of another lease are the same: not found.
+/// </remarks>
+public interface IConversations
+{
+    /// <summary>
+    /// Starts a turn, or attaches to it if its request id is known. The call is short: the turn runs on by itself.
+    /// </summary>
+    /// <returns>The response's id. It must not reach the client before the first event does.</returns>
+    /// <exception cref="ConversationException">The create is refused; nothing was journaled.</exception>
+    ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The events of a response from number <paramref name="from"/> on, each exactly once, in order, up to and with
+    /// the terminal event. Reading again from any number gives the same bytes. Abandoning the enumeration stops
+    /// nothing but itself, save that an unstored turn that nobody reads is cancelled.
+    /// </summary>
+    /// <exception cref="ConversationException">
+    /// The response is not found, or its events cannot go on here (<see cref="RefusalKind.Unavailable"/>).
+    /// </exception>
+    IAsyncEnumerable<EventBatch> ReadEventsAsync(TurnAddress turn, int from, CancellationToken cancellationToken);
+
+    /// <summary>Cancels a running turn; its readers get the terminal event. An ended turn stays as it is.</summary>
+    /// <exception cref="ConversationException">The response is not found.</exception>
+    ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken);
+
+    /// <summary>The response object as it stands, as JSON.</summary>
+    /// <exception cref="ConversationException">The response is not found.</exception>
+    ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// A page of the items the response was made from, its branch's history included, as the JSON list object.
+    /// </summary>
+    /// <exception cref="ConversationException">The response or <paramref name="page"/>'s anchor is not found.</exception>
+    ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
+        CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Deletes a response: its id is not found from then on. Turns that continue it keep their context; when no turn
+    /// is left the journal of the conversation is deleted. A running turn is cancelled first.
+    /// </summary>
+    /// <exception cref="ConversationException">The response is not found.</exception>
+    ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Renews a lease on a conversation's unstored turns. It ends by itself when it is not renewed for
+    /// <c>LeaseDuration</c>; starting or reading an unstored turn renews it too.
+    /// </summary>
+    ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken);
+
+    /// <summary>Ends a lease: its unstored turns are cancelled and forgotten.</summary>
+    ValueTask ReleaseAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken);
+
+    /// <summary>Conversations of a tenant that are in the journal, in order of creation.</summary>
+    ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
+        CancellationToken cancellationToken);
+}
+
+/// <summary>One turn to start.</summary>
+public sealed record StartTurn
+{
+    /// <summary>The conversation: that of the parent, or a new one the frontend chose.</summary>
+    public required ConversationKey Key { get; init; }
+
+    /// <summary>128 random bits; the same again attaches to the same turn.</summary>
+    public required UInt128 RequestId { get; init; }
+
+    /// <summary>The connection's lease, for unstored turns.</summary>
+    public required LeaseId Lease { get; init; }
+
+    /// <summary>The create's JSON object in UTF-8, as it came; read only until the call returns.</summary>
+    public required ReadOnlyMemory<byte> Create { get; init; }
+
+    /// <summary>Which names reasoning events carry.</summary>
+    public EventDialect Dialect { get; init; }
+}
+
+/// <summary>Whose response, which one, and through which connection it is asked for.</summary>
+/// <param name="Tenant">The caller.</param>
+/// <param name="Response">The response.</param>
+/// <param name="Lease">The caller's connection; needed for unstored turns only.</param>
+public readonly record struct TurnAddress(string Tenant, ResponseId Response, LeaseId Lease = default)
+{
+    /// <summary>The key of the conversation's actor.</summary>
+    public ConversationKey Key => new(Tenant, Response.Conversation);
+}
+
+/// <summary>Consecutive events of one response.</summary>
+/// <param name="From">The number of the first.</param>
+/// <param name="Events">Canonical event bytes (JSON objects in UTF-8, no <c>stream_id</c>); at least one.</param>
+/// <param name="IsLast">Whether the last of them is the terminal event.</param>
+public readonly record struct EventBatch(int From, IReadOnlyList<ReadOnlyMemory<byte>> Events, bool IsLast);
+
+/// <summary>Which page of a list.</summary>
+/// <param name="Limit">1 to 100.</param>
+/// <param name="Ascending">Oldest first; the wire's default is newest first.</param>
+/// <param name="After">The id of the item before the page, or null.</param>
+public readonly record struct ItemPage(int Limit = 20, bool Ascending = false, string? After = null);
+
+/// <summary>The wire's two dialects.</summary>
+public enum EventDialect
+{
+    /// <summary>OpenAI's names.</summary>
+    OpenAI,
+
+    /// <summary>Open Responses' names for raw reasoning events.</summary>
+    OpenResponses,
+}

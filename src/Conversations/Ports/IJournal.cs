@@ -1,0 +1,78 @@
+using Evergrain.Conversations.Ids;
+
+namespace Evergrain.Conversations.Ports;
+
+/// <summary>
+/// The durable, append-only log of every conversation.
+/// </summary>
+/// <remarks>
+/// <para>
+/// An append is one blob of one or more framed records (see <c>Records</c>), stored whole or not at all, at a
+/// position: 0, 1, 2… without gaps, per conversation. The journal does not look inside.
+/// </para>
+/// <para>
+/// The position is the fence. Whoever appends states where he believes the end is; if that is not the end, nothing is
+/// stored and <see cref="PositionTakenException"/> tells the caller that another writer owns the conversation now.
+/// A deleted or unknown conversation ends at 0.
+/// </para>
+/// <para>
+/// When <see cref="AppendAsync"/> returns, the append survives the death of the process and of the machine, and every
+/// later read, by anyone, sees it. When it throws <see cref="PositionTakenException"/>, nothing was stored. When it
+/// throws anything else, the outcome is unknown: read the tail and look for your own writer id before trying again.
+/// </para>
+/// <para>
+/// Buffers given to <see cref="AppendAsync"/> belong to the journal until the returned task ends; buffers in a
+/// <see cref="JournalEntry"/> belong to the reader and are never written again.
+/// </para>
+/// <para>All members may be called from any thread at any time until the journal is disposed.</para>
+/// </remarks>
+public interface IJournal : IAsyncDisposable
+{
+    /// <summary>
+    /// Whether this process is the only one that can append: then a turn left open in the journal is known to be dead.
+    /// </summary>
+    bool IsExclusive { get; }
+
+    /// <summary>Stores one append at <paramref name="position"/>.</summary>
+    /// <param name="key">The conversation.</param>
+    /// <param name="position">Where the caller believes the log ends: the number of appends it has seen.</param>
+    /// <param name="writer">The activation's random 64-bit id.</param>
+    /// <param name="records">Framed records, at most 64 MiB together.</param>
+    /// <param name="cancellationToken">Stops waiting; the outcome is then unknown.</param>
+    /// <exception cref="PositionTakenException">The log does not end at <paramref name="position"/>.</exception>
+    ValueTask AppendAsync(ConversationKey key, long position, ulong writer, ReadOnlyMemory<byte> records,
+        CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The appends from <paramref name="from"/> on, in order, up to the end as it was when reading began or later.
+    /// An unknown conversation has none.
+    /// </summary>
+    IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, long from, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Conversations of a tenant that hold at least one append, in order of creation, at most
+    /// <paramref name="limit"/>, beginning after <paramref name="after"/> (null: with the first).
+    /// </summary>
+    ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
+        CancellationToken cancellationToken);
+
+    /// <summary>Removes all of a conversation's appends. Removing what is not there is no error.</summary>
+    ValueTask DeleteAsync(ConversationKey key, CancellationToken cancellationToken);
+}
+
+/// <summary>One append as it was stored.</summary>
+/// <param name="Position">Its place in the log, from 0.</param>
+/// <param name="Writer">The activation that wrote it.</param>
+/// <param name="Records">Its framed records.</param>
+public readonly record struct JournalEntry(long Position, ulong Writer, ReadOnlyMemory<byte> Records);
+
+/// <summary>The log does not end where the writer believed: another writer owns the conversation now.</summary>
+public sealed class PositionTakenException(ConversationKey key, long position)
+    : Exception($"The journal of {key.Id} does not end at position {position}: another writer was there first.")
+{
+    /// <summary>The conversation.</summary>
+    public ConversationKey Key { get; } = key;
+
+    /// <summary>The position that was not the end.</summary>
+    public long Position { get; } = position;
+}

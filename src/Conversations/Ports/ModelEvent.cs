@@ -1,0 +1,115 @@
+namespace Evergrain.Conversations.Ports;
+
+/// <summary>What a model call can say.</summary>
+public enum ModelEventKind
+{
+    /// <summary>An output item begins; <see cref="ModelEvent.Item"/> says which kind.</summary>
+    ItemStarted,
+
+    /// <summary>A part of the item begins; <see cref="ModelEvent.Part"/> says which kind.</summary>
+    PartStarted,
+
+    /// <summary>Text of the open part; <see cref="ModelEvent.Text"/>.</summary>
+    Delta,
+
+    /// <summary>The open part is whole.</summary>
+    PartDone,
+
+    /// <summary>The item is whole.</summary>
+    ItemDone,
+
+    /// <summary>The call ended well. <see cref="ModelEvent.Usage"/>.</summary>
+    Completed,
+
+    /// <summary>The call ended early; <see cref="ModelEvent.Code"/> is <c>max_output_tokens</c> or <c>content_filter</c>.</summary>
+    Incomplete,
+
+    /// <summary>The call failed; <see cref="ModelEvent.Code"/> and <see cref="ModelEvent.Message"/>.</summary>
+    Failed,
+}
+
+/// <summary>The kinds of output item a model call can build piece by piece.</summary>
+public enum OutputKind
+{
+    /// <summary>An assistant message; parts: text, refusal.</summary>
+    Message = 1,
+
+    /// <summary>A reasoning item; parts: summary, reasoning text.</summary>
+    Reasoning = 2,
+
+    /// <summary>A function call; one part: arguments.</summary>
+    FunctionCall = 3,
+
+    /// <summary>A custom tool call; one part: input.</summary>
+    CustomToolCall = 4,
+
+    /// <summary>A compaction item; one part: its opaque content, never streamed as deltas.</summary>
+    Compaction = 5,
+}
+
+/// <summary>The kinds of text that stream inside an item.</summary>
+public enum PartKind
+{
+    /// <summary><c>output_text</c> of a message.</summary>
+    OutputText = 1,
+
+    /// <summary><c>refusal</c> of a message.</summary>
+    Refusal = 2,
+
+    /// <summary><c>summary_text</c> of a reasoning item.</summary>
+    SummaryText = 3,
+
+    /// <summary><c>reasoning_text</c> of a reasoning item.</summary>
+    ReasoningText = 4,
+
+    /// <summary>The <c>arguments</c> of a function call.</summary>
+    Arguments = 5,
+
+    /// <summary>The <c>input</c> of a custom tool call.</summary>
+    Input = 6,
+
+    /// <summary>The <c>encrypted_content</c> of a compaction item.</summary>
+    Opaque = 7,
+}
+
+/// <summary>One event of a model call. One item and one part are open at a time; items come in output order.</summary>
+/// <remarks>
+/// <see cref="Text"/> is the inside of a JSON string, escaped, without quotes, in UTF-8, and whole by itself: no
+/// escape and no character is split between two deltas. So what a server streamed as JSON is passed on as it is.
+/// </remarks>
+public readonly record struct ModelEvent(ModelEventKind Kind)
+{
+    /// <summary>For <see cref="ModelEventKind.ItemStarted"/>.</summary>
+    public OutputKind Item { get; init; }
+
+    /// <summary>For <see cref="ModelEventKind.PartStarted"/>.</summary>
+    public PartKind Part { get; init; }
+
+    /// <summary>For <see cref="ModelEventKind.Delta"/>: JSON string content, escaped, without quotes.</summary>
+    public ReadOnlyMemory<byte> Text { get; init; }
+
+    /// <summary>For a call's <see cref="ModelEventKind.ItemStarted"/>: the tool's name.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>For a call's <see cref="ModelEventKind.ItemStarted"/>: the tool's namespace, if it has one.</summary>
+    public string? Namespace { get; init; }
+
+    /// <summary>For a call's <see cref="ModelEventKind.ItemStarted"/>: the id its output will name.</summary>
+    public string? CallId { get; init; }
+
+    /// <summary>For <see cref="ModelEventKind.Incomplete"/> and <see cref="ModelEventKind.Failed"/>.</summary>
+    public string? Code { get; init; }
+
+    /// <summary>For <see cref="ModelEventKind.Failed"/>: a sentence for the client.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>For the last event: what the call used; null if the server did not say.</summary>
+    public Usage? Usage { get; init; }
+}
+
+/// <summary>Tokens of one turn, as the wire's <c>usage</c>.</summary>
+public sealed record Usage(long InputTokens, long CachedTokens, long OutputTokens, long ReasoningTokens)
+{
+    /// <summary>Input and output together.</summary>
+    public long TotalTokens => InputTokens + OutputTokens;
+}

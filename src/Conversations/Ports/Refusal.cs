@@ -1,0 +1,59 @@
+namespace Evergrain.Conversations.Ports;
+
+/// <summary>Every way a request is refused. One place maps them to the wire: <c>Wire/ErrorWriter</c>.</summary>
+public enum RefusalKind
+{
+    /// <summary>The request's JSON, a field's type or a field's value is wrong. 400.</summary>
+    InvalidRequest,
+
+    /// <summary>A field that must be there is missing. 400.</summary>
+    MissingField,
+
+    /// <summary>No backend serves the model. 400 <c>model_not_found</c>.</summary>
+    ModelNotFound,
+
+    /// <summary>The parent is not found. 400 <c>previous_response_not_found</c>.</summary>
+    PreviousResponseNotFound,
+
+    /// <summary>A response or item is not found. 404.</summary>
+    NotFound,
+
+    /// <summary>The request is too large. 413.</summary>
+    TooLarge,
+
+    /// <summary>The caller sent more than its bound of waiting requests. 429.</summary>
+    TooManyRequests,
+
+    /// <summary>The connection's time is over. 400 <c>websocket_connection_limit_reached</c>.</summary>
+    ConnectionLimit,
+
+    /// <summary>The request's key is missing or unknown. 401.</summary>
+    Unauthorized,
+
+    /// <summary>The caller may not come from there. 403.</summary>
+    Forbidden,
+
+    /// <summary>The conversation cannot go on here now: try again. 503.</summary>
+    Unavailable,
+
+    /// <summary>A fault of ours. 500.</summary>
+    Internal,
+}
+
+/// <summary>Why a request is refused, in words a client can act on.</summary>
+/// <param name="Kind">The closed kind.</param>
+/// <param name="Message">A sentence that names the value and the way out.</param>
+/// <param name="Param">The field, as a path (<c>input[2].call_id</c>), or null.</param>
+public sealed record Refusal(RefusalKind Kind, string Message, string? Param = null);
+
+/// <summary>The one exception that carries an expected failure to the edge.</summary>
+public sealed class ConversationException(Refusal refusal, Exception? inner = null)
+    : Exception(refusal.Message, inner)
+{
+    /// <summary>What the client is told.</summary>
+    public Refusal Refusal { get; } = refusal;
+
+    /// <summary>Shorthand for a refusal of one kind.</summary>
+    public static ConversationException Of(RefusalKind kind, string message, string? param = null) =>
+        new(new Refusal(kind, message, param));
+}
