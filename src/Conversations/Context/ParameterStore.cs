@@ -106,7 +106,7 @@ internal sealed class ParameterStore
         public int GetHashCode([DisallowNull] ValueKey obj)
         {
             var hash = default(HashCode);
-            hash.Add(obj.Field);
+            hash.Add(obj.Field, StringComparer.Ordinal);
             hash.AddBytes(obj.Json.Span);
             return hash.ToHashCode();
         }

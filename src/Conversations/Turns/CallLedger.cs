@@ -9,7 +9,8 @@ namespace Evergrain.Conversations.Turns;
 internal sealed class CallLedger(IReadOnlyDictionary<string, string> open)
 {
     /// <summary>Nothing waits.</summary>
-    public static readonly IReadOnlyDictionary<string, string> Nothing = new Dictionary<string, string>();
+    public static readonly IReadOnlyDictionary<string, string> Nothing =
+        new Dictionary<string, string>(StringComparer.Ordinal);
 
     private readonly Dictionary<string, string> _open = new(open, StringComparer.Ordinal);
 
