@@ -3,7 +3,7 @@ namespace Evergrain.Conversations.Ports;
 /// <summary>What every <see cref="IJournal"/> accepts, checked in one place.</summary>
 public static class JournalBounds
 {
-    /// <summary>Bytes of one append, 64 MiB: four records of the largest size, so that memory and batches stay bounded.</summary>
+    /// <summary>Bytes of one append, 64 MiB: four records of the largest size. Bounds memory.</summary>
     public const int AppendBytesMax = 64 << 20;
 
     /// <summary>Positions end here: no conversation comes near 2^31 appends.</summary>

@@ -23,7 +23,7 @@ internal sealed class DataDirectory : IDisposable
     public string DatabaseFile { get; }
 
     /// <summary>Makes the directory if it is not there, and holds it.</summary>
-    /// <exception cref="JournalUnavailableException">It cannot be made or written, or another process holds it.</exception>
+    /// <exception cref="JournalUnavailableException">It cannot be made or written, or is held already.</exception>
     public static DataDirectory Hold(string directory)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(directory);

@@ -46,7 +46,7 @@ internal static class JournalDatabase
     ];
 
     /// <summary>Opens the one connection that writes; makes the schema in a new file.</summary>
-    /// <exception cref="JournalUnavailableException">The file is damaged, foreign, newer or cannot be opened.</exception>
+    /// <exception cref="JournalUnavailableException">It is damaged, foreign, newer or cannot be opened.</exception>
     public static WriteTables OpenWriter(string file, SqliteJournalOptions options)
     {
         SqliteConnection? connection = null;

@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace Evergrain.Providers.Sqlite;
 
 /// <summary>Some of a conversation's appends, as they were at one moment.</summary>
-/// <param name="Conversation">The conversation's number, which a successor of the same key does not share; 0: none.</param>
+/// <param name="Conversation">Its number, which a successor of the same key does not share; 0: there is none.</param>
 /// <param name="Entries">The appends, in order.</param>
 /// <param name="HasMore">Whether there may be more.</param>
 internal readonly record struct JournalPage(long Conversation, List<JournalEntry> Entries, bool HasMore);

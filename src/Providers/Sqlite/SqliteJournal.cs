@@ -36,7 +36,7 @@ public sealed class SqliteJournal : IJournal
     /// <summary>What was done since the journal was opened.</summary>
     public SqliteJournalCounters Counters => _writer.Counters;
 
-    /// <summary>Opens the journal in a directory, made if it is not there, and holds the directory until disposed.</summary>
+    /// <summary>Opens the journal in a directory, made if it is not there, and holds it until disposed.</summary>
     /// <exception cref="JournalUnavailableException">
     /// The directory is held by another process or cannot be written, or its database is damaged, foreign or newer.
     /// </exception>

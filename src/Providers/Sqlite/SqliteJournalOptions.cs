@@ -9,7 +9,7 @@ public sealed class SqliteJournalOptions
     [Required]
     public required string Directory { get; init; }
 
-    /// <summary>Appends and deletes that may wait for the writer, 1 to 65,536, default 1,024. More wait to wait.</summary>
+    /// <summary>Appends and deletes that wait for the writer, 1 to 65,536, default 1,024; more wait to enter.</summary>
     [Range(1, 65_536)]
     public int QueueLength { get; init; } = 1_024;
 
@@ -30,7 +30,7 @@ public sealed class SqliteJournalOptions
 
     /// <summary>
     /// Bytes of write-ahead log after which it is copied into the database file, 64 KiB to 1 GiB, default 8 MiB. Larger
-    /// means rarer pauses (about 20 ms each) and a longer recovery; smaller means that a fresh log, whose growth makes
+    /// means rarer pauses (some 5 ms each) and a longer recovery; smaller means that a fresh log, whose growth makes
     /// each sync dearer, is sooner written over in place.
     /// </summary>
     [Range(64 << 10, 1 << 30)]
