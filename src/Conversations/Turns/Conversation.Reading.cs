@@ -52,24 +52,24 @@ public sealed partial class Conversation
     {
         if (_turns.Find(id, lease) is not { } turn)
         {
-            return new ReadStep([], IsLast: false, IsLost: true);
+            return new ReadStep([], IsLast: false) { IsGone = true };
         }
 
         if (turn.Ending is { Outcome: TurnOutcome.Interrupted })
         {
-            return new ReadStep([InterruptedEvent(turn, from)], IsLast: true, IsLost: false);
+            return new ReadStep([InterruptedEvent(turn, from)], IsLast: true);
         }
 
         if (turn is { Log: null, Live: null } && turn.Status != TurnStatus.Ended)
         {
             // Open in the journal and not ours: it may run elsewhere.
-            return new ReadStep([], IsLast: false, IsLost);
+            return new ReadStep([], IsLast: false) { IsLost = IsLost };
         }
 
         var log = turn.Log ??= Replay(turn);
         var events = log.Read(from);
         var isLast = turn.Status == TurnStatus.Ended && from + events.Count >= log.Count;
-        return new ReadStep(events, isLast, IsLost && events.Count == 0 && !isLast);
+        return new ReadStep(events, isLast) { IsLost = IsLost && events.Count == 0 && !isLast };
     }
 
     /// <summary>The response object of a turn as it stands.</summary>
@@ -196,5 +196,14 @@ public sealed partial class Conversation
 /// <summary>What a reader gets at once.</summary>
 /// <param name="Events">Visible events from the cursor on; none: wait to be woken.</param>
 /// <param name="IsLast">Whether nothing follows.</param>
-/// <param name="IsLost">Whether the activation cannot say more: it is over, or the turn is gone.</param>
-public readonly record struct ReadStep(IReadOnlyList<ReadOnlyMemory<byte>> Events, bool IsLast, bool IsLost);
+public readonly record struct ReadStep(IReadOnlyList<ReadOnlyMemory<byte>> Events, bool IsLast)
+{
+    /// <summary>Whether the activation is over before the turn was: read on in the next one.</summary>
+    public bool IsLost { get; init; }
+
+    /// <summary>Whether the turn is no longer to be found.</summary>
+    public bool IsGone { get; init; }
+
+    /// <summary>Whether the reader has to wait until it is woken.</summary>
+    public bool MustWait => Events.Count == 0 && !IsLast && !IsLost && !IsGone;
+}

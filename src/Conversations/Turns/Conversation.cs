@@ -48,7 +48,10 @@ public sealed partial class Conversation
     public bool IsLost { get; private set; }
 
     /// <summary>Whether nothing runs, is being written or read, and nothing is held that the journal does not have.</summary>
-    public bool IsIdle => _running.Count == 0 && _outbox.IsIdle && !_turns.HasUnstored && _readers == 0;
+    public bool IsIdle => IsAtRest && !_turns.HasUnstored && _readers == 0;
+
+    /// <summary>Whether nothing runs and nothing is being written.</summary>
+    public bool IsAtRest => _running.Count == 0 && _outbox.IsIdle;
 
     /// <summary>Bytes this activation holds, estimated: items, renderings, parameters, and what goes with each.</summary>
     public long Bytes => _itemBytes + _parameters.Bytes + FixedBytes;
@@ -71,7 +74,8 @@ public sealed partial class Conversation
         ShowDurable();
         if (!IsLost && _outbox.Next() is { } append)
         {
-            _effects.Add(append);
+            // First: the disk is the slowest of them, and a model may answer at once.
+            _effects.Insert(0, append);
         }
 
         ScheduleWake();
