@@ -8,6 +8,8 @@ internal readonly record struct TimedEvent(TimeSpan Wait, ModelEvent Event);
 /// <summary>What the demo model answers to one call. For one enumeration.</summary>
 internal sealed class DemoAnswer
 {
+    private static readonly ReadOnlyMemory<byte> Dot = "."u8.ToArray();
+
     private readonly ModelCall _call;
     private readonly DemoState _state;
     private readonly int _position;
@@ -155,8 +157,6 @@ internal sealed class DemoAnswer
         Namespace = call.Namespace,
         CallId = DemoState.CallId(_position, _callsMade++),
     };
-
-    private static ReadOnlyMemory<byte> Dot { get; } = "."u8.ToArray();
 
     private static Output Thought(Act act) =>
         new(OutputKind.Reasoning, PartKind.SummaryText, Pieces.Of(act.Text));

@@ -58,6 +58,8 @@ internal sealed class DemoDriver
     /// <summary>Reads a create's tools; null sends none.</summary>
     public string? OfferedTools { get; set; } = Tools;
 
+    public string ToolChoice { get; set; } = "\"auto\"";
+
     public static DemoDriver WithScript(string script)
     {
         var driver = new DemoDriver();
@@ -117,7 +119,7 @@ internal sealed class DemoDriver
     {
         Model = "demo",
         Parameters = new Parameters(OfferedTools is null ? [] :
-            [new HeldValue(0, "tools", Encoding.UTF8.GetBytes(OfferedTools), default)]),
+            [Held("tools", OfferedTools), Held("tool_choice", ToolChoice)]),
         Context = new ContextView(null, [.. _chunks])
         {
             ItemCount = _items.Count, Bytes = _chunks.Sum(chunk => (long)chunk.Length), Tokens = _tokens, State = State,
@@ -126,6 +128,8 @@ internal sealed class DemoDriver
         TokensBefore = _tokens - _newTokens,
         Affinity = 1,
     };
+
+    private static HeldValue Held(string field, string json) => new(0, field, Encoding.UTF8.GetBytes(json), default);
 
     /// <summary>Runs one call and takes nothing in.</summary>
     public async Task<List<ModelEvent>> StreamAsync()

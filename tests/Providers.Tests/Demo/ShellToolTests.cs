@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json.Nodes;
+using Evergrain.Providers.Demo;
 
 namespace Evergrain.Providers.Tests.Demo;
 
@@ -96,6 +98,38 @@ public sealed class ShellToolTests
         Assert.Equal("ok", (await driver.AskAsync()).Text);
         Assert.Equal("ok x", string.Join(' ', (await driver.AskAsync()).Items.Select(Answer.TextOf)));
         Assert.Equal("end", (await driver.AskAsync()).Text);
+    }
+
+    [Fact]
+    public async Task Shell_ToolChoiceNone_SaysOk()
+    {
+        var driver = DemoDriver.WithScript(Command);
+        driver.ToolChoice = "\"none\"";
+        Assert.Equal("ok", (await driver.AskAsync()).Text);
+    }
+
+    [Fact]
+    public async Task Shell_ToolsInBothPlaces_FindsEither()
+    {
+        var driver = DemoDriver.WithScript("""[{"shell":"a"},{"call":"more"}]""");
+        driver.Add("""
+            {"type":"additional_tools","tools":[{"type":"namespace","name":"n",
+            "tools":[{"type":"function","name":"more"}]}]}
+            """);
+        Assert.Equal("exec_command", (string?)(await driver.TurnAsync()).Single["name"]);
+        Assert.Equal("n", (string?)(await driver.TurnAsync()).Single["namespace"]);
+    }
+
+    [Fact]
+    public void ReadHeld_SlicesOfOneArray_AreToldApart()
+    {
+        var array = Encoding.UTF8.GetBytes(
+            """[{"type":"custom","name":"a"}][{"type":"custom","name":"b"}]""");
+        var (one, other) = (array.AsMemory(0, array.Length / 2), array.AsMemory(array.Length / 2));
+        Assert.True(Toolset.ReadHeld(one).TryFind("a", out _));
+        Assert.True(Toolset.ReadHeld(other).TryFind("b", out _));
+        Assert.True(Toolset.ReadHeld(one).TryFind("a", out _));
+        Assert.Same(Toolset.ReadHeld(one), Toolset.ReadHeld(one));
     }
 
     [Fact]
