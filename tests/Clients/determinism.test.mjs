@@ -16,7 +16,7 @@ const steps = [
   { say: 'That is all. \u{1F680}' },
 ];
 
-let servers;
+let servers = [];
 
 before(async () => { servers = await Promise.all([Server.start(), Server.start()]); });
 after(() => Promise.all(servers.map((server) => server.stop())));

@@ -14,9 +14,9 @@ before(async () => {
   server = await Server.start({ models: ['demo', 'gpt-6.1-sol'] });
   client = sdk(server);
 });
-after(() => server.stop());
+after(() => server?.stop());
 beforeEach(async () => { socket = await Socket.open(client); });
-afterEach(() => socket.close());
+afterEach(() => socket?.close());
 
 const says = (say) => [user(script([{ say }, { say: `${say} again` }]))];
 const notFound = (error) => error.status === 404;

@@ -9,9 +9,9 @@ let server;
 let socket;
 
 before(async () => { server = await Server.start(); });
-after(() => server.stop());
+after(() => server?.stop());
 beforeEach(async () => { socket = await Socket.open(sdk(server)); });
-afterEach(() => socket.close());
+afterEach(() => socket?.close());
 
 const hello = () => [user(script([{ say: 'hello' }]))];
 

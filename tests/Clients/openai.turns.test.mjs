@@ -13,9 +13,9 @@ before(async () => {
   server = await Server.start();
   client = sdk(server);
 });
-after(() => server.stop());
+after(() => server?.stop());
 beforeEach(async () => { socket = await Socket.open(client); });
-afterEach(() => socket.close());
+afterEach(() => socket?.close());
 
 const scripted = (...steps) => [user(script(steps))];
 const textOf = (response) => response.output.at(-1).content.map((part) => part.text).join('');
