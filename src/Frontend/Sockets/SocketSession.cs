@@ -55,7 +55,7 @@ internal sealed class SocketSession : IDisposable
         var receiving = ReceiveAsync();
         var turning = RunTurnsAsync();
         var end = await await Task.WhenAny(receiving, turning);
-        await _closing.CancelAsync();
+        StopNow(end);
         await CloseAsync(end, receiving, turning);
         await Task.WhenAll(receiving, turning);
         await _leases.ReleaseAllAsync();
@@ -79,8 +79,8 @@ internal sealed class SocketSession : IDisposable
     /// <summary>Ends the connection now, in the middle of a turn if one runs.</summary>
     public void StopNow(SocketEnd reason)
     {
-        Stop(reason);
         _closing.Cancel();
+        Stop(reason);
     }
 
     public void Dispose()
