@@ -18,6 +18,12 @@ public enum RefusalKind
     /// <summary>A response or item is not found. 404.</summary>
     NotFound,
 
+    /// <summary>The path exists, but not with this method. 405.</summary>
+    MethodNotAllowed,
+
+    /// <summary>The path speaks WebSocket only. 426.</summary>
+    UpgradeRequired,
+
     /// <summary>The request is too large. 413.</summary>
     TooLarge,
 

@@ -1,0 +1,121 @@
+using System.Buffers.Text;
+using System.Net;
+using System.Text;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace Evergrain.Frontend.Access;
+
+/// <summary>
+/// Decides who may enter before anything of a request is read. With keys: a Bearer header, or for browsers the
+/// subprotocol <c>evergrain.key.&lt;base64url&gt;</c>. Without keys: only this machine's own programs and pages.
+/// </summary>
+internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOptions<EvergrainOptions> options)
+{
+    private const string KeyProtocol = "evergrain.key.";
+    private const string Bearer = "Bearer ";
+
+    // A key longer than this is no key; it also bounds the decoded subprotocol.
+    private const int KeyLengthMax = 4096;
+
+    private readonly bool _metricsFromAnywhere = options.Value.MetricsFromAnywhere;
+
+    public Task InvokeAsync(HttpContext context)
+    {
+        var subprotocol = FindKeyProtocol(context);
+        var refusal = keys.IsRequired ? CheckKey(context, subprotocol, out var tenant) : CheckOrigin(context, out tenant);
+        refusal ??= CheckMetrics(context);
+        if (refusal is not null)
+        {
+            // The body was not read and will not be: the connection ends with the answer.
+            context.Response.Headers.Connection = "close";
+            return context.WriteRefusalAsync(refusal);
+        }
+
+        context.Features.Set(new Caller(tenant, subprotocol));
+        return next(context);
+    }
+
+    private static string? FindKeyProtocol(HttpContext context)
+    {
+        foreach (var offered in context.WebSockets.WebSocketRequestedProtocols)
+        {
+            if (offered.StartsWith(KeyProtocol, StringComparison.Ordinal))
+            {
+                return offered;
+            }
+        }
+
+        return null;
+    }
+
+    private Refusal? CheckKey(HttpContext context, string? subprotocol, out string tenant)
+    {
+        tenant = ApiKeySet.DefaultTenant;
+        if (IsOpen(context))
+        {
+            return null;
+        }
+
+        var key = ReadKey(context, subprotocol);
+        if (key is null)
+        {
+            return new Refusal(RefusalKind.Unauthorized, "No API key was given: send 'Authorization: Bearer KEY'.");
+        }
+
+        if (keys.FindTenant(key) is not { } found)
+        {
+            return new Refusal(RefusalKind.Unauthorized, "The API key is not known here.");
+        }
+
+        tenant = found;
+        return null;
+    }
+
+    private static byte[]? ReadKey(HttpContext context, string? subprotocol)
+    {
+        var header = context.Request.Headers.Authorization.ToString();
+        if (header.Length is > 0 and <= KeyLengthMax && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        {
+            return Encoding.UTF8.GetBytes(header[Bearer.Length..].Trim());
+        }
+
+        var encoded = subprotocol.AsSpan() is { Length: > 0 and <= KeyLengthMax } text ? text[KeyProtocol.Length..] : [];
+        return encoded.Length > 0 && Base64Url.IsValid(encoded) ? Base64Url.DecodeFromChars(encoded) : null;
+    }
+
+    private static Refusal? CheckOrigin(HttpContext context, out string tenant)
+    {
+        tenant = ApiKeySet.DefaultTenant;
+        var host = context.Request.Host;
+        if (host.Host.ToLowerInvariant() is not ("localhost" or "127.0.0.1" or "[::1]"))
+        {
+            return new Refusal(RefusalKind.Forbidden,
+                "Without API keys the Host must be localhost, 127.0.0.1 or [::1].", "Host");
+        }
+
+        var origin = context.Request.Headers.Origin;
+        var own = $"{context.Request.Scheme}://{host.Value}";
+        return origin.Count == 0 || origin.ToString().Equals(own, StringComparison.OrdinalIgnoreCase)
+            ? null
+            : new Refusal(RefusalKind.Forbidden, "Without API keys other web pages may not call this server.", "Origin");
+    }
+
+    private Refusal? CheckMetrics(HttpContext context) =>
+        !IsMetrics(context) || _metricsFromAnywhere || IsLocal(context)
+            ? null
+            : new Refusal(RefusalKind.Forbidden, "Metrics are for this machine only; see MetricsFromAnywhere.");
+
+    /// <summary>Probes and a local scraper have no key.</summary>
+    private static bool IsOpen(HttpContext context) =>
+        context.Request.Path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) ||
+        (IsMetrics(context) && IsLocal(context));
+
+    private static bool IsMetrics(HttpContext context) =>
+        context.Request.Path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsLocal(HttpContext context) =>
+        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address);
+}

@@ -1,0 +1,6 @@
+namespace Evergrain.Frontend.Access;
+
+/// <summary>Who a request comes from, once it was let in; an HTTP feature.</summary>
+/// <param name="Tenant">The tenant its key belongs to.</param>
+/// <param name="Subprotocol">The subprotocol to select: the one that carried a browser's key, or null.</param>
+internal sealed record Caller(string Tenant, string? Subprotocol);

@@ -1,0 +1,89 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Evergrain.Frontend;
+
+/// <summary>
+/// The server's settings: <c>Evergrain:&lt;Option&gt;</c> in the settings file, then <c>Evergrain__&lt;Option&gt;</c> in the
+/// environment, then the command line; the last wins. Durations are written <c>hh:mm:ss</c>.
+/// </summary>
+public sealed class EvergrainOptions
+{
+    /// <summary>The configuration section.</summary>
+    public const string Section = "Evergrain";
+
+    /// <summary>The IP address to listen on, or <c>localhost</c>. Default 127.0.0.1; without keys loopback only.</summary>
+    [Required]
+    public string Address { get; set; } = "127.0.0.1";
+
+    /// <summary>The TCP port, 0 to 65535; 0 takes a free one. Default 8080.</summary>
+    [Range(0, 65535)]
+    public int Port { get; set; } = 8080;
+
+    /// <summary>Keys as <c>KEY[=tenant]</c> or <c>sha256:HEX[=tenant]</c>. Default none.</summary>
+    public IList<string> ApiKeys { get; init; } = [];
+
+    /// <summary>A file of such keys, one a line, reread on change. Default none.</summary>
+    public string? ApiKeysFile { get; set; }
+
+    /// <summary>How often the key file is looked at, 100 ms to 1 hour. Default 2 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
+    public TimeSpan ApiKeysInterval { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Whether <c>/metrics</c> answers callers that are not on this machine (with a key). Default false.</summary>
+    public bool MetricsFromAnywhere { get; set; }
+
+    /// <summary>Longest message a client may send, in bytes, 1 KiB to 64 MiB. Default 16 MiB, as long as a record.</summary>
+    [Range(1 << 10, 64 << 20)]
+    public int FrameBytesMax { get; set; } = 16 << 20;
+
+    /// <summary>Time from a message's beginning to its end, 100 ms to 10 minutes. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
+    public TimeSpan FrameTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Creates that may wait on one connection, 1 to 1024. Default 16.</summary>
+    [Range(1, 1024)]
+    public int QueuedCreatesMax { get; set; } = 16;
+
+    /// <summary>Bytes of creates that may wait on one connection, 1 KiB to 1 GiB. Default 32 MiB.</summary>
+    [Range(1L << 10, 1L << 30)]
+    public long QueuedBytesMax { get; set; } = 32L << 20;
+
+    /// <summary>Silence after which the server pings, 100 ms to 1 hour. Default 20 s: proxies cut at 60 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
+    public TimeSpan PingInterval { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Time a pong may take, 100 ms to 1 hour. Default 20 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
+    public TimeSpan PongTimeout { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Silent model wait after which a keepalive frame is sent, 100 ms to 1 hour. Default 20 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
+    public TimeSpan KeepaliveInterval { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>A connection's lifetime, give or take 10 %, 1 s to 7 days. Default 60 minutes, as OpenAI's.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
+    public TimeSpan ConnectionLifetime { get; set; } = TimeSpan.FromMinutes(60);
+
+    /// <summary>Time one frame may take to be sent before the socket is aborted, 100 ms to 10 minutes. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
+    public TimeSpan SendTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Time each step of closing a socket may take, 100 ms to 1 minute. Default 5 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
+    public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Time running turns have to end after SIGTERM, 0 to 1 hour. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often unstored turns' leases are renewed, 100 ms to 5 minutes. Default 20 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:05:00")]
+    public TimeSpan LeaseInterval { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Conversations whose unstored turns one connection may hold, 1 to 1024; older ones go. Default 16.</summary>
+    [Range(1, 1024)]
+    public int LeasesMax { get; set; } = 16;
+
+    /// <summary>Whether permessage-deflate is accepted, without context takeover. Default false.</summary>
+    public bool Compression { get; set; }
+}

@@ -1,0 +1,136 @@
+using System.Net;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Http;
+using Evergrain.Frontend.Sockets;
+using Evergrain.Frontend.Telemetry;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Evergrain.Frontend;
+
+/// <summary>
+/// The server between the network and <see cref="IConversations"/>. A host registers that port and its
+/// <c>IReadOnlyList&lt;IModelBackend&gt;</c>, calls <see cref="AddEvergrainFrontend"/>, and maps it.
+/// </summary>
+public static class EvergrainServer
+{
+    private static readonly TimeSpan StopSlack = TimeSpan.FromSeconds(5);
+
+    /// <summary>Registers the frontend; options are bound to section <c>Evergrain</c> and checked at start.</summary>
+    public static IServiceCollection AddEvergrainFrontend(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<IIdSource, RandomIdSource>();
+        return services
+            .AddSettings(configuration)
+            .AddListener()
+            .AddAccess()
+            .AddSockets()
+            .AddTelemetry();
+    }
+
+    /// <summary>Maps every path the server answers.</summary>
+    public static WebApplication MapEvergrain(this WebApplication app)
+    {
+        app.UseMiddleware<RequestEdge>();
+        app.UseWebSockets();
+        app.UseMiddleware<AccessGate>();
+        app.UseRouting();
+        app.MapResponses();
+        app.MapModels();
+        app.MapHealth();
+        app.MapMetrics();
+        return app;
+    }
+
+    private static IServiceCollection AddSettings(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddOptions<EvergrainOptions>().Bind(configuration.GetSection(EvergrainOptions.Section)).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<EvergrainOptions>, EvergrainRanges>();
+        services.AddSingleton<IValidateOptions<EvergrainOptions>, EvergrainAccessRules>();
+        return services;
+    }
+
+    private static IServiceCollection AddListener(this IServiceCollection services)
+    {
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EvergrainOptions>>(Listen);
+        services.AddOptions<HostOptions>().Configure<IOptions<EvergrainOptions>>(static (host, options) =>
+            host.ShutdownTimeout = options.Value.DrainTimeout + (3 * options.Value.CloseTimeout) + StopSlack);
+        return services;
+    }
+
+    private static IServiceCollection AddAccess(this IServiceCollection services) => services
+        .AddSingleton<ApiKeyStore>()
+        .AddHostedService(static provider => provider.GetRequiredService<ApiKeyStore>());
+
+    private static IServiceCollection AddSockets(this IServiceCollection services) => services
+        .AddSingleton<SocketDrain>()
+        .AddHostedService(static provider => provider.GetRequiredService<SocketDrain>())
+        .AddSingleton(static provider => new SocketServices
+        {
+            Conversations = provider.GetRequiredService<IConversations>(),
+            Ids = provider.GetRequiredService<IIdSource>(),
+            Time = provider.GetRequiredService<TimeProvider>(),
+            Options = provider.GetRequiredService<IOptions<EvergrainOptions>>().Value,
+            Instruments = provider.GetRequiredService<FrontendInstruments>(),
+            Faults = provider.GetRequiredService<FaultReporter>(),
+        })
+        .AddSingleton<ResponsesSocket>()
+        .AddSingleton<ResponsesEndpoints>()
+        .AddSingleton<ModelsEndpoints>()
+        .AddSingleton<HealthEndpoints>();
+
+    private static IServiceCollection AddTelemetry(this IServiceCollection services) => services
+        .AddMetrics()
+        .AddSingleton<FrontendInstruments>()
+        .AddSingleton<FaultReporter>()
+        .AddSingleton<MetricsExposition>();
+
+    private static void MapResponses(this IEndpointRouteBuilder routes)
+    {
+        var socket = routes.ServiceProvider.GetRequiredService<ResponsesSocket>();
+        var responses = routes.ServiceProvider.GetRequiredService<ResponsesEndpoints>();
+        routes.MapGet("/v1/responses", (RequestDelegate)socket.InvokeAsync);
+        routes.MapGet("/v1/responses/{id}", (RequestDelegate)responses.GetAsync);
+        routes.MapDelete("/v1/responses/{id}", (RequestDelegate)responses.DeleteAsync);
+        routes.MapGet("/v1/responses/{id}/input_items", (RequestDelegate)responses.ListInputItemsAsync);
+    }
+
+    private static void MapModels(this IEndpointRouteBuilder routes)
+    {
+        var models = routes.ServiceProvider.GetRequiredService<ModelsEndpoints>();
+        routes.MapGet("/v1/models", (RequestDelegate)models.ListAsync);
+        routes.MapGet("/v1/models/{id}", (RequestDelegate)models.GetAsync);
+    }
+
+    private static void MapHealth(this IEndpointRouteBuilder routes)
+    {
+        var health = routes.ServiceProvider.GetRequiredService<HealthEndpoints>();
+        routes.MapGet("/health/live", (RequestDelegate)health.LiveAsync);
+        routes.MapGet("/health/ready", (RequestDelegate)health.ReadyAsync);
+    }
+
+    private static void MapMetrics(this IEndpointRouteBuilder routes)
+    {
+        var metrics = routes.ServiceProvider.GetRequiredService<MetricsExposition>();
+        routes.MapGet("/metrics", (RequestDelegate)metrics.WriteAsync);
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, IOptions<EvergrainOptions> options)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = options.Value.FrameBytesMax;
+        if (EvergrainAccessRules.TryParseAddress(options.Value.Address, out var address))
+        {
+            kestrel.Listen(address, options.Value.Port, static listen => listen.Protocols = HttpProtocols.Http1);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using System.Buffers;
+using System.Text.Json;
+using Evergrain.Conversations.Ports;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Evergrain.Frontend.Http;
+
+/// <summary>The models that the backends answer to, as OpenAI's <c>GET /v1/models</c> lists them.</summary>
+internal sealed class ModelsEndpoints(IReadOnlyList<IModelBackend> backends)
+{
+    public Task ListAsync(HttpContext context) => context.WriteJsonAsync(WriteList());
+
+    public Task GetAsync(HttpContext context)
+    {
+        var model = (string)context.GetRouteValue("id")!;
+        if (!backends.Any(backend => backend.Serves(model)))
+        {
+            throw ConversationException.Of(RefusalKind.NotFound, $"The model '{model}' is not served here.", "model");
+        }
+
+        return context.WriteJsonAsync(WriteOne(model));
+    }
+
+    private ReadOnlyMemory<byte> WriteList()
+    {
+        var body = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(body);
+        json.WriteStartObject();
+        json.WriteString("object"u8, "list"u8);
+        json.WriteStartArray("data"u8);
+        foreach (var model in backends.SelectMany(static backend => backend.Models).Distinct(StringComparer.Ordinal))
+        {
+            WriteModel(json, model);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.Flush();
+        return body.WrittenMemory;
+    }
+
+    private static ReadOnlyMemory<byte> WriteOne(string model)
+    {
+        var body = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(body);
+        WriteModel(json, model);
+        json.Flush();
+        return body.WrittenMemory;
+    }
+
+    private static void WriteModel(Utf8JsonWriter json, string model)
+    {
+        json.WriteStartObject();
+        json.WriteString("id"u8, model);
+        json.WriteString("object"u8, "model"u8);
+        json.WriteNumber("created"u8, 0);
+        json.WriteString("owned_by"u8, "evergrain"u8);
+        json.WriteEndObject();
+    }
+}

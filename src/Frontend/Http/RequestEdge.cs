@@ -1,0 +1,53 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Telemetry;
+using Microsoft.AspNetCore.Http;
+
+namespace Evergrain.Frontend.Http;
+
+/// <summary>The outermost step: a request id on every answer, and a JSON error for every failure.</summary>
+internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultReporter faults)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        context.Response.Headers["x-request-id"] = "req_" + Base62.Format(ids.Next128());
+        Refusal? refusal;
+        try
+        {
+            await next(context);
+            refusal = RefusalOf(context);
+        }
+        catch (ConversationException e)
+        {
+            refusal = e.Refusal;
+        }
+        catch (BadHttpRequestException e)
+        {
+            refusal = new Refusal(RefusalKind.InvalidRequest, e.Message);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception e)
+        {
+            refusal = faults.Mask(e);
+        }
+
+        if (refusal is not null && !context.Response.HasStarted)
+        {
+            await context.WriteRefusalAsync(refusal);
+        }
+    }
+
+    /// <summary>Routing says 404 and 405 without a body.</summary>
+    private static Refusal? RefusalOf(HttpContext context) => context.Response switch
+    {
+        { HasStarted: true } => null,
+        { StatusCode: StatusCodes.Status404NotFound } =>
+            new Refusal(RefusalKind.NotFound, $"There is nothing at {context.Request.Path}."),
+        { StatusCode: StatusCodes.Status405MethodNotAllowed } => new Refusal(RefusalKind.MethodNotAllowed,
+            $"{context.Request.Path} does not take {context.Request.Method}; it takes {context.Response.Headers.Allow}."),
+        _ => null,
+    };
+}

@@ -1,0 +1,68 @@
+using System.Buffers;
+using System.Net.WebSockets;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Wire;
+using Evergrain.Frontend.Telemetry;
+
+namespace Evergrain.Frontend.Sockets;
+
+/// <summary>The connection can take no more frames; the turn loop ends.</summary>
+internal sealed class SocketGoneException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>
+/// Sends text frames, one at a time: only the turn loop calls it, and the close frame waits for that loop's end.
+/// </summary>
+internal sealed class FrameWriter(WebSocket socket, Action abort, SocketServices services)
+{
+    private static readonly byte[] Keepalive = """{"type":"evergrain:keepalive"}"""u8.ToArray();
+
+    /// <summary>Sends one text frame; a peer that takes too long to read it loses its socket.</summary>
+    /// <exception cref="SocketGoneException">The frame cannot be sent.</exception>
+    public ValueTask SendAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
+    {
+        var sending = SendWholeAsync(frame);
+
+        // Nearly always the bytes fit into the buffers below and there is nothing to wait for.
+        return sending.IsCompletedSuccessfully ? sending : WaitAsync(sending.AsTask(), cancellationToken);
+    }
+
+    public ValueTask SendErrorAsync(Refusal refusal, CancellationToken cancellationToken)
+    {
+        var frame = new ArrayBufferWriter<byte>();
+        ErrorWriter.WriteFrame(frame, refusal);
+        services.Instruments.ErrorSent(ErrorWriter.CodeOf(refusal));
+        return SendAsync(frame.WrittenMemory, cancellationToken);
+    }
+
+    public ValueTask SendKeepaliveAsync(CancellationToken cancellationToken)
+    {
+        services.Instruments.KeepaliveSent();
+        return SendAsync(Keepalive, cancellationToken);
+    }
+
+    // No token: cancelling a send aborts the socket, and a close frame may still have to follow.
+    private async ValueTask SendWholeAsync(ReadOnlyMemory<byte> frame)
+    {
+        try
+        {
+            await socket.SendAsync(frame, WebSocketMessageType.Text, true, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            throw new SocketGoneException("The connection is gone.", e);
+        }
+    }
+
+    private async ValueTask WaitAsync(Task sending, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await sending.WaitAsync(services.Options.SendTimeout, services.Time, cancellationToken);
+        }
+        catch (TimeoutException e)
+        {
+            abort();
+            throw new SocketGoneException("The peer does not read.", e);
+        }
+    }
+}

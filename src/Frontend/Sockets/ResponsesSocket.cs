@@ -1,0 +1,81 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Evergrain.Frontend.Sockets;
+
+/// <summary><c>GET /v1/responses</c>: upgrades to a WebSocket and serves it.</summary>
+internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain)
+{
+    private const string Codex = "codex";
+    private const string CodexHeader = "x-codex-";
+    private const string KeepaliveHeader = "evergrain-keepalive";
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        if (drain.IsDraining)
+        {
+            await context.WriteRefusalAsync(new Refusal(RefusalKind.Unavailable, "The server restarts: connect again."));
+            return;
+        }
+
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            // Codex falls back to HTTP at once on 426, and only on that.
+            context.Response.Headers.Upgrade = "websocket";
+            context.Response.Headers.Connection = "Upgrade";
+            await context.WriteRefusalAsync(new Refusal(RefusalKind.UpgradeRequired,
+                "This path speaks WebSocket: connect with 'Upgrade: websocket'."));
+            return;
+        }
+
+        var caller = context.Features.GetRequiredFeature<Caller>();
+        var wantsKeepalive = WantsKeepalive(context.Request.Headers);
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
+        using var session = new SocketSession(services, socket, caller, wantsKeepalive, context.Abort);
+        services.Instruments.ConnectionOpened();
+        try
+        {
+            await drain.RunAsync(session);
+        }
+        finally
+        {
+            services.Instruments.ConnectionClosed();
+        }
+    }
+
+    /// <summary>Codex counts only text frames as life; other clients must never see a frame they did not ask for.</summary>
+    internal static bool WantsKeepalive(IHeaderDictionary headers)
+    {
+        if (headers[KeepaliveHeader] == "1" || IsCodex(headers["originator"].ToString()) ||
+            IsCodex(headers.UserAgent.ToString()))
+        {
+            return true;
+        }
+
+        foreach (var header in headers)
+        {
+            if (header.Key.StartsWith(CodexHeader, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool IsCodex(string name) => name.StartsWith(Codex, StringComparison.OrdinalIgnoreCase);
+
+    private WebSocketAcceptContext Terms(Caller caller) => new()
+    {
+        SubProtocol = caller.Subprotocol,
+        KeepAliveInterval = services.Options.PingInterval,
+        KeepAliveTimeout = services.Options.PongTimeout,
+
+        // The danger is compressing a secret beside an attacker's text; the operator turns it on knowing that.
+        DangerousEnableCompression = services.Options.Compression,
+        DisableServerContextTakeover = true,
+    };
+}

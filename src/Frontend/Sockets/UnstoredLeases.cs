@@ -1,0 +1,104 @@
+using Evergrain.Conversations.Ids;
+
+namespace Evergrain.Frontend.Sockets;
+
+/// <summary>
+/// Keeps one connection's unstored turns alive: renews the lease on the newest conversations that hold some, lets
+/// older ones go, and all of them with the connection.
+/// </summary>
+internal sealed class UnstoredLeases(SocketServices services, string tenant, CancellationToken closing)
+{
+    private readonly Lock _gate = new();
+
+    // Newest last. A handful: looking through it costs less than an index.
+    private readonly List<ConversationId> _held = [];
+    private Task _renewing = Task.CompletedTask;
+
+    public LeaseId Id { get; } = new(services.Ids.Next64());
+
+    /// <summary>Notes that a conversation is about to hold, or holds, an unstored turn of this connection.</summary>
+    public async ValueTask AddAsync(ConversationId conversation)
+    {
+        ConversationId? oldest = null;
+        lock (_gate)
+        {
+            _held.Remove(conversation);
+            _held.Add(conversation);
+            if (_held.Count > services.Options.LeasesMax)
+            {
+                oldest = _held[0];
+                _held.RemoveAt(0);
+            }
+            else if (_held.Count == 1 && _renewing.IsCompleted)
+            {
+                _renewing = RenewAsync();
+            }
+        }
+
+        if (oldest is { } gone)
+        {
+            await ReleaseAsync(gone, closing);
+        }
+    }
+
+    /// <summary>Ends every lease. What cannot be told now ends by itself when it is not renewed.</summary>
+    public async Task ReleaseAllAsync()
+    {
+        await _renewing;
+        using var deadline = new CancellationTokenSource(services.Options.CloseTimeout, services.Time);
+        foreach (var conversation in Held())
+        {
+            await ReleaseAsync(conversation, deadline.Token);
+        }
+    }
+
+    private async Task RenewAsync()
+    {
+        try
+        {
+            using var timer = new PeriodicTimer(services.Options.LeaseInterval, services.Time);
+            while (await timer.WaitForNextTickAsync(closing))
+            {
+                foreach (var conversation in Held())
+                {
+                    await HoldAsync(conversation);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (closing.IsCancellationRequested)
+        {
+        }
+    }
+
+    private async ValueTask HoldAsync(ConversationId conversation)
+    {
+        try
+        {
+            await services.Conversations.HoldAsync(new ConversationKey(tenant, conversation), Id, closing);
+        }
+        catch (Exception e) when (!closing.IsCancellationRequested)
+        {
+            services.Faults.LeaseFailed(e, conversation);
+        }
+    }
+
+    private async ValueTask ReleaseAsync(ConversationId conversation, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await services.Conversations.ReleaseAsync(new ConversationKey(tenant, conversation), Id, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            services.Faults.LeaseFailed(e, conversation);
+        }
+    }
+
+    private ConversationId[] Held()
+    {
+        lock (_gate)
+        {
+            return [.. _held];
+        }
+    }
+}

@@ -1,0 +1,17 @@
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Frontend.Tests.Hosting;
+
+/// <summary>Where conversations live in a test: behind the same port, whoever implements it.</summary>
+public abstract class ConversationsHost : IAsyncDisposable
+{
+    public abstract IConversations Conversations { get; }
+
+    public abstract IReadOnlyList<IModelBackend> Backends { get; }
+
+    public virtual ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        return ValueTask.CompletedTask;
+    }
+}
