@@ -87,7 +87,7 @@ public sealed class RebuildProperty
 
         public void Check()
         {
-            var rebuilt = new ConversationDriver();
+            var rebuilt = new ConversationDriver { Requests = new SeededIdSource(2) };
             rebuilt.Journal.AddRange(_driver.Journal);
             rebuilt.Restart();
             foreach (var (id, items, openCalls) in _turns)
