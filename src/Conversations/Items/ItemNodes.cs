@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Items;
 
@@ -121,6 +122,12 @@ internal static class ItemNodes
 
     private static ItemNode[] Grow(ItemNode[] nodes)
     {
+        if (nodes.Length >= Limits.ItemValuesMax)
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                $"The item holds too many JSON values: at most {Limits.ItemValuesMax}.");
+        }
+
         var larger = nodes.Length * 2;
         var grown = larger <= NodesPooledMax ? ArrayPool<ItemNode>.Shared.Rent(larger) : new ItemNode[larger];
         nodes.CopyTo(grown, 0);
