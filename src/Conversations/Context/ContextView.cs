@@ -39,7 +39,7 @@ public sealed class ContextView
         {
             for (var i = 0; i < view.Count; i++)
             {
-                yield return view.Rendered[i].Bytes;
+                yield return view.Items[i].Rendered.Bytes;
             }
         }
 

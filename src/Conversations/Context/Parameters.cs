@@ -13,6 +13,9 @@ public sealed class Parameters
     /// <summary>The held values, in the order of their fields.</summary>
     internal ReadOnlySpan<HeldValue> Values => _values;
 
+    /// <summary>The numbers of the values in the journal.</summary>
+    internal IReadOnlyList<int> Numbers => Array.ConvertAll(_values, value => value.Number);
+
     /// <summary>The JSON of a field, if the create had it.</summary>
     /// <param name="field">The field's name: <c>tools</c>, <c>instructions</c>, <c>temperature</c>…</param>
     /// <param name="json">Its value's exact JSON in UTF-8.</param>
@@ -29,6 +32,20 @@ public sealed class Parameters
 
         json = default;
         return false;
+    }
+
+    /// <summary>What response objects say of a field; empty where the create did not have it.</summary>
+    internal ReadOnlyMemory<byte> Echo(string field)
+    {
+        foreach (var value in _values)
+        {
+            if (value.Field == field)
+            {
+                return value.Echo;
+            }
+        }
+
+        return default;
     }
 }
 

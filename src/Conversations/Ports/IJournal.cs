@@ -13,18 +13,24 @@ namespace Evergrain.Conversations.Ports;
 /// <para>
 /// The position is the fence. Whoever appends states where he believes the end is; if that is not the end, nothing is
 /// stored and <see cref="PositionTakenException"/> tells the caller that another writer owns the conversation now.
-/// A deleted or unknown conversation ends at 0.
+/// A deleted or unknown conversation ends at 0, so an append at 0 begins it anew.
 /// </para>
 /// <para>
 /// When <see cref="AppendAsync"/> returns, the append survives the death of the process and of the machine, and every
 /// later read, by anyone, sees it. When it throws <see cref="PositionTakenException"/>, nothing was stored. When it
 /// throws anything else, the outcome is unknown: read the tail and look for your own writer id before trying again.
+/// (An <see cref="ArgumentException"/> and an <see cref="ObjectDisposedException"/> also mean that nothing was stored.)
+/// A journal that cannot reach or write its store throws <see cref="JournalUnavailableException"/>; it needs no
+/// reopening once the cause is gone.
 /// </para>
 /// <para>
-/// Buffers given to <see cref="AppendAsync"/> belong to the journal until the returned task ends; buffers in a
-/// <see cref="JournalEntry"/> belong to the reader and are never written again.
+/// Buffers given to <see cref="AppendAsync"/> belong to the journal until the returned task ends, cancelled or not;
+/// buffers in a <see cref="JournalEntry"/> belong to the reader and are never written again.
 /// </para>
-/// <para>All members may be called from any thread at any time until the journal is disposed.</para>
+/// <para>
+/// All members may be called from any thread at any time until the journal is disposed. Disposing finishes the appends
+/// already begun; a call made afterwards gets <see cref="ObjectDisposedException"/>.
+/// </para>
 /// </remarks>
 public interface IJournal : IAsyncDisposable
 {
@@ -37,26 +43,37 @@ public interface IJournal : IAsyncDisposable
     /// <param name="key">The conversation.</param>
     /// <param name="position">Where the caller believes the log ends: the number of appends it has seen.</param>
     /// <param name="writer">The activation's random 64-bit id.</param>
-    /// <param name="records">Framed records, at most 64 MiB together.</param>
-    /// <param name="cancellationToken">Stops waiting; the outcome is then unknown.</param>
+    /// <param name="records">
+    /// Framed records, at least one byte and at most <see cref="JournalBounds.AppendBytesMax"/> together.
+    /// </param>
+    /// <param name="cancellationToken">
+    /// Stops waiting; the outcome is then unknown. A journal that is already storing the append may go on to its end.
+    /// </param>
     /// <exception cref="PositionTakenException">The log does not end at <paramref name="position"/>.</exception>
+    /// <exception cref="JournalUnavailableException">The store failed: a full disk, a broken file.</exception>
     ValueTask AppendAsync(ConversationKey key, long position, ulong writer, ReadOnlyMemory<byte> records,
         CancellationToken cancellationToken);
 
     /// <summary>
-    /// The appends from <paramref name="from"/> on, in order, up to the end as it was when reading began or later.
-    /// An unknown conversation has none.
+    /// The appends from <paramref name="from"/> on, in order and without gaps, up to the end as it was when reading
+    /// began or later. An unknown conversation has none. One that is deleted while it is read may end early; its
+    /// successor of the same key is never mixed in.
     /// </summary>
+    /// <remarks>Entries arrive in bounded portions: a reader may stop, or take as long as he likes.</remarks>
     IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, long from, CancellationToken cancellationToken);
 
     /// <summary>
     /// Conversations of a tenant that hold at least one append, in order of creation, at most
-    /// <paramref name="limit"/>, beginning after <paramref name="after"/> (null: with the first).
+    /// <paramref name="limit"/>, beginning after <paramref name="after"/> (null: with the first). Nothing follows an
+    /// <paramref name="after"/> that the tenant does not hold. A conversation begun anew counts as created then.
     /// </summary>
     ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
         CancellationToken cancellationToken);
 
-    /// <summary>Removes all of a conversation's appends. Removing what is not there is no error.</summary>
+    /// <summary>
+    /// Removes all of a conversation's appends at once, durably. Removing what is not there is no error. Cancelling
+    /// leaves the outcome unknown.
+    /// </summary>
     ValueTask DeleteAsync(ConversationKey key, CancellationToken cancellationToken);
 }
 

@@ -58,6 +58,9 @@ public sealed class ModelCall
     /// <summary>How many items at the end of the context are this turn's own.</summary>
     public required int NewItems { get; init; }
 
+    /// <summary>Tokens of the context before those items, as the backend counted them; 0 if nothing was before.</summary>
+    public long TokensBefore { get; init; }
+
     /// <summary>Names the conversation for affinity among several servers of one model.</summary>
     public required UInt128 Affinity { get; init; }
 }

@@ -1,0 +1,115 @@
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Conversations.Context;
+
+/// <summary>
+/// An immutable run of items along a branch with what was computed from them. Only an open tail grows; a full segment
+/// is sealed by starting the next one behind it. A branch may end inside; a fork never copies or splits one.
+/// </summary>
+internal sealed class Segment(Branch parent)
+{
+    private readonly List<SegmentRendering> _renderings = new(1);
+    private Item[] _items = new Item[4];
+    private Digest[] _digests = new Digest[4];
+    private long _bytes;
+
+    /// <summary>The branch this segment continues.</summary>
+    public Branch Parent { get; } = parent;
+
+    /// <summary>Items of the branch before this segment.</summary>
+    public int Start { get; } = parent.Length;
+
+    /// <summary>Items in this segment.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Whether the next item belongs into a new segment.</summary>
+    public bool IsSealed => Count >= Limits.SegmentItemsMax || _bytes >= Limits.SegmentBytesMax;
+
+    public Item ItemAt(int index) => _items[index];
+
+    /// <summary>The digest of the branch up to and with an item.</summary>
+    public Digest DigestAt(int index) => _digests[index];
+
+    public void Append(PreparedItem prepared)
+    {
+        if (Count == _items.Length)
+        {
+            var capacity = Math.Min(Count * 2, Limits.SegmentItemsMax);
+            Array.Resize(ref _items, capacity);
+            Array.Resize(ref _digests, capacity);
+        }
+
+        _items[Count] = prepared.Item;
+        _digests[Count] = prepared.Digest;
+        _bytes += prepared.Item.Json.Length;
+        if (prepared.Rendered is { } rendered)
+        {
+            var rendering = Rendering(prepared.Rendering!);
+            if (rendering.Count == Count)
+            {
+                rendering.Append(rendered);
+            }
+        }
+
+        Count++;
+    }
+
+    public bool HasRendering(string name) => _renderings.Exists(rendering => rendering.Name == name);
+
+    /// <summary>This segment's bytes in one rendering, as far as they were made.</summary>
+    public SegmentRendering Rendering(string name)
+    {
+        foreach (var rendering in _renderings)
+        {
+            if (rendering.Name == name)
+            {
+                return rendering;
+            }
+        }
+
+        var added = new SegmentRendering(name, Parent.Segment is null ? null : Parent.View(name));
+        _renderings.Add(added);
+        return added;
+    }
+}
+
+/// <summary>One rendering of one segment: the rendered items so far, and the view of all before.</summary>
+internal sealed class SegmentRendering(string name, SegmentView? parent)
+{
+    private RenderedItem[] _items = new RenderedItem[4];
+
+    public string Name { get; } = name;
+
+    public int Count { get; private set; }
+
+    public void Append(RenderedItem item)
+    {
+        if (Count == _items.Length)
+        {
+            // A view on another thread keeps the array it has: what it may read in it never changes.
+            Array.Resize(ref _items, Math.Min(Count * 2, Limits.SegmentItemsMax));
+        }
+
+        _items[Count++] = item;
+    }
+
+    /// <summary>The rendered item, or null where nothing was rendered before it.</summary>
+    public RenderedItem? At(int index) => index >= 0 ? _items[index] : parent?.Last;
+
+    public SegmentView View(int count) => new(parent, _items, count);
+}
+
+/// <summary>One rendered item and the sums up to and with it.</summary>
+/// <param name="Rendered">What the backend made of it.</param>
+/// <param name="Bytes">Rendered bytes of the branch so far.</param>
+/// <param name="Tokens">Tokens of the branch so far.</param>
+internal readonly record struct RenderedItem(Rendered Rendered, long Bytes, long Tokens);
+
+/// <summary>The first <paramref name="Count"/> rendered items of one segment, and what lies before them.</summary>
+/// <param name="Parent">The view that this one continues; null at the root.</param>
+/// <param name="Items">The segment's rendered items; those below <paramref name="Count"/> never change.</param>
+/// <param name="Count">How many of them belong to the view; at least one.</param>
+internal sealed record SegmentView(SegmentView? Parent, RenderedItem[] Items, int Count)
+{
+    public RenderedItem Last => Items[Count - 1];
+}

@@ -1,0 +1,44 @@
+namespace Evergrain.Conversations;
+
+/// <summary>Every bound of a conversation, in one place, with unit and reason.</summary>
+public static class Limits
+{
+    /// <summary>Bytes of one journal record, and so of one item: what one frame may carry.</summary>
+    public const int RecordBytesMax = 16 << 20;
+
+    /// <summary>Bytes of one append: a full HTTP body of items and its parameters.</summary>
+    public const int AppendBytesMax = 64 << 20;
+
+    /// <summary>Items of one create: a full resend of the longest conversations we measure (10,000) with room.</summary>
+    public const int InputItemsMax = 32_768;
+
+    /// <summary>Depth of a create's JSON: what System.Text.Json takes by default, and deeper than any schema in use.</summary>
+    public const int JsonDepthMax = 64;
+
+    /// <summary>Characters of a call id: the API's own bound.</summary>
+    public const int CallIdCharsMax = 64;
+
+    /// <summary>Turns of one conversation that run at the same time (forks): each holds a model call.</summary>
+    public const int RunningTurnsMax = 64;
+
+    /// <summary>Bytes at which a segment is sealed: large enough to be rare, small enough that a view is cheap.</summary>
+    public const int SegmentBytesMax = 256 << 10;
+
+    /// <summary>Items at which a segment is sealed: bounds the arrays that grow with it.</summary>
+    public const int SegmentItemsMax = 256;
+
+    /// <summary>Events in one batch to a reader: enough to fill a socket's buffer, few enough to stay fair.</summary>
+    public const int BatchEventsMax = 100;
+
+    /// <summary>Bytes in one batch to a reader, unless a single event is larger.</summary>
+    public const int BatchBytesMax = 256 << 10;
+
+    /// <summary>Bytes of one turn's output: four whole items.</summary>
+    public const int OutputBytesMax = 64 << 20;
+
+    /// <summary>How long a stored turn runs on without a reader.</summary>
+    public static readonly TimeSpan OrphanTimeout = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long a lease lasts without renewal: three renewals of 20 s.</summary>
+    public static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(60);
+}

@@ -1,0 +1,135 @@
+using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Ids;
+
+namespace Evergrain.Conversations.Ports;
+
+/// <summary>
+/// A journal that lives and dies with its process: for tests and simulations. It keeps every promise of
+/// <see cref="IJournal"/> except durability, and completes each call before it returns.
+/// </summary>
+public sealed class InMemoryJournal : IJournal
+{
+    private readonly Lock _gate = new();
+
+    // Per tenant, in order of creation. A log without appends is never kept.
+    private readonly Dictionary<string, OrderedDictionary<ConversationId, List<JournalEntry>>> _tenants =
+        new(StringComparer.Ordinal);
+
+    private bool _disposed;
+
+    /// <inheritdoc/>
+    public bool IsExclusive => true;
+
+    /// <inheritdoc/>
+    public ValueTask AppendAsync(ConversationKey key, long position, ulong writer, ReadOnlyMemory<byte> records,
+        CancellationToken cancellationToken)
+    {
+        JournalBounds.CheckAppend(position, records);
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (position != (Find(key)?.Count ?? 0))
+            {
+                return ValueTask.FromException(new PositionTakenException(key, position));
+            }
+
+            FindOrBegin(key).Add(new JournalEntry(position, writer, records.ToArray()));
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, long from,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        JournalBounds.CheckPosition(from);
+        foreach (var entry in Tail(key, from))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return entry;
+        }
+
+        await ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
+        CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            var page = new List<ConversationId>();
+            if (_tenants.TryGetValue(tenant, out var logs))
+            {
+                var previous = after is { } id ? logs.IndexOf(id) : -1;
+                var first = after is not null && previous < 0 ? logs.Count : previous + 1;
+                for (var i = first; i < logs.Count && page.Count < limit; i++)
+                {
+                    page.Add(logs.GetAt(i).Key);
+                }
+            }
+
+            return ValueTask.FromResult<IReadOnlyList<ConversationId>>(page);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DeleteAsync(ConversationKey key, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_tenants.TryGetValue(key.Tenant, out var logs) && logs.Remove(key.Id) && logs.Count == 0)
+            {
+                _tenants.Remove(key.Tenant);
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+            _tenants.Clear();
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private JournalEntry[] Tail(ConversationKey key, long from)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return Find(key) is { } log && from < log.Count ? [.. log.Skip((int)from)] : [];
+        }
+    }
+
+    private List<JournalEntry>? Find(ConversationKey key) =>
+        _tenants.GetValueOrDefault(key.Tenant)?.GetValueOrDefault(key.Id);
+
+    private List<JournalEntry> FindOrBegin(ConversationKey key)
+    {
+        if (!_tenants.TryGetValue(key.Tenant, out var logs))
+        {
+            _tenants[key.Tenant] = logs = [];
+        }
+
+        if (!logs.TryGetValue(key.Id, out var log))
+        {
+            logs[key.Id] = log = [];
+        }
+
+        return log;
+    }
+}

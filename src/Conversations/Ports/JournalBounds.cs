@@ -1,0 +1,31 @@
+namespace Evergrain.Conversations.Ports;
+
+/// <summary>What every <see cref="IJournal"/> accepts, checked in one place.</summary>
+public static class JournalBounds
+{
+    /// <summary>Bytes of one append, 64 MiB: four records of the largest size. Bounds memory.</summary>
+    public const int AppendBytesMax = 64 << 20;
+
+    /// <summary>Positions end here: no conversation comes near 2^31 appends.</summary>
+    public const long PositionMax = int.MaxValue;
+
+    /// <summary>Refuses what no journal may be asked to store.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The position or the size is out of bounds.</exception>
+    public static void CheckAppend(long position, ReadOnlyMemory<byte> records)
+    {
+        CheckPosition(position);
+        if (records.Length is 0 or > AppendBytesMax)
+        {
+            throw new ArgumentOutOfRangeException(nameof(records), records.Length,
+                $"An append holds 1 to {AppendBytesMax} bytes.");
+        }
+    }
+
+    /// <summary>Refuses a position that no log can have.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The position is negative or beyond the last one.</exception>
+    public static void CheckPosition(long position)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(position);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(position, PositionMax);
+    }
+}

@@ -1,0 +1,143 @@
+using System.Buffers;
+using System.Buffers.Binary;
+
+namespace Evergrain.Conversations.Records;
+
+/// <summary>
+/// How records stand in a journal: frames, one behind the other, the last of an append marked.
+/// </summary>
+/// <remarks>
+/// A frame is a header of 12 bytes and a body. Header: body length, CRC-32C of those four bytes, CRC-32C of the body,
+/// each 32 bits little-endian. Body: format version, record kind (its top bit set on the last record of an append),
+/// payload. The length has a checksum of its own, so that a flipped bit in it is not taken for a torn tail.
+/// </remarks>
+internal static class RecordFrames
+{
+    public const byte Version = 1;
+    public const int HeaderBytes = 12;
+    private const int BodyHeaderBytes = 2;
+    private const byte LastOfAppend = 0x80;
+
+    /// <summary>Frames records as one append.</summary>
+    /// <exception cref="InvalidOperationException">A record is larger than <see cref="Limits.RecordBytesMax"/>.</exception>
+    public static ReadOnlyMemory<byte> Write(IReadOnlyList<Record> records)
+    {
+        var output = new ArrayBufferWriter<byte>(1024);
+        var payload = new ArrayBufferWriter<byte>(1024);
+        for (var i = 0; i < records.Count; i++)
+        {
+            payload.ResetWrittenCount();
+            var kind = (byte)records[i].Kind;
+            payload.Write([Version, i == records.Count - 1 ? (byte)(kind | LastOfAppend) : kind]);
+            RecordCodec.Write(records[i], new PayloadWriter(payload));
+            WriteFrame(output, payload.WrittenSpan);
+        }
+
+        return output.WrittenMemory;
+    }
+
+    /// <summary>Reads the records of one append, which must be whole.</summary>
+    /// <exception cref="JournalCorruptException">A frame is damaged, cut, or of an unknown version or kind.</exception>
+    public static List<Record> Read(ReadOnlyMemory<byte> append)
+    {
+        var records = new List<Record>();
+        var offset = 0;
+        while (NextFrame(append.Span[offset..], offset) is { } length)
+        {
+            var body = append.Slice(offset + HeaderBytes, length);
+            records.Add(ReadBody(body, offset));
+            offset += HeaderBytes + length;
+            if ((body.Span[1] & LastOfAppend) != 0 && offset == append.Length)
+            {
+                return records;
+            }
+        }
+
+        throw new JournalCorruptException(offset, "the append is cut short");
+    }
+
+    /// <summary>
+    /// For stores that are plain bytes: how many of them are whole appends. What follows is a torn tail, to be cut.
+    /// </summary>
+    /// <exception cref="JournalCorruptException">A frame before the tail is damaged: that is never a torn write.</exception>
+    public static int WholeLength(ReadOnlySpan<byte> stream)
+    {
+        var whole = 0;
+        var offset = 0;
+        while (NextFrame(stream[offset..], offset) is { } length)
+        {
+            var isLast = (stream[offset + HeaderBytes + 1] & LastOfAppend) != 0;
+            offset += HeaderBytes + length;
+            whole = isLast ? offset : whole;
+        }
+
+        return whole;
+    }
+
+    private static void WriteFrame(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> body)
+    {
+        if (body.Length > Limits.RecordBytesMax)
+        {
+            throw new InvalidOperationException($"a record of {body.Length} bytes is over {Limits.RecordBytesMax}");
+        }
+
+        var frame = output.GetSpan(HeaderBytes + body.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(frame, body.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[4..], Crc32C.Compute(frame[..4]));
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[8..], Crc32C.Compute(body));
+        body.CopyTo(frame[HeaderBytes..]);
+        output.Advance(HeaderBytes + body.Length);
+    }
+
+    /// <summary>The body length of the frame that begins here; null where the bytes end inside it.</summary>
+    private static int? NextFrame(ReadOnlySpan<byte> bytes, int offset)
+    {
+        if (bytes.Length < HeaderBytes)
+        {
+            return null;
+        }
+
+        var length = BinaryPrimitives.ReadInt32LittleEndian(bytes);
+        if (Crc32C.Compute(bytes[..4]) != BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) ||
+            length is < BodyHeaderBytes or > Limits.RecordBytesMax)
+        {
+            throw new JournalCorruptException(offset, "a frame's length is damaged");
+        }
+
+        if (bytes.Length - HeaderBytes < length)
+        {
+            return null;
+        }
+
+        var body = bytes.Slice(HeaderBytes, length);
+        return Crc32C.Compute(body) == BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..])
+            ? length
+            : throw new JournalCorruptException(offset, "a record's checksum does not match");
+    }
+
+    private static Record ReadBody(ReadOnlyMemory<byte> body, int offset)
+    {
+        var (version, kind) = (body.Span[0], (RecordKind)(body.Span[1] & ~LastOfAppend));
+        if (version != Version)
+        {
+            throw new JournalCorruptException(offset, $"format version {version} is not known to this program");
+        }
+
+        try
+        {
+            return RecordCodec.Read(kind, body[BodyHeaderBytes..]);
+        }
+        catch (Exception e) when (e is FormatException or OverflowException or ArgumentException)
+        {
+            throw new JournalCorruptException(offset, e.Message);
+        }
+    }
+}
+
+/// <summary>A journal holds what no writer of ours wrote: the conversation cannot be opened.</summary>
+public sealed class JournalCorruptException(long offset, string reason)
+    : Exception($"The journal is corrupt at byte {offset} of an append: {reason}.")
+{
+    /// <summary>Where in the append.</summary>
+    public long Offset { get; } = offset;
+}

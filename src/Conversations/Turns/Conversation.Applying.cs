@@ -1,0 +1,195 @@
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
+
+namespace Evergrain.Conversations.Turns;
+
+/// <content>What the journal's records do. Live turns apply them once they are durable, recovery as it reads them.</content>
+public sealed partial class Conversation
+{
+    private readonly List<ReadOnlyMemory<byte>> _stagedInput = [];
+
+    /// <summary>Applies one append of the journal, in order, before any other input.</summary>
+    /// <exception cref="JournalCorruptException">It holds what no writer of ours wrote.</exception>
+    public void Recover(JournalEntry entry)
+    {
+        _outbox.Recovered(entry);
+        foreach (var record in RecordFrames.Read(entry.Records))
+        {
+            try
+            {
+                Apply(record);
+            }
+            catch (Exception e) when (e is FormatException or ConversationException or ArgumentOutOfRangeException)
+            {
+                throw new JournalCorruptException(0, $"{record.Kind} in append {entry.Position}: {e.Message}");
+            }
+        }
+    }
+
+    private void Apply(Record record)
+    {
+        switch (record)
+        {
+            case ValueHeld value:
+                _parameters.Apply(value.Number, value.Field, value.Json);
+                break;
+            case InputHeld input:
+                _stagedInput.Add(input.Json);
+                break;
+            case TurnStarted started:
+                ApplyStarted(started);
+                break;
+            case OutputHeld output:
+                ApplyOutput(Known(output.Turn), output);
+                break;
+            case TurnFinished finished:
+                ApplyFinished(Known(finished.Turn), finished);
+                break;
+            case TurnDeleted deleted:
+                ApplyDeleted(Known(deleted.Turn));
+                break;
+        }
+    }
+
+    private Turn Known(int number) =>
+        _turns.ByNumber(number) ?? throw new FormatException($"turn {number} did not start");
+
+    private void ApplyStarted(TurnStarted started)
+    {
+        if (_turns.ByNumber(started.Turn) is { Live: { } live } proposed)
+        {
+            ApplyStarted(proposed, live.Proposal.Items.Take(live.InputCount).ToList());
+        }
+        else
+        {
+            ApplyStarted(Recovered(started), RecoveredInput(started));
+        }
+
+        _stagedInput.Clear();
+    }
+
+    private Turn Recovered(TurnStarted started)
+    {
+        if (started.Turn != _turns.NextNumber)
+        {
+            throw new FormatException($"turn {started.Turn} follows turn {_turns.NextNumber - 1}");
+        }
+
+        var turn = new Turn
+        {
+            Id = TurnId.Stored(started.Turn),
+            Parent = started.Parent == 0 ? null : Known(started.Parent),
+            RequestId = started.RequestId,
+            CreatedAt = started.CreatedAt,
+            Parameters = _parameters.ByNumbers(started.Values),
+            Dialect = started.Dialect,
+            Generate = started.Generate,
+        };
+        _turns.Add(turn);
+        return turn;
+    }
+
+    private IReadOnlyList<PreparedItem> RecoveredInput(TurnStarted started)
+    {
+        if (_stagedInput.Count != started.InputCount)
+        {
+            throw new FormatException($"turn {started.Turn} has {_stagedInput.Count} of {started.InputCount} items");
+        }
+
+        var parent = _turns.ByNumber(started.Parent);
+        return Prepared(parent?.End ?? default, _stagedInput);
+    }
+
+    private IReadOnlyList<PreparedItem> Prepared(Branch branch, IReadOnlyList<ReadOnlyMemory<byte>> items)
+    {
+        var proposal = new Proposal(branch, null);
+        foreach (var json in items)
+        {
+            var read = InputItem.Read(json.Span, "item");
+            proposal.Add(new Item(json, read.Type, read.Role));
+        }
+
+        _recovered += items.Count;
+        return proposal.Items;
+    }
+
+    private void ApplyStarted(Turn turn, IReadOnlyList<PreparedItem> input)
+    {
+        turn.Input = (turn.Parent?.End ?? default).Append(input);
+        turn.Status = TurnStatus.Running;
+        CountBytes(input);
+    }
+
+    private static void ApplyOutput(Turn turn, OutputHeld output)
+    {
+        if (output.IsPartial)
+        {
+            turn.Partial = output.Json;
+            return;
+        }
+
+        if (output.Index != turn.Output.Count)
+        {
+            throw new FormatException($"output {output.Index} of turn {output.Turn} follows {turn.Output.Count - 1}");
+        }
+
+        turn.Output.Add(output.Json);
+    }
+
+    private void ApplyFinished(Turn turn, TurnFinished finished)
+    {
+        var output = turn.Live is { } live
+            ? live.Proposal.Items.Skip(live.InputCount).ToList()
+            : Prepared(turn.Input, turn.Output);
+        turn.End = turn.Input.Append(output);
+        if (turn.End.Digest != finished.Digest)
+        {
+            throw new FormatException($"the digest of turn {turn.Id} does not match its items");
+        }
+
+        (turn.Ending, turn.Shape, turn.Digest) = (finished.Ending, finished.Shape, finished.Digest);
+        (turn.Status, turn.Live, turn.OrphanedAt) = (TurnStatus.Ended, null, null);
+        turn.OpenCalls = OpenCalls(turn.Output);
+        CountBytes(output);
+        _itemBytes += finished.Shape.Length;
+    }
+
+    private void ApplyDeleted(Turn turn)
+    {
+        turn.IsHidden = true;
+        if (!_turns.HasVisibleStored && !_turns.HasUnstored && !_isDeleted)
+        {
+            _isDeleted = true;
+            _effects.Add(new Effect.DeleteJournal());
+        }
+    }
+
+    private static IReadOnlyDictionary<string, string> OpenCalls(List<ReadOnlyMemory<byte>> output)
+    {
+        Dictionary<string, string>? calls = null;
+        foreach (var json in output)
+        {
+            var item = InputItem.Read(json.Span, "output");
+            if (CallLedger.IsCall(item.Type) && item.CallId is not null)
+            {
+                (calls ??= new Dictionary<string, string>(StringComparer.Ordinal))[item.CallId] = item.Type;
+            }
+        }
+
+        return calls ?? CallLedger.Nothing;
+    }
+
+    private void CountBytes(IReadOnlyList<PreparedItem> items)
+    {
+        foreach (var item in items)
+        {
+            // Rendered bytes are counted as the item's own again: some backends share them, none is much larger.
+            _itemBytes += (2L * item.Item.Json.Length) + ItemOverheadBytes;
+        }
+    }
+
+    // Objects and array slots that go with an item; measured, see docs/performance.md.
+    private const int ItemOverheadBytes = 256;
+}

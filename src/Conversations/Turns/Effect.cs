@@ -1,0 +1,33 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Conversations.Turns;
+
+/// <summary>What a conversation asks of its host. Hosts run effects in order and report what came of them.</summary>
+public abstract record Effect
+{
+    private Effect()
+    {
+    }
+
+    /// <summary>
+    /// Append to the journal; then call <see cref="Conversation.OnAppended"/> or
+    /// <see cref="Conversation.OnAppendFailed"/>. One is under way at a time.
+    /// </summary>
+    public sealed record Append(long Position, ReadOnlyMemory<byte> Records) : Effect;
+
+    /// <summary>Call a model; feed its events to <see cref="Conversation.OnModelEvent"/>.</summary>
+    public sealed record CallModel(TurnId Turn, IModelBackend Backend, ModelCall Call) : Effect;
+
+    /// <summary>Stop a turn's model call.</summary>
+    public sealed record CancelCall(TurnId Turn) : Effect;
+
+    /// <summary>A turn has events that readers have not seen, or has ended.</summary>
+    public sealed record WakeReaders(TurnId Turn) : Effect;
+
+    /// <summary>Call <see cref="Conversation.OnTime"/> at this time or later; the newest replaces earlier ones.</summary>
+    public sealed record WakeAt(DateTimeOffset Time) : Effect;
+
+    /// <summary>No response of the conversation is left: delete its journal and forget the activation.</summary>
+    public sealed record DeleteJournal : Effect;
+}

@@ -1,0 +1,97 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
+
+namespace Evergrain.Conversations.Turns;
+
+/// <summary>
+/// Records on their way to the journal. One append is under way at a time; what is made meanwhile goes in the next.
+/// </summary>
+internal sealed class JournalOutbox(ulong activation)
+{
+    private readonly List<Record> _pending = [];
+    private IReadOnlyList<Record> _inFlight = [];
+    private ulong _lastWriter;
+    private bool _hasClaimed;
+
+    /// <summary>Appends in the journal, as far as this activation knows.</summary>
+    public long Position { get; private set; }
+
+    /// <summary>Records made by this activation.</summary>
+    public long Made { get; private set; }
+
+    /// <summary>How many of those are durable.</summary>
+    public long Durable { get; private set; }
+
+    /// <summary>Bytes handed to the journal.</summary>
+    public long BytesWritten { get; private set; }
+
+    public bool IsIdle => _pending.Count == 0 && _inFlight.Count == 0;
+
+    /// <summary>Whether the next record must be a claim: another activation wrote last.</summary>
+    public bool MustClaim => Position > 0 && _lastWriter != activation && !_hasClaimed;
+
+    /// <summary>Takes an append of the journal into account during recovery.</summary>
+    public void Recovered(JournalEntry entry) => (Position, _lastWriter) = (entry.Position + 1, entry.Writer);
+
+    /// <summary>Makes a record; gives its number, for gates.</summary>
+    public long Add(Record record)
+    {
+        _hasClaimed |= record is Claimed;
+        _pending.Add(record);
+        return ++Made;
+    }
+
+    /// <summary>The next append, or null where one is under way or there is nothing to write.</summary>
+    public Effect.Append? Next()
+    {
+        if (_inFlight.Count > 0 || _pending.Count == 0)
+        {
+            return null;
+        }
+
+        var count = WholeCount();
+        _inFlight = _pending.GetRange(0, count);
+        _pending.RemoveRange(0, count);
+        var bytes = RecordFrames.Write(_inFlight);
+        BytesWritten += bytes.Length;
+        return new Effect.Append(Position, bytes);
+    }
+
+    /// <summary>The append under way is durable: gives its records, to be applied.</summary>
+    public IReadOnlyList<Record> Done()
+    {
+        var done = _inFlight;
+        _inFlight = [];
+        Durable += done.Count;
+        Position++;
+        _lastWriter = activation;
+        return done;
+    }
+
+    /// <summary>How many pending records fit in one append, never parting a turn's start from its input.</summary>
+    private int WholeCount()
+    {
+        var (whole, bytes) = (0, 0L);
+        for (var i = 0; i < _pending.Count; i++)
+        {
+            bytes += RecordFrames.HeaderBytes + ContentBytes(_pending[i]);
+            if (bytes > Limits.AppendBytesMax && whole > 0)
+            {
+                break;
+            }
+
+            whole = _pending[i] is ValueHeld or InputHeld ? whole : i + 1;
+        }
+
+        return whole;
+    }
+
+    private static int ContentBytes(Record record) => record switch
+    {
+        ValueHeld value => value.Json.Length,
+        InputHeld input => input.Json.Length,
+        OutputHeld output => output.Json.Length,
+        TurnFinished finished => finished.Shape.Length,
+        _ => 0,
+    };
+}

@@ -1,0 +1,108 @@
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Wire;
+
+namespace Evergrain.Conversations.Turns;
+
+/// <summary>Where a turn stands.</summary>
+internal enum TurnStatus
+{
+    /// <summary>Its <c>TurnStarted</c> is not durable yet: nothing else sees it.</summary>
+    Proposed,
+
+    /// <summary>Its output is being made, or its <c>TurnFinished</c> is not durable yet.</summary>
+    Running,
+
+    /// <summary>It may be continued.</summary>
+    Ended,
+}
+
+/// <summary>One turn of the tree. What only a running turn needs is in <see cref="Live"/>.</summary>
+internal sealed class Turn
+{
+    public required TurnId Id { get; init; }
+
+    /// <summary>The turn it continues; null at the root.</summary>
+    public required Turn? Parent { get; init; }
+
+    public required UInt128 RequestId { get; init; }
+
+    /// <summary>Milliseconds since the Unix epoch.</summary>
+    public required long CreatedAt { get; init; }
+
+    public required Parameters Parameters { get; init; }
+
+    public required EventDialect Dialect { get; init; }
+
+    public required bool Generate { get; init; }
+
+    /// <summary>The lease that holds an unstored turn; the default for a stored one.</summary>
+    public LeaseId Lease { get; init; }
+
+    public TurnStatus Status { get; set; }
+
+    /// <summary>Whether its id is no longer to be found: deleted, evicted, or its lease ended.</summary>
+    public bool IsHidden { get; set; }
+
+    /// <summary>The branch up to its input; set when it is durable.</summary>
+    public Branch Input { get; set; }
+
+    /// <summary>The branch up to its output; set when it has ended.</summary>
+    public Branch End { get; set; }
+
+    /// <summary>Its finished output items' JSON, in order.</summary>
+    public List<ReadOnlyMemory<byte>> Output { get; } = [];
+
+    /// <summary>The item that was streaming when it ended without it; rarely anything.</summary>
+    public ReadOnlyMemory<byte> Partial { get; set; }
+
+    /// <summary>How it ended; null before.</summary>
+    public TurnEnding? Ending { get; set; }
+
+    /// <summary>The digest of its branch, output included; once it has ended.</summary>
+    public Digest Digest { get; set; }
+
+    /// <summary>The shape of its stream; see <see cref="StreamShapeWriter"/>.</summary>
+    public ReadOnlyMemory<byte> Shape { get; set; }
+
+    /// <summary>Calls of its output, by call id: what the next turn must answer.</summary>
+    public IReadOnlyDictionary<string, string> OpenCalls { get; set; } = CallLedger.Nothing;
+
+    /// <summary>Its events, while it runs or is being read.</summary>
+    public EventLog? Log { get; set; }
+
+    /// <summary>Readers attached now.</summary>
+    public int Readers { get; set; }
+
+    /// <summary>What it needs while it runs in this activation; null otherwise.</summary>
+    public LiveTurn? Live { get; set; }
+
+    /// <summary>When a running turn without readers is given up.</summary>
+    public DateTimeOffset? OrphanedAt { get; set; }
+}
+
+/// <summary>What a turn needs only while it runs in this activation.</summary>
+internal sealed class LiveTurn
+{
+    public required IModelBackend Backend { get; init; }
+
+    /// <summary>Its input items, then its output items, prepared; apply takes them over.</summary>
+    public required Proposal Proposal { get; init; }
+
+    /// <summary>How many of the proposal's items are input.</summary>
+    public required int InputCount { get; init; }
+
+    /// <summary>Writes its events.</summary>
+    public required ResponseStream Stream { get; init; }
+
+    /// <summary>How many finished items have records already.</summary>
+    public int Recorded { get; set; }
+
+    /// <summary>Finished items' JSON, recorded or not.</summary>
+    public List<byte[]> Items { get; } = [];
+
+    /// <summary>Whether the terminal event was written: what the model says after it is ignored.</summary>
+    public bool IsOver { get; set; }
+}

@@ -1,0 +1,157 @@
+using System.Globalization;
+using System.Text.Json;
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Conversations.Wire;
+
+/// <summary>
+/// Lists a branch's items as the wire wants them: every item with an id and a type, message content as parts.
+/// An item whose client gave it no id is listed by its place: <c>&lt;prefix&gt;_&lt;C&gt;_at_&lt;position&gt;</c>.
+/// </summary>
+internal sealed class ItemList(ConversationId conversation, Branch branch)
+{
+    /// <summary>Reads the id of an output item.</summary>
+    public static bool TryParseOutputId(string id, out ConversationId conversation, out TurnId turn, out int index)
+    {
+        (conversation, turn, index) = (default, default, 0);
+        var parts = id.Split('_');
+        return parts.Length == 4 &&
+            ConversationId.TryParseCode(parts[1], out conversation) &&
+            TurnId.TryParse(parts[2], out turn) &&
+            int.TryParse(parts[3], NumberStyles.None, CultureInfo.InvariantCulture, out index);
+    }
+
+    public ReadOnlyMemory<byte> Write(ItemPage page)
+    {
+        var entries = branch.Backwards().Select((item, i) => (Item: item, Position: branch.Length - 1 - i));
+        if (page.Ascending)
+        {
+            entries = entries.Reverse();
+        }
+
+        if (page.After is { } after)
+        {
+            entries = After(entries, after);
+        }
+
+        var chosen = entries.Take(page.Limit + 1).ToList();
+        var hasMore = chosen.Count > page.Limit;
+        return Write(hasMore ? chosen[..page.Limit] : chosen, hasMore);
+    }
+
+    private IEnumerable<(Item Item, int Position)> After(IEnumerable<(Item Item, int Position)> entries, string after)
+    {
+        var rest = entries.SkipWhile(entry => IdOf(entry.Item, entry.Position) != after).ToList();
+        return rest.Count > 0
+            ? rest.Skip(1)
+            : throw ConversationException.Of(RefusalKind.InvalidRequest, $"No item has the id '{after}'.", "after");
+    }
+
+    private byte[] Write(List<(Item Item, int Position)> entries, bool hasMore)
+    {
+        var buffer = new WireBuffer();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions
+        {
+            Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        }))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("object"u8, "list"u8);
+            writer.WriteStartArray("data"u8);
+            foreach (var (item, position) in entries)
+            {
+                WriteItem(writer, item, position);
+            }
+
+            writer.WriteEndArray();
+            WriteId(writer, "first_id", entries.FirstOrDefault());
+            WriteId(writer, "last_id", entries.LastOrDefault());
+            writer.WriteBoolean("has_more"u8, hasMore);
+            writer.WriteEndObject();
+        }
+
+        return buffer.Take();
+    }
+
+    private void WriteId(Utf8JsonWriter writer, string name, (Item? Item, int Position) entry)
+    {
+        if (entry.Item is null)
+        {
+            writer.WriteNull(name);
+        }
+        else
+        {
+            writer.WriteString(name, IdOf(entry.Item, entry.Position));
+        }
+    }
+
+    private void WriteItem(Utf8JsonWriter writer, Item item, int position)
+    {
+        using var document = JsonDocument.Parse(item.Json);
+        writer.WriteStartObject();
+        writer.WriteString("id"u8, IdOf(document.RootElement, item, position));
+        writer.WriteString("type"u8, item.Type);
+        foreach (var member in document.RootElement.EnumerateObject())
+        {
+            if (member.NameEquals("id"u8) || member.NameEquals("type"u8))
+            {
+                continue;
+            }
+
+            writer.WritePropertyName(member.Name);
+            if (member.NameEquals("content"u8) && member.Value.ValueKind == JsonValueKind.String)
+            {
+                WritePart(writer, item.Role, member.Value);
+            }
+            else
+            {
+                // Raw: a text that is no Unicode (an unpaired surrogate) is listed as it came.
+                writer.WriteRawValue(member.Value.GetRawText(), skipInputValidation: true);
+            }
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void WritePart(Utf8JsonWriter writer, ItemRole role, JsonElement text)
+    {
+        writer.WriteStartArray();
+        writer.WriteStartObject();
+        writer.WriteString("type"u8, role == ItemRole.Assistant ? "output_text"u8 : "input_text"u8);
+        writer.WritePropertyName("text"u8);
+        writer.WriteRawValue(text.GetRawText(), skipInputValidation: true);
+        if (role == ItemRole.Assistant)
+        {
+            writer.WriteStartArray("annotations"u8);
+            writer.WriteEndArray();
+        }
+
+        writer.WriteEndObject();
+        writer.WriteEndArray();
+    }
+
+    private string IdOf(Item item, int position)
+    {
+        using var document = JsonDocument.Parse(item.Json);
+        return IdOf(document.RootElement, item, position);
+    }
+
+    private string IdOf(JsonElement root, Item item, int position) =>
+        root.TryGetProperty("id"u8, out var id) && id.ValueKind == JsonValueKind.String
+            ? id.GetString()!
+            : string.Create(CultureInfo.InvariantCulture, $"{Prefix(item.Type)}_{conversation.Code}_at_{position}");
+
+    private static string Prefix(string type) => type switch
+    {
+        "message" => "msg",
+        "function_call" => "fc",
+        "function_call_output" => "fco",
+        "custom_tool_call" => "ctc",
+        "custom_tool_call_output" => "ctco",
+        "reasoning" => "rs",
+        "compaction" => "cmp",
+        _ => "item",
+    };
+}

@@ -1,0 +1,204 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Conversations.Wire;
+
+/// <summary>
+/// Turns model events into the numbered events of one response. Live turns and replay run this same code, so that the
+/// same model events give the same bytes on any node.
+/// </summary>
+internal sealed class ResponseStream(
+    ResponseId response, EventDialect dialect, Action<byte[]> emit, int firstNumber = 0)
+{
+    private readonly WireBuffer _buffer = new();
+    private readonly List<OutputItem> _items = [];
+    private readonly StreamShapeWriter _shape = new();
+    private int _sequence = firstNumber;
+    private long _outputBytes;
+
+    /// <summary>The item that is being built, if any.</summary>
+    public OutputItem? Open { get; private set; }
+
+    /// <summary>The number the next event will have.</summary>
+    public int NextSequence => _sequence;
+
+    /// <summary>What, beside the items, tells how the stream went.</summary>
+    public ReadOnlyMemory<byte> Shape => _shape.Written;
+
+    /// <summary>Writes an event that carries the response object.</summary>
+    public void WithResponse(ReadOnlySpan<byte> type, Action<WireBuffer> writeResponse)
+    {
+        Begin(type).Raw(",\"response\":"u8);
+        writeResponse(_buffer);
+        End();
+    }
+
+    /// <summary>
+    /// Writes the events of one model event; gives the item's JSON when it is whole.
+    /// </summary>
+    /// <exception cref="FormatException">The backend's events are out of order, or too large.</exception>
+    public byte[]? Apply(in ModelEvent model)
+    {
+        _shape.Add(model);
+        switch (model.Kind)
+        {
+            case ModelEventKind.ItemStarted when Open is null:
+                StartItem(model);
+                return null;
+            case ModelEventKind.PartStarted when Open is { Open: null }:
+                StartPart(Open, Open.Begin(model.Part));
+                return null;
+            case ModelEventKind.Delta when Open?.Open is { } part:
+                AddDelta(Open, part, model.Text);
+                return null;
+            case ModelEventKind.PartDone when Open?.Open is { } part:
+                EndPart(Open, part);
+                return null;
+            case ModelEventKind.ItemDone when Open is { Open: null }:
+                return EndItem("completed"u8);
+            default:
+                throw new FormatException($"the model's event {model.Kind} is out of order");
+        }
+    }
+
+    /// <summary>Ends what is open as cut short; gives the item's JSON, or null where nothing was open.</summary>
+    public byte[]? Cut()
+    {
+        if (Open is null)
+        {
+            return null;
+        }
+
+        _shape.AddCut();
+        if (Open.Open is { } part)
+        {
+            EndPart(Open, part);
+        }
+
+        return EndItem("incomplete"u8);
+    }
+
+    /// <summary>The JSON that the open item has so far; null where nothing is open.</summary>
+    public byte[]? Partial()
+    {
+        if (Open is null)
+        {
+            return null;
+        }
+
+        Open.Write(_buffer, "incomplete"u8);
+        return _buffer.Take();
+    }
+
+    private void StartItem(in ModelEvent model)
+    {
+        Open = new OutputItem(response, _items.Count, model);
+        _items.Add(Open);
+        Begin("response.output_item.added"u8).Raw(",\"output_index\":"u8).Number(Open.Index).Raw(",\"item\":"u8);
+        Open.Write(_buffer, "in_progress"u8);
+        End();
+    }
+
+    private void StartPart(OutputItem item, OutputPart part)
+    {
+        switch (part.Kind)
+        {
+            case PartKind.OutputText or PartKind.Refusal or PartKind.ReasoningText:
+                At(Begin("response.content_part.added"u8), item, part).Raw(",\"part\":"u8);
+                break;
+            case PartKind.SummaryText:
+                At(Begin("response.reasoning_summary_part.added"u8), item, part).Raw(",\"part\":"u8);
+                break;
+            default:
+                return;
+        }
+
+        part.Write(_buffer);
+        End();
+    }
+
+    private void AddDelta(OutputItem item, OutputPart part, ReadOnlyMemory<byte> text)
+    {
+        _outputBytes += text.Length;
+        if (_outputBytes > Limits.OutputBytesMax || part.Text.WrittenCount + text.Length > OutputItemBytesMax)
+        {
+            throw new FormatException("the model's output is too large");
+        }
+
+        System.Buffers.BuffersExtensions.Write(part.Text, text.Span);
+        if (part.Kind == PartKind.Opaque)
+        {
+            return;
+        }
+
+        At(Begin(PartEvents.Delta(part.Kind, dialect)), item, part)
+            .Raw(",\"delta\":\""u8).Raw(text.Span).Raw("\""u8);
+        _buffer.Raw(part.Kind == PartKind.OutputText ? ",\"logprobs\":[]"u8 : default);
+        End();
+    }
+
+    private void EndPart(OutputItem item, OutputPart part)
+    {
+        item.EndPart();
+        if (part.Kind == PartKind.Opaque)
+        {
+            return;
+        }
+
+        At(Begin(PartEvents.Done(part.Kind, dialect)), item, part);
+        if (part.Kind == PartKind.Arguments)
+        {
+            _buffer.Raw(",\"name\":"u8).Quoted(item.Name ?? string.Empty);
+        }
+
+        _buffer.Raw(",\""u8).Raw(PartEvents.DoneField(part.Kind)).Raw("\":\""u8).Raw(part.Text.WrittenSpan)
+            .Raw(part.Kind == PartKind.OutputText ? "\",\"logprobs\":[]"u8 : "\""u8);
+        End();
+        if (part.Kind is PartKind.Arguments or PartKind.Input)
+        {
+            return;
+        }
+
+        var type = part.Kind == PartKind.SummaryText
+            ? "response.reasoning_summary_part.done"u8
+            : "response.content_part.done"u8;
+        At(Begin(type), item, part).Raw(",\"part\":"u8);
+        part.Write(_buffer);
+        End();
+    }
+
+    private byte[] EndItem(ReadOnlySpan<byte> status)
+    {
+        var item = Open!;
+        Open = null;
+        item.Write(_buffer, status);
+        var json = _buffer.Take();
+        Begin("response.output_item.done"u8).Raw(",\"output_index\":"u8).Number(item.Index)
+            .Raw(",\"item\":"u8).Raw(json);
+        End();
+        return json;
+    }
+
+    private WireBuffer Begin(ReadOnlySpan<byte> type) =>
+        _buffer.Raw("{\"type\":\""u8).Raw(type).Raw("\",\"sequence_number\":"u8).Number(_sequence++);
+
+    private static WireBuffer At(WireBuffer output, OutputItem item, OutputPart part)
+    {
+        output.Raw(",\"item_id\":"u8).Quoted(item.Id).Raw(",\"output_index\":"u8).Number(item.Index);
+        return part.Kind switch
+        {
+            PartKind.SummaryText => output.Raw(",\"summary_index\":"u8).Number(part.Index),
+            PartKind.Arguments or PartKind.Input => output,
+            _ => output.Raw(",\"content_index\":"u8).Number(part.Index),
+        };
+    }
+
+    private void End()
+    {
+        _buffer.Raw("}"u8);
+        emit(_buffer.Take());
+    }
+
+    // Room for an item's other members within one journal record.
+    private const int OutputItemBytesMax = Limits.RecordBytesMax - (64 << 10);
+}

@@ -1,0 +1,66 @@
+using System.Diagnostics.Metrics;
+using Evergrain.Conversations.Turns;
+
+namespace Evergrain.Frontend.Embedded;
+
+/// <summary>What conversations did, as counters of the meter <c>Evergrain</c>.</summary>
+public sealed class ConversationInstruments
+{
+    private readonly Counter<long> _validated;
+    private readonly Counter<long> _rendered;
+    private readonly Counter<long> _counted;
+    private readonly Counter<long> _recovered;
+    private readonly Counter<long> _journaledBytes;
+    private readonly Counter<long> _activated;
+    private readonly Counter<long> _passivated;
+    private readonly UpDownCounter<long> _warm;
+    private readonly UpDownCounter<long> _warmBytes;
+
+    /// <summary>Creates the instruments in a factory's meter, so that each server of a process has its own.</summary>
+    public ConversationInstruments(IMeterFactory meters)
+    {
+        ArgumentNullException.ThrowIfNull(meters);
+        var meter = meters.Create("Evergrain");
+        _validated = meter.CreateCounter<long>("evergrain.items.validated", "{item}", "Items validated.");
+        _rendered = meter.CreateCounter<long>("evergrain.items.rendered", "{item}", "Items rendered for a model.");
+        _counted = meter.CreateCounter<long>("evergrain.items.counted", "{item}", "Items whose tokens were counted.");
+        _recovered = meter.CreateCounter<long>("evergrain.items.recovered", "{item}", "Items read from the journal.");
+        _journaledBytes = meter.CreateCounter<long>("evergrain.bytes.journaled", "By", "Frames given to the journal.");
+        _activated = meter.CreateCounter<long>("evergrain.conversations.activated", "{conversation}", "Activations.");
+        _passivated = meter.CreateCounter<long>("evergrain.conversations.passivated", "{conversation}",
+            "Activations that ended.");
+        _warm = meter.CreateUpDownCounter<long>("evergrain.conversations.warm", "{conversation}", "Warm now.");
+        _warmBytes = meter.CreateUpDownCounter<long>("evergrain.bytes.warm", "By", "Bytes of warm conversations.");
+    }
+
+    internal void Activated()
+    {
+        _activated.Add(1);
+        _warm.Add(1);
+    }
+
+    internal void Passivated()
+    {
+        _passivated.Add(1);
+        _warm.Add(-1);
+    }
+
+    internal void WarmBytesChanged(long difference) => _warmBytes.Add(difference);
+
+    internal void Worked(in ConversationWork before, in ConversationWork now)
+    {
+        Add(_validated, now.Validated - before.Validated);
+        Add(_rendered, now.Rendered - before.Rendered);
+        Add(_counted, now.Counted - before.Counted);
+        Add(_recovered, now.Recovered - before.Recovered);
+        Add(_journaledBytes, now.JournaledBytes - before.JournaledBytes);
+    }
+
+    private static void Add(Counter<long> counter, long difference)
+    {
+        if (difference > 0)
+        {
+            counter.Add(difference);
+        }
+    }
+}

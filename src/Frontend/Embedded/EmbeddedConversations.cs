@@ -1,0 +1,240 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Frontend.Embedded;
+
+/// <summary>
+/// Conversations in this one process: each active one has a mailbox, the coldest are passivated by a memory budget and
+/// by idle time, and come back from the journal on the next call.
+/// </summary>
+public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
+{
+    // An activation that ended under a caller is replaced; one that ends at once again and again is a broken journal.
+    private const int ActivationsMax = 3;
+
+    private readonly ConcurrentDictionary<ConversationKey, ActiveConversation> _active = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly EmbeddedOptions _options;
+    private readonly EmbeddedContext _context;
+    private readonly Task _sweeping;
+
+    internal EmbeddedConversations(EmbeddedOptions options, EmbeddedContext context)
+    {
+        (_options, _context) = (options, context);
+        _sweeping = SweepAsync();
+    }
+
+    /// <summary>Conversations that are warm now.</summary>
+    public int WarmCount => _active.Count;
+
+    /// <inheritdoc/>
+    public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        return await WithActiveAsync(start.Key, active =>
+            active.AskAsync((conversation, now) => conversation.StartTurn(start, now), cancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<EventBatch> ReadEventsAsync(TurnAddress turn, int from,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ActiveConversation? attached = null;
+        try
+        {
+            for (var isLast = false; !isLast;)
+            {
+                var step = await WithActiveAsync(turn.Key, async active =>
+                {
+                    await AttachAsync(active);
+                    var read = await active.ReadAsync(turn, from, cancellationToken);
+                    return read.IsLost ? throw new ActivationEndedException() : read;
+                });
+                if (step.IsGone)
+                {
+                    throw ConversationException.Of(
+                        RefusalKind.NotFound, $"Response with id '{turn.Response}' not found.");
+                }
+
+                isLast = step.IsLast;
+                if (step.Events.Count > 0)
+                {
+                    yield return new EventBatch(from, step.Events, step.IsLast);
+                    from += step.Events.Count;
+                }
+            }
+        }
+        finally
+        {
+            await DetachAsync();
+        }
+
+        async Task AttachAsync(ActiveConversation active)
+        {
+            if (active != attached)
+            {
+                await active.AskAsync((conversation, now) =>
+                {
+                    conversation.Attach(turn.Response.Turn, turn.Lease, now);
+                    return true;
+                }, CancellationToken.None);
+                attached = active;
+            }
+        }
+
+        async ValueTask DetachAsync()
+        {
+            if (attached is not null)
+            {
+                await attached.TellAsync((conversation, now) => conversation.Detach(turn.Response.Turn, now));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
+        await WithActiveAsync(turn.Key, active => active.AskAsync((conversation, now) =>
+        {
+            conversation.Cancel(turn.Response.Turn, turn.Lease, now);
+            return true;
+        }, cancellationToken));
+
+    /// <inheritdoc/>
+    public async ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
+        await WithActiveAsync(turn.Key, active => active.AskAsync(
+            (conversation, _) => conversation.Get(turn.Response.Turn, turn.Lease), cancellationToken));
+
+    /// <inheritdoc/>
+    public async ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
+        CancellationToken cancellationToken) => await WithActiveAsync(turn.Key, active => active.AskAsync(
+            (conversation, _) => conversation.ListInputItems(turn.Response.Turn, turn.Lease, page), cancellationToken));
+
+    /// <inheritdoc/>
+    public async ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
+        await WithActiveAsync(turn.Key, async active =>
+        {
+            await active.DeleteAsync(turn, cancellationToken);
+            return true;
+        });
+
+    /// <inheritdoc/>
+    public async ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken)
+    {
+        if (_active.TryGetValue(key, out var active))
+        {
+            await active.TellAsync((conversation, now) => conversation.Hold(lease, now));
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ReleaseAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken)
+    {
+        if (_active.TryGetValue(key, out var active))
+        {
+            await active.TellAsync((conversation, now) => conversation.Release(lease, now));
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
+        CancellationToken cancellationToken) => _context.Journal.ListAsync(tenant, after, limit, cancellationToken);
+
+    /// <summary>
+    /// Passivates every conversation that is idle, whatever the budget: for operators and tests.
+    /// </summary>
+    public async Task PassivateIdleAsync()
+    {
+        foreach (var active in _active.Values)
+        {
+            await active.PassivateAsync();
+        }
+    }
+
+    /// <summary>Ends running turns as interrupted, waits until that is durable, and lets everything go.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _sweeping;
+        await Task.WhenAll(_active.Values.Select(active => active.StopAsync()));
+        _stopping.Dispose();
+    }
+
+    private async Task<T> WithActiveAsync<T>(ConversationKey key, Func<ActiveConversation, Task<T>> ask)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var active = Activate(key);
+            try
+            {
+                return await ask(active);
+            }
+            catch (ActivationEndedException) when (tries < ActivationsMax)
+            {
+                await active.Ended;
+            }
+            catch (ActivationEndedException e)
+            {
+                throw new ConversationException(new Refusal(
+                    RefusalKind.Unavailable, "The conversation cannot go on here now: try again."), e);
+            }
+        }
+    }
+
+    private ActiveConversation Activate(ConversationKey key)
+    {
+        ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
+        while (true)
+        {
+            if (_active.TryGetValue(key, out var active))
+            {
+                return active;
+            }
+
+            // Lazily started: of two callers that meet here, only one may open the journal.
+            active = new ActiveConversation(key, _context);
+            if (_active.TryAdd(key, active))
+            {
+                active.Start(Forget);
+                return active;
+            }
+        }
+    }
+
+    private void Forget(ActiveConversation active) =>
+        _active.TryRemove(new KeyValuePair<ConversationKey, ActiveConversation>(active.Key, active));
+
+    private async Task SweepAsync()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await _context.WarmBytes.WaitAsync(_options.SweepInterval, _stopping.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            await SweepOnceAsync();
+        }
+    }
+
+    private async Task SweepOnceAsync()
+    {
+        var excess = _context.WarmBytes.Excess;
+        foreach (var active in _active.Values.OrderBy(active => active.LastUsed))
+        {
+            var isOld = _context.Time.GetElapsedTime(active.LastUsed) > _options.WarmTime;
+            if (!isOld && excess <= 0)
+            {
+                return;
+            }
+
+            excess -= active.Bytes;
+            await active.PassivateAsync();
+        }
+    }
+}

@@ -1,0 +1,37 @@
+using Evergrain.Conversations.Ports;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Evergrain.Frontend.Embedded;
+
+/// <summary>Registers the embedded host.</summary>
+public static class EmbeddedHostExtensions
+{
+    /// <summary>
+    /// Adds <see cref="IConversations"/> as conversations in this process. Needs an <see cref="IJournal"/>, the
+    /// <see cref="IModelBackend"/>s, an <see cref="IIdSource"/> and a <see cref="TimeProvider"/>.
+    /// </summary>
+    public static IServiceCollection AddEmbeddedConversations(this IServiceCollection services, EmbeddedOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        services.AddSingleton<ConversationInstruments>();
+        services.AddSingleton(provider => Create(provider, options));
+        services.AddSingleton<IConversations>(provider => provider.GetRequiredService<EmbeddedConversations>());
+        return services;
+    }
+
+    private static EmbeddedConversations Create(IServiceProvider provider, EmbeddedOptions options)
+    {
+        var instruments = provider.GetRequiredService<ConversationInstruments>();
+        return new EmbeddedConversations(options, new EmbeddedContext
+        {
+            Journal = provider.GetRequiredService<IJournal>(),
+            Models = new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
+            Ids = provider.GetRequiredService<IIdSource>(),
+            Time = provider.GetRequiredService<TimeProvider>(),
+            Logger = provider.GetRequiredService<ILogger<EmbeddedConversations>>(),
+            Instruments = instruments,
+            WarmBytes = new WarmMemory(options.WarmBytesMax, instruments),
+        });
+    }
+}

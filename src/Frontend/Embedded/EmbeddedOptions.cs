@@ -1,0 +1,22 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Evergrain.Frontend.Embedded;
+
+/// <summary>How much the embedded host keeps in memory, and for how long.</summary>
+public sealed class EmbeddedOptions
+{
+    /// <summary>
+    /// Bytes that warm conversations may hold together; over it the coldest idle ones are passivated.
+    /// Default 2 GiB, at least 1 MiB. What runs, or is held unstored, stays whatever the budget.
+    /// </summary>
+    [Range(1L << 20, long.MaxValue)]
+    public long WarmBytesMax { get; set; } = 2L << 30;
+
+    /// <summary>How long an idle conversation stays warm. Default 30 minutes, at least 1 second.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00")]
+    public TimeSpan WarmTime { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>How often idle time is looked at. Default 5 seconds, 10 ms to 1 hour.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]
+    public TimeSpan SweepInterval { get; set; } = TimeSpan.FromSeconds(5);
+}

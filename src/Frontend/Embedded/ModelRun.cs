@@ -1,0 +1,53 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
+using Microsoft.Extensions.Logging;
+
+namespace Evergrain.Frontend.Embedded;
+
+/// <summary>One model call: its events go into the conversation's mailbox, one after the other.</summary>
+internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, EmbeddedContext context)
+{
+    private readonly CancellationTokenSource _cancelled = new();
+
+    /// <summary>Ends when the call has, and nothing more will be posted.</summary>
+    public Task Task { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Starts the call. <paramref name="ended"/> is run as an input of the conversation when it is over.</summary>
+    public void Start(Action ended) => Task = RunAsync(ended);
+
+    public void Cancel() => _ = CancelAsync();
+
+    public Task CancelAsync() => _cancelled.CancelAsync();
+
+    private async Task RunAsync(Action ended)
+    {
+        string? fault = null;
+        try
+        {
+            await foreach (var model in call.Backend.StreamAsync(call.Call, _cancelled.Token))
+            {
+                await mailbox.TellAsync(conversation =>
+                    conversation.OnModelEvent(call.Turn, model, context.Time.GetUtcNow()));
+            }
+        }
+        catch (OperationCanceledException) when (_cancelled.IsCancellationRequested)
+        {
+            // The turn is over already.
+        }
+        catch (Exception e)
+        {
+            fault = "The model server could not be asked.";
+            LogCallFailed(context.Logger, e, call.Call.Model);
+        }
+
+        await mailbox.TellAsync(conversation =>
+        {
+            conversation.OnModelEnded(call.Turn, fault, context.Time.GetUtcNow());
+            ended();
+        });
+        _cancelled.Dispose();
+    }
+
+    [LoggerMessage(111, LogLevel.Error, "A call to model {Model} failed.")]
+    private static partial void LogCallFailed(ILogger logger, Exception e, string model);
+}

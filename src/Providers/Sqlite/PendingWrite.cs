@@ -1,0 +1,57 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Providers.Sqlite;
+
+/// <summary>
+/// An append or a delete on its way through the writer. Whoever comes first, the writer that takes it or the caller
+/// that cancels it, decides: once taken, it is carried to its end, since the writer then reads the caller's buffer.
+/// </summary>
+internal sealed class PendingWrite(ConversationKey key)
+{
+    private const int Waiting = 0;
+    private const int Taken = 1;
+    private const int Cancelled = 2;
+
+    // The caller must not run on the writer's thread.
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _state;
+
+    public ConversationKey Key { get; } = key;
+
+    /// <summary>Where to append; null for a delete.</summary>
+    public long? Position { get; init; }
+
+    public ulong Writer { get; init; }
+
+    public ReadOnlyMemory<byte> Records { get; init; }
+
+    /// <summary>Set by the writer inside the transaction, believed only once it is committed.</summary>
+    public bool IsRefused { get; set; }
+
+    public Task Done => _done.Task;
+
+    public bool TryTake() => Interlocked.CompareExchange(ref _state, Taken, Waiting) == Waiting;
+
+    public void Cancel(CancellationToken cancellationToken)
+    {
+        if (Interlocked.CompareExchange(ref _state, Cancelled, Waiting) == Waiting)
+        {
+            _done.SetCanceled(cancellationToken);
+        }
+    }
+
+    public void Complete()
+    {
+        if (IsRefused)
+        {
+            _done.SetException(new PositionTakenException(Key, Position ?? 0));
+        }
+        else
+        {
+            _done.SetResult();
+        }
+    }
+
+    public void Fail(Exception failure) => _done.SetException(failure);
+}

@@ -1,0 +1,119 @@
+using System.ComponentModel.DataAnnotations;
+using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Providers.Sqlite;
+
+/// <summary>
+/// The journal of one machine: a SQLite file that only this process may open, written by one thread that commits the
+/// appends of many conversations in one synced transaction.
+/// </summary>
+/// <remarks>
+/// Space of deleted conversations is overwritten and used again; the file does not shrink. The disk must be a local one
+/// that keeps its promise to sync.
+/// </remarks>
+public sealed class SqliteJournal : IJournal
+{
+    private readonly DataDirectory _directory;
+    private readonly WriteTables _tables;
+    private readonly JournalWriter _writer;
+    private readonly JournalReaders _readers;
+    private int _disposed;
+
+    private SqliteJournal(SqliteJournalOptions options, DataDirectory directory)
+    {
+        var file = directory.DatabaseFile;
+        _directory = directory;
+        _tables = JournalDatabase.OpenWriter(file, options);
+        _writer = new JournalWriter(options, file, _tables);
+        _readers = new JournalReaders(file, options.ReadersMax);
+    }
+
+    /// <inheritdoc/>
+    public bool IsExclusive => true;
+
+    /// <summary>What was done since the journal was opened.</summary>
+    public SqliteJournalCounters Counters => _writer.Counters;
+
+    /// <summary>Opens the journal in a directory, made if it is not there, and holds it until disposed.</summary>
+    /// <exception cref="JournalUnavailableException">
+    /// The directory is held by another process or cannot be written, or its database is damaged, foreign or newer.
+    /// </exception>
+    /// <exception cref="ValidationException">An option is out of its range.</exception>
+    public static Task<SqliteJournal> OpenAsync(SqliteJournalOptions options, CancellationToken cancellationToken)
+    {
+        Validator.ValidateObject(options, new ValidationContext(options), validateAllProperties: true);
+        return Task.Run(() => Open(options), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask AppendAsync(ConversationKey key, long position, ulong writer, ReadOnlyMemory<byte> records,
+        CancellationToken cancellationToken)
+    {
+        JournalBounds.CheckAppend(position, records);
+        var write = new PendingWrite(key) { Position = position, Writer = writer, Records = records };
+        await _writer.WriteAsync(write, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, long from,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        JournalBounds.CheckPosition(from);
+        var page = default(JournalPage);
+        do
+        {
+            var (next, begunWith) = (from, page.Conversation);
+            page = await _readers.RunAsync(reader => reader.Read(key, next, begunWith), cancellationToken);
+            from += page.Entries.Count;
+            foreach (var entry in page.Entries)
+            {
+                yield return entry;
+            }
+        }
+        while (page.HasMore);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
+        CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return await _readers.RunAsync(reader => reader.List(tenant, after, limit), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DeleteAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        await _writer.WriteAsync(new PendingWrite(key), cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await _writer.StopAsync();
+        await _readers.DisposeAsync();
+
+        // The last connection to close copies the rest of the write-ahead log into the database file.
+        await Task.Run(_tables.Dispose, CancellationToken.None);
+        _directory.Dispose();
+    }
+
+    private static SqliteJournal Open(SqliteJournalOptions options)
+    {
+        var directory = DataDirectory.Hold(options.Directory);
+        try
+        {
+            return new SqliteJournal(options, directory);
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Evergrain.Providers.Sqlite;
+
+/// <summary>Where a <see cref="SqliteJournal"/> lives and the bounds it works in.</summary>
+public sealed class SqliteJournalOptions
+{
+    /// <summary>The data directory; made if it is not there. One process at a time may hold it.</summary>
+    [Required]
+    public required string Directory { get; init; }
+
+    /// <summary>Appends and deletes that wait for the writer, 1 to 65,536, default 1,024; more wait to enter.</summary>
+    [Range(1, 65_536)]
+    public int QueueLength { get; init; } = 1_024;
+
+    /// <summary>Appends and deletes of one transaction, 1 to 4,096, default 256.</summary>
+    [Range(1, 4_096)]
+    public int TransactionCountMax { get; init; } = 256;
+
+    /// <summary>
+    /// Bytes after which a transaction takes no further append, 1 byte to 1 GiB, default 8 MiB. The last append taken
+    /// may exceed it.
+    /// </summary>
+    [Range(1, 1 << 30)]
+    public int TransactionBytesMax { get; init; } = 8 << 20;
+
+    /// <summary>Connections that read at the same time, 1 to 64, default 4.</summary>
+    [Range(1, 64)]
+    public int ReadersMax { get; init; } = 4;
+
+    /// <summary>
+    /// Bytes of write-ahead log after which it is copied into the database file, 64 KiB to 1 GiB, default 8 MiB. Larger
+    /// means rarer pauses (some 5 ms each) and a longer recovery; smaller means that a fresh log, whose growth makes
+    /// each sync dearer, is sooner written over in place.
+    /// </summary>
+    [Range(64 << 10, 1 << 30)]
+    public int CheckpointBytes { get; init; } = 8 << 20;
+
+    /// <summary>Pages the database may grow to, 0 for no bound: how a test fills the disk.</summary>
+    internal int PageCountMax { get; init; }
+}
+
+/// <summary>What a <see cref="SqliteJournal"/> did since it was opened.</summary>
+/// <param name="Appends">Appends stored.</param>
+/// <param name="AppendedBytes">Their bytes, as handed to the journal.</param>
+/// <param name="Refused">Appends refused because their position was taken.</param>
+/// <param name="Transactions">Transactions of appends and deletes committed; each is one sync of the disk.</param>
+/// <param name="FailedTransactions">Transactions of which nothing was stored because the store failed.</param>
+/// <param name="LogBytes">
+/// Bytes SQLite wrote to its write-ahead log. A checkpoint writes each changed page once more to the database file.
+/// </param>
+/// <param name="Checkpoints">Times the write-ahead log was copied into the database file.</param>
+/// <param name="FailedMaintenance">Checkpoints and clean-ups that failed; they are tried again later.</param>
+public readonly record struct SqliteJournalCounters(long Appends, long AppendedBytes, long Refused, long Transactions,
+    long FailedTransactions, long LogBytes, long Checkpoints, long FailedMaintenance);

@@ -1,0 +1,217 @@
+using System.Buffers.Binary;
+using Evergrain.Conversations.Ids;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace Evergrain.Providers.Sqlite;
+
+/// <summary>The statements that write, and what the writer remembers of the tables. One thread uses it.</summary>
+internal sealed class WriteTables : IDisposable
+{
+    // Ends of conversations remembered, about 150 bytes each; when full, all are forgotten and looked up again.
+    private const int EndsMax = 16_384;
+
+    // One clean-up transaction: appends are held up by it for a few milliseconds.
+    private const int SweepCountMax = 256;
+    private const int SweepBytesMax = 4 << 20;
+
+    private readonly SqliteConnection _connection;
+    private readonly sqlite3 _database;
+    private readonly List<Statement> _statements = [];
+    private readonly Dictionary<ConversationKey, (long Conversation, long Position)> _ends = [];
+    private readonly Statement _begin, _commit, _rollback;
+    private readonly Statement _find, _end, _create, _append;
+    private readonly Statement _remove, _drop, _dropped, _sizes, _sweep, _swept;
+    private long _nextConversation;
+
+    public WriteTables(SqliteConnection connection)
+    {
+        _connection = connection;
+        _database = connection.Handle!;
+        _begin = Prepare("BEGIN IMMEDIATE");
+        _commit = Prepare("COMMIT");
+        _rollback = Prepare("ROLLBACK");
+        _find = Prepare("SELECT number FROM conversations WHERE tenant = ?1 AND id = ?2");
+        _end = Prepare("SELECT max(position) + 1 FROM appends WHERE conversation = ?1");
+        _create = Prepare("INSERT INTO conversations (number, tenant, id) VALUES (?1, ?2, ?3)");
+        _append = Prepare("INSERT INTO appends (conversation, position, writer, records) VALUES (?1, ?2, ?3, ?4)");
+        _remove = Prepare("DELETE FROM conversations WHERE number = ?1");
+        _drop = Prepare("INSERT INTO dropped (conversation) VALUES (?1)");
+        _dropped = Prepare("SELECT conversation FROM dropped LIMIT 1");
+        _sizes = Prepare(
+            "SELECT position, length(records) FROM appends WHERE conversation = ?1 ORDER BY position");
+        _sweep = Prepare("DELETE FROM appends WHERE conversation = ?1 AND position <= ?2");
+        _swept = Prepare("DELETE FROM dropped WHERE conversation = ?1");
+
+        // Never a number still to be swept, nor, while this process lives, one that a reader may be following.
+        _nextConversation = 1 + Math.Max(
+            Statement.ExecuteInt64(_database, "SELECT coalesce(max(number), 0) FROM conversations"),
+            Statement.ExecuteInt64(_database, "SELECT coalesce(max(conversation), 0) FROM dropped"));
+    }
+
+    public void Begin() => _begin.Run();
+
+    public void Commit() => _commit.Run();
+
+    /// <summary>Undoes what SQLite has not undone by itself, and forgets what was remembered of it.</summary>
+    public void Rollback()
+    {
+        _ends.Clear();
+        if (raw.sqlite3_get_autocommit(_database) == 0)
+        {
+            _rollback.Run();
+        }
+    }
+
+    /// <summary>Stores an append in the open transaction; false if the log does not end at its position.</summary>
+    public bool TryAppend(ConversationKey key, long position, ulong writer, ReadOnlySpan<byte> records)
+    {
+        var (conversation, end) = FindEnd(key);
+        if (position != end)
+        {
+            return false;
+        }
+
+        if (conversation == 0)
+        {
+            conversation = Create(key);
+        }
+
+        _append.Bind(1, conversation).Bind(2, position).Bind(3, (long)writer).Bind(4, records).Run();
+        Remember(key, conversation, position + 1);
+        return true;
+    }
+
+    /// <summary>
+    /// Takes a conversation away in the open transaction, if it is there; its appends are swept later, unseen.
+    /// </summary>
+    public bool Delete(ConversationKey key)
+    {
+        _ends.Remove(key);
+        if (Find(key) is not { } conversation)
+        {
+            return false;
+        }
+
+        _remove.Bind(1, conversation).Run();
+        _drop.Bind(1, conversation).Run();
+        return true;
+    }
+
+    /// <summary>Cleans up a bounded part of one deleted conversation; false if none is left.</summary>
+    public bool Sweep()
+    {
+        if (_dropped.FirstInt64() is not { } conversation)
+        {
+            return false;
+        }
+
+        var last = LastToSweep(conversation);
+        Begin();
+        if (last is { } position)
+        {
+            _sweep.Bind(1, conversation).Bind(2, position).Run();
+        }
+        else
+        {
+            _swept.Bind(1, conversation).Run();
+        }
+
+        Commit();
+        return true;
+    }
+
+    /// <summary>Copies the write-ahead log into the database file, as far as readers let it.</summary>
+    public void Checkpoint() => Statement.Check(_database,
+        raw.sqlite3_wal_checkpoint_v2(_database, "main", raw.SQLITE_CHECKPOINT_PASSIVE, out _, out _));
+
+    /// <summary>Pages written to the write-ahead log since the last call.</summary>
+    public int TakePagesWritten()
+    {
+        Statement.Check(_database,
+            raw.sqlite3_db_status(_database, raw.SQLITE_DBSTATUS_CACHE_WRITE, out var pages, out _, 1));
+        return pages;
+    }
+
+    public void Dispose()
+    {
+        foreach (var statement in _statements)
+        {
+            statement.Dispose();
+        }
+
+        _connection.Dispose();
+    }
+
+    internal static void WriteId(ConversationId id, Span<byte> bytes) =>
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, id.Value);
+
+    private (long Conversation, long End) FindEnd(ConversationKey key)
+    {
+        if (_ends.TryGetValue(key, out var known))
+        {
+            return known;
+        }
+
+        if (Find(key) is not { } conversation)
+        {
+            return (0, 0);
+        }
+
+        return Remember(key, conversation, _end.Bind(1, conversation).FirstInt64() ?? 0);
+    }
+
+    private long? Find(ConversationKey key)
+    {
+        Span<byte> id = stackalloc byte[16];
+        WriteId(key.Id, id);
+        return _find.Bind(1, key.Tenant).Bind(2, id).FirstInt64();
+    }
+
+    private long Create(ConversationKey key)
+    {
+        Span<byte> id = stackalloc byte[16];
+        WriteId(key.Id, id);
+        _create.Bind(1, _nextConversation).Bind(2, key.Tenant).Bind(3, id).Run();
+        return _nextConversation++;
+    }
+
+    private (long Conversation, long End) Remember(ConversationKey key, long conversation, long end)
+    {
+        if (_ends.Count >= EndsMax)
+        {
+            _ends.Clear();
+        }
+
+        _ends[key] = (conversation, end);
+        return (conversation, end);
+    }
+
+    private long? LastToSweep(long conversation)
+    {
+        long? last = null;
+        var bytes = 0L;
+        _sizes.Bind(1, conversation);
+        try
+        {
+            for (var count = 0; count < SweepCountMax && bytes < SweepBytesMax && _sizes.Step(); count++)
+            {
+                last = _sizes.Int64(0);
+                bytes += _sizes.Int64(1);
+            }
+        }
+        finally
+        {
+            _sizes.Reset();
+        }
+
+        return last;
+    }
+
+    private Statement Prepare(string sql)
+    {
+        var statement = new Statement(_database, sql);
+        _statements.Add(statement);
+        return statement;
+    }
+}

@@ -1,0 +1,99 @@
+// A WebSocket proxy that stands between a real client and the server, forwards every frame, and remembers it.
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { WebSocket, WebSocketServer } from 'ws';
+
+const hopHeaders = /^(host|connection|upgrade|sec-websocket-)/;
+const terminal = new Set(['response.completed', 'response.incomplete', 'response.failed', 'error']);
+
+export class RecordingProxy {
+  #http = createServer((request, response) => {
+    this.requests.push(`${request.method} ${request.url}`);
+    response.writeHead(404).end();
+  });
+  #sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 0 });
+  #open = new Set();
+
+  /** Plain HTTP requests that came: a client that gave up on WebSocket shows here. */
+  requests = [];
+  /** One entry per socket: the handshake's path and headers, and frames in order, `{fromClient, json}`. */
+  connections = [];
+
+  static async start(server) {
+    const proxy = new RecordingProxy();
+    proxy.target = server.port;
+    proxy.#http.on('upgrade', (request, socket, head) => proxy.#upgrade(request, socket, head));
+    proxy.#http.listen(0, '127.0.0.1');
+    await once(proxy.#http, 'listening');
+    proxy.port = proxy.#http.address().port;
+    return proxy;
+  }
+
+  get baseUrl() {
+    return `http://127.0.0.1:${this.port}/v1`;
+  }
+
+  async stop() {
+    this.#open.forEach((socket) => socket.terminate());
+    this.#http.close();
+    this.#http.closeAllConnections();
+    await once(this.#http, 'close');
+  }
+
+  #upgrade(request, socket, head) {
+    const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !hopHeaders.test(name)));
+    const options = { headers, perMessageDeflate: false, maxPayload: 0 };
+    const upstream = new WebSocket(`ws://127.0.0.1:${this.target}${request.url}`, options);
+    const refuse = (status) => socket.end(`HTTP/1.1 ${status} Refused\r\ncontent-length: 0\r\n\r\n`);
+    upstream.once('unexpected-response', (_, response) => refuse(response.statusCode));
+    upstream.once('error', () => refuse(502));
+    upstream.once('open', () => {
+      this.#sockets.handleUpgrade(request, socket, head, (client) => this.#join(request, client, upstream));
+    });
+  }
+
+  #join(request, client, upstream) {
+    const connection = { path: request.url, headers: request.headers, frames: [] };
+    this.connections.push(connection);
+    this.#forward(connection, client, upstream, true);
+    this.#forward(connection, upstream, client, false);
+  }
+
+  #forward(connection, from, to, fromClient) {
+    this.#open.add(from);
+    from.on('message', (data, isBinary) => {
+      connection.frames.push({ fromClient, json: JSON.parse(data.toString()) });
+      to.send(data, { binary: isBinary });
+    });
+    from.on('error', () => to.terminate());
+    from.on('close', (code, reason) => {
+      this.#open.delete(from);
+      const sayable = code === 1000 || (code >= 1001 && code <= 1014 && ![1004, 1005, 1006].includes(code));
+      if (sayable) to.close(code, reason);
+      else to.terminate();
+    });
+  }
+
+  /** Every create with the events that answered it, in order: `{connection, create, events, last}`. */
+  turns() {
+    return this.connections.flatMap((connection, index) => turnsOf(connection, index));
+  }
+}
+
+function turnsOf(connection, index) {
+  const turns = [];
+  let answered = 0;
+  for (const { fromClient, json } of connection.frames) {
+    if (fromClient && json.type === 'response.create') {
+      turns.push({ connection: index, create: json, events: [], last: null });
+    } else if (!fromClient && !json.type.startsWith('evergrain:')) {
+      const turn = turns[answered];
+      turn.events.push(json);
+      if (terminal.has(json.type)) {
+        turn.last = json;
+        answered += 1;
+      }
+    }
+  }
+  return turns;
+}

@@ -1,0 +1,162 @@
+using System.Globalization;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using FsCheck;
+using FsCheck.Fluent;
+using Xunit.Abstractions;
+
+namespace Evergrain.Providers.Tests.Journals;
+
+/// <summary>Any sequence of operations on any journal gives what a list of lists gives.</summary>
+public abstract class JournalModelContract(ITestOutputHelper output) : JournalRaceContract
+{
+    private const string SeedVariable = "EVERGRAIN_SEED";
+    private const int Sequences = 60;
+    private const int OperationsMax = 60;
+
+    // Few conversations, so that operations meet.
+    private static readonly string[] Tenants = ["a", "b"];
+
+    private static readonly Gen<Operation> Operations = Gen.Frequency(
+        (12, OperationOf(Kind.Append)),
+        (3, OperationOf(Kind.AppendElsewhere)),
+        (3, OperationOf(Kind.Read)),
+        (2, OperationOf(Kind.List)),
+        (2, OperationOf(Kind.Delete)));
+
+    protected ITestOutputHelper Output => output;
+
+    private enum Kind
+    {
+        Append,
+        AppendElsewhere,
+        Read,
+        List,
+        Delete,
+    }
+
+    [Fact]
+    public async Task AnySequence_OfOperations_AgreesWithTheModel()
+    {
+        var seed = Environment.GetEnvironmentVariable(SeedVariable) is { } given
+            ? ulong.Parse(given, CultureInfo.InvariantCulture)
+            : new RandomIdSource().Next64();
+        output.WriteLine($"{SeedVariable}={seed}");
+        var sequences = Operations.ArrayOf().Sample(Sequences, new Rnd(seed), OperationsMax);
+        var step = 0;
+        foreach (var sequence in sequences)
+        {
+            // Each sequence has tenants of its own.
+            var model = new Model($"s{step++}");
+            foreach (var operation in sequence)
+            {
+                output.WriteLine($"{step}: {operation}");
+                await CheckAsync(model, operation);
+            }
+
+            await CheckWholeAsync(model);
+        }
+
+        Assert.Equal(Sequences, step);
+    }
+
+    private static Gen<Operation> OperationOf(Kind kind) =>
+        from tenant in Gen.Choose(0, Tenants.Length - 1)
+        from conversation in Gen.Choose(1, 3)
+        from number in Gen.Choose(0, 4)
+        from size in Gen.Frequency((6, Gen.Choose(1, 300)), (2, Gen.Choose(301, 9_000)), (1, Gen.Choose(9_001, 90_000)))
+        select new Operation(kind, tenant, conversation, number, size);
+
+    private Task CheckAsync(Model model, Operation operation) => operation.Kind switch
+    {
+        Kind.Append => CheckAppendAsync(model, operation),
+        Kind.AppendElsewhere => CheckRefusedAsync(model, operation),
+        Kind.Read => CheckReadAsync(model, model.Key(operation), operation.Number),
+        Kind.List => CheckListAsync(model, operation),
+        _ => CheckDeleteAsync(model, operation),
+    };
+
+    private async Task CheckAppendAsync(Model model, Operation operation)
+    {
+        var key = model.Key(operation);
+        var bytes = Bytes(operation.Number, operation.Size);
+        await Journal.AppendAsync(key, model.End(key), (ulong)operation.Number, bytes, Token);
+        model.Append(key, new JournalEntry(model.End(key), (ulong)operation.Number, bytes));
+    }
+
+    private async Task CheckRefusedAsync(Model model, Operation operation)
+    {
+        var key = model.Key(operation);
+        var position = operation.Number >= model.End(key) ? operation.Number + 1 : operation.Number;
+        await AssertRefusedAsync(key, position);
+    }
+
+    private async Task CheckReadAsync(Model model, ConversationKey key, long from)
+    {
+        var expected = model.Read(key).Skip((int)from).ToList();
+        var actual = await ReadAllAsync(key, from);
+        Assert.Equal(expected.Select(e => (e.Position, e.Writer)), actual.Select(e => (e.Position, e.Writer)));
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First.Records, pair.Second.Records));
+    }
+
+    private async Task CheckListAsync(Model model, Operation operation)
+    {
+        var tenant = model.Key(operation).Tenant;
+        var all = model.List(tenant);
+        var at = Math.Min(operation.Number, all.Count);
+        var page = await Journal.ListAsync(tenant, at == 0 ? null : all[at - 1], 2, Token);
+        Assert.Equal(all.Skip(at).Take(2), page);
+    }
+
+    private async Task CheckDeleteAsync(Model model, Operation operation)
+    {
+        var key = model.Key(operation);
+        await Journal.DeleteAsync(key, Token);
+        model.Delete(key);
+    }
+
+    private async Task CheckWholeAsync(Model model)
+    {
+        foreach (var tenant in Enumerable.Range(0, Tenants.Length).Select(model.Tenant))
+        {
+            var listed = await Journal.ListAsync(tenant, after: null, 100, Token);
+            Assert.Equal(model.List(tenant), listed);
+            foreach (var id in listed)
+            {
+                await CheckReadAsync(model, new ConversationKey(tenant, id), 0);
+            }
+        }
+    }
+
+    private sealed record Operation(Kind Kind, int Tenant, int Conversation, int Number, int Size);
+
+    /// <summary>A journal as plainly as it can be said.</summary>
+    private sealed class Model(string name)
+    {
+        private readonly List<(ConversationKey Key, List<JournalEntry> Log)> _logs = [];
+
+        public string Tenant(int number) => $"{name}-{Tenants[number]}";
+
+        public ConversationKey Key(Operation operation) =>
+            new(Tenant(operation.Tenant), new ConversationId((UInt128)operation.Conversation));
+
+        public long End(ConversationKey key) => Read(key).Count;
+
+        public List<JournalEntry> Read(ConversationKey key) => _logs.Find(l => l.Key == key).Log ?? [];
+
+        public List<ConversationId> List(string tenant) =>
+            [.. _logs.Where(l => l.Key.Tenant == tenant).Select(l => l.Key.Id)];
+
+        public void Delete(ConversationKey key) => _logs.RemoveAll(l => l.Key == key);
+
+        public void Append(ConversationKey key, JournalEntry entry)
+        {
+            if (End(key) == 0)
+            {
+                _logs.Add((key, []));
+            }
+
+            Read(key).Add(entry);
+        }
+    }
+}
