@@ -29,11 +29,14 @@ internal sealed class Proposal
         _backend = backend;
         _last = backend is null ? null : branch.LastRendered(backend.Rendering);
         _branchView = backend is null ? null : branch.View(backend.Rendering);
-        BranchLength = branch.Length;
+        (BranchLength, TokensBefore) = (branch.Length, Tokens);
     }
 
     /// <summary>Items before the proposal.</summary>
     public int BranchLength { get; }
+
+    /// <summary>Tokens before the proposal.</summary>
+    public long TokensBefore { get; }
 
     public IReadOnlyList<PreparedItem> Items => _items;
 

@@ -214,6 +214,7 @@ public sealed partial class Conversation
             Parameters = turn.Parameters,
             Context = live.Proposal.View(),
             NewItems = live.InputCount,
+            TokensBefore = live.Proposal.TokensBefore,
             Affinity = _key.Id.Value,
         }));
     }

@@ -24,6 +24,9 @@ internal sealed class ConversationDriver
         Conversation = new Conversation(Key, _activation, _models, _ids);
     }
 
+    /// <summary>Where request ids come from; two drivers of one journal need two.</summary>
+    public SeededIdSource Requests { get; init; } = new(1);
+
     public ConversationKey Key { get; } = new("default", new ConversationId(42));
 
     public Conversation Conversation { get; private set; }
@@ -46,7 +49,7 @@ internal sealed class ConversationDriver
             return Conversation.StartTurn(new StartTurn
             {
                 Key = Key,
-                RequestId = request == 0 ? _ids.Next128() : request,
+                RequestId = request == 0 ? Requests.Next128() : request,
                 Lease = lease ?? Lease,
                 Create = Encoding.UTF8.GetBytes(json),
             }, Now);

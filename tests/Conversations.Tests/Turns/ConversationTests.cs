@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Tests.Turns;
@@ -146,8 +147,8 @@ public sealed class ConversationTests
         _driver.Answer(first);
         _driver.Restart();
         _driver.Say("two", first);
-        var claimed = Records.RecordFrames.Read(_driver.Journal[^1].Records)[0];
-        Assert.IsType<Records.Claimed>(claimed);
+        var claimed = RecordFrames.Read(_driver.Journal[^1].Records)[0];
+        Assert.IsType<Claimed>(claimed);
     }
 
     [Fact]

@@ -1,0 +1,114 @@
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
+using Record = Evergrain.Conversations.Records.Record;
+
+namespace Evergrain.Conversations.Tests.Records;
+
+public sealed class RecordFramesTests
+{
+    private static readonly Record[] Every =
+    [
+        new Claimed(),
+        new ValueHeld(3, "tools", "[1]"u8.ToArray()),
+        new InputHeld("""{"role":"user"}"""u8.ToArray()),
+        new TurnStarted
+        {
+            Turn = 7, Parent = 6, RequestId = UInt128.MaxValue, CreatedAt = 1_700_000_000_123,
+            Dialect = EventDialect.OpenResponses, Generate = true, Values = [1, 2, 300], InputCount = 1,
+        },
+        new OutputHeld(7, 0, IsPartial: true, "{}"u8.ToArray()),
+        new TurnFinished
+        {
+            Turn = 7, Ending = new TurnEnding(TurnOutcome.Failed, "code", null, new Usage(1, 2, 3, 4), 5),
+            Shape = new byte[] { 1, 2, 3 }, Digest = Digest.From(Enumerable.Range(0, 32).Select(i => (byte)i).ToArray()),
+        },
+        new TurnDeleted(7),
+    ];
+
+    [Fact]
+    public void Read_EveryKind_GivesWhatWasWritten()
+    {
+        var read = RecordFrames.Read(RecordFrames.Write(Every));
+        Assert.Equal(Every.Select(Text), read.Select(Text));
+    }
+
+    [Fact]
+    public void WholeLength_TailTornAnywhere_CutsToTheLastWholeAppend()
+    {
+        var first = RecordFrames.Write(Every).ToArray();
+        byte[] stream = [.. first, .. RecordFrames.Write(Every[..3]).Span];
+        for (var length = 0; length <= stream.Length; length++)
+        {
+            var expected = length == stream.Length ? length : length >= first.Length ? first.Length : 0;
+            Assert.Equal(expected, RecordFrames.WholeLength(stream.AsSpan(0, length)));
+        }
+    }
+
+    [Fact]
+    public void Read_AnyByteFlipped_IsReportedAndNothingIsSkipped()
+    {
+        var append = RecordFrames.Write(Every).ToArray();
+        for (var i = 0; i < append.Length; i++)
+        {
+            append[i] ^= 0x10;
+            Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(append));
+            append[i] ^= 0x10;
+        }
+    }
+
+    [Fact]
+    public void WholeLength_ByteFlippedBeforeTheTail_IsReported()
+    {
+        byte[] stream = [.. RecordFrames.Write(Every[..2]).Span, .. RecordFrames.Write(Every).Span];
+        for (var i = 0; i < stream.Length; i++)
+        {
+            stream[i] ^= 1;
+            Assert.Throws<JournalCorruptException>(() => RecordFrames.WholeLength(stream));
+            stream[i] ^= 1;
+        }
+    }
+
+    [Fact]
+    public void Read_CutAppend_IsReported()
+    {
+        var append = RecordFrames.Write(Every);
+        for (var length = 0; length < append.Length; length++)
+        {
+            Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(append[..length]));
+        }
+    }
+
+    [Theory]
+    [InlineData(RecordFrames.Version + 1, 1, "version 2")]
+    [InlineData(RecordFrames.Version, 99, "kind 99")]
+    public void Read_UnknownVersionOrKind_IsRefusedByName(byte version, byte kind, string named)
+    {
+        byte[] body = [version, (byte)(kind | 0x80)];
+        byte[] length = BitConverter.GetBytes(body.Length);
+        byte[] frame =
+        [
+            .. length, .. BitConverter.GetBytes(Crc32C.Compute(length)), .. BitConverter.GetBytes(Crc32C.Compute(body)),
+            .. body,
+        ];
+        var e = Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(frame));
+        Assert.Contains(named, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Compute_CheckValue_IsThatOfTheStandard() =>
+        Assert.Equal(0xE3069283, Crc32C.Compute("123456789"u8)); // RFC 3720's polynomial; the catalogue's check value.
+
+    // Records compare buffers by reference; their text shows contents.
+    private static string Text(Record record) => record switch
+    {
+        ValueHeld value => $"{value.Number} {value.Field} {Hex(value.Json)}",
+        InputHeld input => Hex(input.Json),
+        OutputHeld output => $"{output.Turn} {output.Index} {output.IsPartial} {Hex(output.Json)}",
+        TurnStarted turn => $"{turn with { Values = [] }} {string.Join(' ', turn.Values)}",
+        TurnFinished turn => $"{turn.Turn} {turn.Ending} {turn.Digest} {Hex(turn.Shape)}",
+        _ => record.ToString(),
+    };
+
+    private static string Hex(ReadOnlyMemory<byte> bytes) => Convert.ToHexString(bytes.Span);
+}
