@@ -68,7 +68,12 @@ public sealed class TestServer : IAsyncDisposable
         }
 
         builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Warning);
-        builder.Services.AddSingleton(host.Conversations).AddSingleton(host.Backends);
+        builder.Services.AddSingleton(host.Conversations);
+        foreach (var backend in host.Backends)
+        {
+            builder.Services.AddSingleton(backend);
+        }
+
         builder.Services.AddEvergrainFrontend(builder.Configuration);
         return builder.Build().MapEvergrain();
     }
