@@ -18,7 +18,7 @@ namespace Evergrain.Frontend;
 
 /// <summary>
 /// The server between the network and <see cref="IConversations"/>. A host registers that port and its
-/// <c>IReadOnlyList&lt;IModelBackend&gt;</c>, calls <see cref="AddEvergrainFrontend"/>, and maps it.
+/// <see cref="IModelBackend"/>s, calls <see cref="AddEvergrainFrontend"/>, and maps it.
 /// </summary>
 public static class EvergrainServer
 {

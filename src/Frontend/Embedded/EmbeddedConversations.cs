@@ -155,6 +155,12 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     /// <summary>Ends running turns as interrupted, waits until that is durable, and lets everything go.</summary>
     public async ValueTask DisposeAsync()
     {
+        // A container that knows this object under two types disposes it twice.
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
         await _stopping.CancelAsync();
         await _sweeping;
         await Task.WhenAll(_active.Values.Select(active => active.StopAsync()));

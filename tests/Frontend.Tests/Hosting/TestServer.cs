@@ -49,6 +49,7 @@ public sealed class TestServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _app.StopAsync();
         await _app.DisposeAsync();
         await _host.DisposeAsync();
         Assert.True(ExpectsErrors || _log.Errors.IsEmpty, string.Join('\n', _log.Errors));
@@ -58,11 +59,21 @@ public sealed class TestServer : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.Sources.Clear();
-        builder.Configuration.AddInMemoryCollection(
-            settings.Prepend(("Port", "0")).Prepend(("CloseTimeout", "00:00:01"))
-                .Select(setting => KeyValuePair.Create($"Evergrain:{setting.Item1}", (string?)setting.Item2)));
+        builder.Configuration.AddInMemoryCollection();
+        builder.Configuration["Evergrain:Port"] = "0";
+        builder.Configuration["Evergrain:CloseTimeout"] = "00:00:01";
+        foreach (var (option, value) in settings)
+        {
+            builder.Configuration[$"Evergrain:{option}"] = value;
+        }
+
         builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Warning);
-        builder.Services.AddSingleton(host.Conversations).AddSingleton(host.Backends);
+        builder.Services.AddSingleton(host.Conversations);
+        foreach (var backend in host.Backends)
+        {
+            builder.Services.AddSingleton(backend);
+        }
+
         builder.Services.AddEvergrainFrontend(builder.Configuration);
         return builder.Build().MapEvergrain();
     }
