@@ -10,7 +10,7 @@ internal static class ForksQuestion
 {
     private const int SectionForks = 20;
     private const int Sections = 15;
-    private const int WarmUpSections = 6;
+    private const int WarmUpSections = 40;
     private const int Items = 10_000;
     private static readonly int[] Places = [10, 5_000, 9_990];
 

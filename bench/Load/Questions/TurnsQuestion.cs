@@ -17,7 +17,7 @@ internal static class TurnsQuestion
 {
     private const int SectionTurns = 20;
     private const int Sections = 15;
-    private const int WarmUpSections = 6;
+    private const int WarmUpSections = 40;
     private const int ShortTurns = 4;
     private static readonly int[] Sizes = [10, 100, 1_000, 10_000];
 
@@ -61,7 +61,7 @@ internal static class TurnsQuestion
         }
 
         table.Print();
-        Console.WriteLine($"fdatasync of 8 KB in the data directory: p50 {before.Median:0} µs before, {after.Median:0} µs " +
+        Console.WriteLine($"write and fsync of 8 KB in the data directory: p50 {before.Median:0} µs before, {after.Median:0} µs " +
             $"after; p99 {before.P99:0} and {after.P99:0} µs. Load at the end: {Machine.Load()}.");
         Console.WriteLine();
     }

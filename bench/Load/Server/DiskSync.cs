@@ -1,19 +1,17 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Evergrain.Load.Report;
-using Microsoft.Win32.SafeHandles;
 
 namespace Evergrain.Load.Server;
 
 /// <summary>How long the disk under a directory takes to make a few KB durable: what no durable turn can be faster than.</summary>
-internal static partial class DiskSync
+internal static class DiskSync
 {
     private const int Tries = 200;
 
     // What a turn's append writes to SQLite's log, about; written over in place, as a log that was checkpointed is.
     private const int Bytes = 8 << 10;
 
-    /// <summary>Times a write over old bytes with fdatasync, as SQLite does, in microseconds.</summary>
+    /// <summary>Times a write over old bytes and its fsync, in microseconds.</summary>
     public static Samples Measure(string directory)
     {
         Directory.CreateDirectory(directory);
@@ -24,23 +22,16 @@ internal static partial class DiskSync
         {
             var block = new byte[Bytes];
             RandomAccess.Write(file, new byte[Bytes * Tries], 0);
-            _ = Sync(file);
+            RandomAccess.FlushToDisk(file);
             for (var i = 0; i < Tries; i++)
             {
                 var begun = Stopwatch.GetTimestamp();
                 RandomAccess.Write(file, block, (long)i * Bytes);
-                if (Sync(file) != 0)
-                {
-                    throw new IOException($"fdatasync failed on {path}.");
-                }
-
+                RandomAccess.FlushToDisk(file);
                 samples.Add(Stopwatch.GetElapsedTime(begun).TotalMicroseconds);
             }
         }
 
         return samples;
     }
-
-    [LibraryImport("libc", EntryPoint = "fdatasync")]
-    private static partial int Sync(SafeFileHandle file);
 }
