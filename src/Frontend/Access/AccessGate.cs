@@ -116,6 +116,8 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOption
     private static bool IsMetrics(HttpContext context) =>
         context.Request.Path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>A proxy on this machine speaks for others, and says so.</summary>
     private static bool IsLocal(HttpContext context) =>
-        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address);
+        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) &&
+        !context.Request.Headers.ContainsKey("X-Forwarded-For") && !context.Request.Headers.ContainsKey("Forwarded");
 }

@@ -222,6 +222,16 @@ internal sealed class SocketSession : IDisposable
         {
             return SocketEnd.PeerGone;
         }
+        catch (Exception e)
+        {
+            // What breaks because it was told to stop is no fault.
+            if (!_closing.IsCancellationRequested)
+            {
+                _services.Faults.Mask(e);
+            }
+
+            return SocketEnd.Fault;
+        }
     }
 
     private async ValueTask<SocketEnd> SayWhyAsync()

@@ -112,6 +112,18 @@ public sealed class AccessTests : IDisposable
     }
 
     [Fact]
+    public async Task Metrics_ThroughAProxyOfThisMachine_NeedKeyAndOption()
+    {
+        await using var server = await StartWithKeysAsync();
+        using var http = server.CreateHttpClient();
+        http.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.1");
+
+        await http.GetStringAsyncOf("/metrics", HttpStatusCode.Unauthorized);
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "key-1");
+        await http.GetStringAsyncOf("/metrics", HttpStatusCode.Forbidden);
+    }
+
+    [Fact]
     public async Task KeyFile_Changed_IsReread()
     {
         await File.WriteAllTextAsync(_file, "# ours\n\nold=team\n");
