@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Evergrain.Cli;
 
-/// <summary>The command line of the embedded server. What is not given is left to the environment and the file.</summary>
+/// <summary>
+/// The command line of the embedded server. What is not given is left to the environment and the file.
+/// </summary>
 internal static class ServeCommand
 {
     public static RootCommand Create()

@@ -17,7 +17,9 @@ internal sealed class ParameterStore
     /// <summary>Bytes held.</summary>
     public long Bytes { get; private set; }
 
-    /// <summary>The held form of a value: known, or validated, echoed and, if the caller says so, held from now on.</summary>
+    /// <summary>
+    /// The held form of a value: known, or validated, echoed and, if the caller says so, held from now on.
+    /// </summary>
     /// <exception cref="Ports.ConversationException">The value is not what the field takes.</exception>
     public HeldValue Hold(ParameterField field, ReadOnlyMemory<byte> json)
     {
@@ -32,7 +34,9 @@ internal sealed class ParameterStore
         return held;
     }
 
-    /// <summary>Gives values that have none a number; says which those are: their records go before the turn's.</summary>
+    /// <summary>
+    /// Gives values that have none a number; says which those are: their records go before the turn's.
+    /// </summary>
     public List<HeldValue> Number(List<HeldValue> values)
     {
         var fresh = new List<HeldValue>();

@@ -5,7 +5,8 @@ using Evergrain.Conversations.Records;
 
 namespace Evergrain.Conversations.Turns;
 
-/// <content>What the journal's records do. Live turns apply them once they are durable, recovery as it reads them.</content>
+/// <content>What the journal's records do. Live turns apply them once they are durable, recovery as it reads
+/// them.</content>
 public sealed partial class Conversation
 {
     private readonly List<ReadOnlyMemory<byte>> _stagedInput = [];

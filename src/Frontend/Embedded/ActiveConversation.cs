@@ -272,7 +272,8 @@ internal sealed partial class ActiveConversation
     private static partial void LogActivationFailed(ILogger logger, Exception e, ConversationId conversation);
 
     [LoggerMessage(102, LogLevel.Error, "Conversation {Conversation}: append {Position} failed; it is opened again.")]
-    private static partial void LogAppendFailed(ILogger logger, Exception e, ConversationId conversation, long position);
+    private static partial void LogAppendFailed(
+        ILogger logger, Exception e, ConversationId conversation, long position);
 
     [LoggerMessage(103, LogLevel.Error, "Conversation {Conversation} was deleted, but its journal could not be.")]
     private static partial void LogEraseFailed(ILogger logger, Exception e, ConversationId conversation);

@@ -94,8 +94,8 @@ internal sealed class Mailbox
         }
     }
 
-    private sealed class Question<T>(Action<Conversation, TaskCompletionSource<T>> input, TaskCompletionSource<T> answer)
-        : Letter
+    private sealed class Question<T>(
+        Action<Conversation, TaskCompletionSource<T>> input, TaskCompletionSource<T> answer) : Letter
     {
         public override void Deliver(Conversation conversation)
         {

@@ -12,7 +12,9 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
     /// <summary>Ends when the call has, and nothing more will be posted.</summary>
     public Task Task { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Starts the call. <paramref name="ended"/> is run as an input of the conversation when it is over.</summary>
+    /// <summary>
+    /// Starts the call. <paramref name="ended"/> is run as an input of the conversation when it is over.
+    /// </summary>
     public void Start(Action ended) => Task = RunAsync(ended);
 
     public void Cancel() => _ = CancelAsync();

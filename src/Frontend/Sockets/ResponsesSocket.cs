@@ -46,7 +46,9 @@ internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain
         }
     }
 
-    /// <summary>Codex counts only text frames as life; other clients must never see a frame they did not ask for.</summary>
+    /// <summary>
+    /// Codex counts only text frames as life; other clients must never see a frame they did not ask for.
+    /// </summary>
     internal static bool WantsKeepalive(IHeaderDictionary headers)
     {
         if (headers[KeepaliveHeader] == "1" || IsCodex(headers["originator"].ToString()) ||

@@ -105,7 +105,9 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
         }
     }
 
-    /// <summary>Finds what a cancel means. A create that has not begun yet is marked and cancelled when it has.</summary>
+    /// <summary>
+    /// Finds what a cancel means. A create that has not begun yet is marked and cancelled when it has.
+    /// </summary>
     public CancelOutcome Cancel(string? named, out ResponseId running)
     {
         lock (_gate)

@@ -9,7 +9,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Frontend.Tests.Hosting;
 
-/// <summary>A real server on a free port of 127.0.0.1. An error that nobody expected in its log fails the test.</summary>
+/// <summary>
+/// A real server on a free port of 127.0.0.1. An error that nobody expected in its log fails the test.
+/// </summary>
 public sealed class TestServer : IAsyncDisposable
 {
     /// <summary>The one bound on every wait of a test; reaching it is a failure.</summary>
