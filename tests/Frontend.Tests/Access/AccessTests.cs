@@ -67,7 +67,8 @@ public sealed class AccessTests : IDisposable
         Assert.StartsWith("HTTP/1.1 401 ", head, StringComparison.Ordinal);
         Assert.Contains("WWW-Authenticate: Bearer", head, StringComparison.Ordinal);
         using var http = server.CreateHttpClient();
-        var body = JsonDocument.Parse(await http.GetStringAsyncOf("/v1/models", HttpStatusCode.Unauthorized)).RootElement;
+        var text = await http.GetStringAsyncOf("/v1/models", HttpStatusCode.Unauthorized);
+        var body = JsonDocument.Parse(text).RootElement;
         Assert.Equal("invalid_api_key", body.CodeOf());
     }
 
