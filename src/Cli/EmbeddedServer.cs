@@ -54,7 +54,8 @@ internal static class EmbeddedServer
             .AddEnvironmentVariables()
             .AddInMemoryCollection(settings.Scalars
                 .Where(static setting => setting.Value is not null)
-                .Select(static setting => KeyValuePair.Create($"{EvergrainOptions.Section}:{setting.Key}", setting.Value)));
+                .Select(static setting =>
+                    KeyValuePair.Create($"{EvergrainOptions.Section}:{setting.Key}", setting.Value)));
         builder.Logging.ClearProviders()
             .SetMinimumLevel(LogLevel.Warning)
 
@@ -110,8 +111,9 @@ internal static class EmbeddedServer
         var options = app.Services.GetRequiredService<IOptions<EvergrainOptions>>().Value;
         var key = options.ApiKeys.Count > 0 || options.ApiKeysFile is not null ? "-H 'Authorization: Bearer KEY' " : "";
         var create = $$"""{"type":"response.create","model":"{{models[0]}}","input":"Hello"}""";
-        await Console.Out.WriteLineAsync($"Evergrain listens on {address} with {string.Join(", ", models)}; data in {data}");
         await Console.Out.WriteLineAsync(
-            $"Try: npx -y wscat {key}-c {address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses -w 1 -x '{create}'");
+            $"Evergrain listens on {address} with {string.Join(", ", models)}; data in {data}");
+        var socket = $"{address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses";
+        await Console.Out.WriteLineAsync($"Try: npx -y wscat {key}-c {socket} -w 1 -x '{create}'");
     }
 }

@@ -25,6 +25,11 @@ public static class Limits
     /// </summary>
     public const int ItemValuesMax = 1 << 18;
 
+    /// <summary>
+    /// Bytes of parameter values that no stored turn has used: a hundred times what Codex sends with a turn.
+    /// </summary>
+    public const int LooseParameterBytesMax = 4 << 20;
+
     /// <summary>Characters of a call id: the API's own bound.</summary>
     public const int CallIdCharsMax = 64;
 

@@ -118,7 +118,7 @@ public sealed partial class Conversation
 
     private void ApplyStarted(Turn turn, IReadOnlyList<PreparedItem> input)
     {
-        turn.Input = (turn.Parent?.End ?? default).Append(input);
+        turn.Input = (turn.Parent?.End ?? default).Append(input, turn.Id.IsStored);
         turn.Status = TurnStatus.Running;
         CountBytes(input);
     }
@@ -144,7 +144,7 @@ public sealed partial class Conversation
         var output = turn.Live is { } live
             ? live.Proposal.Items.Skip(live.InputCount).ToList()
             : Prepared(turn.Input, turn.Output);
-        turn.End = turn.Input.Append(output);
+        turn.End = turn.Input.Append(output, turn.Id.IsStored);
         if (turn.End.Digest != finished.Digest)
         {
             throw new FormatException($"the digest of turn {turn.Id} does not match its items");

@@ -17,7 +17,8 @@ internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain
     {
         if (drain.IsDraining)
         {
-            await context.WriteRefusalAsync(new Refusal(RefusalKind.Unavailable, "The server restarts: connect again."));
+            await context.WriteRefusalAsync(new Refusal(RefusalKind.Unavailable,
+                "The server restarts: connect again."));
             return;
         }
 
