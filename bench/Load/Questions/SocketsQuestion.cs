@@ -13,7 +13,8 @@ namespace Evergrain.Load.Questions;
 internal static class SocketsQuestion
 {
     private const int Sockets = 5_000;
-    private const int WarmUpTurns = 500;
+    private const int WarmUpSockets = 500;
+    private const int WarmUpRounds = 6;
     private const double IdleBytesMax = 32 << 10;
     private const double HealthMsMax = 100;
 
@@ -28,7 +29,7 @@ internal static class SocketsQuestion
         Console.WriteLine("## sockets: what an idle socket costs, and 5,000 turns at once");
         Console.WriteLine();
         await using var server = await ServerProcess.StartAsync(options, cancellationToken);
-        WarmUp(server);
+        await WarmUpAsync(server, cancellationToken);
         var before = await Settled.ResidentBytesAsync(server, cancellationToken);
         var count = options.Count(Sockets);
         var wires = Enumerable.Range(0, count).Select(_ => WireSocket.Open(server.Port)).ToArray();
@@ -56,13 +57,14 @@ internal static class SocketsQuestion
         return verdicts;
     }
 
-    private static void WarmUp(ServerProcess server)
+    /// <summary>Lets the server compile what it will need: a server that runs 5,000 sockets has run some turns.</summary>
+    private static async Task WarmUpAsync(ServerProcess server, CancellationToken cancellationToken)
     {
-        using var wire = WireSocket.Open(server.Port);
-        var conversation = new Conversation(wire);
-        for (var i = 0; i < WarmUpTurns; i++)
+        for (var round = 0; round < WarmUpRounds; round++)
         {
-            conversation.Run(Create.Turn(conversation.Last, [Create.Message(i)], withTools: false));
+            var wires = Enumerable.Range(0, WarmUpSockets).Select(_ => WireSocket.Open(server.Port)).ToArray();
+            await Task.WhenAll(wires.Select(wire => RunAsync(wire, cancellationToken)));
+            Array.ForEach(wires, wire => wire.Dispose());
         }
     }
 
