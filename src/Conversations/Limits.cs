@@ -12,6 +12,9 @@ public static class Limits
     /// <summary>Items of one create: a full resend of the longest conversations we measure (10,000) with room.</summary>
     public const int InputItemsMax = 32_768;
 
+    /// <summary>Items of one page of a list: the API's own bound.</summary>
+    public const int PageItemsMax = 100;
+
     /// <summary>Depth of a create's JSON: what System.Text.Json takes by default, and deeper than any schema in use.</summary>
     public const int JsonDepthMax = 64;
 

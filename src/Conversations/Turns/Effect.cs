@@ -28,6 +28,8 @@ public abstract record Effect
     /// <summary>Call <see cref="Conversation.OnTime"/> at this time or later; the newest replaces earlier ones.</summary>
     public sealed record WakeAt(DateTimeOffset Time) : Effect;
 
-    /// <summary>No response of the conversation is left: delete its journal and forget the activation.</summary>
+    /// <summary>
+    /// No response of the conversation is left: delete its journal, give the activation no further input, forget it.
+    /// </summary>
     public sealed record DeleteJournal : Effect;
 }
