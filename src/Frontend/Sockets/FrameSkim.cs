@@ -60,7 +60,8 @@ internal readonly record struct FrameSkim(FrameKind Kind)
             : new Refusal(RefusalKind.InvalidRequest, "The frame must be a JSON object.");
         while (json.Read())
         {
-            if (json.CurrentDepth >= DepthMax && json.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
+            if (json.CurrentDepth >= DepthMax &&
+                    json.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
             {
                 return new Refusal(RefusalKind.InvalidRequest,
                     $"The frame is nested more than {DepthMax} levels deep.");
