@@ -151,10 +151,7 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     {
         foreach (var active in _active.Values)
         {
-            if (await active.TryPassivateAsync())
-            {
-                await active.Ended;
-            }
+            await PassivateAsync(active);
         }
     }
 
@@ -261,17 +258,24 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
 
     private async Task SweepOnceAsync()
     {
-        var excess = _context.WarmBytes.Excess;
         foreach (var active in _active.Values.Where(active => active.IsIdle).OrderBy(active => active.LastUsed))
         {
             var isOld = _context.Time.GetElapsedTime(active.LastUsed) > _context.Options.WarmTime;
-            if (!isOld && excess <= 0)
+            if (!isOld && _context.WarmBytes.Excess <= 0)
             {
                 return;
             }
 
-            excess -= active.Bytes;
-            await active.TryPassivateAsync();
+            await PassivateAsync(active);
+        }
+    }
+
+    // Until it is gone its bytes still count, and another would be passivated for them.
+    private static async Task PassivateAsync(ActiveConversation active)
+    {
+        if (await active.TryPassivateAsync())
+        {
+            await active.Ended;
         }
     }
 }

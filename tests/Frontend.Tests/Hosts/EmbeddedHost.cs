@@ -17,12 +17,15 @@ internal sealed class EmbeddedHost : ContractHost
     {
         (_open, _journal, Options) = (open, journal, options);
         Faults = new FaultyJournal(journal);
+        Counts = new HostCounts(_meters);
         _conversations = Create();
     }
 
     public EmbeddedOptions Options { get; }
 
     public FaultyJournal Faults { get; private set; }
+
+    public HostCounts Counts { get; }
 
     public ErrorLog Log { get; } = new();
 
@@ -95,6 +98,7 @@ internal sealed class EmbeddedHost : ContractHost
     {
         await _conversations.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
         await _journal.DisposeAsync();
+        Counts.Dispose();
         _meters.Dispose();
         Log.Check();
     }

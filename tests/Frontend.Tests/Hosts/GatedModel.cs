@@ -56,7 +56,6 @@ public sealed class GatedModel : IModelBackend
 
         var gated = new GatedCall(call);
         await Calls(gated.Text).Writer.WriteAsync(gated, cancellationToken);
-        await using var registration = cancellationToken.Register(gated.OnCancelled);
         await foreach (var model in gated.ReadAsync(cancellationToken))
         {
             yield return model;
@@ -106,10 +105,22 @@ public sealed class GatedCall(ModelCall call)
     /// <summary>Ends the stream, or breaks it.</summary>
     public void End(Exception? fault = null) => _events.Writer.TryComplete(fault);
 
-    internal void OnCancelled() => _cancelled.TrySetResult();
-
-    internal IAsyncEnumerable<ModelEvent> ReadAsync(CancellationToken cancellationToken) =>
-        _events.Reader.ReadAllAsync(IgnoresCancel ? CancellationToken.None : cancellationToken);
+    /// <summary>What the test says, until it ends the call or the call is cancelled.</summary>
+    internal async IAsyncEnumerable<ModelEvent> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var registration = cancellationToken.Register(() =>
+        {
+            _cancelled.TrySetResult();
+            if (!IgnoresCancel)
+            {
+                End(new OperationCanceledException(cancellationToken));
+            }
+        });
+        await foreach (var model in _events.Reader.ReadAllAsync(CancellationToken.None))
+        {
+            yield return model;
+        }
+    }
 
     private static string ContextOf(ModelCall call)
     {

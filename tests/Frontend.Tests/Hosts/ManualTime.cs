@@ -7,6 +7,7 @@ internal sealed class ManualTime : TimeProvider
 {
     private readonly Lock _gate = new();
     private readonly List<ManualTimer> _timers = [];
+    private readonly List<(TimeSpan Due, TaskCompletionSource Armed)> _awaited = [];
     private DateTimeOffset _now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
@@ -26,6 +27,18 @@ internal sealed class ManualTime : TimeProvider
         var timer = new ManualTimer(this, callback, state);
         timer.Change(dueTime, period);
         return timer;
+    }
+
+    /// <summary>Ends when a timer is set to this time from now on.</summary>
+    public Task ArmedAsync(TimeSpan dueTime)
+    {
+        var armed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            _awaited.Add((dueTime, armed));
+        }
+
+        return armed.Task.WaitAsync(Waits.Patience);
     }
 
     public void Advance(TimeSpan time)
@@ -81,6 +94,8 @@ internal sealed class ManualTime : TimeProvider
                 {
                     Due = time._now + dueTime;
                     time._timers.Add(this);
+                    time._awaited.Where(awaited => awaited.Due == dueTime).ToList().ForEach(awaited =>
+                        awaited.Armed.TrySetResult());
                 }
             }
 
