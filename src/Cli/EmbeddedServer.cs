@@ -5,6 +5,7 @@ using Evergrain.Frontend.Embedded;
 using Evergrain.Providers.Demo;
 using Evergrain.Providers.Sqlite;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -47,8 +48,10 @@ internal static class EmbeddedServer
 
     private static WebApplicationBuilder CreateBuilder(CommandLineSettings settings)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Configuration.Sources.Clear();
+        // Not the slim builder: it watches every file below the working directory, and so each write to the journal.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddRoutingCore();
         builder.Configuration
             .AddJsonFile(Path.GetFullPath(SettingsFile), optional: true, reloadOnChange: false)
             .AddEnvironmentVariables()
