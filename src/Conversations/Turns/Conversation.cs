@@ -63,6 +63,9 @@ public sealed partial class Conversation
     /// </summary>
     public bool IsIdle => IsAtRest && !_turns.HasUnstored && _readers == 0;
 
+    /// <summary>Whether there is nothing: no turn here, none in the journal, none on its way there.</summary>
+    public bool IsEmpty => IsIdle && _outbox.Position == 0;
+
     /// <summary>Whether nothing runs and nothing is being written.</summary>
     public bool IsAtRest => _running.Count == 0 && _outbox.IsIdle;
 

@@ -250,7 +250,8 @@ public sealed class EmbeddedJournalFailureTests : IAsyncLifetime
         await Host.RestartAsync();
         foreach (var (id, terminal) in ends.SelectMany(seen => seen))
         {
-            Assert.Equal(await Client.GetTextAsync(id), ContractClient.Parse(terminal).GetProperty("response").GetRawText());
+            Assert.Equal(await Client.GetTextAsync(id),
+            ContractClient.Parse(terminal).GetProperty("response").GetRawText());
         }
 
         Assert.Equal(61, await CountAsync<TurnStarted>(root.Id.Conversation));
