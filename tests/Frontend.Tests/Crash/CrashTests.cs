@@ -27,6 +27,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         [.. Enumerable.Range(0, Clients / 2).Select(_ => new List<SentConversation>())];
 
     private readonly List<CrashClient> _clients = [];
+
     private IEnumerable<SentConversation> Conversations => _shared.SelectMany(shared => shared);
 
     public void Dispose()
@@ -69,13 +70,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         await RecoverAsync(server, touched, random, patience.Token);
         var frames = new FrameGate(random.Next(1, FramesBeforeKillMax));
         var running = Task.WhenAll(_clients.Select(client => client.RunUntilCutAsync(frames.Count, patience.Token)));
-        var opened = await Task.WhenAny(frames.Opened, running);
-        if (opened == running)
-        {
-            await running;
-            Assert.Fail("The clients stopped before the server was killed.");
-        }
-
+        await frames.OpenedBeforeAsync(running);
         await Task.Delay(TimeSpan.FromMilliseconds(random.Next(MillisecondsBeforeKillMax)), TimeProvider.System,
             patience.Token);
         await server.KillAsync();
@@ -84,7 +79,8 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         return [.. Conversations.Where(sent => sent.Turns.Count > before.GetValueOrDefault(sent))];
     }
 
-    private Dictionary<SentConversation, int> Sizes() => Conversations.ToDictionary(sent => sent, sent => sent.Turns.Count);
+    private Dictionary<SentConversation, int> Sizes() =>
+        Conversations.ToDictionary(sent => sent, sent => sent.Turns.Count);
 
     private async Task RecoverAsync(ServerProcess server, IReadOnlyList<SentConversation> touched, Random random,
         CancellationToken cancellationToken)
@@ -190,22 +186,5 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         Assert.True(2 * _tally.KillsMidTurn >= _tally.Kills, "Fewer than half of the kills met a running turn.");
         Assert.NotEqual(0, ambiguous);
         Assert.Equal(ambiguous, _tally.Interrupted + _tally.Stored + _tally.Absent);
-    }
-
-    /// <summary>Opens once a number of frames has been seen, so that a slow machine is killed as busy as a fast one.</summary>
-    private sealed class FrameGate(int frames)
-    {
-        private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _left = frames;
-
-        public Task Opened => _opened.Task;
-
-        public void Count()
-        {
-            if (Interlocked.Decrement(ref _left) == 0)
-            {
-                _opened.SetResult();
-            }
-        }
     }
 }
