@@ -13,7 +13,8 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
     /// Every acknowledged turn is there, once, in order, unchanged; every id that was seen still names its turn; what
     /// was ambiguous is decided, and stays so. Gives the turns found to be interrupted now.
     /// </summary>
-    public async Task<IReadOnlyList<SentTurn>> CheckAsync(SentConversation conversation, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<SentTurn>> CheckAsync(
+        SentConversation conversation, CancellationToken cancellationToken)
     {
         var found = await FindAllAsync(conversation.Code!, cancellationToken);
         var sent = conversation.Turns;
@@ -55,7 +56,7 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
         await GetAsync($"resp_{code}_1", cancellationToken) ??
         throw new InvalidOperationException($"Conversation {code} has no first turn.");
 
-    /// <summary>Settles what became of a turn, or checks that it has not changed; true: now found interrupted.</summary>
+    /// <summary>Settles what became of a turn, or checks that it is unchanged; true: now found interrupted.</summary>
     public bool Settle(SentTurn turn, ResponseView response)
     {
         turn.Id ??= response.Id;
@@ -88,7 +89,7 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
     /// <summary>A client's later turn has the higher number.</summary>
     private static void CheckOrder(IReadOnlyList<SentTurn> sent, List<ResponseView> found)
     {
-        var places = found.Select((response, i) => (response.Nonce, i)).ToDictionary(pair => pair.Nonce!, pair => pair.i);
+        var places = found.Index().ToDictionary(place => place.Item.Nonce!, place => place.Index);
         foreach (var client in sent.Where(turn => places.ContainsKey(turn.Nonce)).GroupBy(turn => turn.Client))
         {
             var order = client.Select(turn => places[turn.Nonce]).ToList();

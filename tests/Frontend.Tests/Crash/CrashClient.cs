@@ -91,7 +91,8 @@ internal sealed class CrashClient(TurnChooser chooser) : IDisposable
             case "response.completed" or "response.failed" or "response.incomplete":
                 var response = new ResponseView(frame.GetProperty("response").GetRawText());
                 Assert.Equal(turn.Id, response.Id);
-                Assert.Equal(turn.Done.Select(item => item.GetRawText()), response.Output.Select(item => item.GetRawText()));
+                Assert.Equal(
+                    turn.Done.Select(item => item.GetRawText()), response.Output.Select(item => item.GetRawText()));
                 (turn.Response, turn.IsAcknowledged) = (response, true);
                 break;
         }

@@ -151,7 +151,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         }
     }
 
-    /// <summary>Conversations that nobody saw an id of are first turns whose outcome was ambiguous, each once.</summary>
+    /// <summary>Conversations of which nobody saw an id are first turns of ambiguous outcome, each once.</summary>
     private async Task SettleUnseenAsync(Audit audit, IEnumerable<string> codes, CancellationToken cancellationToken)
     {
         var first = Conversations.Where(sent => sent.Code is null).Select(sent => Assert.Single(sent.Turns)).ToList();
@@ -178,8 +178,8 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
     {
         var turns = Conversations.SelectMany(sent => sent.Turns).ToList();
         var ambiguous = turns.Count(turn => turn.IsAmbiguous);
-        CrashTally.Note(output, $"crash test: {_tally.Kills} kills, {_tally.KillsMidTurn} of them between TurnStarted " +
-            $"and TurnFinished, in {Conversations.Count()} conversations");
+        CrashTally.Note(output, $"crash test: {_tally.Kills} kills, {_tally.KillsMidTurn} of them between " +
+            $"TurnStarted and TurnFinished, in {Conversations.Count()} conversations");
         CrashTally.Note(output, $"crash test: {turns.Count(turn => turn.IsAcknowledged)} acknowledged turns, " +
             $"{ambiguous} ambiguous outcomes: {_tally.Interrupted} interrupted, {_tally.Stored} stored, " +
             $"{_tally.Absent} not stored");
