@@ -5,6 +5,7 @@ using Evergrain.Frontend.Embedded;
 using Evergrain.Providers.Demo;
 using Evergrain.Providers.Sqlite;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -47,14 +48,17 @@ internal static class EmbeddedServer
 
     private static WebApplicationBuilder CreateBuilder(CommandLineSettings settings)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Configuration.Sources.Clear();
+        // Not the slim builder: it watches every file below the working directory, and so each write to the journal.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddRoutingCore();
         builder.Configuration
             .AddJsonFile(Path.GetFullPath(SettingsFile), optional: true, reloadOnChange: false)
             .AddEnvironmentVariables()
             .AddInMemoryCollection(settings.Scalars
                 .Where(static setting => setting.Value is not null)
-                .Select(static setting => KeyValuePair.Create($"{EvergrainOptions.Section}:{setting.Key}", setting.Value)));
+                .Select(static setting =>
+                    KeyValuePair.Create($"{EvergrainOptions.Section}:{setting.Key}", setting.Value)));
         builder.Logging.ClearProviders()
             .SetMinimumLevel(LogLevel.Warning)
 
@@ -110,8 +114,9 @@ internal static class EmbeddedServer
         var options = app.Services.GetRequiredService<IOptions<EvergrainOptions>>().Value;
         var key = options.ApiKeys.Count > 0 || options.ApiKeysFile is not null ? "-H 'Authorization: Bearer KEY' " : "";
         var create = $$"""{"type":"response.create","model":"{{models[0]}}","input":"Hello"}""";
-        await Console.Out.WriteLineAsync($"Evergrain listens on {address} with {string.Join(", ", models)}; data in {data}");
         await Console.Out.WriteLineAsync(
-            $"Try: npx -y wscat {key}-c {address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses -w 1 -x '{create}'");
+            $"Evergrain listens on {address} with {string.Join(", ", models)}; data in {data}");
+        var socket = $"{address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses";
+        await Console.Out.WriteLineAsync($"Try: npx -y wscat {key}-c {socket} -w 1 -x '{create}'");
     }
 }

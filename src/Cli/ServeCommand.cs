@@ -15,7 +15,11 @@ internal static class ServeCommand
             Description = "The IP address to listen on, default 127.0.0.1; any but loopback needs API keys.",
         };
         var port = new Option<int?>("--port") { Description = "The TCP port, default 8080." };
-        var data = new Option<string>("--data") { Description = "The data directory, default ./data.", HelpName = "DIR" };
+        var data = new Option<string>("--data")
+        {
+            Description = "The data directory, default ./data.",
+            HelpName = "DIR",
+        };
         var models = new Option<string[]>("--model")
         {
             Description = "A name the demo model answers to, default demo; repeatable.",

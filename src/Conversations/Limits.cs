@@ -14,6 +14,9 @@ public static class Limits
     /// </summary>
     public const int InputItemsMax = 32_768;
 
+    /// <summary>Items of one page of a list: the API's own bound.</summary>
+    public const int PageItemsMax = 100;
+
     /// <summary>
     /// Depth of a create's JSON: what System.Text.Json takes by default, and deeper than any schema in use.
     /// </summary>
@@ -24,6 +27,11 @@ public static class Limits
     /// size alone does not bound what reading it takes.
     /// </summary>
     public const int ItemValuesMax = 1 << 18;
+
+    /// <summary>
+    /// Bytes of parameter values that no stored turn has used: a hundred times what Codex sends with a turn.
+    /// </summary>
+    public const int LooseParameterBytesMax = 4 << 20;
 
     /// <summary>Characters of a call id: the API's own bound.</summary>
     public const int CallIdCharsMax = 64;

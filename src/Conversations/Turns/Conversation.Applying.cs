@@ -118,7 +118,7 @@ public sealed partial class Conversation
 
     private void ApplyStarted(Turn turn, IReadOnlyList<PreparedItem> input)
     {
-        turn.Input = (turn.Parent?.End ?? default).Append(input);
+        turn.Input = (turn.Parent?.End ?? default).Append(input, turn.Id.IsStored);
         turn.Status = TurnStatus.Running;
         CountBytes(input);
     }
@@ -144,7 +144,7 @@ public sealed partial class Conversation
         var output = turn.Live is { } live
             ? live.Proposal.Items.Skip(live.InputCount).ToList()
             : Prepared(turn.Input, turn.Output);
-        turn.End = turn.Input.Append(output);
+        turn.End = turn.Input.Append(output, turn.Id.IsStored);
         if (turn.End.Digest != finished.Digest)
         {
             throw new FormatException($"the digest of turn {turn.Id} does not match its items");
@@ -159,12 +159,9 @@ public sealed partial class Conversation
 
     private void ApplyDeleted(Turn turn)
     {
+        // Whether that was the last one is not for one record to say: more may follow it in the journal.
         turn.IsHidden = true;
-        if (!_turns.HasVisibleStored && !_turns.HasUnstored && !_isDeleted)
-        {
-            _isDeleted = true;
-            _effects.Add(new Effect.DeleteJournal());
-        }
+        _hasDeletions = true;
     }
 
     private static IReadOnlyDictionary<string, string> OpenCalls(List<ReadOnlyMemory<byte>> output)

@@ -7,6 +7,7 @@ namespace Evergrain.Frontend.Embedded;
 /// <summary>One model call: its events go into the conversation's mailbox, one after the other.</summary>
 internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, EmbeddedContext context)
 {
+    // Never disposed: a cancel may come when the call is over, and without a timer there is nothing to give back.
     private readonly CancellationTokenSource _cancelled = new();
 
     /// <summary>Ends when the call has, and nothing more will be posted.</summary>
@@ -47,7 +48,6 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
             conversation.OnModelEnded(call.Turn, fault, context.Time.GetUtcNow());
             ended();
         });
-        _cancelled.Dispose();
     }
 
     [LoggerMessage(111, LogLevel.Error, "A call to model {Model} failed.")]

@@ -60,7 +60,11 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
 
     private readonly Lock _gate = new();
     private readonly Channel<QueuedFrame> _frames = Channel.CreateBounded<QueuedFrame>(
-        new BoundedChannelOptions(options.QueuedCreatesMax + QueuedErrorsMax) { SingleReader = true, SingleWriter = true });
+        new BoundedChannelOptions(options.QueuedCreatesMax + QueuedErrorsMax)
+        {
+            SingleReader = true,
+            SingleWriter = true,
+        });
 
     private int _creates;
     private long _bytes;

@@ -67,7 +67,8 @@ public sealed class AccessTests : IDisposable
         Assert.StartsWith("HTTP/1.1 401 ", head, StringComparison.Ordinal);
         Assert.Contains("WWW-Authenticate: Bearer", head, StringComparison.Ordinal);
         using var http = server.CreateHttpClient();
-        var body = JsonDocument.Parse(await http.GetStringAsyncOf("/v1/models", HttpStatusCode.Unauthorized)).RootElement;
+        var text = await http.GetStringAsyncOf("/v1/models", HttpStatusCode.Unauthorized);
+        var body = JsonDocument.Parse(text).RootElement;
         Assert.Equal("invalid_api_key", body.CodeOf());
     }
 
@@ -109,6 +110,18 @@ public sealed class AccessTests : IDisposable
         await http.GetStringAsyncOf("/health/ready", HttpStatusCode.OK);
         await http.GetStringAsyncOf("/health/live", HttpStatusCode.OK);
         await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Metrics_ThroughAProxyOfThisMachine_NeedKeyAndOption()
+    {
+        await using var server = await StartWithKeysAsync();
+        using var http = server.CreateHttpClient();
+        http.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.1");
+
+        await http.GetStringAsyncOf("/metrics", HttpStatusCode.Unauthorized);
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "key-1");
+        await http.GetStringAsyncOf("/metrics", HttpStatusCode.Forbidden);
     }
 
     [Fact]

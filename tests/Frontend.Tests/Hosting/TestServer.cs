@@ -33,7 +33,8 @@ public sealed class TestServer : IAsyncDisposable
     /// <summary>Whether an error in the log is what the test is about.</summary>
     public bool ExpectsErrors { get; set; }
 
-    public static async Task<TestServer> StartAsync(ConversationsHost host, params (string Option, string Value)[] settings)
+    public static async Task<TestServer> StartAsync(ConversationsHost host,
+        params (string Option, string Value)[] settings)
     {
         var log = new LogCollector();
         var app = Build(host, log, settings);
@@ -57,7 +58,8 @@ public sealed class TestServer : IAsyncDisposable
         Assert.True(ExpectsErrors || _log.Errors.IsEmpty, string.Join('\n', _log.Errors));
     }
 
-    private static WebApplication Build(ConversationsHost host, LogCollector log, (string Option, string Value)[] settings)
+    private static WebApplication Build(ConversationsHost host, LogCollector log,
+        (string Option, string Value)[] settings)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.Sources.Clear();

@@ -23,7 +23,8 @@ public sealed class HttpTests
 
         Assert.Contains(id, read, StringComparison.Ordinal);
         Assert.Contains("\"20 desc \"", list, StringComparison.Ordinal);
-        Assert.Equal($$"""{"id":"{{id}}","object":"response","deleted":true}""", await deleted.Content.ReadAsStringAsync());
+        Assert.Equal($$"""{"id":"{{id}}","object":"response","deleted":true}""",
+            await deleted.Content.ReadAsStringAsync());
         await http.GetStringAsyncOf($"/v1/responses/{id}", HttpStatusCode.NotFound);
     }
 
@@ -84,8 +85,8 @@ public sealed class HttpTests
 
         const string Demo2 = """{"id":"demo-2","object":"model","created":0,"owned_by":"evergrain"}""";
         Assert.Equal(Demo2, one);
-        Assert.Equal($$"""{"object":"list","data":[{{Demo2.Replace("demo-2", "demo", StringComparison.Ordinal)}},{{Demo2}}]}""",
-            list);
+        var demo = Demo2.Replace("demo-2", "demo", StringComparison.Ordinal);
+        Assert.Equal($$"""{"object":"list","data":[{{demo}},{{Demo2}}]}""", list);
     }
 
     [Fact]
@@ -116,8 +117,10 @@ public sealed class HttpTests
         Assert.Contains("\nevergrain_turns_started 1\n", text, StringComparison.Ordinal);
         Assert.Contains("\nevergrain_connections_held 1\n", text, StringComparison.Ordinal);
         Assert.Contains("\nevergrain_turns_ended_count 1\n", text, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_errors_sent{code=\"missing_required_parameter\"} 1\n", text, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_phases_ended_bucket{phase=\"queue\",le=\"+Inf\"} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_errors_sent{code=\"missing_required_parameter\"} 1\n", text,
+            StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_phases_ended_bucket{phase=\"queue\",le=\"+Inf\"} 1\n", text,
+            StringComparison.Ordinal);
         Assert.Contains("\ndotnet_gc_heap_total_allocated ", text, StringComparison.Ordinal);
         Assert.Contains("\ndotnet_process_cpu_time{cpu_mode=\"user\"} ", text, StringComparison.Ordinal);
         Assert.DoesNotContain("evergrain_turns_started", otherText, StringComparison.Ordinal);

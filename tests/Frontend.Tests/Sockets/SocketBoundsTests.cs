@@ -76,7 +76,8 @@ public sealed class SocketBoundsTests
         using var client = await WireClient.ConnectAsync(server);
         var empty = WireClient.Create(Hello, ",\"x\":\"\"").Length;
 
-        var whole = await client.RunAsync(WireClient.Create(Hello, $",\"x\":\"{new string('x', (16 << 20) - empty)}\""));
+        var whole = await client.RunAsync(WireClient.Create(Hello,
+            $",\"x\":\"{new string('x', (16 << 20) - empty)}\""));
         await client.SendAsync(new byte[(16 << 20) + 1]);
 
         Assert.Equal("response.completed", whole[^1].TypeOf());
@@ -116,7 +117,8 @@ public sealed class SocketBoundsTests
     [InlineData(5)]
     public async Task Frame_HalfSent_ClosesWith1008(int sent)
     {
-        await using var server = await TestServer.StartAsync(new ScriptedConversations(), ("FrameTimeout", "00:00:00.2"));
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(),
+            ("FrameTimeout", "00:00:00.2"));
         using var raw = await RawSocket.ConnectAsync(server);
         await raw.UpgradeAsync();
 
