@@ -14,6 +14,9 @@ public static class Limits
     /// </summary>
     public const int InputItemsMax = 32_768;
 
+    /// <summary>Items of one page of a list: the API's own bound.</summary>
+    public const int PageItemsMax = 100;
+
     /// <summary>
     /// Depth of a create's JSON: what System.Text.Json takes by default, and deeper than any schema in use.
     /// </summary>

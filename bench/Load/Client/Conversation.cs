@@ -20,7 +20,9 @@ internal sealed class Conversation(WireSocket wire)
     /// <summary>Bytes of the last response's own output item.</summary>
     public int OutputBytes { get; private set; }
 
-    /// <summary>Adds user messages without asking the model; gives the id of the response that ends with the last.</summary>
+    /// <summary>
+    /// Adds user messages without asking the model; gives the id of the response that ends with the last.
+    /// </summary>
     public string Grow(int items, bool withTools = true)
     {
         for (var left = items; left > 0;)

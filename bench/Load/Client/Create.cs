@@ -34,7 +34,9 @@ internal static class Create
     /// <summary>A user message of <see cref="ItemBytes"/>.</summary>
     public static string Message(int number) => Padded($$"""{"type":"message","role":"user","content":"{{number}} """);
 
-    /// <summary>A user message of at least <see cref="ItemBytes"/> that scripts the demo model's next answers.</summary>
+    /// <summary>
+    /// A user message of at least <see cref="ItemBytes"/> that scripts the demo model's next answers.
+    /// </summary>
     public static string Script(string steps) => Padded(
         """{"type":"message","role":"user","content":"@@script [""" + steps.Replace("\"", "\\\"", StringComparison.Ordinal) +
         """]\n""");

@@ -59,7 +59,9 @@ internal static class SocketsQuestion
         return verdicts;
     }
 
-    /// <summary>Lets the server compile what it will need: a server that runs 5,000 sockets has run some turns.</summary>
+    /// <summary>
+    /// Lets the server compile what it will need: a server that runs 5,000 sockets has run some turns.
+    /// </summary>
     private static async Task WarmUpAsync(ServerProcess server, CancellationToken cancellationToken)
     {
         for (var round = 0; round < WarmUpRounds; round++)

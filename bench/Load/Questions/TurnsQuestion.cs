@@ -10,7 +10,8 @@ namespace Evergrain.Load.Questions;
 /// sends 18 KB of tools and one result of 2,000 bytes, the model makes the next call, everything is stored.
 /// </summary>
 /// <remarks>
-/// The sizes take turns in sections, so that noise meets all alike. A conversation that has outgrown its size by a fifth
+/// The sizes take turns in sections, so that noise meets all alike. A conversation that has outgrown its size by a
+/// fifth
 /// (one of 10 items: by 8) is replaced. Beginning a section is not measured: it brings a script for its calls.
 /// </remarks>
 internal static class TurnsQuestion

@@ -14,7 +14,9 @@ internal static class Machine
         Console.WriteLine();
     }
 
-    /// <summary>Other work on the machine, in runnable threads over the last minute: numbers taken beside it are worse.</summary>
+    /// <summary>
+    /// Other work on the machine, in runnable threads over the last minute: numbers taken beside it are worse.
+    /// </summary>
     public static string Load() => File.ReadAllText("/proc/loadavg").Split(' ')[0];
 
     private static string Processor() => File.ReadLines("/proc/cpuinfo")

@@ -3,7 +3,9 @@ using Evergrain.Load.Report;
 
 namespace Evergrain.Load.Server;
 
-/// <summary>How long the disk under a directory takes to make a few KB durable: what no durable turn can be faster than.</summary>
+/// <summary>
+/// How long the disk under a directory takes to make a few KB durable: what no durable turn can be faster than.
+/// </summary>
 internal static class DiskSync
 {
     private const int Tries = 200;

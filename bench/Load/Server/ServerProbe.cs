@@ -24,7 +24,9 @@ internal sealed partial class ServerProbe(int processId, int port) : IDisposable
 {
     private readonly HttpClient _http = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
 
-    /// <summary>Reads the sums. Answering costs the server some 100 µs and 100 KB, which the next difference holds.</summary>
+    /// <summary>
+    /// Reads the sums. Answering costs the server some 100 µs and 100 KB, which the next difference holds.
+    /// </summary>
     public async Task<ServerSums> SumsAsync(CancellationToken cancellationToken)
     {
         var metrics = await _http.GetStringAsync(new Uri("/metrics", UriKind.Relative), cancellationToken);
@@ -53,7 +55,8 @@ internal sealed partial class ServerProbe(int processId, int port) : IDisposable
     }
 
     /// <summary>Processor time of the whole process, dead threads included, to the nanosecond.</summary>
-    /// <remarks>Source: clock_getcpuclockid(3): a process's clock id is the complement of its id, and 2 for scheduled time.</remarks>
+    /// <remarks>Source: clock_getcpuclockid(3): a process's clock id is the complement of its id, and 2 for scheduled
+    /// time.</remarks>
     public TimeSpan ProcessorTime()
     {
         const int scheduled = 2;

@@ -6,7 +6,9 @@ using System.Runtime.InteropServices;
 
 namespace Evergrain.Load.Server;
 
-/// <summary>The server under test: a process of its own on 127.0.0.1 with a fresh data directory, stopped by its id.</summary>
+/// <summary>
+/// The server under test: a process of its own on 127.0.0.1 with a fresh data directory, stopped by its id.
+/// </summary>
 internal sealed partial class ServerProcess : IAsyncDisposable
 {
     private const int Terminate = 15;

@@ -159,12 +159,9 @@ public sealed partial class Conversation
 
     private void ApplyDeleted(Turn turn)
     {
+        // Whether that was the last one is not for one record to say: more may follow it in the journal.
         turn.IsHidden = true;
-        if (!_turns.HasVisibleStored && !_turns.HasUnstored && !_isDeleted)
-        {
-            _isDeleted = true;
-            _effects.Add(new Effect.DeleteJournal());
-        }
+        _hasDeletions = true;
     }
 
     private static IReadOnlyDictionary<string, string> OpenCalls(List<ReadOnlyMemory<byte>> output)

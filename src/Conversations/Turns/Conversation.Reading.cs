@@ -29,7 +29,7 @@ public sealed partial class Conversation
     public void Detach(TurnId id, DateTimeOffset now)
     {
         _readers--;
-        var turn = id.IsStored ? _turns.ByNumber(id.Number) : _running.Find(turn => turn.Id == id);
+        var turn = _turns.ById(id) ?? _running.Find(turn => turn.Id == id);
         if (turn is null || --turn.Readers > 0)
         {
             return;
@@ -52,7 +52,7 @@ public sealed partial class Conversation
     /// <summary>The events of an attached turn from a number on, as far as they are visible.</summary>
     public ReadStep Read(TurnId id, LeaseId lease, int from)
     {
-        if (_turns.Find(id, lease) is not { } turn)
+        if ((_turns.Find(id, lease) ?? BeingRead(id)) is not { } turn)
         {
             return new ReadStep([], IsLast: false) { IsGone = true };
         }
@@ -88,6 +88,12 @@ public sealed partial class Conversation
     public ReadOnlyMemory<byte> ListInputItems(TurnId id, LeaseId lease, ItemPage page)
     {
         var turn = FindShown(id, lease);
+        if (page.Limit is < 1 or > Limits.PageItemsMax)
+        {
+            throw ConversationException.Of(
+                RefusalKind.InvalidRequest, $"'limit' must be 1 to {Limits.PageItemsMax}.", "limit");
+        }
+
         return new ItemList(_key.Id, turn.Input).Write(page);
     }
 
@@ -111,6 +117,11 @@ public sealed partial class Conversation
         TakeOver(now);
         return _outbox.Add(new TurnDeleted(id.Number));
     }
+
+    // Whoever reads a response while it is deleted gets its events to the end.
+    private Turn? BeingRead(TurnId id) => _turns.ById(id) is { Id.IsStored: true, Readers: > 0, Log: not null } turn
+        ? turn
+        : null;
 
     private ResponseId IdOf(Turn turn) => new(_key.Id, turn.Id);
 

@@ -40,6 +40,12 @@ public sealed partial class Conversation
         }
     }
 
+    /// <summary>
+    /// The record that must be durable before a started turn's id means anything: until then another activation may
+    /// give it to another turn. 0: none.
+    /// </summary>
+    public long StartRecord(TurnId id) => _turns.ById(id) is { Status: TurnStatus.Proposed } ? _outbox.Made : 0;
+
     private Turn? FindParent(CreateRequest create, LeaseId lease)
     {
         if (create.PreviousResponseId is not { } text)

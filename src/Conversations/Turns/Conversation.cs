@@ -27,7 +27,7 @@ public sealed partial class Conversation
     private readonly List<Turn> _running = [];
     private readonly List<Effect> _effects = [];
     private DateTimeOffset? _wakeAt;
-    private bool _isDeleted;
+    private bool _hasDeletions;
     private long _itemBytes;
     private long _validated;
     private long _rendered;
@@ -50,9 +50,21 @@ public sealed partial class Conversation
     public bool IsLost { get; private set; }
 
     /// <summary>
+    /// Whether no response is left and the effect to delete the journal was given: the activation is over, and what is
+    /// asked of the conversation after that belongs to the next one.
+    /// </summary>
+    public bool IsDeleted { get; private set; }
+
+    /// <summary>Whether readers are attached.</summary>
+    public bool HasReaders => _readers > 0;
+
+    /// <summary>
     /// Whether nothing runs, is being written or read, and nothing is held that the journal does not have.
     /// </summary>
     public bool IsIdle => IsAtRest && !_turns.HasUnstored && _readers == 0;
+
+    /// <summary>Whether there is nothing: no turn here, none in the journal, none on its way there.</summary>
+    public bool IsEmpty => IsIdle && _outbox.Position == 0;
 
     /// <summary>Whether nothing runs and nothing is being written.</summary>
     public bool IsAtRest => _running.Count == 0 && _outbox.IsIdle;
@@ -84,6 +96,7 @@ public sealed partial class Conversation
             _effects.Insert(0, append);
         }
 
+        DeleteIfEmpty();
         ScheduleWake();
         if (_effects.Count == 0)
         {
@@ -208,6 +221,15 @@ public sealed partial class Conversation
                 _running.RemoveAt(i);
                 DropLogUnlessRead(turn);
             }
+        }
+    }
+
+    private void DeleteIfEmpty()
+    {
+        if (_hasDeletions && IsAtRest && !IsLost && !IsDeleted && !_turns.HasVisibleStored && !_turns.HasUnstored)
+        {
+            IsDeleted = true;
+            _effects.Add(new Effect.DeleteJournal());
         }
     }
 

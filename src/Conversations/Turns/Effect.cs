@@ -30,6 +30,8 @@ public abstract record Effect
     /// </summary>
     public sealed record WakeAt(DateTimeOffset Time) : Effect;
 
-    /// <summary>No response of the conversation is left: delete its journal and forget the activation.</summary>
+    /// <summary>
+    /// No response of the conversation is left: delete its journal, give the activation no further input, forget it.
+    /// </summary>
     public sealed record DeleteJournal : Effect;
 }

@@ -46,7 +46,7 @@ internal sealed class InputItem
 
     private void ReadMember(ref Utf8JsonReader reader)
     {
-        var name = reader.GetString()!;
+        var name = NameOf(ref reader);
         reader.Read();
         _members[name] = reader.TokenType;
         switch (name)
@@ -66,10 +66,10 @@ internal sealed class InputItem
                 };
                 break;
             case "id" when reader.TokenType == JsonTokenType.String:
-                Id = reader.GetString();
+                Id = Text(ref reader, name);
                 break;
             case "call_id" when reader.TokenType == JsonTokenType.String:
-                CallId = reader.GetString();
+                CallId = Text(ref reader, name);
                 break;
             default:
                 reader.Skip();
@@ -77,9 +77,30 @@ internal sealed class InputItem
         }
     }
 
-    private string Text(ref Utf8JsonReader reader, string name) => reader.TokenType == JsonTokenType.String
-        ? reader.GetString()!
-        : throw Wrong(name, "a string");
+    // A name with an unpaired surrogate is none that we know; any text that is no known name will do.
+    private static string NameOf(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            return string.Empty;
+        }
+    }
+
+    private string Text(ref Utf8JsonReader reader, string name)
+    {
+        try
+        {
+            return reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Wrong(name, "a string");
+        }
+        catch (InvalidOperationException)
+        {
+            throw Wrong(name, "a string of Unicode characters");
+        }
+    }
 
     private void Complete()
     {

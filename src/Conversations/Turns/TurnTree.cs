@@ -37,13 +37,16 @@ internal sealed class TurnTree
     /// <summary>A stored turn by its number, in whatever state; null if there is none.</summary>
     public Turn? ByNumber(int number) => number > 0 && number <= _stored.Count ? _stored[number - 1] : null;
 
+    /// <summary>A turn by its id, whoever asks and in whatever state; null if there is none.</summary>
+    public Turn? ById(TurnId id) => id.IsStored ? ByNumber(id.Number) : _unstored.GetValueOrDefault(id.Random);
+
     /// <summary>The turn that a request started, in whatever state; null if it started none.</summary>
     public Turn? ByRequest(UInt128 requestId) => _byRequest.GetValueOrDefault(requestId);
 
     /// <summary>A turn as a caller may find it: not hidden, and, if unstored, held by the caller's lease.</summary>
     public Turn? Find(TurnId id, LeaseId lease)
     {
-        var turn = id.IsStored ? ByNumber(id.Number) : _unstored.GetValueOrDefault(id.Random);
+        var turn = ById(id);
         return turn is null || turn.IsHidden || (!id.IsStored && turn.Lease != lease) ? null : turn;
     }
 

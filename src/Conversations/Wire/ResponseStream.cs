@@ -39,26 +39,10 @@ internal sealed class ResponseStream(
     /// <exception cref="FormatException">The backend's events are out of order, or too large.</exception>
     public byte[]? Apply(in ModelEvent model)
     {
+        // What is refused was not streamed, and must not be in the shape that replay follows.
+        var json = Step(model);
         _shape.Add(model);
-        switch (model.Kind)
-        {
-            case ModelEventKind.ItemStarted when Open is null:
-                StartItem(model);
-                return null;
-            case ModelEventKind.PartStarted when Open is { Open: null }:
-                StartPart(Open, Open.Begin(model.Part));
-                return null;
-            case ModelEventKind.Delta when Open?.Open is { } part:
-                AddDelta(Open, part, model.Text);
-                return null;
-            case ModelEventKind.PartDone when Open?.Open is { } part:
-                EndPart(Open, part);
-                return null;
-            case ModelEventKind.ItemDone when Open is { Open: null }:
-                return EndItem("completed"u8);
-            default:
-                throw new FormatException($"the model's event {model.Kind} is out of order");
-        }
+        return json;
     }
 
     /// <summary>Ends what is open as cut short; gives the item's JSON, or null where nothing was open.</summary>
@@ -88,6 +72,29 @@ internal sealed class ResponseStream(
 
         Open.Write(_buffer, "incomplete"u8);
         return _buffer.Take();
+    }
+
+    private byte[]? Step(in ModelEvent model)
+    {
+        switch (model.Kind)
+        {
+            case ModelEventKind.ItemStarted when Open is null:
+                StartItem(model);
+                return null;
+            case ModelEventKind.PartStarted when Open is { Open: null }:
+                StartPart(Open, Open.Begin(model.Part));
+                return null;
+            case ModelEventKind.Delta when Open?.Open is { } part:
+                AddDelta(Open, part, model.Text);
+                return null;
+            case ModelEventKind.PartDone when Open?.Open is { } part:
+                EndPart(Open, part);
+                return null;
+            case ModelEventKind.ItemDone when Open is { Open: null }:
+                return EndItem("completed"u8);
+            default:
+                throw new FormatException($"the model's event {model.Kind} is out of order");
+        }
     }
 
     private void StartItem(in ModelEvent model)

@@ -18,21 +18,23 @@ internal sealed partial class ActiveConversation
     private readonly Mailbox _mailbox = new();
     private readonly Dictionary<TurnId, ModelRun> _calls = [];
     private readonly ReaderQueue _waiting = new();
-    private readonly List<(long Record, TaskCompletionSource<bool> Answer)> _durable = [];
+    private readonly DurableAnswers _durable = new();
     private readonly ITimer _timer;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private Task _serving = Task.CompletedTask;
     private Task _writing = Task.CompletedTask;
     private ConversationWork _reported;
     private bool _isStopping;
     private bool _isEnding;
+    private bool _isGraceOver;
+    private bool _isJournalFailing;
+    private long _lastUsed;
 
     public ActiveConversation(ConversationKey key, EmbeddedContext context)
     {
         (Key, _context, _activation) = (key, context, context.Ids.Next64());
         _conversation = new Conversation(key, _activation, context.Models, context.Ids);
         _timer = context.Time.CreateTimer(_ => OnTimer(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        LastUsed = context.Time.GetTimestamp();
+        _lastUsed = context.Time.GetTimestamp();
     }
 
     public ConversationKey Key { get; }
@@ -41,40 +43,111 @@ internal sealed partial class ActiveConversation
     public Task Ended => _ended.Task;
 
     /// <summary>When it was last asked something, as a timestamp of the host's clock.</summary>
-    public long LastUsed { get; private set; }
+    public long LastUsed => Volatile.Read(ref _lastUsed);
+
+    /// <summary>Whether it could be passivated when it last did something.</summary>
+    public bool IsIdle { get; private set; }
 
     /// <summary>Bytes it holds, estimated.</summary>
     public long Bytes { get; private set; }
 
     private DateTimeOffset Now => _context.Time.GetUtcNow();
 
+    private bool IsOver => _isEnding || _conversation.IsLost || _conversation.IsDeleted ||
+        (_isStopping && _conversation.IsAtRest && (_isGraceOver || !_conversation.HasReaders));
+
     /// <summary>Asks the conversation; the answer comes when the input was processed.</summary>
-    public Task<T> AskAsync<T>(Func<Conversation, DateTimeOffset, T> input, CancellationToken cancellationToken) =>
-        _mailbox.AskAsync<T>(
+    public Task<T> AskAsync<T>(Func<Conversation, DateTimeOffset, T> input, CancellationToken cancellationToken)
+    {
+        Touch();
+        return _mailbox.AskAsync<T>(
             (conversation, answer) => answer.TrySetResult(input(conversation, Now)), cancellationToken);
+    }
 
     /// <summary>Tells the conversation something whose outcome nobody waits for.</summary>
     public async ValueTask TellAsync(Action<Conversation, DateTimeOffset> input) =>
         await _mailbox.TellAsync(conversation => input(conversation, Now));
 
+    /// <summary>
+    /// Starts a turn; ends when its id is durable. Before that, another activation could give the id to another turn.
+    /// </summary>
+    public Task<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken) =>
+        AskDurableAsync(conversation =>
+        {
+            if (_isStopping)
+            {
+                throw EmbeddedConversations.Stopping();
+            }
+
+            var begun = _context.Time.GetTimestamp();
+            var id = conversation.StartTurn(start, Now);
+            _context.Instruments.PhaseEnded(ConversationPhase.Context, _context.Time.GetElapsedTime(begun));
+            return (id, conversation.StartRecord(id.Turn));
+        }, cancellationToken);
+
+    /// <summary>
+    /// Deletes a response; ends when that is durable, and, if it was the last, the journal is deleted.
+    /// </summary>
+    public Task DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) => AskDurableAsync(
+        conversation => (true, conversation.Delete(turn.Response.Turn, turn.Lease, Now)), cancellationToken);
+
+    /// <summary>
+    /// Attaches a reader; <paramref name="isAgain"/>: it was attached to an activation that has ended.
+    /// </summary>
+    public async Task AttachAsync(TurnAddress turn, bool isAgain)
+    {
+        try
+        {
+            await AskAsync((conversation, now) =>
+            {
+                conversation.Attach(turn.Response.Turn, turn.Lease, now);
+                return true;
+            }, CancellationToken.None);
+        }
+        catch (ConversationException e) when (isAgain && !turn.Response.Turn.IsStored)
+        {
+            throw new ConversationException(new Refusal(RefusalKind.Unavailable,
+                "The response was not stored and is lost with the activation that ran it: send it again."), e);
+        }
+    }
+
     /// <summary>Events of an attached turn from a number on; waits until there are some.</summary>
-    public Task<ReadStep> ReadAsync(TurnAddress turn, int from, CancellationToken cancellationToken) =>
-        _mailbox.AskAsync<ReadStep>(
+    public Task<ReadStep> ReadAsync(TurnAddress turn, int from, CancellationToken cancellationToken)
+    {
+        Touch();
+        return _mailbox.AskAsync<ReadStep>(
             (conversation, answer) => _waiting.Read(conversation, turn, from, answer), cancellationToken);
+    }
 
-    /// <summary>Deletes a response; ends when that is durable.</summary>
-    public Task DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        _mailbox.AskAsync<bool>((conversation, answer) =>
-            _durable.Add((conversation.Delete(turn.Response.Turn, turn.Lease, Now), answer)), cancellationToken);
-
-    /// <summary>Ends the activation if nothing needs it.</summary>
-    public async ValueTask PassivateAsync() => await _mailbox.TellAsync(conversation =>
-        _isEnding |= conversation.IsIdle && _mailbox.IsEmpty);
+    /// <summary>Ends the activation if nothing needs it; says whether it does.</summary>
+    public async Task<bool> TryPassivateAsync()
+    {
+        try
+        {
+            return await _mailbox.AskAsync<bool>((conversation, answer) =>
+            {
+                _isEnding |= conversation.IsIdle && _mailbox.IsEmpty;
+                answer.SetResult(_isEnding);
+            }, CancellationToken.None);
+        }
+        catch (ActivationEndedException)
+        {
+            return true;
+        }
+        catch (ConversationException)
+        {
+            // It could not be opened: whoever asked for it was told.
+            return true;
+        }
+    }
 
     /// <summary>Opens the conversation and serves its mailbox. <paramref name="ended"/> is called at the end.</summary>
-    public void Start(Action<ActiveConversation> ended) => _serving = RunAsync(ended);
+    public void Start(Action<ActiveConversation> ended) => _ = RunAsync(ended);
 
-    /// <summary>Ends the activation, its running turns as interrupted.</summary>
+    /// <summary>
+    /// Ends the activation, its running turns as interrupted, once that is durable and its readers have seen it or had
+    /// time to.
+    /// </summary>
     public async Task StopAsync()
     {
         await _mailbox.TellAsync(conversation =>
@@ -82,34 +155,76 @@ internal sealed partial class ActiveConversation
             conversation.InterruptAll(Now);
             _isStopping = true;
         });
-        await _serving;
+        try
+        {
+            await Ended.WaitAsync(_context.Options.StopGrace, _context.Time);
+        }
+        catch (TimeoutException)
+        {
+            await _mailbox.TellAsync(_ => _isGraceOver = true);
+            await Ended;
+        }
     }
 
+    private void Touch() => Volatile.Write(ref _lastUsed, _context.Time.GetTimestamp());
+
+    private Task<T> AskDurableAsync<T>(Func<Conversation, (T Value, long Record)> input,
+        CancellationToken cancellationToken)
+    {
+        Touch();
+        return _mailbox.AskAsync<T>((conversation, answer) =>
+        {
+            var (value, record) = input(conversation);
+            _durable.Add(record, answer, value);
+        }, cancellationToken);
+    }
+
+    // Whoever waits for the end, waits for Ended: it comes whatever happened.
     private async Task RunAsync(Action<ActiveConversation> ended)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        Exception reason = new ActivationEndedException();
+        try
+        {
+            await EndAsync(await LiveAsync());
+        }
+        finally
+        {
+            ended(this);
+            _ended.SetResult();
+        }
+    }
+
+    /// <summary>Opens and serves the conversation; gives what those who still wait are told at the end.</summary>
+    private async Task<Exception> LiveAsync()
+    {
         try
         {
             await RecoverAsync();
-            _context.Instruments.Activated();
-            await ServeAsync();
-            _context.Instruments.Passivated();
         }
         catch (JournalCorruptException e)
         {
             LogCorrupt(_context.Logger, e, Key.Id);
-            reason = ConversationException.Of(RefusalKind.Internal, "The conversation's journal is damaged.");
+            return ConversationException.Of(RefusalKind.Internal, "The conversation's journal is damaged.");
         }
         catch (Exception e)
         {
-            LogActivationFailed(_context.Logger, e, Key.Id);
-            reason = ConversationException.Of(RefusalKind.Unavailable, "The conversation cannot be opened: try again.");
+            LogNotOpened(_context.Logger, e, Key.Id);
+            return ConversationException.Of(RefusalKind.Unavailable, "The conversation cannot be opened: try again.");
         }
 
-        await EndAsync(reason);
-        ended(this);
-        _ended.SetResult();
+        _context.Instruments.Activated();
+        try
+        {
+            await ServeAsync();
+        }
+        catch (Exception e)
+        {
+            // What it holds may be half changed: the next activation reads what is durable.
+            LogActivationFailed(_context.Logger, e, Key.Id);
+        }
+
+        _context.Instruments.Passivated();
+        return new ActivationEndedException();
     }
 
     private async Task RecoverAsync()
@@ -134,12 +249,13 @@ internal sealed partial class ActiveConversation
 
     private async Task ServeAsync()
     {
-        while (!_isEnding && await _mailbox.NextAsync() is { } letter)
+        while (!IsOver && await _mailbox.NextAsync() is { } letter)
         {
-            LastUsed = _context.Time.GetTimestamp();
             letter.Deliver(_conversation);
             RunEffects();
-            _isEnding |= _conversation.IsLost || (_isStopping && _conversation.IsAtRest);
+
+            // Asked for an id that does not exist, or left by its last connection: there is nothing to keep warm.
+            _isEnding |= _conversation.IsEmpty;
         }
     }
 
@@ -147,110 +263,35 @@ internal sealed partial class ActiveConversation
     {
         _mailbox.Close(reason);
         _waiting.FailAll(reason);
-        foreach (var (_, answer) in _durable)
-        {
-            answer.TrySetException(reason);
-        }
-
         foreach (var call in _calls.Values)
         {
             await call.CancelAsync();
         }
 
-        await Task.WhenAll(_calls.Values.Select(call => call.Task).Append(_writing));
+        await _writing;
+        if (_conversation.IsDeleted)
+        {
+            _durable.Release(_conversation.DurableRecords);
+        }
+
+        _durable.FailAll(_isJournalFailing
+            ? ConversationException.Of(RefusalKind.Unavailable, "The conversation cannot be written: try again.")
+            : reason);
+        await EndCallsAsync();
         await _timer.DisposeAsync();
         Report(0);
     }
 
-    private void RunEffects()
-    {
-        foreach (var effect in _conversation.TakeEffects())
-        {
-            Run(effect);
-        }
-
-        AnswerDurable();
-        Report(_conversation.Bytes);
-    }
-
-    private void Run(Effect effect)
-    {
-        switch (effect)
-        {
-            case Effect.Append append:
-                _writing = WriteAsync(append);
-                break;
-            case Effect.CallModel call:
-                StartCall(call);
-                break;
-            case Effect.CancelCall cancel:
-                _calls.GetValueOrDefault(cancel.Turn)?.Cancel();
-                break;
-            case Effect.WakeReaders wake:
-                _waiting.Wake(_conversation, wake.Turn);
-                break;
-            case Effect.WakeAt wake:
-                _timer.Change(Later(wake.Time - Now), Timeout.InfiniteTimeSpan);
-                break;
-            case Effect.DeleteJournal:
-                _writing = EraseAsync();
-                break;
-        }
-    }
-
-    private void StartCall(Effect.CallModel call)
-    {
-        var run = new ModelRun(call, _mailbox, _context);
-        _calls.Add(call.Turn, run);
-        run.Start(() => _calls.Remove(call.Turn));
-    }
-
-    private async Task WriteAsync(Effect.Append append)
+    private async Task EndCallsAsync()
     {
         try
         {
-            await _context.AppendAsync(Key, append, _activation);
-            await _mailbox.TellAsync(static conversation => conversation.OnAppended());
+            await Task.WhenAll(_calls.Values.Select(call => call.Task))
+                .WaitAsync(_context.Options.CallEndTime, _context.Time);
         }
-        catch (Exception e)
+        catch (TimeoutException)
         {
-            // Whatever became of it, the next activation reads it in the journal.
-            LogAppendFailed(_context.Logger, e, Key.Id, append.Position);
-            await _mailbox.TellAsync(static conversation => conversation.OnAppendFailed());
-        }
-    }
-
-    private async Task EraseAsync()
-    {
-        try
-        {
-            await _context.Journal.DeleteAsync(Key, CancellationToken.None);
-        }
-        catch (Exception e)
-        {
-            LogEraseFailed(_context.Logger, e, Key.Id);
-        }
-
-        await _mailbox.TellAsync(_ => _isEnding = true);
-    }
-
-    private void AnswerDurable()
-    {
-        for (var i = _durable.Count - 1; i >= 0; i--)
-        {
-            if (_durable[i].Record <= _conversation.DurableRecords)
-            {
-                _durable[i].Answer.TrySetResult(true);
-                _durable.RemoveAt(i);
-            }
-        }
-    }
-
-    private void OnTimer()
-    {
-        if (!_mailbox.TryTell(conversation => conversation.OnTime(Now)) && !_isEnding)
-        {
-            _timer.Change(TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+            LogCallLeft(_context.Logger, Key.Id, _context.Options.CallEndTime);
         }
     }
 
@@ -261,20 +302,18 @@ internal sealed partial class ActiveConversation
         _reported = work;
         _context.WarmBytes.Change(bytes - Bytes);
         Bytes = bytes;
+        IsIdle = _conversation.IsIdle;
     }
-
-    private static TimeSpan Later(TimeSpan due) => due < TimeSpan.Zero ? TimeSpan.Zero : due;
 
     [LoggerMessage(100, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal is damaged.")]
     private static partial void LogCorrupt(ILogger logger, Exception e, ConversationId conversation);
 
     [LoggerMessage(101, LogLevel.Error, "Conversation {Conversation} cannot be opened.")]
+    private static partial void LogNotOpened(ILogger logger, Exception e, ConversationId conversation);
+
+    [LoggerMessage(104, LogLevel.Error, "Conversation {Conversation} met a fault; it is opened again.")]
     private static partial void LogActivationFailed(ILogger logger, Exception e, ConversationId conversation);
 
-    [LoggerMessage(102, LogLevel.Error, "Conversation {Conversation}: append {Position} failed; it is opened again.")]
-    private static partial void LogAppendFailed(
-        ILogger logger, Exception e, ConversationId conversation, long position);
-
-    [LoggerMessage(103, LogLevel.Error, "Conversation {Conversation} was deleted, but its journal could not be.")]
-    private static partial void LogEraseFailed(ILogger logger, Exception e, ConversationId conversation);
+    [LoggerMessage(105, LogLevel.Error, "Conversation {Conversation}: a model call did not end within {Time}.")]
+    private static partial void LogCallLeft(ILogger logger, ConversationId conversation, TimeSpan time);
 }

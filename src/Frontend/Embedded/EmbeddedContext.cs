@@ -22,6 +22,8 @@ internal sealed record EmbeddedContext
 
     public required WarmMemory WarmBytes { get; init; }
 
+    public required EmbeddedOptions Options { get; init; }
+
     // Journal calls are never abandoned: the outcome of an append must be known.
     public IAsyncEnumerable<JournalEntry> ReadJournalAsync(ConversationKey key) =>
         Journal.ReadAsync(key, 0, CancellationToken.None);
@@ -53,11 +55,11 @@ internal sealed class WarmMemory(long budget, ConversationInstruments instrument
         }
     }
 
-    /// <summary>Waits until the budget is exceeded or the time is over.</summary>
-    public async Task WaitAsync(TimeSpan time, CancellationToken cancellationToken) =>
-        await _overBudget.WaitAsync(time, cancellationToken);
+    /// <summary>Waits until the budget is exceeded or someone calls for a sweep.</summary>
+    public Task WaitAsync(CancellationToken cancellationToken) => _overBudget.WaitAsync(cancellationToken);
 
-    private void Signal()
+    /// <summary>Calls for a sweep.</summary>
+    public void Signal()
     {
         try
         {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Frontend.Embedded;
 
@@ -15,14 +16,18 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     private const int ActivationsMax = 3;
 
     private readonly ConcurrentDictionary<ConversationKey, ActiveConversation> _active = new();
+    private readonly Lock _activating = new();
     private readonly CancellationTokenSource _stopping = new();
-    private readonly EmbeddedOptions _options;
     private readonly EmbeddedContext _context;
+    private readonly ITimer _sweepTimer;
     private readonly Task _sweeping;
+    private Task? _disposing;
 
-    internal EmbeddedConversations(EmbeddedOptions options, EmbeddedContext context)
+    internal EmbeddedConversations(EmbeddedContext context)
     {
-        (_options, _context) = (options, context);
+        _context = context;
+        var interval = context.Options.SweepInterval;
+        _sweepTimer = context.Time.CreateTimer(_ => context.WarmBytes.Signal(), null, interval, interval);
         _sweeping = SweepAsync();
     }
 
@@ -34,13 +39,14 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(start);
         return await WithActiveAsync(start.Key, active =>
-            active.AskAsync((conversation, now) => conversation.StartTurn(start, now), cancellationToken));
+            active.StartTurnAsync(start, cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<EventBatch> ReadEventsAsync(TurnAddress turn, int from,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(from);
         ActiveConversation? attached = null;
         try
         {
@@ -51,7 +57,7 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
                     await AttachAsync(active);
                     var read = await active.ReadAsync(turn, from, cancellationToken);
                     return read.IsLost ? throw new ActivationEndedException() : read;
-                });
+                }, cancellationToken);
                 if (step.IsGone)
                 {
                     throw ConversationException.Of(
@@ -75,11 +81,7 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
         {
             if (active != attached)
             {
-                await active.AskAsync((conversation, now) =>
-                {
-                    conversation.Attach(turn.Response.Turn, turn.Lease, now);
-                    return true;
-                }, CancellationToken.None);
+                await active.AttachAsync(turn, isAgain: attached is not null);
                 attached = active;
             }
         }
@@ -95,21 +97,21 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
 
     /// <inheritdoc/>
     public async ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        await WithActiveAsync(turn.Key, active => active.AskAsync((conversation, now) =>
+        await AskAsync(turn, (conversation, now) =>
         {
             conversation.Cancel(turn.Response.Turn, turn.Lease, now);
             return true;
-        }, cancellationToken));
+        }, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        await WithActiveAsync(turn.Key, active => active.AskAsync(
-            (conversation, _) => conversation.Get(turn.Response.Turn, turn.Lease), cancellationToken));
+        await AskAsync(turn, (conversation, _) =>
+            conversation.Get(turn.Response.Turn, turn.Lease), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
-        CancellationToken cancellationToken) => await WithActiveAsync(turn.Key, active => active.AskAsync(
-            (conversation, _) => conversation.ListInputItems(turn.Response.Turn, turn.Lease, page), cancellationToken));
+        CancellationToken cancellationToken) => await AskAsync(turn, (conversation, _) =>
+            conversation.ListInputItems(turn.Response.Turn, turn.Lease, page), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
@@ -117,7 +119,7 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
         {
             await active.DeleteAsync(turn, cancellationToken);
             return true;
-        });
+        }, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken)
@@ -142,32 +144,51 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
         CancellationToken cancellationToken) => _context.Journal.ListAsync(tenant, after, limit, cancellationToken);
 
     /// <summary>
-    /// Passivates every conversation that is idle, whatever the budget: for operators and tests.
+    /// Passivates every conversation that is idle, whatever the budget, and ends when they are gone: for operators and
+    /// tests.
     /// </summary>
     public async Task PassivateIdleAsync()
     {
         foreach (var active in _active.Values)
         {
-            await active.PassivateAsync();
+            await PassivateAsync(active);
         }
     }
 
-    /// <summary>Ends running turns as interrupted, waits until that is durable, and lets everything go.</summary>
+    /// <summary>
+    /// Ends running turns as interrupted, waits until that is durable and their readers have seen it, and lets
+    /// everything go.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
-        // A container that knows this object under two types disposes it twice.
-        if (_stopping.IsCancellationRequested)
+        Task disposing;
+        lock (_activating)
         {
-            return;
+            // From here on no conversation is added.
+            disposing = _disposing ??= StopAsync();
         }
 
+        await disposing;
+    }
+
+    internal static ConversationException Stopping() =>
+        ConversationException.Of(RefusalKind.Unavailable, "The server is stopping: try again.");
+
+    private async Task StopAsync()
+    {
         await _stopping.CancelAsync();
         await _sweeping;
+        await _sweepTimer.DisposeAsync();
         await Task.WhenAll(_active.Values.Select(active => active.StopAsync()));
         _stopping.Dispose();
     }
 
-    private async Task<T> WithActiveAsync<T>(ConversationKey key, Func<ActiveConversation, Task<T>> ask)
+    private Task<T> AskAsync<T>(TurnAddress turn, Func<Conversation, DateTimeOffset, T> input,
+        CancellationToken cancellationToken) =>
+        WithActiveAsync(turn.Key, active => active.AskAsync(input, cancellationToken), cancellationToken);
+
+    private async Task<T> WithActiveAsync<T>(ConversationKey key, Func<ActiveConversation, Task<T>> ask,
+        CancellationToken cancellationToken)
     {
         for (var tries = 1; ; tries++)
         {
@@ -178,7 +199,7 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
             }
             catch (ActivationEndedException) when (tries < ActivationsMax)
             {
-                await active.Ended;
+                await active.Ended.WaitAsync(cancellationToken);
             }
             catch (ActivationEndedException e)
             {
@@ -190,21 +211,28 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
 
     private ActiveConversation Activate(ConversationKey key)
     {
-        ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
-        while (true)
+        if (_active.TryGetValue(key, out var active))
         {
-            if (_active.TryGetValue(key, out var active))
+            return active;
+        }
+
+        lock (_activating)
+        {
+            if (_active.TryGetValue(key, out active))
             {
                 return active;
             }
 
-            // Lazily started: of two callers that meet here, only one may open the journal.
-            active = new ActiveConversation(key, _context);
-            if (_active.TryAdd(key, active))
+            if (_disposing is not null)
             {
-                active.Start(Forget);
-                return active;
+                throw Stopping();
             }
+
+            // Added before it starts: an activation may end, and be forgotten, at once.
+            active = new ActiveConversation(key, _context);
+            _active[key] = active;
+            active.Start(Forget);
+            return active;
         }
     }
 
@@ -217,7 +245,7 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
         {
             try
             {
-                await _context.WarmBytes.WaitAsync(_options.SweepInterval, _stopping.Token);
+                await _context.WarmBytes.WaitAsync(_stopping.Token);
             }
             catch (OperationCanceledException)
             {
@@ -230,17 +258,24 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
 
     private async Task SweepOnceAsync()
     {
-        var excess = _context.WarmBytes.Excess;
-        foreach (var active in _active.Values.OrderBy(active => active.LastUsed))
+        foreach (var active in _active.Values.Where(active => active.IsIdle).OrderBy(active => active.LastUsed))
         {
-            var isOld = _context.Time.GetElapsedTime(active.LastUsed) > _options.WarmTime;
-            if (!isOld && excess <= 0)
+            var isOld = _context.Time.GetElapsedTime(active.LastUsed) > _context.Options.WarmTime;
+            if (!isOld && _context.WarmBytes.Excess <= 0)
             {
                 return;
             }
 
-            excess -= active.Bytes;
-            await active.PassivateAsync();
+            await PassivateAsync(active);
+        }
+    }
+
+    // Until it is gone its bytes still count, and another would be passivated for them.
+    private static async Task PassivateAsync(ActiveConversation active)
+    {
+        if (await active.TryPassivateAsync())
+        {
+            await active.Ended;
         }
     }
 }

@@ -23,8 +23,9 @@ public static class EmbeddedHostExtensions
     private static EmbeddedConversations Create(IServiceProvider provider, EmbeddedOptions options)
     {
         var instruments = provider.GetRequiredService<ConversationInstruments>();
-        return new EmbeddedConversations(options, new EmbeddedContext
+        return new EmbeddedConversations(new EmbeddedContext
         {
+            Options = options,
             Journal = provider.GetRequiredService<IJournal>(),
             Models = new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
             Ids = provider.GetRequiredService<IIdSource>(),

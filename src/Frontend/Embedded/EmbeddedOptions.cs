@@ -19,4 +19,16 @@ public sealed class EmbeddedOptions
     /// <summary>How often idle time is looked at. Default 5 seconds, 10 ms to 1 hour.</summary>
     [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]
     public TimeSpan SweepInterval { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How long a host that stops waits for its readers to fetch the last events. Default 5 seconds, up to 5 minutes.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How long a cancelled model call may take to end before it is left alone. Default 10 seconds, 1 to 60.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:01:00")]
+    public TimeSpan CallEndTime { get; set; } = TimeSpan.FromSeconds(10);
 }

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Frontend.Embedded;
@@ -31,21 +32,25 @@ internal sealed class Mailbox
         }
     }
 
-    /// <summary>Posts an input and waits for its answer.</summary>
+    /// <summary>
+    /// Posts an input and waits for its answer. A cancelled input that was not delivered yet never will be: once this
+    /// ends, however it ends, nothing reads what the caller handed over.
+    /// </summary>
     /// <exception cref="ActivationEndedException">The conversation is no longer here: activate it again.</exception>
     public async Task<T> AskAsync<T>(Action<Conversation, TaskCompletionSource<T>> input, CancellationToken token)
     {
-        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var question = new Question<T>(input, token);
         try
         {
-            await _letters.Writer.WriteAsync(new Question<T>(input, answer), token);
+            await _letters.Writer.WriteAsync(question, token);
         }
         catch (ChannelClosedException)
         {
             throw new ActivationEndedException();
         }
 
-        return await answer.Task.WaitAsync(token);
+        await using var registration = token.UnsafeRegister(static state => ((Question<T>)state!).Abandon(), question);
+        return await question.Answer;
     }
 
     /// <summary>Posts without waiting, for timers; false: full or closed.</summary>
@@ -96,22 +101,55 @@ internal sealed class Mailbox
         }
     }
 
-    private sealed class Question<T>(
-        Action<Conversation, TaskCompletionSource<T>> input, TaskCompletionSource<T> answer) : Letter
+    private sealed class Question<T>(Action<Conversation, TaskCompletionSource<T>> input, CancellationToken token)
+        : Letter
     {
-        public override void Deliver(Conversation conversation)
+        private const int Waiting = 0, Delivering = 1, Delivered = 2, Abandoned = 3;
+        private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _state;
+
+        public Task<T> Answer => _answer.Task;
+
+        /// <summary>Gives up: at once, or, while the input is being read, right after that.</summary>
+        public void Abandon()
         {
-            try
+            if (Interlocked.CompareExchange(ref _state, Abandoned, Waiting) != Delivering)
             {
-                input(conversation, answer);
-            }
-            catch (Conversations.Ports.ConversationException e)
-            {
-                answer.TrySetException(e);
+                _answer.TrySetCanceled(token);
             }
         }
 
-        public override void Fail(Exception reason) => answer.TrySetException(reason);
+        public override void Deliver(Conversation conversation)
+        {
+            if (Interlocked.CompareExchange(ref _state, Delivering, Waiting) != Waiting)
+            {
+                return;
+            }
+
+            try
+            {
+                input(conversation, _answer);
+            }
+            catch (ConversationException e)
+            {
+                _answer.TrySetException(e);
+            }
+            catch (Exception e)
+            {
+                // A fault of ours: it ends the activation, and this caller must not wait for the next one.
+                _answer.TrySetException(new ConversationException(
+                    new Refusal(RefusalKind.Internal, "The request could not be processed."), e));
+                throw;
+            }
+
+            Interlocked.Exchange(ref _state, Delivered);
+            if (token.IsCancellationRequested)
+            {
+                _answer.TrySetCanceled(token);
+            }
+        }
+
+        public override void Fail(Exception reason) => _answer.TrySetException(reason);
     }
 }
 

@@ -7,6 +7,7 @@ namespace Evergrain.Frontend.Embedded;
 /// <summary>One model call: its events go into the conversation's mailbox, one after the other.</summary>
 internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, EmbeddedContext context)
 {
+    // Never disposed: a cancel may come when the call is over, and without a timer there is nothing to give back.
     private readonly CancellationTokenSource _cancelled = new();
 
     /// <summary>Ends when the call has, and nothing more will be posted.</summary>
@@ -24,10 +25,18 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
     private async Task RunAsync(Action ended)
     {
         string? fault = null;
+        var (begun, streaming) = (context.Time.GetTimestamp(), 0L);
         try
         {
             await foreach (var model in call.Backend.StreamAsync(call.Call, _cancelled.Token))
             {
+                if (streaming == 0)
+                {
+                    streaming = context.Time.GetTimestamp();
+                    context.Instruments.PhaseEnded(
+                        ConversationPhase.ModelWait, context.Time.GetElapsedTime(begun, streaming));
+                }
+
                 await mailbox.TellAsync(conversation =>
                     conversation.OnModelEvent(call.Turn, model, context.Time.GetUtcNow()));
             }
@@ -42,12 +51,16 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
             LogCallFailed(context.Logger, e, call.Call.Model);
         }
 
+        if (streaming != 0)
+        {
+            context.Instruments.PhaseEnded(ConversationPhase.ModelStream, context.Time.GetElapsedTime(streaming));
+        }
+
         await mailbox.TellAsync(conversation =>
         {
             conversation.OnModelEnded(call.Turn, fault, context.Time.GetUtcNow());
             ended();
         });
-        _cancelled.Dispose();
     }
 
     [LoggerMessage(111, LogLevel.Error, "A call to model {Model} failed.")]

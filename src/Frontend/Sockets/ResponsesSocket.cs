@@ -35,7 +35,8 @@ internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain
         var caller = context.Features.GetRequiredFeature<Caller>();
         var wantsKeepalive = WantsKeepalive(context.Request.Headers);
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
-        using var session = new SocketSession(services, socket, caller, wantsKeepalive, context.Abort);
+        var peer = new PeerConnection(context.Abort, context.RequestAborted);
+        using var session = new SocketSession(services, socket, caller, wantsKeepalive, peer);
         services.Instruments.ConnectionOpened();
         try
         {

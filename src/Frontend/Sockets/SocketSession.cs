@@ -17,7 +17,7 @@ internal sealed class SocketSession : IDisposable
 
     private readonly SocketServices _services;
     private readonly WebSocket _socket;
-    private readonly Action _abort;
+    private readonly PeerConnection _peer;
     private readonly FrameReader _reader;
     private readonly FrameWriter _writer;
     private readonly TurnQueue _queue;
@@ -30,11 +30,12 @@ internal sealed class SocketSession : IDisposable
     private readonly CancellationTokenSource _closing = new();
     private SocketEnd _stopReason = SocketEnd.Draining;
 
-    public SocketSession(SocketServices services, WebSocket socket, Caller caller, bool wantsKeepalive, Action abort)
+    public SocketSession(
+        SocketServices services, WebSocket socket, Caller caller, bool wantsKeepalive, PeerConnection peer)
     {
-        (_services, _socket, _abort) = (services, socket, abort);
+        (_services, _socket, _peer) = (services, socket, peer);
         _reader = new FrameReader(socket, services.Options, services.Time);
-        _writer = new FrameWriter(socket, abort, services);
+        _writer = new FrameWriter(socket, peer.Abort, services);
         _queue = new TurnQueue(services.Options);
         _leases = new UnstoredLeases(services, caller.Tenant, _closing.Token);
         _runner = new TurnRunner(services, _writer, _queue, _leases)
@@ -186,12 +187,17 @@ internal sealed class SocketSession : IDisposable
         {
             if (end is SocketEnd.PeerGone)
             {
-                _abort();
+                _peer.Abort();
                 return;
             }
 
             await turning.WaitAsync(patience, _services.Time);
-            if (end is not SocketEnd.ProtocolBroken)
+            if (end is SocketEnd.ProtocolBroken)
+            {
+                // The close frame is on its way already; a connection cut right behind it could take it along.
+                await Task.Delay(patience, _services.Time, _peer.Gone);
+            }
+            else
             {
                 var (status, reason) = end.CloseFrame();
                 await _socket.CloseOutputAsync(status, reason, CancellationToken.None)
@@ -207,7 +213,12 @@ internal sealed class SocketSession : IDisposable
         catch (Exception e) when (e is TimeoutException or WebSocketException or OperationCanceledException
             or ObjectDisposedException or IOException)
         {
-            _abort();
+            _peer.Abort();
         }
     }
 }
+
+/// <summary>The connection below a socket.</summary>
+/// <param name="Abort">Cuts it.</param>
+/// <param name="Gone">Cancelled when the peer has left it.</param>
+internal sealed record PeerConnection(Action Abort, CancellationToken Gone);

@@ -1,0 +1,105 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Frontend.Tests.Hosts;
+
+/// <summary>What becomes of one append.</summary>
+public enum AppendFault
+{
+    /// <summary>It is stored.</summary>
+    None,
+
+    /// <summary>It fails and was not stored.</summary>
+    Before,
+
+    /// <summary>It fails although it was stored.</summary>
+    After,
+
+    /// <summary>Another writer was there first.</summary>
+    Taken,
+}
+
+/// <summary>A journal between a host and the real one, where tests let appends fail and wait. Not the owner.</summary>
+internal sealed class FaultyJournal(IJournal journal) : IJournal
+{
+    private readonly Lock _gate = new();
+    private Func<ReadOnlyMemory<byte>, Task<AppendFault>>? _onAppend;
+    private volatile bool _isDead;
+
+    public bool IsExclusive => journal.IsExclusive;
+
+    /// <summary>Whether deleting fails.</summary>
+    public bool FailsDelete { get; set; }
+
+    /// <summary>Decides about every append from now on.</summary>
+    public void OnAppend(Func<ReadOnlyMemory<byte>, Task<AppendFault>>? decide)
+    {
+        lock (_gate)
+        {
+            _onAppend = decide;
+        }
+    }
+
+    /// <summary>The next append has this fault; those behind it have none.</summary>
+    public void FailNext(AppendFault fault)
+    {
+        var isDone = 0;
+        OnAppend(_ => Task.FromResult(Interlocked.Exchange(ref isDone, 1) == 0 ? fault : AppendFault.None));
+    }
+
+    /// <summary>Holds every append back until the gate is opened; says when the first one is there.</summary>
+    public (Task Arrived, TaskCompletionSource Gate) HoldAppends()
+    {
+        var arrived = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        OnAppend(async _ =>
+        {
+            arrived.TrySetResult();
+            await gate.Task;
+            return AppendFault.None;
+        });
+        return (arrived.Task.WaitAsync(Waits.Patience), gate);
+    }
+
+    /// <summary>Its process is dead: nothing reaches the journal any more.</summary>
+    public void Kill() => _isDead = true;
+
+    public async ValueTask AppendAsync(ConversationKey key, long position, ulong writer,
+        ReadOnlyMemory<byte> records, CancellationToken cancellationToken)
+    {
+        Func<ReadOnlyMemory<byte>, Task<AppendFault>>? decide;
+        lock (_gate)
+        {
+            decide = _onAppend;
+        }
+
+        var fault = decide is null ? AppendFault.None : await decide(records);
+        if (_isDead || fault == AppendFault.Before)
+        {
+            throw new JournalUnavailableException("The test broke the journal before the write.");
+        }
+
+        if (fault == AppendFault.Taken)
+        {
+            throw new PositionTakenException(key, position);
+        }
+
+        await journal.AppendAsync(key, position, writer, records, cancellationToken);
+        if (fault == AppendFault.After)
+        {
+            throw new JournalUnavailableException("The test broke the journal after the write.");
+        }
+    }
+
+    public IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, long from,
+        CancellationToken cancellationToken) => journal.ReadAsync(key, from, cancellationToken);
+
+    public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
+        CancellationToken cancellationToken) => journal.ListAsync(tenant, after, limit, cancellationToken);
+
+    public ValueTask DeleteAsync(ConversationKey key, CancellationToken cancellationToken) => _isDead || FailsDelete
+        ? throw new JournalUnavailableException("The test broke the journal.")
+        : journal.DeleteAsync(key, cancellationToken);
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
