@@ -7,8 +7,11 @@ internal sealed class Table(params string[] head)
 {
     private readonly List<string[]> _rows = [head];
 
+    /// <summary>Adds a row; a value that is not a number stays empty.</summary>
     public void Row(string name, params double[] values) =>
-        _rows.Add([name, .. values.Select(value => value.ToString(Format(value), CultureInfo.InvariantCulture))]);
+        _rows.Add([name, .. values.Select(value => double.IsNaN(value)
+            ? string.Empty
+            : value.ToString(Format(value), CultureInfo.InvariantCulture))]);
 
     public void Print()
     {
