@@ -6,16 +6,18 @@ using Evergrain.Providers.Demo;
 
 namespace Evergrain.Micro;
 
-/// <summary>A conversation as a state machine alone: every append is durable at once, the model is played by hand.</summary>
+/// <summary>
+/// A conversation as a state machine alone: every append is durable at once, the model is played by hand.
+/// </summary>
 internal sealed class MicroConversation
 {
     private const int ItemBytes = 2_000;
+    private static readonly string Filler = new('d', 1_400);
     private const ulong Activation = 7;
     private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch;
     private static readonly ModelCatalog Models = new([new DemoBackend(["demo"], TimeProvider.System)]);
     private static readonly string Tools = "[" + string.Join(',', Enumerable.Range(0, 12).Select(i =>
-        $$$"""{"type":"function","name":"tool_{{{i}}}","description":"{{{new string('d', 1_400)}}}","parameters":{}}""")) +
-        "]";
+        $$$"""{"type":"function","name":"tool_{{{i}}}","description":"{{{Filler}}}","parameters":{}}""")) + "]";
 
     private readonly SeededIdSource _ids = new(1);
     private readonly ConversationKey _key = new("default", new ConversationId(1));

@@ -31,7 +31,7 @@ public class TurnBenchmarks
         Begin();
     }
 
-    /// <summary>A stored turn of one item of 2,000 bytes and 18 KB of known tools, from its create to its last record.</summary>
+    /// <summary>A stored turn of one item of 2,000 bytes and 18 KB of known tools, without output.</summary>
     [Benchmark]
     public TurnId TurnWithoutOutput()
     {

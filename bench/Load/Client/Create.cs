@@ -38,8 +38,8 @@ internal static class Create
     /// A user message of at least <see cref="ItemBytes"/> that scripts the demo model's next answers.
     /// </summary>
     public static string Script(string steps) => Padded(
-        """{"type":"message","role":"user","content":"@@script [""" + steps.Replace("\"", "\\\"", StringComparison.Ordinal) +
-        """]\n""");
+        """{"type":"message","role":"user","content":"@@script [""" +
+        steps.Replace("\"", "\\\"", StringComparison.Ordinal) + """]\n""");
 
     /// <summary>A tool's result of <see cref="ItemBytes"/>.</summary>
     public static string Answer(string callId) =>
@@ -64,7 +64,8 @@ internal static class Create
         for (var i = 0; i < ToolCount; i++)
         {
             var name = i == 0 ? Tool : $"tool_{i}";
-            var head = (i > 0 ? "," : "") + $$"""{"type":"function","name":"{{name}}","strict":false,"description":" """;
+            var head = (i > 0 ? "," : "") +
+                $$"""{"type":"function","name":"{{name}}","strict":false,"description":" """;
             const string tail = """
                 ","parameters":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}
                 """;

@@ -30,7 +30,10 @@ internal sealed class HealthPoll
 
     private Samples Poll(int port)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+        {
+            NoDelay = true,
+        };
         socket.Connect(IPAddress.Loopback, port);
         var question = Encoding.ASCII.GetBytes($"GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
         var buffer = new byte[4096];

@@ -32,10 +32,10 @@ internal static class MemoryQuestion
         var estimated = await server.Probe.MetricAsync("evergrain_bytes_warm", cancellationToken);
 
         var (each, contentEach) = ((double)(after - before) / count, (double)content / count);
-        var table = new Table("conversations", "content KB each", "process KB each", "ratio", "server's estimate KB each",
-            "process MB before", "after");
-        table.Row(count.ToString("#,0", CultureInfo.InvariantCulture), contentEach / 1e3, each / 1e3, each / contentEach,
-            estimated / warm / 1e3, before / 1e6, after / 1e6);
+        var table = new Table("conversations", "content KB each", "process KB each", "ratio",
+            "server's estimate KB each", "process MB before", "after");
+        table.Row(count.ToString("#,0", CultureInfo.InvariantCulture), contentEach / 1e3, each / 1e3,
+            each / contentEach, estimated / warm / 1e3, before / 1e6, after / 1e6);
         table.Print();
         var verdicts = new Verdicts();
         verdicts.AtMost("process bytes of a warm idle conversation", each, (2.5 * contentEach) + 4096, "");
@@ -44,7 +44,8 @@ internal static class MemoryQuestion
     }
 
     /// <summary>Runs whole conversations, some at a time; gives the bytes of all their items.</summary>
-    private static async Task<long> TalkAsync(ServerProcess server, int conversations, CancellationToken cancellationToken)
+    private static async Task<long> TalkAsync(ServerProcess server, int conversations,
+        CancellationToken cancellationToken)
     {
         var next = 0;
         var talkers = Enumerable.Range(0, Sockets).Select(_ => Task.Factory.StartNew(Talk, cancellationToken,

@@ -21,7 +21,8 @@ internal static class SocketsQuestion
     // Four deltas, half a second before each: 2 s.
     private static readonly byte[] TwoSeconds = Encoding.UTF8.GetBytes(
         """{"type":"response.create","model":"demo","input":[{"type":"message","role":"user","content":""" +
-        """ "@@script [{\"say\":\"The quick brown fox jumps over the lazy dog, and then it does so once again. And again, so.""" +
+        """ "@@script [{\"say\":\"The quick brown fox jumps over the lazy dog, and then """ +
+        """it does so once again. And again, so.""" +
         """\",\"delay_ms\":500,\"chunk_ms\":500}]"}]}""");
 
     public static async Task<Verdicts> AskAsync(LoadOptions options, CancellationToken cancellationToken)
@@ -50,7 +51,8 @@ internal static class SocketsQuestion
 
         Print(count, elapsed, turns, answers);
         Console.WriteLine($"CPU a turn: {processor.TotalMilliseconds / count:0.00} ms of the server's time.");
-        Console.WriteLine($"Process bytes a socket: idle {idle:#,0}; after its turn, with its conversation, {used:#,0}.");
+        Console.WriteLine($"Process bytes a socket: idle {idle:#,0}; after its turn, with its conversation, " +
+            $"{used:#,0}.");
         Console.WriteLine();
         var verdicts = new Verdicts();
         verdicts.AtMost("process bytes of an idle socket", idle, IdleBytesMax, "");
@@ -105,6 +107,7 @@ internal static class SocketsQuestion
         table.Row("turns of 2,000 ms", turns.Count, turns.Median, turns.P99, turns.Max);
         table.Row("/health/ready, asked every 50 ms", answers.Count, answers.Median, answers.P99, answers.Max);
         table.Print();
-        Console.WriteLine($"{count:#,0} turns took {elapsed.TotalSeconds:0.00} s in all. Load at the end: {Machine.Load()}.");
+        Console.WriteLine($"{count:#,0} turns took {elapsed.TotalSeconds:0.00} s in all. " +
+            $"Load at the end: {Machine.Load()}.");
     }
 }

@@ -49,21 +49,22 @@ internal static class TurnsQuestion
         var first = rows[0].Costs;
         foreach (var row in rows)
         {
-            table.Row($"{row.Size:#,0}", row.Costs.Turns, row.Costs.Wall.Median, row.Costs.Wall.P99, row.Costs.ProcessorMs,
-                row.Costs.Allocated / 1e3, row.Costs.Journaled, row.Costs.Disk, row.Costs.ItemBytes);
+            var costs = row.Costs;
+            table.Row($"{row.Size:#,0}", costs.Turns, costs.Wall.Median, costs.Wall.P99, costs.ProcessorMs,
+                costs.Allocated / 1e3, costs.Journaled, costs.Disk, costs.ItemBytes);
         }
 
         foreach (var row in rows)
         {
             var costs = row.Costs;
             table.Row($"{row.Size:#,0} ÷ {rows[0].Size}", double.NaN, costs.Wall.Median / first.Wall.Median,
-                costs.Wall.P99 / first.Wall.P99, costs.ProcessorMs / first.ProcessorMs, costs.Allocated / first.Allocated,
-                costs.Journaled / first.Journaled, costs.Disk / first.Disk, costs.ItemBytes / first.ItemBytes);
+                costs.Wall.P99 / first.Wall.P99, costs.ProcessorMs / first.ProcessorMs,
+                costs.Allocated / first.Allocated, costs.Journaled / first.Journaled, costs.Disk / first.Disk, costs.ItemBytes / first.ItemBytes);
         }
 
         table.Print();
-        Console.WriteLine($"write and fsync of 8 KB in the data directory: p50 {before.Median:0} µs before, {after.Median:0} µs " +
-            $"after; p99 {before.P99:0} and {after.P99:0} µs. Load at the end: {Machine.Load()}.");
+        Console.WriteLine($"write and fsync of 8 KB in the data directory: p50 {before.Median:0} µs before, " +
+            $"{after.Median:0} µs after; p99 {before.P99:0} and {after.P99:0} µs. Load at the end: {Machine.Load()}.");
         Console.WriteLine();
     }
 
@@ -126,7 +127,8 @@ internal static class TurnsQuestion
         {
             if (_conversations.Count == 0 || _conversations[0].Items > Size * 1.2)
             {
-                _conversations = [.. Enumerable.Range(0, SectionTurns / TurnsEach).Select(_ => new Conversation(_wire))];
+                _conversations =
+                    [.. Enumerable.Range(0, SectionTurns / TurnsEach).Select(_ => new Conversation(_wire))];
                 _conversations.ForEach(conversation => conversation.Grow(Size - 2));
             }
 

@@ -9,8 +9,8 @@ internal static class Machine
     {
         Console.WriteLine($"command: dotnet run -c Release --project bench/Load -- {options.Line}");
         Console.WriteLine($"machine: {Environment.ProcessorCount} cores, {Processor()}, " +
-            $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.OSDescription}, {FileSystem(options.Data)}, " +
-            $"load {Load()}");
+            $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.OSDescription}, " +
+            $"{FileSystem(options.Data)}, load {Load()}");
         Console.WriteLine();
     }
 

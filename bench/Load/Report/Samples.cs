@@ -29,6 +29,8 @@ internal sealed class Samples
             _isSorted = true;
         }
 
-        return _values.Count == 0 ? double.NaN : _values[(int)Math.Ceiling(share * _values.Count) is var n and > 0 ? n - 1 : 0];
+        return _values.Count == 0
+            ? double.NaN
+            : _values[Math.Max(0, (int)Math.Ceiling(share * _values.Count) - 1)];
     }
 }
