@@ -62,8 +62,9 @@ public sealed partial class Conversation
 
     private void Stream(Turn turn, LiveTurn live, in ModelEvent model)
     {
-        if (model.Kind == ModelEventKind.ItemStarted && model.Item is OutputKind.FunctionCall or OutputKind.CustomToolCall
-            && model.CallId is not { Length: > 0 and <= Limits.CallIdCharsMax })
+        if (model.Kind == ModelEventKind.ItemStarted &&
+            model.Item is OutputKind.FunctionCall or OutputKind.CustomToolCall &&
+            model.CallId is not { Length: > 0 and <= Limits.CallIdCharsMax })
         {
             throw new FormatException(
                 $"the model made a call whose call_id is not a string of 1 to {Limits.CallIdCharsMax} characters");

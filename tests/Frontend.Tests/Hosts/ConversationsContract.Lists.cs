@@ -69,7 +69,8 @@ public abstract partial class ConversationsContract
         do
         {
             page = await Client.ListItemsAsync(id, new ItemPage(3, isAscending, ids.LastOrDefault()));
-            var items = page.GetProperty("data").EnumerateArray().Select(item => item.GetProperty("id").GetString()!).ToList();
+            var items = page.GetProperty("data").EnumerateArray()
+                .Select(item => item.GetProperty("id").GetString()!).ToList();
             Assert.Equal(items[0], page.GetProperty("first_id").GetString());
             Assert.Equal(items[^1], page.GetProperty("last_id").GetString());
             ids.AddRange(items);

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
@@ -14,7 +15,8 @@ public abstract partial class ConversationsContract
         await call.SayAsync([.. Speech.Message("one answer"), .. Speech.Call("call_1"), .. Speech.Message("two")[..4]]);
         await using var first = Client.Open(id);
         var begun = await first.ReadUntilAsync("response.function_call_arguments.done");
-        var readers = Enumerable.Range(0, begun.Count).Select(from => Task.Run(() => Client.ReadAsync(id, from))).ToList();
+        var readers = Enumerable.Range(0, begun.Count)
+            .Select(from => Task.Run(() => Client.ReadAsync(id, from))).ToList();
         await call.SayAsync([.. Speech.Message("two")[4..], Speech.Completed]);
         var whole = await Client.ReadAsync(id);
         Assert.Equal(whole, [.. begun, .. await first.ReadToEndAsync()]);
@@ -96,7 +98,8 @@ public abstract partial class ConversationsContract
         await using var reader = Client.Open(id);
         await reader.ReadUntilAsync("response.output_item.done");
         var journal = await Host.ReadJournalAsync(Client.Key(id.Conversation));
-        Assert.Contains("call_1", System.Text.Encoding.UTF8.GetString(journal[^1].Records.Span), StringComparison.Ordinal);
+        var output = RecordFrames.Read(journal[^1].Records).OfType<OutputHeld>().Single();
+        Assert.Contains("call_1", System.Text.Encoding.UTF8.GetString(output.Json.Span), StringComparison.Ordinal);
         await Client.CancelAsync(id);
     }
 
