@@ -9,14 +9,29 @@ public static class Limits
     /// <summary>Bytes of one append: a full HTTP body of items and its parameters.</summary>
     public const int AppendBytesMax = 64 << 20;
 
-    /// <summary>Items of one create: a full resend of the longest conversations we measure (10,000) with room.</summary>
+    /// <summary>
+    /// Items of one create: a full resend of the longest conversations we measure (10,000) with room.
+    /// </summary>
     public const int InputItemsMax = 32_768;
 
     /// <summary>Items of one page of a list: the API's own bound.</summary>
     public const int PageItemsMax = 100;
 
-    /// <summary>Depth of a create's JSON: what System.Text.Json takes by default, and deeper than any schema in use.</summary>
+    /// <summary>
+    /// Depth of a create's JSON: what System.Text.Json takes by default, and deeper than any schema in use.
+    /// </summary>
     public const int JsonDepthMax = 64;
+
+    /// <summary>
+    /// JSON values and names of one item, roughly: a table of them is 24 times larger than <c>[0,0,…]</c>, so an item's
+    /// size alone does not bound what reading it takes.
+    /// </summary>
+    public const int ItemValuesMax = 1 << 18;
+
+    /// <summary>
+    /// Bytes of parameter values that no stored turn has used: a hundred times what Codex sends with a turn.
+    /// </summary>
+    public const int LooseParameterBytesMax = 4 << 20;
 
     /// <summary>Characters of a call id: the API's own bound.</summary>
     public const int CallIdCharsMax = 64;
@@ -24,7 +39,9 @@ public static class Limits
     /// <summary>Turns of one conversation that run at the same time (forks): each holds a model call.</summary>
     public const int RunningTurnsMax = 64;
 
-    /// <summary>Bytes at which a segment is sealed: large enough to be rare, small enough that a view is cheap.</summary>
+    /// <summary>
+    /// Bytes at which a segment is sealed: large enough to be rare, small enough that a view is cheap.
+    /// </summary>
     public const int SegmentBytesMax = 256 << 10;
 
     /// <summary>Items at which a segment is sealed: bounds the arrays that grow with it.</summary>

@@ -3,7 +3,8 @@ using System.ComponentModel.DataAnnotations;
 namespace Evergrain.Frontend;
 
 /// <summary>
-/// The server's settings: <c>Evergrain:&lt;Option&gt;</c> in the settings file, then <c>Evergrain__&lt;Option&gt;</c> in the
+/// The server's settings: <c>Evergrain:&lt;Option&gt;</c> in the settings file, then <c>Evergrain__&lt;Option&gt;</c>
+/// in the
 /// environment, then the command line; the last wins. Durations are written <c>hh:mm:ss</c>.
 /// </summary>
 public sealed class EvergrainOptions
@@ -11,7 +12,9 @@ public sealed class EvergrainOptions
     /// <summary>The configuration section.</summary>
     public const string Section = "Evergrain";
 
-    /// <summary>The IP address to listen on, or <c>localhost</c>. Default 127.0.0.1; without keys loopback only.</summary>
+    /// <summary>
+    /// The IP address to listen on, or <c>localhost</c>. Default 127.0.0.1; without keys loopback only.
+    /// </summary>
     [Required]
     public string Address { get; set; } = "127.0.0.1";
 
@@ -29,10 +32,14 @@ public sealed class EvergrainOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan ApiKeysInterval { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Whether <c>/metrics</c> answers callers that are not on this machine (with a key). Default false.</summary>
+    /// <summary>
+    /// Whether <c>/metrics</c> answers callers that are not on this machine (with a key). Default false.
+    /// </summary>
     public bool MetricsFromAnywhere { get; set; }
 
-    /// <summary>Longest message a client may send, in bytes, 1 KiB to 64 MiB. Default 16 MiB, as long as a record.</summary>
+    /// <summary>
+    /// Longest message a client may send, in bytes, 1 KiB to 64 MiB. Default 16 MiB, as long as a record.
+    /// </summary>
     [Range(1 << 10, 64 << 20)]
     public int FrameBytesMax { get; set; } = 16 << 20;
 
@@ -64,7 +71,9 @@ public sealed class EvergrainOptions
     [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
     public TimeSpan ConnectionLifetime { get; set; } = TimeSpan.FromMinutes(60);
 
-    /// <summary>Time one frame may take to be sent before the socket is aborted, 100 ms to 10 minutes. Default 30 s.</summary>
+    /// <summary>
+    /// Time one frame may take to be sent before the socket is aborted, 100 ms to 10 minutes. Default 30 s.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan SendTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
@@ -80,7 +89,9 @@ public sealed class EvergrainOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "00:05:00")]
     public TimeSpan LeaseInterval { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Conversations whose unstored turns one connection may hold, 1 to 1024; older ones go. Default 16.</summary>
+    /// <summary>
+    /// Conversations whose unstored turns one connection may hold, 1 to 1024; older ones go. Default 16.
+    /// </summary>
     [Range(1, 1024)]
     public int LeasesMax { get; set; } = 16;
 

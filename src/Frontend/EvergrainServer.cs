@@ -18,14 +18,15 @@ namespace Evergrain.Frontend;
 
 /// <summary>
 /// The server between the network and <see cref="IConversations"/>. A host registers that port and its
-/// <c>IReadOnlyList&lt;IModelBackend&gt;</c>, calls <see cref="AddEvergrainFrontend"/>, and maps it.
+/// <see cref="IModelBackend"/>s, calls <see cref="AddEvergrainFrontend"/>, and maps it.
 /// </summary>
 public static class EvergrainServer
 {
     private static readonly TimeSpan StopSlack = TimeSpan.FromSeconds(5);
 
     /// <summary>Registers the frontend; options are bound to section <c>Evergrain</c> and checked at start.</summary>
-    public static IServiceCollection AddEvergrainFrontend(this IServiceCollection services, IConfiguration configuration)
+    public static IServiceCollection AddEvergrainFrontend(this IServiceCollection services,
+        IConfiguration configuration)
     {
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IIdSource, RandomIdSource>();
@@ -53,7 +54,9 @@ public static class EvergrainServer
 
     private static IServiceCollection AddSettings(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddOptions<EvergrainOptions>().Bind(configuration.GetSection(EvergrainOptions.Section)).ValidateOnStart();
+        services.AddOptions<EvergrainOptions>()
+            .Bind(configuration.GetSection(EvergrainOptions.Section))
+            .ValidateOnStart();
         services.AddSingleton<IValidateOptions<EvergrainOptions>, EvergrainRanges>();
         services.AddSingleton<IValidateOptions<EvergrainOptions>, EvergrainAccessRules>();
         return services;

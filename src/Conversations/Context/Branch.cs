@@ -17,15 +17,15 @@ internal readonly record struct Branch(Segment? Segment, int Count)
     /// <summary>
     /// Adds items behind this branch: in place where it ends at the segment's open end, else in a new segment.
     /// </summary>
-    public Branch Append(IReadOnlyList<PreparedItem> items)
+    public Branch Append(IReadOnlyList<PreparedItem> items, bool isStored)
     {
         var tip = this;
         foreach (var item in items)
         {
             var segment = tip.Segment;
-            if (segment is null || tip.Count != segment.Count || segment.IsSealed)
+            if (segment is null || tip.Count != segment.Count || !segment.Takes(isStored))
             {
-                segment = new Segment(tip);
+                segment = new Segment(tip, isStored);
             }
 
             segment.Append(item);

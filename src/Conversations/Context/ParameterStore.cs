@@ -13,11 +13,14 @@ internal sealed class ParameterStore
     private readonly List<HeldValue> _byNumber = [];
     private Parameters? _last;
     private int _nextNumber;
+    private long _looseBytes;
 
     /// <summary>Bytes held.</summary>
     public long Bytes { get; private set; }
 
-    /// <summary>The held form of a value: known, or validated, echoed and, if the caller says so, held from now on.</summary>
+    /// <summary>
+    /// The held form of a value: known, or validated, echoed and, if the caller says so, held from now on.
+    /// </summary>
     /// <exception cref="Ports.ConversationException">The value is not what the field takes.</exception>
     public HeldValue Hold(ParameterField field, ReadOnlyMemory<byte> json)
     {
@@ -28,11 +31,14 @@ internal sealed class ParameterStore
 
         ReadOnlyMemory<byte> copy = json.ToArray();
         held = new HeldValue(-1, field.Name, copy, ParameterEcho.Of(field, copy));
+        MakeRoom(held);
         Keep(held);
         return held;
     }
 
-    /// <summary>Gives values that have none a number; says which those are: their records go before the turn's.</summary>
+    /// <summary>
+    /// Gives values that have none a number; says which those are: their records go before the turn's.
+    /// </summary>
     public List<HeldValue> Number(List<HeldValue> values)
     {
         var fresh = new List<HeldValue>();
@@ -40,6 +46,14 @@ internal sealed class ParameterStore
         {
             if (values[i].Number < 0)
             {
+                // Another turn may have given it a number since it was held.
+                var known = _byValue.GetValueOrDefault(new ValueKey(values[i].Field, values[i].Json));
+                if (known is { Number: >= 0 })
+                {
+                    values[i] = known;
+                    continue;
+                }
+
                 values[i] = values[i] with { Number = _nextNumber++ };
                 Keep(values[i]);
                 fresh.Add(values[i]);
@@ -84,16 +98,41 @@ internal sealed class ParameterStore
         return _last;
     }
 
+    private static long SizeOf(HeldValue value) => value.Json.Length + value.Echo.Length + OverheadBytes;
+
     private void Keep(HeldValue value)
     {
         var key = new ValueKey(value.Field, value.Json);
-        if (!_byValue.ContainsKey(key))
+        if (_byValue.TryGetValue(key, out var before))
         {
-            Bytes += value.Json.Length + value.Echo.Length + 100;
+            Forget(before);
         }
 
         _byValue[key] = value;
+        Bytes += SizeOf(value);
+        _looseBytes += value.Number < 0 ? SizeOf(value) : 0;
     }
+
+    private void Forget(HeldValue value)
+    {
+        _byValue.Remove(new ValueKey(value.Field, value.Json));
+        Bytes -= SizeOf(value);
+        _looseBytes -= value.Number < 0 ? SizeOf(value) : 0;
+    }
+
+    private void MakeRoom(HeldValue next)
+    {
+        if (_looseBytes + SizeOf(next) > Limits.LooseParameterBytesMax)
+        {
+            foreach (var loose in _byValue.Values.Where(value => value.Number < 0).ToList())
+            {
+                Forget(loose);
+            }
+        }
+    }
+
+    // A record, a dictionary entry, two array headers.
+    private const int OverheadBytes = 150;
 
     private readonly record struct ValueKey(string Field, ReadOnlyMemory<byte> Json);
 

@@ -6,7 +6,10 @@ namespace Evergrain.Conversations.Context;
 /// An immutable run of items along a branch with what was computed from them. Only an open tail grows; a full segment
 /// is sealed by starting the next one behind it. A branch may end inside; a fork never copies or splits one.
 /// </summary>
-internal sealed class Segment(Branch parent)
+/// <param name="parent">The branch it continues.</param>
+/// <param name="isStored">Whether its items are in the journal; the two kinds never share a segment, so that unstored
+/// items are gone with the turns that had them.</param>
+internal sealed class Segment(Branch parent, bool isStored)
 {
     private readonly List<SegmentRendering> _renderings = new(1);
     private Item[] _items = new Item[4];
@@ -22,8 +25,10 @@ internal sealed class Segment(Branch parent)
     /// <summary>Items in this segment.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Whether the next item belongs into a new segment.</summary>
-    public bool IsSealed => Count >= Limits.SegmentItemsMax || _bytes >= Limits.SegmentBytesMax;
+    /// <summary>Whether an item of a stored or unstored turn may be added.</summary>
+    public bool Takes(bool isStoredItem) => isStored == isStoredItem && !IsSealed;
+
+    private bool IsSealed => Count >= Limits.SegmentItemsMax || _bytes >= Limits.SegmentBytesMax;
 
     public Item ItemAt(int index) => _items[index];
 

@@ -5,7 +5,9 @@ namespace Evergrain.Conversations.Ids;
 /// <summary>A conversation's 128 random bits, on the wire <c>conv_&lt;22 base62&gt;</c>.</summary>
 public readonly record struct ConversationId(UInt128 Value)
 {
-    /// <summary>The 22 base62 characters, without a prefix: the middle of every id that belongs to this conversation.</summary>
+    /// <summary>
+    /// The 22 base62 characters, without a prefix: the middle of every id that belongs to this conversation.
+    /// </summary>
     public string Code => Base62.Format(Value);
 
     /// <summary>Reads the 22 base62 characters that <see cref="Code"/> wrote.</summary>
@@ -72,7 +74,9 @@ public readonly record struct TurnId
         IsStored ? Number.ToString(CultureInfo.InvariantCulture) : Base62.Format(Random);
 }
 
-/// <summary>The id of a turn on the wire: <c>resp_&lt;C&gt;_&lt;n&gt;</c>. It carries its own route: no table is asked.</summary>
+/// <summary>
+/// The id of a turn on the wire: <c>resp_&lt;C&gt;_&lt;n&gt;</c>. It carries its own route: no table is asked.
+/// </summary>
 public readonly record struct ResponseId(ConversationId Conversation, TurnId Turn)
 {
     private const string Prefix = "resp_";

@@ -13,7 +13,7 @@ public static class CanonicalItem
     /// <summary>The first byte: which version of the rules made the bytes.</summary>
     public const byte Version = 1;
 
-    /// <summary>Writes the version byte, then the item as canonical JSON (RFC 8785, with the item's own rules).</summary>
+    /// <summary>Writes the version byte, then the item as canonical JSON (RFC 8785 and an item's own rules).</summary>
     /// <param name="itemJson">One item in UTF-8, as it came.</param>
     /// <param name="output">Takes the bytes; nothing is written if the item is refused.</param>
     /// <exception cref="ConversationException">

@@ -15,7 +15,7 @@ internal static class CanonicalNumber
     /// <summary>Beyond 1e±300, a little inside a double's range, a number keeps its spelling.</summary>
     private const int ExponentMax = 300;
 
-    /// <summary>More than any count of digits can bring back into range; keeps the sum below from overflowing.</summary>
+    /// <summary>More than any count of digits can bring back into range; the sum below cannot overflow.</summary>
     private const long ExponentReadMax = 1_000_000_000_000;
 
     /// <summary>Longer than any result: a sign, 15 digits, a point and six zeros, or 21 digits.</summary>

@@ -13,13 +13,13 @@ public static class ItemDigest
     /// <summary>Room for an ordinary item, in bytes; it grows with the item.</summary>
     private const int BytesFirst = 4096;
 
-    /// <summary>A longer buffer is left to the collector, so that no huge item's memory stays in the pool.</summary>
+    /// <summary>A longer buffer is left to the collector: no huge item's memory stays in the pool.</summary>
     private const int BytesPooledMax = 1024 * 1024;
 
     /// <summary>The digest of an empty context: SHA-256 of the ASCII text <c>evergrain:digest:1</c>.</summary>
     public static Digest Root { get; } = Digest.From(SHA256.HashData("evergrain:digest:1"u8));
 
-    /// <summary>The digest after one more item: SHA-256 of the digest before it and the item's canonical form.</summary>
+    /// <summary>The digest after one more item: SHA-256 of the one before and the item's canonical form.</summary>
     /// <param name="previous">The digest before the item; <see cref="Root"/> before the first.</param>
     /// <param name="itemJson">The item in UTF-8, as it came.</param>
     /// <exception cref="Ports.ConversationException">

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Items;
 
@@ -28,7 +29,7 @@ internal struct ItemNode
     public bool Escaped;
 }
 
-/// <summary>Reads JSON into a rented table of nodes, in the order they came; children are linked in that order.</summary>
+/// <summary>Reads JSON into a rented table of nodes; nodes and links are in the order they came.</summary>
 internal static class ItemNodes
 {
     /// <summary>The deepest nesting read, the item itself included: what the wire allows a whole request.</summary>
@@ -37,7 +38,7 @@ internal static class ItemNodes
     /// <summary>Values of an ordinary item; the table doubles from here.</summary>
     private const int NodesFirst = 64;
 
-    /// <summary>A longer table (96 KiB) is left to the collector, so that no odd item's memory stays in the pool.</summary>
+    /// <summary>A longer table (96 KiB) is left to the collector: no odd item's memory stays in the pool.</summary>
     private const int NodesPooledMax = 4096;
 
     /// <summary>A table to read into, to be given back by <see cref="Return"/>.</summary>
@@ -121,6 +122,12 @@ internal static class ItemNodes
 
     private static ItemNode[] Grow(ItemNode[] nodes)
     {
+        if (nodes.Length >= Limits.ItemValuesMax)
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                $"The item holds too many JSON values: at most {Limits.ItemValuesMax}.");
+        }
+
         var larger = nodes.Length * 2;
         var grown = larger <= NodesPooledMax ? ArrayPool<ItemNode>.Shared.Rent(larger) : new ItemNode[larger];
         nodes.CopyTo(grown, 0);

@@ -106,7 +106,7 @@ internal readonly ref struct ItemTree
     public static ConversationException Refused(string message, string? param = null) =>
         ConversationException.Of(RefusalKind.InvalidRequest, message, param);
 
-    /// <summary>The path of a member, such as <c>content[0].text</c>, with names as JSON escapes them.</summary>
+    /// <summary>The path of a member, such as <c>content[0].text</c>, with names in canonical spelling.</summary>
     public string PathOf(int member)
     {
         var path = new StringBuilder();
@@ -129,7 +129,7 @@ internal readonly ref struct ItemTree
                 continue;
             }
 
-            path.Append(path.Length == 0 ? "" : ".").Append(Shown(holder));
+            path.Append(container == Root ? "" : ".").Append(Shown(holder));
             if (holder == member)
             {
                 return path.ToString();

@@ -47,7 +47,7 @@ internal readonly ref struct MemberOrder(ItemTree tree, ItemNode[] nodes)
         return true;
     }
 
-    /// <summary>Sorts a list's next members (merge sort on the links); <paramref name="rest"/> moves behind them.</summary>
+    /// <summary>Sorts a list's next members (merge sort); <paramref name="rest"/> moves behind them.</summary>
     private int Sort(int count, ref int rest)
     {
         if (count == 1)

@@ -40,7 +40,8 @@ public interface IConversations
     /// <summary>
     /// A page of the items the response was made from, its branch's history included, as the JSON list object.
     /// </summary>
-    /// <exception cref="ConversationException">The response or <paramref name="page"/>'s anchor is not found.</exception>
+    /// <exception cref="ConversationException">The response or <paramref name="page"/>'s anchor is not
+    /// found.</exception>
     ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
         CancellationToken cancellationToken);
 

@@ -11,7 +11,9 @@ namespace Evergrain.Conversations.Ports;
 /// </remarks>
 public interface IModelBackend
 {
-    /// <summary>The name of its rendering (<c>demo</c>, <c>chat</c>, <c>responses</c>): segments hold bytes per name.</summary>
+    /// <summary>
+    /// The name of its rendering (<c>demo</c>, <c>chat</c>, <c>responses</c>): segments hold bytes per name.
+    /// </summary>
     string Rendering { get; }
 
     /// <summary>The model names it answers to, as <c>GET /v1/models</c> lists them.</summary>
@@ -58,7 +60,9 @@ public sealed class ModelCall
     /// <summary>How many items at the end of the context are this turn's own.</summary>
     public required int NewItems { get; init; }
 
-    /// <summary>Tokens of the context before those items, as the backend counted them; 0 if nothing was before.</summary>
+    /// <summary>
+    /// Tokens of the context before those items, as the backend counted them; 0 if nothing was before.
+    /// </summary>
     public long TokensBefore { get; init; }
 
     /// <summary>Names the conversation for affinity among several servers of one model.</summary>

@@ -21,7 +21,9 @@ public enum ModelEventKind
     /// <summary>The call ended well. <see cref="ModelEvent.Usage"/>.</summary>
     Completed,
 
-    /// <summary>The call ended early; <see cref="ModelEvent.Code"/> is <c>max_output_tokens</c> or <c>content_filter</c>.</summary>
+    /// <summary>
+    /// The call ended early; <see cref="ModelEvent.Code"/> is <c>max_output_tokens</c> or <c>content_filter</c>.
+    /// </summary>
     Incomplete,
 
     /// <summary>The call failed; <see cref="ModelEvent.Code"/> and <see cref="ModelEvent.Message"/>.</summary>

@@ -58,7 +58,9 @@ internal sealed record TurnStarted : Record
     public required int InputCount { get; init; }
 }
 
-/// <summary>An output item is whole, or, <paramref name="IsPartial"/>, was streaming when the turn ended without it.</summary>
+/// <summary>
+/// An output item is whole, or, <paramref name="IsPartial"/>, was streaming when the turn ended without it.
+/// </summary>
 internal sealed record OutputHeld(int Turn, int Index, bool IsPartial, ReadOnlyMemory<byte> Json)
     : Record(RecordKind.OutputHeld);
 

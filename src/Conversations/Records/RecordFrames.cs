@@ -19,7 +19,8 @@ internal static class RecordFrames
     private const byte LastOfAppend = 0x80;
 
     /// <summary>Frames records as one append.</summary>
-    /// <exception cref="InvalidOperationException">A record is larger than <see cref="Limits.RecordBytesMax"/>.</exception>
+    /// <exception cref="InvalidOperationException">A record is larger than <see
+    /// cref="Limits.RecordBytesMax"/>.</exception>
     public static ReadOnlyMemory<byte> Write(IReadOnlyList<Record> records)
     {
         var output = new ArrayBufferWriter<byte>(1024);
@@ -59,7 +60,8 @@ internal static class RecordFrames
     /// <summary>
     /// For stores that are plain bytes: how many of them are whole appends. What follows is a torn tail, to be cut.
     /// </summary>
-    /// <exception cref="JournalCorruptException">A frame before the tail is damaged: that is never a torn write.</exception>
+    /// <exception cref="JournalCorruptException">A frame before the tail is damaged: that is never a torn
+    /// write.</exception>
     public static int WholeLength(ReadOnlySpan<byte> stream)
     {
         var whole = 0;

@@ -15,7 +15,8 @@ internal sealed class CallLedger(IReadOnlyDictionary<string, string> open)
     private readonly Dictionary<string, string> _open = new(open, StringComparer.Ordinal);
 
     /// <summary>The call type that an output type answers; null if the item is no output of a client's call.</summary>
-    /// <remarks>Source: OpenAI's OpenAPI file 2.3.0. Types whose call id may be null are answered by the server.</remarks>
+    /// <remarks>Source: OpenAI's OpenAPI file 2.3.0. Types whose call id may be null are answered by the
+    /// server.</remarks>
     public static string? Answers(string type) => type switch
     {
         "function_call_output" => "function_call",
@@ -59,7 +60,7 @@ internal sealed class CallLedger(IReadOnlyDictionary<string, string> open)
         foreach (var callId in _open.Keys)
         {
             throw ConversationException.Of(RefusalKind.InvalidRequest,
-                $"The call '{callId}' has no output: 'input' must answer every call of the previous response.", "input");
+                $"The call '{callId}' has no output: 'input' must answer every call before it.", "input");
         }
     }
 

@@ -5,7 +5,8 @@ using Evergrain.Conversations.Records;
 
 namespace Evergrain.Conversations.Turns;
 
-/// <content>What the journal's records do. Live turns apply them once they are durable, recovery as it reads them.</content>
+/// <content>What the journal's records do. Live turns apply them once they are durable, recovery as it reads
+/// them.</content>
 public sealed partial class Conversation
 {
     private readonly List<ReadOnlyMemory<byte>> _stagedInput = [];
@@ -117,7 +118,7 @@ public sealed partial class Conversation
 
     private void ApplyStarted(Turn turn, IReadOnlyList<PreparedItem> input)
     {
-        turn.Input = (turn.Parent?.End ?? default).Append(input);
+        turn.Input = (turn.Parent?.End ?? default).Append(input, turn.Id.IsStored);
         turn.Status = TurnStatus.Running;
         CountBytes(input);
     }
@@ -143,7 +144,7 @@ public sealed partial class Conversation
         var output = turn.Live is { } live
             ? live.Proposal.Items.Skip(live.InputCount).ToList()
             : Prepared(turn.Input, turn.Output);
-        turn.End = turn.Input.Append(output);
+        turn.End = turn.Input.Append(output, turn.Id.IsStored);
         if (turn.End.Digest != finished.Digest)
         {
             throw new FormatException($"the digest of turn {turn.Id} does not match its items");

@@ -23,7 +23,9 @@ public sealed partial class Conversation
         _readers++;
     }
 
-    /// <summary>A reader leaves. An unstored turn that nobody reads is cancelled, a stored one is after a while.</summary>
+    /// <summary>
+    /// A reader leaves. An unstored turn that nobody reads is cancelled, a stored one is after a while.
+    /// </summary>
     public void Detach(TurnId id, DateTimeOffset now)
     {
         _readers--;
@@ -182,7 +184,9 @@ public sealed partial class Conversation
         }
     }
 
-    /// <summary>The item that a reference names: one of ours by its id, a client's own on the parent's branch.</summary>
+    /// <summary>
+    /// The item that a reference names: one of ours by its id, a client's own on the parent's branch.
+    /// </summary>
     private ReadOnlyMemory<byte> Resolve(string id, Turn? parent, LeaseId lease, string path)
     {
         if (ItemList.TryParseOutputId(id, out var conversation, out var turnId, out var index) &&

@@ -44,7 +44,9 @@ public sealed partial class Conversation
         _outbox = new JournalOutbox(activation);
     }
 
-    /// <summary>Whether a refused or failed append ended this activation: what it holds is no longer the truth.</summary>
+    /// <summary>
+    /// Whether a refused or failed append ended this activation: what it holds is no longer the truth.
+    /// </summary>
     public bool IsLost { get; private set; }
 
     /// <summary>
@@ -56,13 +58,20 @@ public sealed partial class Conversation
     /// <summary>Whether readers are attached.</summary>
     public bool HasReaders => _readers > 0;
 
-    /// <summary>Whether nothing runs, is being written or read, and nothing is held that the journal does not have.</summary>
+    /// <summary>
+    /// Whether nothing runs, is being written or read, and nothing is held that the journal does not have.
+    /// </summary>
     public bool IsIdle => IsAtRest && !_turns.HasUnstored && _readers == 0;
+
+    /// <summary>Whether there is nothing: no turn here, none in the journal, none on its way there.</summary>
+    public bool IsEmpty => IsIdle && _outbox.Position == 0;
 
     /// <summary>Whether nothing runs and nothing is being written.</summary>
     public bool IsAtRest => _running.Count == 0 && _outbox.IsIdle;
 
-    /// <summary>Bytes this activation holds, estimated: items, renderings, parameters, and what goes with each.</summary>
+    /// <summary>
+    /// Bytes this activation holds, estimated: items, renderings, parameters, and what goes with each.
+    /// </summary>
     public long Bytes => _itemBytes + _parameters.Bytes + FixedBytes;
 
     /// <summary>What was done so far.</summary>

@@ -25,7 +25,9 @@ public abstract record Effect
     /// <summary>A turn has events that readers have not seen, or has ended.</summary>
     public sealed record WakeReaders(TurnId Turn) : Effect;
 
-    /// <summary>Call <see cref="Conversation.OnTime"/> at this time or later; the newest replaces earlier ones.</summary>
+    /// <summary>
+    /// Call <see cref="Conversation.OnTime"/> at this time or later; the newest replaces earlier ones.
+    /// </summary>
     public sealed record WakeAt(DateTimeOffset Time) : Effect;
 
     /// <summary>

@@ -173,7 +173,8 @@ internal sealed class InputItem
     {
         if (!_members.TryGetValue(name, out var found))
         {
-            throw ConversationException.Of(RefusalKind.MissingField, $"'{_path}.{name}' is missing.", $"{_path}.{name}");
+            throw ConversationException.Of(
+                RefusalKind.MissingField, $"'{_path}.{name}' is missing.", $"{_path}.{name}");
         }
 
         if (found != type && found != orType)

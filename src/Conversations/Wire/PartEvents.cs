@@ -2,7 +2,9 @@ using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Wire;
 
-/// <summary>The names of the events that stream a part. Source: OpenAI's OpenAPI file, Open Responses' for its dialect.</summary>
+/// <summary>
+/// The names of the events that stream a part. Source: OpenAI's OpenAPI file, Open Responses' for its dialect.
+/// </summary>
 internal static class PartEvents
 {
     public static ReadOnlySpan<byte> Delta(PartKind kind, EventDialect dialect) => kind switch

@@ -10,7 +10,9 @@ namespace Evergrain.Conversations.Wire;
 /// kept in the journal, read to make the same events again.
 /// </summary>
 /// <remarks>
-/// Version byte 1, then LEB128 numbers: odd = a delta of n/2 bytes; even n/2 = 1 item started, 2 part done, 3 item
+/// Version byte 1: of the shape, and of the code that writes events from it, whose bytes it must give for ever; another
+/// wording of any event is a new version beside this one. Then LEB128 numbers: odd = a delta of n/2 bytes; even n/2 =
+/// 1 item started, 2 part done, 3 item
 /// done, 4 cut short, 8+k part of kind k started.
 /// </remarks>
 internal sealed class StreamShapeWriter

@@ -25,7 +25,9 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOption
     public Task InvokeAsync(HttpContext context)
     {
         var subprotocol = FindKeyProtocol(context);
-        var refusal = keys.IsRequired ? CheckKey(context, subprotocol, out var tenant) : CheckOrigin(context, out tenant);
+        var refusal = keys.IsRequired
+            ? CheckKey(context, subprotocol, out var tenant)
+            : CheckOrigin(context, out tenant);
         refusal ??= CheckMetrics(context);
         if (refusal is not null)
         {
@@ -82,7 +84,7 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOption
             return Encoding.UTF8.GetBytes(header[Bearer.Length..].Trim());
         }
 
-        var encoded = subprotocol.AsSpan() is { Length: > 0 and <= KeyLengthMax } text ? text[KeyProtocol.Length..] : [];
+        var encoded = subprotocol is { Length: <= KeyLengthMax } ? subprotocol.AsSpan(KeyProtocol.Length) : [];
         return encoded.Length > 0 && Base64Url.IsValid(encoded) ? Base64Url.DecodeFromChars(encoded) : null;
     }
 
@@ -100,7 +102,8 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOption
         var own = $"{context.Request.Scheme}://{host.Value}";
         return origin.Count == 0 || origin.ToString().Equals(own, StringComparison.OrdinalIgnoreCase)
             ? null
-            : new Refusal(RefusalKind.Forbidden, "Without API keys other web pages may not call this server.", "Origin");
+            : new Refusal(RefusalKind.Forbidden,
+                "Without API keys other web pages may not call this server.", "Origin");
     }
 
     private Refusal? CheckMetrics(HttpContext context) =>
@@ -116,6 +119,8 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOption
     private static bool IsMetrics(HttpContext context) =>
         context.Request.Path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>A proxy on this machine speaks for others, and says so.</summary>
     private static bool IsLocal(HttpContext context) =>
-        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address);
+        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) &&
+        !context.Request.Headers.ContainsKey("X-Forwarded-For") && !context.Request.Headers.ContainsKey("Forwarded");
 }

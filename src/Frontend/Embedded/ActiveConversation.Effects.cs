@@ -57,9 +57,11 @@ internal sealed partial class ActiveConversation
 
     private async Task WriteAsync(Effect.Append append)
     {
+        var begun = _context.Time.GetTimestamp();
         try
         {
             await _context.AppendAsync(Key, append, _activation);
+            _context.Instruments.PhaseEnded(ConversationPhase.Persist, _context.Time.GetElapsedTime(begun));
             await _mailbox.TellAsync(static conversation => conversation.OnAppended());
         }
         catch (Exception e)

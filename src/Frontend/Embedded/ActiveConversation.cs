@@ -79,7 +79,9 @@ internal sealed partial class ActiveConversation
                 throw EmbeddedConversations.Stopping();
             }
 
+            var begun = _context.Time.GetTimestamp();
             var id = conversation.StartTurn(start, Now);
+            _context.Instruments.PhaseEnded(ConversationPhase.Context, _context.Time.GetElapsedTime(begun));
             return (id, conversation.StartRecord(id.Turn));
         }, cancellationToken);
 
@@ -247,6 +249,9 @@ internal sealed partial class ActiveConversation
         {
             letter.Deliver(_conversation);
             RunEffects();
+
+            // Asked for an id that does not exist, or left by its last connection: there is nothing to keep warm.
+            _isEnding |= _conversation.IsEmpty;
         }
     }
 

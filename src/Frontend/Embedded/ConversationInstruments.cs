@@ -13,6 +13,7 @@ public sealed class ConversationInstruments
     private readonly Counter<long> _journaledBytes;
     private readonly Counter<long> _activated;
     private readonly Counter<long> _passivated;
+    private readonly Histogram<double> _phases;
     private readonly UpDownCounter<long> _warm;
     private readonly UpDownCounter<long> _warmBytes;
 
@@ -29,6 +30,7 @@ public sealed class ConversationInstruments
         _activated = meter.CreateCounter<long>("evergrain.conversations.activated", "{conversation}", "Activations.");
         _passivated = meter.CreateCounter<long>("evergrain.conversations.passivated", "{conversation}",
             "Activations that ended.");
+        _phases = meter.CreateHistogram<double>("evergrain.phases.ended", "s");
         _warm = meter.CreateUpDownCounter<long>("evergrain.conversations.warm", "{conversation}", "Warm now.");
         _warmBytes = meter.CreateUpDownCounter<long>("evergrain.bytes.warm", "By", "Bytes of warm conversations.");
     }
@@ -45,6 +47,12 @@ public sealed class ConversationInstruments
         _warm.Add(-1);
     }
 
+    /// <summary>
+    /// A part of a turn's time is over; the frontend reports <c>queue</c> and <c>deliver</c> likewise.
+    /// </summary>
+    internal void PhaseEnded(ConversationPhase phase, TimeSpan elapsed) =>
+        _phases.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("phase", NameOf(phase)));
+
     internal void WarmBytesChanged(long difference) => _warmBytes.Add(difference);
 
     internal void Worked(in ConversationWork before, in ConversationWork now)
@@ -56,6 +64,14 @@ public sealed class ConversationInstruments
         Add(_journaledBytes, now.JournaledBytes - before.JournaledBytes);
     }
 
+    private static string NameOf(ConversationPhase phase) => phase switch
+    {
+        ConversationPhase.Context => "context",
+        ConversationPhase.ModelWait => "model_wait",
+        ConversationPhase.ModelStream => "model_stream",
+        _ => "persist",
+    };
+
     private static void Add(Counter<long> counter, long difference)
     {
         if (difference > 0)
@@ -63,4 +79,22 @@ public sealed class ConversationInstruments
             counter.Add(difference);
         }
     }
+}
+
+/// <summary>Where a turn's time goes inside a conversation.</summary>
+internal enum ConversationPhase
+{
+    /// <summary>Validating, rendering and digesting what is new.</summary>
+    Context,
+
+    /// <summary>From the model call to its first event.</summary>
+    ModelWait,
+
+    /// <summary>From the model's first event to its last.</summary>
+    ModelStream,
+
+    /// <summary>
+    /// One append, from the request to its durability; a turn has two or more, some beside the model.
+    /// </summary>
+    Persist,
 }

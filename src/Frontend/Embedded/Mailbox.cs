@@ -13,8 +13,10 @@ internal sealed class Mailbox
     // A running turn posts one event at a time and waits: this many callers may stand in line before they wait too.
     private const int LengthMax = 1024;
 
+    // A letter to a conversation at rest is read on its sender's own thread: a turn takes some ten letters, and each
+    // way through the thread pool costs as much as the letter's work. A conversation never waits inside a letter.
     private readonly Channel<Letter> _letters = Channel.CreateBounded<Letter>(
-        new BoundedChannelOptions(LengthMax) { SingleReader = true });
+        new BoundedChannelOptions(LengthMax) { SingleReader = true, AllowSynchronousContinuations = true });
 
     /// <summary>Posts an input that nobody waits for; false: the conversation is no longer here.</summary>
     public async ValueTask<bool> TellAsync(Action<Conversation> input)

@@ -13,7 +13,9 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
     /// <summary>Ends when the call has, and nothing more will be posted.</summary>
     public Task Task { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Starts the call. <paramref name="ended"/> is run as an input of the conversation when it is over.</summary>
+    /// <summary>
+    /// Starts the call. <paramref name="ended"/> is run as an input of the conversation when it is over.
+    /// </summary>
     public void Start(Action ended) => Task = RunAsync(ended);
 
     public void Cancel() => _ = CancelAsync();
@@ -23,10 +25,18 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
     private async Task RunAsync(Action ended)
     {
         string? fault = null;
+        var (begun, streaming) = (context.Time.GetTimestamp(), 0L);
         try
         {
             await foreach (var model in call.Backend.StreamAsync(call.Call, _cancelled.Token))
             {
+                if (streaming == 0)
+                {
+                    streaming = context.Time.GetTimestamp();
+                    context.Instruments.PhaseEnded(
+                        ConversationPhase.ModelWait, context.Time.GetElapsedTime(begun, streaming));
+                }
+
                 await mailbox.TellAsync(conversation =>
                     conversation.OnModelEvent(call.Turn, model, context.Time.GetUtcNow()));
             }
@@ -39,6 +49,11 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
         {
             fault = "The model server could not be asked.";
             LogCallFailed(context.Logger, e, call.Call.Model);
+        }
+
+        if (streaming != 0)
+        {
+            context.Instruments.PhaseEnded(ConversationPhase.ModelStream, context.Time.GetElapsedTime(streaming));
         }
 
         await mailbox.TellAsync(conversation =>

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Evergrain.Frontend.Http;
 
 /// <summary>The models that the backends answer to, as OpenAI's <c>GET /v1/models</c> lists them.</summary>
-internal sealed class ModelsEndpoints(IReadOnlyList<IModelBackend> backends)
+internal sealed class ModelsEndpoints(IEnumerable<IModelBackend> backends)
 {
     public Task ListAsync(HttpContext context) => context.WriteJsonAsync(WriteList());
 

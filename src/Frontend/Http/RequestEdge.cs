@@ -47,7 +47,7 @@ internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultRepo
         { StatusCode: StatusCodes.Status404NotFound } =>
             new Refusal(RefusalKind.NotFound, $"There is nothing at {context.Request.Path}."),
         { StatusCode: StatusCodes.Status405MethodNotAllowed } => new Refusal(RefusalKind.MethodNotAllowed,
-            $"{context.Request.Path} does not take {context.Request.Method}; it takes {context.Response.Headers.Allow}."),
+            $"{context.Request.Path} takes {context.Response.Headers.Allow}, not {context.Request.Method}."),
         _ => null,
     };
 }

@@ -47,7 +47,8 @@ internal sealed class ResponsesEndpoints(IConversations conversations)
     {
         var limit = LimitDefault;
         if (query["limit"] is [var text] &&
-            (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > LimitMax))
+            (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) ||
+            limit is < 1 or > LimitMax))
         {
             throw ConversationException.Of(RefusalKind.InvalidRequest,
                 $"'limit' must be a number from 1 to {LimitMax}, not '{text}'.", "limit");

@@ -55,12 +55,16 @@ internal readonly record struct FrameSkim(FrameKind Kind)
         // One level more than allowed, so that too deep is told apart from malformed.
         var json = new Utf8JsonReader(frame, new JsonReaderOptions { MaxDepth = DepthMax + 1 });
         var isObject = json.Read() && json.TokenType == JsonTokenType.StartObject;
-        Refusal? refusal = isObject ? null : new Refusal(RefusalKind.InvalidRequest, "The frame must be a JSON object.");
+        var refusal = isObject
+            ? null
+            : new Refusal(RefusalKind.InvalidRequest, "The frame must be a JSON object.");
         while (json.Read())
         {
-            if (json.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray && json.CurrentDepth >= DepthMax)
+            if (json.CurrentDepth >= DepthMax &&
+                    json.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
             {
-                return new Refusal(RefusalKind.InvalidRequest, $"The frame is nested more than {DepthMax} levels deep.");
+                return new Refusal(RefusalKind.InvalidRequest,
+                    $"The frame is nested more than {DepthMax} levels deep.");
             }
 
             if (isObject && json.CurrentDepth == 1 && json.TokenType == JsonTokenType.PropertyName)

@@ -17,7 +17,8 @@ internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain
     {
         if (drain.IsDraining)
         {
-            await context.WriteRefusalAsync(new Refusal(RefusalKind.Unavailable, "The server restarts: connect again."));
+            await context.WriteRefusalAsync(new Refusal(RefusalKind.Unavailable,
+                "The server restarts: connect again."));
             return;
         }
 
@@ -34,7 +35,8 @@ internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain
         var caller = context.Features.GetRequiredFeature<Caller>();
         var wantsKeepalive = WantsKeepalive(context.Request.Headers);
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
-        using var session = new SocketSession(services, socket, caller, wantsKeepalive, context.Abort);
+        var peer = new PeerConnection(context.Abort, context.RequestAborted);
+        using var session = new SocketSession(services, socket, caller, wantsKeepalive, peer);
         services.Instruments.ConnectionOpened();
         try
         {
@@ -46,7 +48,9 @@ internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain
         }
     }
 
-    /// <summary>Codex counts only text frames as life; other clients must never see a frame they did not ask for.</summary>
+    /// <summary>
+    /// Codex counts only text frames as life; other clients must never see a frame they did not ask for.
+    /// </summary>
     internal static bool WantsKeepalive(IHeaderDictionary headers)
     {
         if (headers[KeepaliveHeader] == "1" || IsCodex(headers["originator"].ToString()) ||

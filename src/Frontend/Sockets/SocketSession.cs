@@ -1,5 +1,4 @@
 using System.Net.WebSockets;
-using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
 
@@ -18,30 +17,36 @@ internal sealed class SocketSession : IDisposable
 
     private readonly SocketServices _services;
     private readonly WebSocket _socket;
-    private readonly Caller _caller;
-    private readonly Action _abort;
+    private readonly PeerConnection _peer;
     private readonly FrameReader _reader;
     private readonly FrameWriter _writer;
     private readonly TurnQueue _queue;
     private readonly UnstoredLeases _leases;
     private readonly TurnRunner _runner;
+    private readonly FrameReceiver _receiver;
 
     // Asks the turn loop to end when the running turn has; and at once.
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _closing = new();
     private SocketEnd _stopReason = SocketEnd.Draining;
 
-    public SocketSession(SocketServices services, WebSocket socket, Caller caller, bool wantsKeepalive, Action abort)
+    public SocketSession(
+        SocketServices services, WebSocket socket, Caller caller, bool wantsKeepalive, PeerConnection peer)
     {
-        (_services, _socket, _caller, _abort) = (services, socket, caller, abort);
+        (_services, _socket, _peer) = (services, socket, peer);
         _reader = new FrameReader(socket, services.Options, services.Time);
-        _writer = new FrameWriter(socket, abort, services);
+        _writer = new FrameWriter(socket, peer.Abort, services);
         _queue = new TurnQueue(services.Options);
         _leases = new UnstoredLeases(services, caller.Tenant, _closing.Token);
         _runner = new TurnRunner(services, _writer, _queue, _leases)
         {
             Caller = caller,
             WantsKeepalive = wantsKeepalive,
+        };
+        _receiver = new FrameReceiver(services, _reader, _queue, _closing.Token)
+        {
+            Tenant = caller.Tenant,
+            Lease = _leases.Id,
         };
     }
 
@@ -52,7 +57,7 @@ internal sealed class SocketSession : IDisposable
         await using var limit = _services.Time.CreateTimer(
             static session => ((SocketSession)session!).Stop(SocketEnd.LifetimeOver), this, lifetime,
             Timeout.InfiniteTimeSpan);
-        var receiving = ReceiveAsync();
+        var receiving = _receiver.RunAsync();
         var turning = RunTurnsAsync();
         var end = await await Task.WhenAny(receiving, turning);
         StopNow(end);
@@ -89,114 +94,6 @@ internal sealed class SocketSession : IDisposable
         _socket.Dispose();
     }
 
-    private async Task<SocketEnd> ReceiveAsync()
-    {
-        try
-        {
-            while (true)
-            {
-                var frame = await _reader.ReadAsync();
-                switch (frame.Outcome)
-                {
-                    case FrameOutcome.Text:
-                        await AcceptAsync(frame.Buffer!);
-                        break;
-                    case FrameOutcome.Binary:
-                        await RefuseAsync(new Refusal(RefusalKind.InvalidRequest,
-                            "Binary frames are not understood: send JSON in text frames."));
-                        break;
-                    case FrameOutcome.Stalled:
-                        return SocketEnd.FrameStalled;
-                    case FrameOutcome.OverLong:
-                        return SocketEnd.FrameOverLong;
-                    default:
-                        return SocketEnd.PeerClosed;
-                }
-            }
-        }
-        catch (WebSocketException e)
-        {
-            return e.WebSocketErrorCode == WebSocketError.ConnectionClosedPrematurely
-                ? SocketEnd.PeerGone
-                : SocketEnd.ProtocolBroken;
-        }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or IOException)
-        {
-            return SocketEnd.PeerGone;
-        }
-        catch (Exception e)
-        {
-            _services.Faults.Mask(e);
-            return SocketEnd.Fault;
-        }
-    }
-
-    private async ValueTask AcceptAsync(FrameBuffer buffer)
-    {
-        var refusal = FrameSkim.Read(buffer.Written.Span, out var skim);
-        if (refusal is null && skim.Kind == FrameKind.Create)
-        {
-            await QueueAsync(new QueuedCreate(skim, buffer, _services.Time.GetTimestamp()));
-            return;
-        }
-
-        buffer.Dispose();
-        if (refusal is not null)
-        {
-            await RefuseAsync(refusal);
-        }
-        else if (skim.Kind == FrameKind.Cancel)
-        {
-            await CancelAsync(skim.ResponseId);
-        }
-    }
-
-    private ValueTask RefuseAsync(Refusal refusal) => QueueAsync(new QueuedError(refusal));
-
-    private async ValueTask QueueAsync(QueuedFrame frame)
-    {
-        // A connection that is closing reads on, so that the peer's close frame is met, but serves nothing more.
-        if (_closing.IsCancellationRequested)
-        {
-            (frame as QueuedCreate)?.Dispose();
-            return;
-        }
-
-        await _queue.AddAsync(frame, _closing.Token);
-    }
-
-    private async ValueTask CancelAsync(string? named)
-    {
-        switch (_queue.Cancel(named, out var running))
-        {
-            case CancelOutcome.Running:
-                await CancelRunningAsync(running);
-                break;
-            case CancelOutcome.OtherResponse:
-                await RefuseAsync(new Refusal(RefusalKind.InvalidRequest,
-                    "This connection does not run that response: leave 'response_id' out to cancel the running one.",
-                    "response_id"));
-                break;
-        }
-    }
-
-    private async ValueTask CancelRunningAsync(ResponseId running)
-    {
-        try
-        {
-            var turn = new TurnAddress(_caller.Tenant, running, _leases.Id);
-            await _services.Conversations.CancelAsync(turn, _closing.Token);
-        }
-        catch (ConversationException e) when (e.Refusal.Kind == RefusalKind.NotFound)
-        {
-            // It ended, and was forgotten, meanwhile.
-        }
-        catch (ConversationException e)
-        {
-            await RefuseAsync(e.Refusal);
-        }
-    }
-
     private async Task<SocketEnd> RunTurnsAsync()
     {
         try
@@ -222,6 +119,16 @@ internal sealed class SocketSession : IDisposable
         {
             return SocketEnd.PeerGone;
         }
+        catch (Exception e)
+        {
+            // What breaks because it was told to stop is no fault.
+            if (!_closing.IsCancellationRequested)
+            {
+                _services.Faults.Mask(e);
+            }
+
+            return SocketEnd.Fault;
+        }
     }
 
     private async ValueTask<SocketEnd> SayWhyAsync()
@@ -235,7 +142,8 @@ internal sealed class SocketSession : IDisposable
         {
             var minutes = _services.Options.ConnectionLifetime.TotalMinutes;
             await _writer.SendErrorAsync(new Refusal(RefusalKind.ConnectionLimit, "Responses websocket connection " +
-                $"limit reached ({minutes:0.##} minutes). Create a new websocket connection to continue."), _closing.Token);
+                $"limit reached ({minutes:0.##} minutes). Create a new websocket connection to continue."),
+                _closing.Token);
             return SocketEnd.LifetimeOver;
         }
         catch (SocketGoneException)
@@ -279,12 +187,17 @@ internal sealed class SocketSession : IDisposable
         {
             if (end is SocketEnd.PeerGone)
             {
-                _abort();
+                _peer.Abort();
                 return;
             }
 
             await turning.WaitAsync(patience, _services.Time);
-            if (end is not SocketEnd.ProtocolBroken)
+            if (end is SocketEnd.ProtocolBroken)
+            {
+                // The close frame is on its way already; a connection cut right behind it could take it along.
+                await Task.Delay(patience, _services.Time, _peer.Gone);
+            }
+            else
             {
                 var (status, reason) = end.CloseFrame();
                 await _socket.CloseOutputAsync(status, reason, CancellationToken.None)
@@ -300,7 +213,12 @@ internal sealed class SocketSession : IDisposable
         catch (Exception e) when (e is TimeoutException or WebSocketException or OperationCanceledException
             or ObjectDisposedException or IOException)
         {
-            _abort();
+            _peer.Abort();
         }
     }
 }
+
+/// <summary>The connection below a socket.</summary>
+/// <param name="Abort">Cuts it.</param>
+/// <param name="Gone">Cancelled when the peer has left it.</param>
+internal sealed record PeerConnection(Action Abort, CancellationToken Gone);

@@ -60,7 +60,11 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
 
     private readonly Lock _gate = new();
     private readonly Channel<QueuedFrame> _frames = Channel.CreateBounded<QueuedFrame>(
-        new BoundedChannelOptions(options.QueuedCreatesMax + QueuedErrorsMax) { SingleReader = true, SingleWriter = true });
+        new BoundedChannelOptions(options.QueuedCreatesMax + QueuedErrorsMax)
+        {
+            SingleReader = true,
+            SingleWriter = true,
+        });
 
     private int _creates;
     private long _bytes;
@@ -105,7 +109,9 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
         }
     }
 
-    /// <summary>Finds what a cancel means. A create that has not begun yet is marked and cancelled when it has.</summary>
+    /// <summary>
+    /// Finds what a cancel means. A create that has not begun yet is marked and cancelled when it has.
+    /// </summary>
     public CancelOutcome Cancel(string? named, out ResponseId running)
     {
         lock (_gate)

@@ -50,7 +50,8 @@ internal sealed class MetricsExposition : IDisposable
         var isOurs = instrument.Meter.Name == FrontendInstruments.MeterName && instrument.Meter.Scope == _meters;
         if (isOurs || IsRuntime(instrument))
         {
-            var series = _series.GetOrAdd(instrument.Name, static (_, i) => new MetricSeries(i, IsHistogram(i)), instrument);
+            var series = _series.GetOrAdd(instrument.Name,
+                static (_, published) => new MetricSeries(published, IsHistogram(published)), instrument);
             listener.EnableMeasurementEvents(instrument, series);
         }
     }
@@ -58,7 +59,8 @@ internal sealed class MetricsExposition : IDisposable
     private static bool IsRuntime(Instrument instrument) => instrument.Meter.Name == "System.Runtime" &&
         RuntimePrefixes.Any(prefix => instrument.Name.StartsWith(prefix, StringComparison.Ordinal));
 
-    private static bool IsHistogram(Instrument instrument) => instrument is Histogram<double> or Histogram<long> or Histogram<int>;
+    private static bool IsHistogram(Instrument instrument) =>
+        instrument is Histogram<double> or Histogram<long> or Histogram<int>;
 
     private static void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? series) =>
         ((MetricSeries)series!).Record(value, tags);

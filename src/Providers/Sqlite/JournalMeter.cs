@@ -6,9 +6,17 @@ internal sealed class JournalMeter
     private long _appends, _appendedBytes, _refused, _transactions, _failed, _logBytes, _checkpoints, _maintenance;
     private bool _maintenanceFailed;
 
-    public SqliteJournalCounters Read() => new(Volatile.Read(ref _appends), Volatile.Read(ref _appendedBytes),
-        Volatile.Read(ref _refused), Volatile.Read(ref _transactions), Volatile.Read(ref _failed),
-        Volatile.Read(ref _logBytes), Volatile.Read(ref _checkpoints), Volatile.Read(ref _maintenance));
+    public SqliteJournalCounters Read() => new()
+    {
+        Appends = Volatile.Read(ref _appends),
+        AppendedBytes = Volatile.Read(ref _appendedBytes),
+        Refused = Volatile.Read(ref _refused),
+        Transactions = Volatile.Read(ref _transactions),
+        FailedTransactions = Volatile.Read(ref _failed),
+        LogBytes = Volatile.Read(ref _logBytes),
+        Checkpoints = Volatile.Read(ref _checkpoints),
+        FailedMaintenance = Volatile.Read(ref _maintenance),
+    };
 
     public void Committed(List<PendingWrite> batch)
     {

@@ -41,15 +41,32 @@ public sealed class SqliteJournalOptions
 }
 
 /// <summary>What a <see cref="SqliteJournal"/> did since it was opened.</summary>
-/// <param name="Appends">Appends stored.</param>
-/// <param name="AppendedBytes">Their bytes, as handed to the journal.</param>
-/// <param name="Refused">Appends refused because their position was taken.</param>
-/// <param name="Transactions">Transactions of appends and deletes committed; each is one sync of the disk.</param>
-/// <param name="FailedTransactions">Transactions of which nothing was stored because the store failed.</param>
-/// <param name="LogBytes">
-/// Bytes SQLite wrote to its write-ahead log. A checkpoint writes each changed page once more to the database file.
-/// </param>
-/// <param name="Checkpoints">Times the write-ahead log was copied into the database file.</param>
-/// <param name="FailedMaintenance">Checkpoints and clean-ups that failed; they are tried again later.</param>
-public readonly record struct SqliteJournalCounters(long Appends, long AppendedBytes, long Refused, long Transactions,
-    long FailedTransactions, long LogBytes, long Checkpoints, long FailedMaintenance);
+public readonly record struct SqliteJournalCounters
+{
+    /// <summary>Appends stored.</summary>
+    public long Appends { get; init; }
+
+    /// <summary>Bytes of the appends stored, as they were handed to the journal.</summary>
+    public long AppendedBytes { get; init; }
+
+    /// <summary>Appends refused because their position was taken.</summary>
+    public long Refused { get; init; }
+
+    /// <summary>Transactions of appends and deletes committed; each is one sync of the disk.</summary>
+    public long Transactions { get; init; }
+
+    /// <summary>Transactions of which nothing was stored because the store failed.</summary>
+    public long FailedTransactions { get; init; }
+
+    /// <summary>
+    /// Bytes SQLite wrote to its write-ahead log. A checkpoint writes each changed page once more to the database file.
+    /// An append's share is counted a moment after its caller was answered.
+    /// </summary>
+    public long LogBytes { get; init; }
+
+    /// <summary>Times the write-ahead log was copied into the database file.</summary>
+    public long Checkpoints { get; init; }
+
+    /// <summary>Checkpoints and clean-ups that failed; they are tried again later.</summary>
+    public long FailedMaintenance { get; init; }
+}

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Items;
@@ -58,10 +59,12 @@ public sealed class ItemDigestTests
     public void Chain_ItemLargerThanThePool_GivesTheDigestOfItsCanonicalForm()
     {
         var text = new string('x', 3_000_000);
+        var inFull = $$"""{"content":[{"text":"{{text}}","type":"input_text"}],"role":"user","type":"message"}""";
 
         Assert.Equal(
-            Chain(ItemDigest.Root, $$"""{"content":[{"text":"{{text}}","type":"input_text"}],"role":"user","type":"message"}"""),
-            Chain(ItemDigest.Root, $$"""{"role":"user","content":"{{text}}"}"""));
+            Convert.ToHexStringLower(SHA256.HashData(
+                [.. ItemDigest.Root.AsSpan(), CanonicalItem.Version, .. Encoding.UTF8.GetBytes(inFull)])),
+            Chain(ItemDigest.Root, $$"""{"role":"user","content":"{{text}}"}""").ToString());
     }
 
     [Fact]

@@ -21,7 +21,8 @@ public sealed class RecordFramesTests
         new TurnFinished
         {
             Turn = 7, Ending = new TurnEnding(TurnOutcome.Failed, "code", null, new Usage(1, 2, 3, 4), 5),
-            Shape = new byte[] { 1, 2, 3 }, Digest = Digest.From(Enumerable.Range(0, 32).Select(i => (byte)i).ToArray()),
+            Shape = new byte[] { 1, 2, 3 },
+            Digest = Digest.From(Enumerable.Range(0, 32).Select(i => (byte)i).ToArray()),
         },
         new TurnDeleted(7),
     ];

@@ -21,7 +21,8 @@ public sealed class RawSocket : IDisposable
     }
 
     /// <summary>Upgrades; returns the answer's head.</summary>
-    public async Task<string> UpgradeAsync(string host = "localhost", string path = "/v1/responses", string headers = "")
+    public async Task<string> UpgradeAsync(string host = "localhost", string path = "/v1/responses",
+        string headers = "")
     {
         await SendAsync(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n" +
             "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n" +

@@ -174,7 +174,8 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
 
         public bool Serves(string model) => Models.Contains(model, StringComparer.Ordinal);
 
-        public Rendered Render(Evergrain.Conversations.Context.Item item, object? state) => throw new NotSupportedException();
+        public Rendered Render(Evergrain.Conversations.Context.Item item, object? state) =>
+            throw new NotSupportedException();
 
         public IAsyncEnumerable<ModelEvent> StreamAsync(ModelCall call, CancellationToken cancellationToken) =>
             throw new NotSupportedException();

@@ -9,7 +9,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Frontend.Tests.Hosting;
 
-/// <summary>A real server on a free port of 127.0.0.1. An error that nobody expected in its log fails the test.</summary>
+/// <summary>
+/// A real server on a free port of 127.0.0.1. An error that nobody expected in its log fails the test.
+/// </summary>
 public sealed class TestServer : IAsyncDisposable
 {
     /// <summary>The one bound on every wait of a test; reaching it is a failure.</summary>
@@ -31,7 +33,8 @@ public sealed class TestServer : IAsyncDisposable
     /// <summary>Whether an error in the log is what the test is about.</summary>
     public bool ExpectsErrors { get; set; }
 
-    public static async Task<TestServer> StartAsync(ConversationsHost host, params (string Option, string Value)[] settings)
+    public static async Task<TestServer> StartAsync(ConversationsHost host,
+        params (string Option, string Value)[] settings)
     {
         var log = new LogCollector();
         var app = Build(host, log, settings);
@@ -49,20 +52,32 @@ public sealed class TestServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _app.StopAsync();
         await _app.DisposeAsync();
         await _host.DisposeAsync();
         Assert.True(ExpectsErrors || _log.Errors.IsEmpty, string.Join('\n', _log.Errors));
     }
 
-    private static WebApplication Build(ConversationsHost host, LogCollector log, (string Option, string Value)[] settings)
+    private static WebApplication Build(ConversationsHost host, LogCollector log,
+        (string Option, string Value)[] settings)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.Sources.Clear();
-        builder.Configuration.AddInMemoryCollection(
-            settings.Prepend(("Port", "0")).Prepend(("CloseTimeout", "00:00:01"))
-                .Select(setting => KeyValuePair.Create($"Evergrain:{setting.Item1}", (string?)setting.Item2)));
+        builder.Configuration.AddInMemoryCollection();
+        builder.Configuration["Evergrain:Port"] = "0";
+        builder.Configuration["Evergrain:CloseTimeout"] = "00:00:01";
+        foreach (var (option, value) in settings)
+        {
+            builder.Configuration[$"Evergrain:{option}"] = value;
+        }
+
         builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Warning);
-        builder.Services.AddSingleton(host.Conversations).AddSingleton(host.Backends);
+        builder.Services.AddSingleton(host.Conversations);
+        foreach (var backend in host.Backends)
+        {
+            builder.Services.AddSingleton(backend);
+        }
+
         builder.Services.AddEvergrainFrontend(builder.Configuration);
         return builder.Build().MapEvergrain();
     }

@@ -83,9 +83,12 @@ public sealed class WireClient : IDisposable
     /// <summary>Reads on until the close frame and returns its status.</summary>
     public async Task<int> ReadCloseAsync()
     {
-        while ((await _socket.ReceiveAsync(_buffer.AsMemory(), _patience.Token)).MessageType != WebSocketMessageType.Close)
+        ValueWebSocketReceiveResult result;
+        do
         {
+            result = await _socket.ReceiveAsync(_buffer.AsMemory(), _patience.Token);
         }
+        while (result.MessageType != WebSocketMessageType.Close);
 
         return (int)_socket.CloseStatus!;
     }
@@ -108,7 +111,8 @@ public static class Frames
 
     public static string CodeOf(this JsonElement frame) => frame.GetProperty("error").GetProperty("code").GetString()!;
 
-    public static string? ParamOf(this JsonElement frame) => frame.GetProperty("error").GetProperty("param").GetString();
+    public static string? ParamOf(this JsonElement frame) =>
+        frame.GetProperty("error").GetProperty("param").GetString();
 
     public static int StatusOf(this JsonElement frame) => frame.GetProperty("status").GetInt32();
 }

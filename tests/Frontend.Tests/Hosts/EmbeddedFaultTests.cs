@@ -64,7 +64,8 @@ public sealed class EmbeddedFaultTests : IAsyncLifetime
             rendering.Release();
             render.Wait(Waits.Patience);
         };
-        var busy = Client.SayAsync("busy", root);
+        // On a thread of its own: whoever finds the conversation at rest does its work.
+        var busy = Task.Run(() => Client.SayAsync("busy", root));
         Assert.True(await rendering.WaitAsync(Waits.Patience));
         Host.Model.OnRender = null;
         var create = Encoding.UTF8.GetBytes(ContractClient.Json("\"cancelled\"", root));
@@ -113,6 +114,11 @@ public sealed class EmbeddedFaultTests : IAsyncLifetime
         await call.SayAsync(Speech.Message(new string('x', 3000)));
         await using var reader = Client.Open(id);
         await reader.NextAsync();
+        await using (var other = Client.Open(id))
+        {
+            await other.ReadUntilAsync("response.output_item.done");
+        }
+
         var restarting = Host.RestartAsync();
         await call.Cancelled;
         var rest = await reader.ReadToEndAsync();

@@ -19,7 +19,8 @@ public abstract class WebSocketSuite
 
         Assert.Equal("response.created", events[0].TypeOf());
         Assert.Equal("response.completed", events[^1].TypeOf());
-        Assert.Equal(Enumerable.Range(0, events.Count), events.Select(e => e.GetProperty("sequence_number").GetInt32()));
+        Assert.Equal(Enumerable.Range(0, events.Count),
+            events.Select(e => e.GetProperty("sequence_number").GetInt32()));
     }
 
     [Fact]
@@ -98,7 +99,8 @@ public abstract class WebSocketSuite
         await using var server = await StartAsync();
         using var client = await WireClient.ConnectAsync(server);
 
-        var error = Assert.Single(await client.RunAsync("""{"type":"response.create","model":"nobody","input":"hi"}"""));
+        var error = Assert.Single(await client.RunAsync(
+            """{"type":"response.create","model":"nobody","input":"hi"}"""));
 
         Assert.Equal((400, "model_not_found", "model"), (error.StatusOf(), error.CodeOf(), error.ParamOf()));
     }

@@ -34,8 +34,7 @@ public abstract class JournalContract : IAsyncLifetime
 
         var entries = await ReadAllAsync(key);
 
-        Assert.Equal([0L, 1L], entries.Select(e => e.Position));
-        Assert.Equal([ulong.MaxValue, 7UL], entries.Select(e => e.Writer));
+        Assert.Equal([(0, ulong.MaxValue), (1, 7)], entries.Select(e => (e.Position, e.Writer)));
         Assert.Equal(Bytes(1, 5), entries[0].Records.ToArray());
         Assert.Equal(Bytes(2, 2_000), entries[1].Records.ToArray());
     }
@@ -119,11 +118,7 @@ public abstract class JournalContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Delete_WhatIsNotThere_IsNoError()
-    {
-        await Journal.DeleteAsync(NewKey(), Token);
-        Assert.Empty(await Journal.ListAsync(Tenant, after: null, 10, Token));
-    }
+    public async Task Delete_WhatIsNotThere_IsNoError() => await Journal.DeleteAsync(NewKey(), Token);
 
     [Fact]
     public async Task Delete_LeavesOtherConversationsAlone()

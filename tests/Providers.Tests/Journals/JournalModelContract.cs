@@ -26,15 +26,6 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
 
     protected ITestOutputHelper Output => output;
 
-    private enum Kind
-    {
-        Append,
-        AppendElsewhere,
-        Read,
-        List,
-        Delete,
-    }
-
     [Fact]
     public async Task AnySequence_OfOperations_AgreesWithTheModel()
     {
@@ -126,6 +117,15 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
                 await CheckReadAsync(model, new ConversationKey(tenant, id), 0);
             }
         }
+    }
+
+    private enum Kind
+    {
+        Append,
+        AppendElsewhere,
+        Read,
+        List,
+        Delete,
     }
 
     private sealed record Operation(Kind Kind, int Tenant, int Conversation, int Number, int Size);

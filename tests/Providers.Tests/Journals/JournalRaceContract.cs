@@ -121,7 +121,8 @@ public abstract class JournalRaceContract : JournalContract
         {
             var end = (await ReadAllAsync(key)).Count;
             using var cancel = CancellationTokenSource.CreateLinkedTokenSource(Token);
-            var append = Task.Run(() => Journal.AppendAsync(key, end, 1, Bytes(end, 500), cancel.Token).AsTask(), Token);
+            var bytes = Bytes(end, 500);
+            var append = Task.Run(() => Journal.AppendAsync(key, end, 1, bytes, cancel.Token).AsTask(), Token);
             await cancel.CancelAsync();
             try
             {

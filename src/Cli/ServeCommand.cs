@@ -1,0 +1,69 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace Evergrain.Cli;
+
+/// <summary>
+/// The command line of the embedded server. What is not given is left to the environment and the file.
+/// </summary>
+internal static class ServeCommand
+{
+    public static RootCommand Create()
+    {
+        var address = new Option<string>("--address")
+        {
+            Description = "The IP address to listen on, default 127.0.0.1; any but loopback needs API keys.",
+        };
+        var port = new Option<int?>("--port") { Description = "The TCP port, default 8080." };
+        var data = new Option<string>("--data")
+        {
+            Description = "The data directory, default ./data.",
+            HelpName = "DIR",
+        };
+        var models = new Option<string[]>("--model")
+        {
+            Description = "A name the demo model answers to, default demo; repeatable.",
+            HelpName = "NAME",
+        };
+        var keys = new Option<string[]>("--api-key")
+        {
+            Description = "A key that may enter, as KEY or KEY=tenant; repeatable.",
+            HelpName = "KEY[=tenant]",
+        };
+        var keysFile = new Option<string>("--api-keys")
+        {
+            Description = "A file of such keys, one a line, also as sha256:HEX; reread on change.",
+            HelpName = "FILE",
+        };
+        var command = new RootCommand("Evergrain: holds agent conversations and speaks the OpenAI Responses API.")
+        {
+            address, port, data, models, keys, keysFile,
+        };
+        command.SetAction((line, cancellationToken) => EmbeddedServer.RunAsync(new CommandLineSettings
+        {
+            Scalars = new Dictionary<string, string?>(StringComparer.Ordinal)
+            {
+                ["Address"] = line.GetValue(address),
+                ["Port"] = line.GetValue(port)?.ToString(CultureInfo.InvariantCulture),
+                ["Data"] = line.GetValue(data),
+                ["ApiKeysFile"] = line.GetValue(keysFile),
+            },
+            Models = line.GetValue(models) ?? [],
+            ApiKeys = line.GetValue(keys) ?? [],
+        }, cancellationToken));
+        return command;
+    }
+}
+
+/// <summary>What the command line says; null and empty mean that it says nothing.</summary>
+internal sealed class CommandLineSettings
+{
+    /// <summary>Values by option name.</summary>
+    public required IReadOnlyDictionary<string, string?> Scalars { get; init; }
+
+    /// <summary>Names of the demo model; they replace those of the environment and the file.</summary>
+    public required IReadOnlyList<string> Models { get; init; }
+
+    /// <summary>Keys; they replace those of the environment and the file.</summary>
+    public required IReadOnlyList<string> ApiKeys { get; init; }
+}

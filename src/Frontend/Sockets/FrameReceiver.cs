@@ -1,0 +1,125 @@
+using System.Net.WebSockets;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Frontend.Sockets;
+
+/// <summary>
+/// One connection's receive loop: queues creates, answers nothing itself, and acts at once on a cancel only.
+/// </summary>
+internal sealed class FrameReceiver(SocketServices services, FrameReader reader, TurnQueue queue,
+    CancellationToken closing)
+{
+    public required string Tenant { get; init; }
+
+    public required LeaseId Lease { get; init; }
+
+    /// <summary>Receives until the peer closes, is gone, or breaks a rule that ends the connection.</summary>
+    public async Task<SocketEnd> RunAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var frame = await reader.ReadAsync();
+                switch (frame.Outcome)
+                {
+                    case FrameOutcome.Text:
+                        await AcceptAsync(frame.Buffer!);
+                        break;
+                    case FrameOutcome.Binary:
+                        await RefuseAsync(new Refusal(RefusalKind.InvalidRequest,
+                            "Binary frames are not understood: send JSON in text frames."));
+                        break;
+                    case FrameOutcome.Stalled:
+                        return SocketEnd.FrameStalled;
+                    case FrameOutcome.OverLong:
+                        return SocketEnd.FrameOverLong;
+                    default:
+                        return SocketEnd.PeerClosed;
+                }
+            }
+        }
+        catch (WebSocketException e)
+        {
+            return e.WebSocketErrorCode == WebSocketError.ConnectionClosedPrematurely
+                ? SocketEnd.PeerGone
+                : SocketEnd.ProtocolBroken;
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or IOException)
+        {
+            return SocketEnd.PeerGone;
+        }
+        catch (Exception e)
+        {
+            services.Faults.Mask(e);
+            return SocketEnd.Fault;
+        }
+    }
+
+    private async ValueTask AcceptAsync(FrameBuffer buffer)
+    {
+        var refusal = FrameSkim.Read(buffer.Written.Span, out var skim);
+        if (refusal is null && skim.Kind == FrameKind.Create)
+        {
+            await QueueAsync(new QueuedCreate(skim, buffer, services.Time.GetTimestamp()));
+            return;
+        }
+
+        buffer.Dispose();
+        if (refusal is not null)
+        {
+            await RefuseAsync(refusal);
+        }
+        else if (skim.Kind == FrameKind.Cancel)
+        {
+            await CancelAsync(skim.ResponseId);
+        }
+    }
+
+    private ValueTask RefuseAsync(Refusal refusal) => QueueAsync(new QueuedError(refusal));
+
+    private async ValueTask QueueAsync(QueuedFrame frame)
+    {
+        // A connection that is closing reads on, so that the peer's close frame is met, but serves nothing more.
+        if (closing.IsCancellationRequested)
+        {
+            (frame as QueuedCreate)?.Dispose();
+            return;
+        }
+
+        await queue.AddAsync(frame, closing);
+    }
+
+    private async ValueTask CancelAsync(string? named)
+    {
+        switch (queue.Cancel(named, out var running))
+        {
+            case CancelOutcome.Running:
+                await CancelRunningAsync(running);
+                break;
+            case CancelOutcome.OtherResponse:
+                await RefuseAsync(new Refusal(RefusalKind.InvalidRequest,
+                    "This connection does not run that response: leave 'response_id' out to cancel the running one.",
+                    "response_id"));
+                break;
+        }
+    }
+
+    private async ValueTask CancelRunningAsync(ResponseId running)
+    {
+        try
+        {
+            var turn = new TurnAddress(Tenant, running, Lease);
+            await services.Conversations.CancelAsync(turn, closing);
+        }
+        catch (ConversationException e) when (e.Refusal.Kind == RefusalKind.NotFound)
+        {
+            // It ended, and was forgotten, meanwhile.
+        }
+        catch (ConversationException e)
+        {
+            await RefuseAsync(e.Refusal);
+        }
+    }
+}

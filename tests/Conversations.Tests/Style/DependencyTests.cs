@@ -1,0 +1,67 @@
+using System.Xml.Linq;
+
+namespace Evergrain.Conversations.Tests.Style;
+
+/// <summary>
+/// Dependencies point one way: Conversations ← Providers ← Frontend, Conversations ← Grains,
+/// {Frontend, Grains, Providers} ← Silo; and only the cluster's projects know Orleans.
+/// </summary>
+public sealed class DependencyTests
+{
+    private static readonly Dictionary<string, string[]> Allowed = new()
+    {
+        ["Conversations"] = [],
+        ["Client"] = [],
+        ["Providers"] = ["Conversations"],
+        ["Frontend"] = ["Conversations", "Providers"],
+        ["Cli"] = ["Conversations", "Providers", "Frontend", "Client"],
+        ["Grains"] = ["Conversations"],
+        ["Silo"] = ["Conversations", "Providers", "Frontend", "Grains"],
+    };
+
+    private static readonly string[] ClusterProjects = ["Grains", "Silo", "Cluster.Tests"];
+
+    [Fact]
+    public void ProjectReferences_InSource_PointOneWay()
+    {
+        foreach (var (project, file) in Projects("src"))
+        {
+            Assert.True(Allowed.ContainsKey(project), $"src/{project} is not in the design: say what it may know");
+            var references = Includes(file, "ProjectReference").Select(Path.GetFileNameWithoutExtension);
+            Assert.Empty(references.Except(Allowed[project]));
+        }
+    }
+
+    [Fact]
+    public void Conversations_Project_KnowsNothingOutside()
+    {
+        var file = Projects("src").Single(project => project.Name == "Conversations").File;
+        Assert.Empty(Includes(file, "PackageReference"));
+        Assert.Empty(Includes(file, "FrameworkReference"));
+    }
+
+    [Fact]
+    public void Orleans_Packages_AreKnownToTheClusterAlone()
+    {
+        foreach (var (project, file) in Projects("src").Concat(Projects("tests")).Concat(Projects("bench")))
+        {
+            var isCluster = ClusterProjects.Contains(project);
+            Assert.True(isCluster || !Includes(file, "PackageReference").Any(name =>
+                name.StartsWith("Microsoft.Orleans", StringComparison.Ordinal)), $"{project} references Orleans");
+            Assert.Equal(!isCluster, EmbeddedFilter().Contains(SourceTree.Relative(file)));
+        }
+    }
+
+    private static string EmbeddedFilter() =>
+        File.ReadAllText(Path.Combine(SourceTree.Root, "Embedded.slnf")).Replace("\\\\", "/", StringComparison.Ordinal);
+
+    private static IEnumerable<(string Name, string File)> Projects(string folder)
+    {
+        var root = Path.Combine(SourceTree.Root, folder);
+        return !Directory.Exists(root) ? [] : Directory.EnumerateFiles(root, "*.csproj", SearchOption.AllDirectories)
+            .Select(file => (Path.GetFileNameWithoutExtension(file), file));
+    }
+
+    private static IEnumerable<string> Includes(string file, string element) => XDocument.Load(file)
+        .Descendants(element).Select(reference => reference.Attribute("Include")!.Value.Replace('\\', '/'));
+}

@@ -1,0 +1,150 @@
+using System.Text;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Conversations.Tests.Turns;
+
+/// <summary>
+/// A journal of format version 1, written once and committed: it must open, with the same events and the same
+/// response objects, for as long as the project lives. <c>EVERGRAIN_GOLDEN=write</c> writes a new one, which is right
+/// only together with a new format version and beside the old one.
+/// </summary>
+public sealed class GoldenJournalTests
+{
+    private const string JournalFile = "journal-v1.bin";
+    private const string ExpectedFile = "journal-v1.expected.jsonl";
+
+    [Fact]
+    public void Recover_JournalOfVersion1_GivesTheSameTurns()
+    {
+        if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == "write")
+        {
+            Write(Live());
+        }
+
+        var driver = new ConversationDriver();
+        driver.Journal.AddRange(GoldenJournal.Read(Path.Combine(GoldenJournal.Folder, JournalFile)));
+        driver.Restart(takeOver: false);
+        var expected = File.ReadAllLines(Path.Combine(GoldenJournal.Folder, ExpectedFile));
+        Assert.Equal(expected, Lines(driver));
+        Assert.True(expected.Length > 50);
+    }
+
+    private static void Write(ConversationDriver driver)
+    {
+        var folder = GoldenJournal.SourceFolder();
+        GoldenJournal.Write(Path.Combine(folder, JournalFile), driver.Journal);
+        File.WriteAllLines(Path.Combine(folder, ExpectedFile), Lines(driver));
+        File.Copy(Path.Combine(folder, JournalFile), Path.Combine(GoldenJournal.Folder, JournalFile), true);
+        File.Copy(Path.Combine(folder, ExpectedFile), Path.Combine(GoldenJournal.Folder, ExpectedFile), true);
+    }
+
+    /// <summary>Each turn's response object, its events, and its items, one JSON text a line.</summary>
+    private static List<string> Lines(ConversationDriver driver)
+    {
+        var lines = new List<string>();
+        for (var number = 1; number <= 8; number++)
+        {
+            var id = new ResponseId(driver.Key.Id, TurnId.Stored(number));
+            try
+            {
+                lines.Add(Encoding.UTF8.GetString(driver.Conversation.Get(id.Turn, default).Span));
+                lines.AddRange(driver.Events(id));
+                var items = driver.Conversation.ListInputItems(id.Turn, default, new ItemPage(100, Ascending: true));
+                lines.Add(Encoding.UTF8.GetString(items.Span));
+            }
+            catch (ConversationException e)
+            {
+                lines.Add(e.Refusal.Message);
+            }
+        }
+
+        return lines;
+    }
+
+    /// <summary>A life that has every kind of record, outcome, item and part.</summary>
+    private static ConversationDriver Live()
+    {
+        var driver = new ConversationDriver();
+        var root = driver.Create("""
+            {"model":"m","instructions":"be \u00e9xact","temperature":0.5,"metadata":{"k":"v"},
+             "tools":[{"type":"function","name":"f"}],"reasoning":{"effort":"low"},"text":{"verbosity":"low"},
+             "input":[{"role":"user","content":"h\u00e9llo \ud83d\ude00 \ud800"},
+                      {"type":"acme:odd","id":"o_1","n":[1e400,-0.0,{"deep":[]}]}]}
+            """);
+        driver.AppendAll();
+        driver.Model(root,
+        [
+            new ModelEvent(ModelEventKind.ItemStarted) { Item = OutputKind.Reasoning },
+            new ModelEvent(ModelEventKind.PartStarted) { Part = PartKind.SummaryText },
+            ConversationDriver.Delta("because \u2028"),
+            new ModelEvent(ModelEventKind.PartDone),
+            new ModelEvent(ModelEventKind.PartStarted) { Part = PartKind.ReasoningText },
+            ConversationDriver.Delta("deep"),
+            new ModelEvent(ModelEventKind.PartDone),
+            new ModelEvent(ModelEventKind.ItemDone),
+            .. ConversationDriver.Message("text \"quoted\"\n"),
+            .. ConversationDriver.Call("call_1"),
+            new ModelEvent(ModelEventKind.ItemStarted)
+            {
+                Item = OutputKind.CustomToolCall, CallId = "call_2", Name = "exec", Namespace = "functions",
+            },
+            new ModelEvent(ModelEventKind.PartStarted) { Part = PartKind.Input },
+            ConversationDriver.Delta("await x()"),
+            new ModelEvent(ModelEventKind.PartDone),
+            new ModelEvent(ModelEventKind.ItemDone),
+            new ModelEvent(ModelEventKind.Completed) { Usage = new Usage(100, 50, 20, 5) },
+        ]);
+        driver.AppendAll();
+        var next = driver.Create($$"""
+            {"model":"m","previous_response_id":"{{root}}","input":[
+             {"type":"function_call_output","call_id":"call_1","output":"one"},
+             {"type":"custom_tool_call_output","call_id":"call_2","output":[{"type":"input_text","text":"two"}]}]}
+            """);
+        driver.AppendAll();
+        driver.Model(next, ConversationDriver.Message("cut short")[..4]);
+        driver.Model(next, new ModelEvent(ModelEventKind.Incomplete) { Code = "max_output_tokens" });
+        driver.AppendAll();
+        Endings(driver, next);
+        return driver;
+    }
+
+    private static void Endings(ConversationDriver driver, ResponseId parent)
+    {
+        driver.Now += TimeSpan.FromSeconds(90);
+        var cancelled = driver.Say("cancel me", parent);
+        driver.Model(cancelled, ConversationDriver.Message("never whole")[..4]);
+        driver.Conversation.Cancel(cancelled.Turn, default, driver.Now);
+        driver.Take();
+        driver.AppendAll();
+        var failed = driver.Say("fail", parent);
+        driver.Model(failed, new ModelEvent(ModelEventKind.Failed) { Code = "server_error", Message = "no luck" });
+        driver.AppendAll();
+        var deleted = driver.Say("delete me", failed);
+        driver.Answer(deleted);
+        driver.Conversation.Delete(deleted.Turn, default, driver.Now);
+        driver.Take();
+        driver.AppendAll();
+        driver.Create($$"""{"model":"m","generate":false,"previous_response_id":"{{failed}}","input":[]}""");
+        driver.AppendAll();
+        var killed = driver.Say("kill", failed);
+        driver.Model(killed, ConversationDriver.Call("call_3"));
+        driver.AppendAll();
+        driver.Restart();
+        var compacted = driver.Create($$"""
+            {"model":"m","previous_response_id":"{{killed}}","input":[
+             {"type":"function_call_output","call_id":"call_3","output":""},{"type":"compaction_trigger"}]}
+            """);
+        driver.AppendAll();
+        driver.Model(compacted,
+        [
+            new ModelEvent(ModelEventKind.ItemStarted) { Item = OutputKind.Compaction },
+            new ModelEvent(ModelEventKind.PartStarted) { Part = PartKind.Opaque },
+            ConversationDriver.Delta("opaque"),
+            new ModelEvent(ModelEventKind.PartDone),
+            new ModelEvent(ModelEventKind.ItemDone),
+            new ModelEvent(ModelEventKind.Completed),
+        ]);
+        driver.AppendAll();
+    }
+}

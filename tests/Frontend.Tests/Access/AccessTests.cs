@@ -1,0 +1,196 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.WebSockets;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Tests.Hosting;
+
+namespace Evergrain.Frontend.Tests.Access;
+
+public sealed class AccessTests : IDisposable
+{
+    private readonly string _file = Path.Combine(Path.GetTempPath(), $"evergrain-keys-{Guid.CreateVersion7():N}");
+
+    public void Dispose() => File.Delete(_file);
+
+    [Theory]
+    [InlineData("localhost", null, 200)]
+    [InlineData("127.0.0.1:8080", null, 200)]
+    [InlineData("[::1]:1", null, 200)]
+    [InlineData("LOCALHOST", "http://localhost", 200)]
+    [InlineData("localhost:1", "http://localhost:1", 200)]
+    [InlineData("localhost:1", "http://localhost:2", 403)]
+    [InlineData("localhost", "https://localhost", 403)]
+    [InlineData("localhost", "null", 403)]
+    [InlineData("localhost", "https://evil.example", 403)]
+    [InlineData("evil.example", null, 403)]
+    [InlineData("127.0.0.1.evil.example", null, 403)]
+    public async Task Keyless_HostAndOrigin_AreThisMachines(string host, string? origin, int status)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var raw = await RawSocket.ConnectAsync(server);
+
+        var head = await raw.UpgradeAsync(host, headers: origin is null ? "" : $"Origin: {origin}\r\n");
+
+        Assert.StartsWith($"HTTP/1.1 {(status == 200 ? 101 : status)} ", head, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, 401)]
+    [InlineData("Bearer wrong", 401)]
+    [InlineData("Basic a2V5LTE=", 401)]
+    [InlineData("Bearer key-1", 101)]
+    [InlineData("bearer key-1", 101)]
+    [InlineData("Bearer key=2", 101)]
+    [InlineData("Bearer hashed", 101)]
+    public async Task Keys_Upgrade_TakesKnownOnesOnly(string? authorization, int status)
+    {
+        await using var server = await StartWithKeysAsync();
+        using var raw = await RawSocket.ConnectAsync(server);
+
+        var head = await raw.UpgradeAsync("anything.example",
+            headers: authorization is null ? "" : $"Authorization: {authorization}\r\n");
+
+        Assert.StartsWith($"HTTP/1.1 {status} ", head, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Keys_MissingOne_IsAnErrorBodyBeforeAnythingIsRead()
+    {
+        await using var server = await StartWithKeysAsync();
+        using var raw = await RawSocket.ConnectAsync(server);
+
+        var head = await raw.UpgradeAsync(headers: "Content-Length: 100000\r\n");
+
+        Assert.StartsWith("HTTP/1.1 401 ", head, StringComparison.Ordinal);
+        Assert.Contains("WWW-Authenticate: Bearer", head, StringComparison.Ordinal);
+        using var http = server.CreateHttpClient();
+        var text = await http.GetStringAsyncOf("/v1/models", HttpStatusCode.Unauthorized);
+        var body = JsonDocument.Parse(text).RootElement;
+        Assert.Equal("invalid_api_key", body.CodeOf());
+    }
+
+    [Fact]
+    public async Task Keys_AsSubprotocol_LetABrowserInAndAreSelected()
+    {
+        await using var server = await StartWithKeysAsync();
+        using var client = new ClientWebSocket();
+        var protocol = "evergrain.key." + System.Buffers.Text.Base64Url.EncodeToString("key-1"u8);
+        client.Options.AddSubProtocol("other");
+        client.Options.AddSubProtocol(protocol);
+        using var patience = new CancellationTokenSource(TestServer.Patience);
+
+        await client.ConnectAsync(server.Socket, patience.Token);
+
+        Assert.Equal(protocol, client.SubProtocol);
+    }
+
+    [Theory]
+    [InlineData("evergrain.key.")]
+    [InlineData("evergrain.key.****")]
+    [InlineData("evergrain.key.d3Jvbmc")]
+    public async Task Keys_AsWrongSubprotocol_AreRefused(string protocol)
+    {
+        await using var server = await StartWithKeysAsync();
+        using var raw = await RawSocket.ConnectAsync(server);
+
+        var head = await raw.UpgradeAsync(headers: $"Sec-WebSocket-Protocol: {protocol}\r\n");
+
+        Assert.StartsWith("HTTP/1.1 401 ", head, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Keys_Probes_NeedNone()
+    {
+        await using var server = await StartWithKeysAsync();
+        using var http = server.CreateHttpClient();
+
+        await http.GetStringAsyncOf("/health/ready", HttpStatusCode.OK);
+        await http.GetStringAsyncOf("/health/live", HttpStatusCode.OK);
+        await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Metrics_ThroughAProxyOfThisMachine_NeedKeyAndOption()
+    {
+        await using var server = await StartWithKeysAsync();
+        using var http = server.CreateHttpClient();
+        http.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.1");
+
+        await http.GetStringAsyncOf("/metrics", HttpStatusCode.Unauthorized);
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "key-1");
+        await http.GetStringAsyncOf("/metrics", HttpStatusCode.Forbidden);
+    }
+
+    [Fact]
+    public async Task KeyFile_Changed_IsReread()
+    {
+        await File.WriteAllTextAsync(_file, "# ours\n\nold=team\n");
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(),
+            ("ApiKeysFile", _file), ("ApiKeysInterval", "01:00:00"));
+        var store = server.Get<ApiKeyStore>();
+        Assert.Equal("team", store.FindTenant("old"u8));
+        Assert.False(store.Reload());
+
+        await File.WriteAllTextAsync(_file, "new");
+        Assert.True(store.Reload());
+
+        Assert.Null(store.FindTenant("old"u8));
+        Assert.Equal("default", store.FindTenant("new"u8));
+    }
+
+    [Theory]
+    [InlineData("new=")]
+    [InlineData(null)]
+    public async Task KeyFile_ChangedForTheWorse_KeepsTheOldKeysAndSaysSoOnce(string? content)
+    {
+        await File.WriteAllTextAsync(_file, "old");
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(),
+            ("ApiKeysFile", _file), ("ApiKeysInterval", "01:00:00"));
+        var store = server.Get<ApiKeyStore>();
+
+        File.Delete(_file);
+        await File.WriteAllTextAsync(_file, content ?? "");
+        Assert.True(store.Reload());
+        Assert.False(store.Reload());
+
+        Assert.Equal("default", store.FindTenant("old"u8));
+        Assert.Contains(_file, Assert.Single(server.Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task KeyFile_ChangedOnDisk_IsNoticed()
+    {
+        await File.WriteAllTextAsync(_file, "old");
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(),
+            ("ApiKeysFile", _file), ("ApiKeysInterval", "00:00:00.1"));
+        using var http = server.CreateHttpClient();
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "new");
+        await File.WriteAllTextAsync(_file, "new");
+
+        using var patience = new CancellationTokenSource(TestServer.Patience);
+        while ((await http.GetAsync("/v1/models", patience.Token)).StatusCode != HttpStatusCode.OK)
+        {
+            await Task.Yield();
+        }
+    }
+
+    private static Task<TestServer> StartWithKeysAsync()
+    {
+        var hash = Convert.ToHexString(SHA256.HashData(Encoding.ASCII.GetBytes("hashed")));
+        return TestServer.StartAsync(new ScriptedConversations(),
+            ("ApiKeys:0", "key-1"), ("ApiKeys:1", "key=2=team"), ("ApiKeys:2", $"sha256:{hash}=other"));
+    }
+}
+
+internal static class HttpAnswers
+{
+    public static async Task<string> GetStringAsyncOf(this HttpClient http, string path, HttpStatusCode status)
+    {
+        using var answer = await http.GetAsync(path);
+        Assert.Equal(status, answer.StatusCode);
+        return await answer.Content.ReadAsStringAsync();
+    }
+}

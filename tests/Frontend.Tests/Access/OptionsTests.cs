@@ -1,0 +1,93 @@
+using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Tests.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Evergrain.Frontend.Tests.Access;
+
+public sealed class OptionsTests
+{
+    [Theory]
+    [InlineData("key", "key", "default")]
+    [InlineData("key=team-1_a", "key", "team-1_a")]
+    [InlineData("a=b=c", "a=b", "c")]
+    public void Entry_Right_IsKeyAndTenant(string entry, string key, string tenant)
+    {
+        var mistakes = new List<string>();
+
+        var keys = ApiKeySet.Load(new EvergrainOptions { ApiKeys = [entry] }, mistakes);
+
+        Assert.Empty(mistakes);
+        Assert.Equal(tenant, keys.FindTenant(System.Text.Encoding.ASCII.GetBytes(key)));
+    }
+
+    [Theory]
+    [InlineData("secret=")]
+    [InlineData("=team")]
+    [InlineData("secret=Team")]
+    [InlineData("secret=a b")]
+    [InlineData("sec ret")]
+    [InlineData("sécret")]
+    [InlineData("sha256:secret")]
+    [InlineData("sha256:0123=team")]
+    [InlineData("secret=0123456789012345678901234567890123456789012345678901234567890123x")]
+    public void Entry_Wrong_IsAMistakeThatDoesNotTellTheKey(string entry)
+    {
+        var mistakes = new List<string>();
+
+        ApiKeySet.Load(new EvergrainOptions { ApiKeys = ["fine", entry] }, mistakes);
+
+        Assert.StartsWith("API key 2:", Assert.Single(mistakes), StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", mistakes[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Entry_Twice_IsAMistake()
+    {
+        var mistakes = new List<string>();
+
+        ApiKeySet.Load(new EvergrainOptions { ApiKeys = ["a=one", "a=two"] }, mistakes);
+
+        Assert.Single(mistakes);
+    }
+
+    [Fact]
+    public async Task Options_Wrong_AreAllReportedAtOnce()
+    {
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => TestServer.StartAsync(
+            new ScriptedConversations(), ("Port", "70000"), ("SendTimeout", "00:00:00"), ("Address", "0.0.0.0"),
+            ("FrameBytesMax", "1"), ("QueuedCreatesMax", "0")));
+
+        Assert.Equal(5, error.Failures.Count());
+    }
+
+    [Theory]
+    [InlineData("0.0.0.0")]
+    [InlineData("::")]
+    [InlineData("192.0.2.1")]
+    [InlineData("example.org")]
+    public async Task Address_NotLoopbackWithoutKeys_IsRefused(string address)
+    {
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() =>
+            TestServer.StartAsync(new ScriptedConversations(), ("Address", address)));
+
+        Assert.Contains(address, Assert.Single(error.Failures), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("::1")]
+    [InlineData("localhost")]
+    [InlineData("127.0.0.1")]
+    public async Task Address_Loopback_IsTakenWithoutKeys(string address)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(), ("Address", address));
+
+        Assert.True(server.Address.IsLoopback);
+    }
+
+    [Fact]
+    public async Task KeyFile_MissingOrEmptyAtStart_IsRefused()
+    {
+        await Assert.ThrowsAsync<OptionsValidationException>(() =>
+            TestServer.StartAsync(new ScriptedConversations(), ("ApiKeysFile", "/nowhere/keys")));
+    }
+}

@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Globalization;
+using Evergrain.Frontend.Tests.Hosting;
+
+namespace Evergrain.Frontend.Tests.Crash;
+
+/// <summary>The server in its own process, as its users start it, so that it can be killed.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly Task<string> _error;
+
+    private ServerProcess(Process process) =>
+        (_process, _error) = (process, process.StandardError.ReadToEndAsync(CancellationToken.None));
+
+    /// <summary>Where it listens; a port that was free.</summary>
+    public Uri Address { get; private set; } = null!;
+
+    public Uri Socket => new UriBuilder(Address) { Scheme = "ws", Path = "/v1/responses" }.Uri;
+
+    /// <summary>Starts the server and waits for its greeting.</summary>
+    public static async Task<ServerProcess> StartAsync(string data, CancellationToken cancellationToken)
+    {
+        var server = new ServerProcess(Launch("--port", "0", "--data", data));
+        var greeting = await server._process.StandardOutput.ReadLineAsync(cancellationToken);
+        var address = greeting?.Split(' ').FirstOrDefault(word => word.StartsWith("http://", StringComparison.Ordinal));
+        if (address is null)
+        {
+            Assert.Fail($"The server did not start: {greeting} {await server.StopReadingAsync()}");
+        }
+
+        server.Address = new Uri(address);
+        return server;
+    }
+
+    /// <summary>Starts a server that must refuse to run; gives its exit code and what it said on stderr.</summary>
+    public static async Task<(int ExitCode, string Error)> RefuseAsync(params string[] options)
+    {
+        using var patience = new CancellationTokenSource(TestServer.Patience);
+        await using var server = new ServerProcess(Launch(options));
+        await server._process.WaitForExitAsync(patience.Token);
+        return (server._process.ExitCode, await server._error);
+    }
+
+    public HttpClient CreateHttpClient() => new() { BaseAddress = Address, Timeout = TestServer.Patience };
+
+    /// <summary>SIGKILL. Whatever it said on stderr before fails the test.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync(CancellationToken.None);
+        Assert.Empty(await _error);
+    }
+
+    /// <summary>SIGTERM; <see cref="ExitAsync"/> waits for what comes of it.</summary>
+    public async Task TerminateAsync(CancellationToken cancellationToken)
+    {
+        var id = _process.Id.ToString(CultureInfo.InvariantCulture);
+        using var kill = Process.Start("kill", ["-TERM", id]);
+        await kill.WaitForExitAsync(cancellationToken);
+    }
+
+    /// <summary>Waits until the process ends by itself; gives its exit code and what it said on stderr.</summary>
+    public async Task<(int ExitCode, string Error)> ExitAsync(CancellationToken cancellationToken)
+    {
+        await _process.WaitForExitAsync(cancellationToken);
+        return (_process.ExitCode, await _error);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopReadingAsync();
+        _process.Dispose();
+    }
+
+    private static Process Launch(params string[] options)
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        start.ArgumentList.Add(typeof(Evergrain.Cli.ServeCommand).Assembly.Location);
+        foreach (var option in options)
+        {
+            start.ArgumentList.Add(option);
+        }
+
+        return Process.Start(start)!;
+    }
+
+    private async Task<string> StopReadingAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        return await _error;
+    }
+}

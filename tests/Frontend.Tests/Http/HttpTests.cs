@@ -1,0 +1,128 @@
+using System.Net;
+using System.Text.Json;
+using Evergrain.Frontend.Tests.Access;
+using Evergrain.Frontend.Tests.Hosting;
+
+namespace Evergrain.Frontend.Tests.Http;
+
+public sealed class HttpTests
+{
+    private const string Hello = """[{"say":"hello"}]""";
+
+    [Fact]
+    public async Task Response_Stored_IsReadListedAndDeleted()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var client = await WireClient.ConnectAsync(server);
+        using var http = server.CreateHttpClient();
+        var id = (await client.RunAsync(WireClient.Create(Hello)))[^1].IdOf();
+
+        var read = await http.GetStringAsyncOf($"/v1/responses/{id}", HttpStatusCode.OK);
+        var list = await http.GetStringAsyncOf($"/v1/responses/{id}/input_items", HttpStatusCode.OK);
+        using var deleted = await http.DeleteAsync($"/v1/responses/{id}");
+
+        Assert.Contains(id, read, StringComparison.Ordinal);
+        Assert.Contains("\"20 desc \"", list, StringComparison.Ordinal);
+        Assert.Equal($$"""{"id":"{{id}}","object":"response","deleted":true}""",
+            await deleted.Content.ReadAsStringAsync());
+        await http.GetStringAsyncOf($"/v1/responses/{id}", HttpStatusCode.NotFound);
+    }
+
+    [Theory]
+    [InlineData("?limit=1&order=asc&after=msg_1", 200, "\"1 asc msg_1\"")]
+    [InlineData("?limit=100", 200, "\"100 desc \"")]
+    [InlineData("?limit=0", 400, "\"limit\"")]
+    [InlineData("?limit=101", 400, "\"limit\"")]
+    [InlineData("?limit=ten", 400, "\"limit\"")]
+    [InlineData("?order=up", 400, "\"order\"")]
+    public async Task InputItems_Query_IsBounded(string query, int status, string expected)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var client = await WireClient.ConnectAsync(server);
+        using var http = server.CreateHttpClient();
+        var id = (await client.RunAsync(WireClient.Create(Hello)))[^1].IdOf();
+
+        var body = await http.GetStringAsyncOf($"/v1/responses/{id}/input_items{query}", (HttpStatusCode)status);
+
+        Assert.Contains(expected, body, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("GET", "/v1/responses/resp_x", 404, "not_found")]
+    [InlineData("GET", "/v1/responses/resp_0000000000000000000001_1", 404, "not_found")]
+    [InlineData("DELETE", "/v1/responses/resp_x", 404, "not_found")]
+    [InlineData("GET", "/v1/models/nobody", 404, "not_found")]
+    [InlineData("GET", "/nowhere", 404, "not_found")]
+    [InlineData("PUT", "/v1/responses/resp_x", 405, "method_not_allowed")]
+    [InlineData("POST", "/health/ready", 405, "method_not_allowed")]
+    [InlineData("GET", "/v1/responses?x=1", 426, "upgrade_required")]
+    public async Task Request_Wrong_IsAnErrorBody(string method, string path, int status, string code)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var http = server.CreateHttpClient();
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+
+        using var answer = await http.SendAsync(request);
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal("application/json", answer.Content.Headers.ContentType?.MediaType);
+        var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+        Assert.Equal(code, body.CodeOf());
+        Assert.Equal("message type param code",
+            string.Join(' ', body.GetProperty("error").EnumerateObject().Select(static member => member.Name)));
+        Assert.Equal(status == 426, answer.Headers.Upgrade.Count > 0);
+        Assert.StartsWith("req_", answer.Headers.GetValues("x-request-id").Single(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Models_Listed_AreOpenAIsShape()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var http = server.CreateHttpClient();
+
+        var list = await http.GetStringAsyncOf("/v1/models", HttpStatusCode.OK);
+        var one = await http.GetStringAsyncOf("/v1/models/demo-2", HttpStatusCode.OK);
+
+        const string Demo2 = """{"id":"demo-2","object":"model","created":0,"owned_by":"evergrain"}""";
+        Assert.Equal(Demo2, one);
+        var demo = Demo2.Replace("demo-2", "demo", StringComparison.Ordinal);
+        Assert.Equal($$"""{"object":"list","data":[{{demo}},{{Demo2}}]}""", list);
+    }
+
+    [Fact]
+    public async Task Upgrade_WithAQuery_IsTaken()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var raw = await RawSocket.ConnectAsync(server);
+
+        var head = await raw.UpgradeAsync(path: "/v1/responses?via=/codex/responses&beta=true");
+
+        Assert.StartsWith("HTTP/1.1 101 ", head, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Metrics_OfTwoServers_StayApart()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        await using var other = await TestServer.StartAsync(new ScriptedConversations());
+        using var client = await WireClient.ConnectAsync(server);
+        await client.RunAsync(WireClient.Create(Hello));
+        await client.RunAsync("{}");
+
+        using var http = server.CreateHttpClient();
+        using var otherHttp = other.CreateHttpClient();
+        var text = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
+        var otherText = await otherHttp.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
+
+        Assert.Contains("\nevergrain_turns_started 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_connections_held 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_turns_ended_count 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_errors_sent{code=\"missing_required_parameter\"} 1\n", text,
+            StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_phases_ended_bucket{phase=\"queue\",le=\"+Inf\"} 1\n", text,
+            StringComparison.Ordinal);
+        Assert.Contains("\ndotnet_gc_heap_total_allocated ", text, StringComparison.Ordinal);
+        Assert.Contains("\ndotnet_process_cpu_time{cpu_mode=\"user\"} ", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("evergrain_turns_started", otherText, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,196 @@
+using System.Text;
+using Evergrain.Frontend.Tests.Hosting;
+
+namespace Evergrain.Frontend.Tests.Sockets;
+
+/// <summary>Every bound of a connection, met.</summary>
+public sealed class SocketBoundsTests
+{
+    private const byte Text = 0x81;
+    private const string Hello = """[{"say":"hello"}]""";
+
+    [Fact]
+    public async Task Creates_OverTheQueue_AreRefusedInTheirPlaceAndTheSocketStays()
+    {
+        using var gate = new SemaphoreSlim(0);
+        var conversations = new ScriptedConversations { OnRead = async _ => await gate.WaitAsync() };
+        await using var server = await TestServer.StartAsync(conversations, ("QueuedCreatesMax", "2"));
+        using var client = await WireClient.ConnectAsync(server);
+
+        await client.SendAsync(WireClient.Create(Hello));
+        await conversations.HearAsync("read");
+        for (var i = 0; i < 3; i++)
+        {
+            await client.SendAsync(WireClient.Create(Hello));
+        }
+
+        await client.SendAsync("{}");
+        await CancelAndHearAsync(client, conversations);
+        gate.Release(4);
+        Assert.Equal("response.incomplete", (await client.ReadTurnAsync())[^1].TypeOf());
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Equal("response.completed", (await client.ReadTurnAsync())[^1].TypeOf());
+        }
+
+        var error = Assert.Single(await client.ReadTurnAsync());
+        Assert.Equal((429, "rate_limit_exceeded"), (error.StatusOf(), error.CodeOf()));
+        Assert.Equal("type", Assert.Single(await client.ReadTurnAsync()).ParamOf());
+        Assert.Equal("response.completed", (await client.RunAsync(WireClient.Create(Hello)))[^1].TypeOf());
+    }
+
+    [Fact]
+    public async Task Creates_OverTheQueuesBytes_AreRefused()
+    {
+        using var gate = new SemaphoreSlim(0);
+        var conversations = new ScriptedConversations { OnRead = async _ => await gate.WaitAsync() };
+        await using var server = await TestServer.StartAsync(conversations, ("QueuedBytesMax", "1024"));
+        using var client = await WireClient.ConnectAsync(server);
+
+        await client.SendAsync(WireClient.Create(Hello));
+        await conversations.HearAsync("read");
+        await client.SendAsync(WireClient.Create(Hello, $",\"x\":\"{new string('x', 1024)}\""));
+        await CancelAndHearAsync(client, conversations);
+        gate.Release(2);
+
+        Assert.Equal("response.incomplete", (await client.ReadTurnAsync())[^1].TypeOf());
+        Assert.Equal(429, Assert.Single(await client.ReadTurnAsync()).StatusOf());
+    }
+
+    [Fact]
+    public async Task Frame_AsLongAsAllowed_IsTaken()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(), ("FrameBytesMax", "8192"));
+        using var client = await WireClient.ConnectAsync(server);
+        var empty = WireClient.Create(Hello, ",\"x\":\"\"").Length;
+
+        var events = await client.RunAsync(WireClient.Create(Hello, $",\"x\":\"{new string('x', 8192 - empty)}\""));
+
+        Assert.Equal("response.completed", events[^1].TypeOf());
+    }
+
+    [Fact]
+    public async Task Frame_OfSixteenMebibytes_IsTakenByDefault()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var client = await WireClient.ConnectAsync(server);
+        var empty = WireClient.Create(Hello, ",\"x\":\"\"").Length;
+
+        var whole = await client.RunAsync(WireClient.Create(Hello,
+            $",\"x\":\"{new string('x', (16 << 20) - empty)}\""));
+        await client.SendAsync(new byte[(16 << 20) + 1]);
+
+        Assert.Equal("response.completed", whole[^1].TypeOf());
+        Assert.Equal(1009, await client.ReadCloseAsync());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Frame_TooLong_ClosesWith1009(bool isText)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(), ("FrameBytesMax", "8192"));
+        using var raw = await RawSocket.ConnectAsync(server);
+        await raw.UpgradeAsync();
+
+        await raw.SendHeaderAsync(isText ? Text : (byte)0x82, 8193);
+        await raw.SendAsync(new byte[8193]);
+
+        Assert.Equal(1009, await raw.ReadCloseAsync());
+    }
+
+    [Fact]
+    public async Task Frame_InvalidUtf8_ClosesWith1007()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var raw = await RawSocket.ConnectAsync(server);
+        await raw.UpgradeAsync();
+
+        await raw.SendHeaderAsync(Text, 3);
+        await raw.SendAsync((byte)'"', 0xff, (byte)'"');
+
+        Assert.Equal(1007, await raw.ReadCloseAsync());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    public async Task Frame_HalfSent_ClosesWith1008(int sent)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(),
+            ("FrameTimeout", "00:00:00.2"));
+        using var raw = await RawSocket.ConnectAsync(server);
+        await raw.UpgradeAsync();
+
+        await raw.SendHeaderAsync(Text, 10);
+        await raw.SendAsync(new byte[sent]);
+
+        Assert.Equal(1008, await raw.ReadCloseAsync());
+    }
+
+    [Fact]
+    public async Task Frame_SentInPieces_IsOne()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var client = await WireClient.ConnectAsync(server);
+        var frame = Encoding.UTF8.GetBytes(WireClient.Create(Hello));
+
+        await client.SendAsync(frame[..10], isEnd: false);
+        await client.SendAsync([], isEnd: false);
+        await client.SendAsync(frame[10..]);
+
+        Assert.Equal("response.completed", (await client.ReadTurnAsync())[^1].TypeOf());
+    }
+
+    [Fact]
+    public async Task Reader_ThatDoesNotRead_LosesItsSocket()
+    {
+        var conversations = new ScriptedConversations();
+        await using var server = await TestServer.StartAsync(conversations, ("SendTimeout", "00:00:00.2"));
+        using var raw = await RawSocket.ConnectAsync(server);
+        await raw.UpgradeAsync();
+        var create = Encoding.UTF8.GetBytes(WireClient.Create(
+            $$"""[{"say":"{{new string('x', 15 << 20)}}"}]""", ",\"store\":false"));
+
+        await raw.SendHeaderAsync(Text, create.Length);
+        await raw.SendAsync(create);
+
+        // Its unstored turn is released, and nothing says goodbye.
+        await conversations.HearAsync("release");
+        Assert.Equal(-1, await raw.ReadCloseAsync());
+    }
+
+    [Fact]
+    public async Task Peer_Silent_IsPingedAndThenDropped()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(),
+            ("PingInterval", "00:00:00.2"), ("PongTimeout", "00:00:00.2"));
+        using var raw = await RawSocket.ConnectAsync(server);
+        await raw.UpgradeAsync();
+
+        Assert.Equal(9, (await raw.ReadFrameAsync())?.Opcode);
+        Assert.Equal(-1, await raw.ReadCloseAsync());
+    }
+
+    [Theory]
+    [InlineData("false", false)]
+    [InlineData("true", true)]
+    public async Task Deflate_Offered_IsTakenOnlyByOption(string option, bool isTaken)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(), ("Compression", option));
+        using var raw = await RawSocket.ConnectAsync(server);
+
+        var head = await raw.UpgradeAsync(headers: "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+
+        Assert.StartsWith("HTTP/1.1 101", head, StringComparison.Ordinal);
+        Assert.Equal(isTaken, head.Contains("server_no_context_takeover", StringComparison.Ordinal));
+        Assert.Equal(isTaken, head.Contains("permessage-deflate", StringComparison.Ordinal));
+    }
+
+    /// <summary>A cancel is heard at once and in order: what was sent before it is in the queue by then.</summary>
+    private static async Task CancelAndHearAsync(WireClient client, ScriptedConversations conversations)
+    {
+        await client.SendAsync("""{"type":"response.cancel"}""");
+        await conversations.HearAsync("cancel");
+    }
+}
