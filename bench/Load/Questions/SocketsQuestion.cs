@@ -36,11 +36,12 @@ internal static class SocketsQuestion
         var idle = (await Settled.ResidentBytesAsync(server, cancellationToken) - before) / (double)count;
 
         var health = new HealthPoll(server.Port);
-        var begun = Stopwatch.GetTimestamp();
+        var (begun, processor) = (Stopwatch.GetTimestamp(), server.Probe.ProcessorTime());
         var turns = new Samples();
         var results = await Task.WhenAll(wires.Select(wire => Task.Run(
             () => RunAsync(wire, cancellationToken), cancellationToken)));
         var elapsed = Stopwatch.GetElapsedTime(begun);
+        processor = server.Probe.ProcessorTime() - processor;
         var answers = await health.StopAsync();
         var completed = results.Where(took => took is not null).Select(took => took!.Value).ToList();
         completed.ForEach(took => turns.Add(took.TotalMilliseconds));
@@ -48,6 +49,7 @@ internal static class SocketsQuestion
         Array.ForEach(wires, wire => wire.Dispose());
 
         Print(count, elapsed, turns, answers);
+        Console.WriteLine($"CPU a turn: {processor.TotalMilliseconds / count:0.00} ms of the server's time.");
         Console.WriteLine($"Process bytes a socket: idle {idle:#,0}; after its turn, with its conversation, {used:#,0}.");
         Console.WriteLine();
         var verdicts = new Verdicts();

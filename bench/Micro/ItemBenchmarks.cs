@@ -1,0 +1,34 @@
+using System.Text;
+using BenchmarkDotNet.Attributes;
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Items;
+using Evergrain.Conversations.Records;
+
+namespace Evergrain.Micro;
+
+/// <summary>What one item of 2,000 bytes costs: its digest, its record.</summary>
+public class ItemBenchmarks
+{
+    private readonly byte[] _item = Encoding.UTF8.GetBytes(MicroConversation.Item());
+    private Record[] _records = [];
+    private ReadOnlyMemory<byte> _append;
+
+    [GlobalSetup]
+    public void SetUp()
+    {
+        _records = [new InputHeld(_item)];
+        _append = RecordFrames.Write(_records);
+    }
+
+    /// <summary>Canonical form and SHA-256.</summary>
+    [Benchmark]
+    public object DigestOfItem() => ItemDigest.Chain(ItemDigest.Root, _item);
+
+    /// <summary>One record framed with its checksums.</summary>
+    [Benchmark]
+    public ReadOnlyMemory<byte> Framing() => RecordFrames.Write(_records);
+
+    /// <summary>The same read and checked.</summary>
+    [Benchmark]
+    public object Unframing() => RecordFrames.Read(_append);
+}
