@@ -46,6 +46,8 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
             return new Frame(FrameOutcome.Closed);
         }
 
+        // This may be the thread that polls the sockets: it has others to look at, so the frame is read elsewhere.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var buffer = new FrameBuffer(options.FrameBytesMax);
         var outcome = FrameOutcome.Closed;
         try
