@@ -6,7 +6,9 @@ using Evergrain.Providers.Demo;
 
 namespace Evergrain.Micro;
 
-/// <summary>A conversation as a state machine alone: every append is durable at once, the model is played by hand.</summary>
+/// <summary>
+/// A conversation as a state machine alone: every append is durable at once, the model is played by hand.
+/// </summary>
 internal sealed class MicroConversation
 {
     private const int ItemBytes = 2_000;

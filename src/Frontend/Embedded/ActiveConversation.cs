@@ -261,7 +261,7 @@ internal sealed partial class ActiveConversation
         _waiting.FailAll(reason);
         foreach (var call in _calls.Values)
         {
-            await call.CancelAsync();
+            call.Cancel();
         }
 
         await _writing;
