@@ -31,7 +31,9 @@ public class TurnBenchmarks
         Begin();
     }
 
-    /// <summary>A stored turn of one item of 2,000 bytes and 18 KB of known tools, without output.</summary>
+    /// <summary>
+    /// A stored turn of one item of 2,000 bytes and 18 KB of known tools, from its create to its last record.
+    /// </summary>
     [Benchmark]
     public TurnId TurnWithoutOutput()
     {

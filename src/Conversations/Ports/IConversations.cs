@@ -15,7 +15,7 @@ public interface IConversations
     /// <summary>
     /// Starts a turn, or attaches to it if its request id is known. The call is short: the turn runs on by itself.
     /// </summary>
-    /// <returns>The response's id. It must not reach the client before the first event does.</returns>
+    /// <returns>The response's id, once it is durable: from then on it names this turn and no other.</returns>
     /// <exception cref="ConversationException">The create is refused; nothing was journaled.</exception>
     ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken);
 

@@ -94,6 +94,29 @@ internal sealed partial class ActiveConversation
         }
     }
 
+    private async Task EndCallsAsync()
+    {
+        try
+        {
+            await Task.WhenAll(_calls.Values.Select(call => call.Task))
+                .WaitAsync(_context.Options.CallEndTime, _context.Time);
+        }
+        catch (TimeoutException)
+        {
+            LogCallLeft(_context.Logger, Key.Id, _context.Options.CallEndTime);
+        }
+    }
+
+    private void Report(long bytes)
+    {
+        var work = _conversation.Work;
+        _context.Instruments.Worked(_reported, work);
+        _reported = work;
+        _context.WarmBytes.Change(bytes - Bytes);
+        Bytes = bytes;
+        IsIdle = _conversation.IsIdle;
+    }
+
     private static TimeSpan Later(TimeSpan due) => due < TimeSpan.Zero ? TimeSpan.Zero : due;
 
     [LoggerMessage(102, LogLevel.Error, "Conversation {Conversation}: append {Position} failed; it is opened again.")]
@@ -102,4 +125,7 @@ internal sealed partial class ActiveConversation
 
     [LoggerMessage(103, LogLevel.Error, "Conversation {Conversation} was deleted, but its journal could not be.")]
     private static partial void LogEraseFailed(ILogger logger, Exception e, ConversationId conversation);
+
+    [LoggerMessage(105, LogLevel.Error, "Conversation {Conversation}: a model call did not end within {Time}.")]
+    private static partial void LogCallLeft(ILogger logger, ConversationId conversation, TimeSpan time);
 }

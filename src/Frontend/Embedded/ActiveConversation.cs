@@ -85,15 +85,11 @@ internal sealed partial class ActiveConversation
             return (id, conversation.StartRecord(id.Turn));
         }, cancellationToken);
 
-    /// <summary>
-    /// Deletes a response; ends when that is durable, and, if it was the last, the journal is deleted.
-    /// </summary>
+    /// <summary>Deletes a response; ends when that is durable and, after the last one, the journal gone.</summary>
     public Task DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) => AskDurableAsync(
         conversation => (true, conversation.Delete(turn.Response.Turn, turn.Lease, Now)), cancellationToken);
 
-    /// <summary>
-    /// Attaches a reader; <paramref name="isAgain"/>: it was attached to an activation that has ended.
-    /// </summary>
+    /// <summary>Attaches a reader; <paramref name="isAgain"/>: it was attached to an earlier activation.</summary>
     public async Task AttachAsync(TurnAddress turn, bool isAgain)
     {
         try
@@ -265,7 +261,7 @@ internal sealed partial class ActiveConversation
         _waiting.FailAll(reason);
         foreach (var call in _calls.Values)
         {
-            await call.CancelAsync();
+            call.Cancel();
         }
 
         await _writing;
@@ -282,29 +278,6 @@ internal sealed partial class ActiveConversation
         Report(0);
     }
 
-    private async Task EndCallsAsync()
-    {
-        try
-        {
-            await Task.WhenAll(_calls.Values.Select(call => call.Task))
-                .WaitAsync(_context.Options.CallEndTime, _context.Time);
-        }
-        catch (TimeoutException)
-        {
-            LogCallLeft(_context.Logger, Key.Id, _context.Options.CallEndTime);
-        }
-    }
-
-    private void Report(long bytes)
-    {
-        var work = _conversation.Work;
-        _context.Instruments.Worked(_reported, work);
-        _reported = work;
-        _context.WarmBytes.Change(bytes - Bytes);
-        Bytes = bytes;
-        IsIdle = _conversation.IsIdle;
-    }
-
     [LoggerMessage(100, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal is damaged.")]
     private static partial void LogCorrupt(ILogger logger, Exception e, ConversationId conversation);
 
@@ -313,7 +286,4 @@ internal sealed partial class ActiveConversation
 
     [LoggerMessage(104, LogLevel.Error, "Conversation {Conversation} met a fault; it is opened again.")]
     private static partial void LogActivationFailed(ILogger logger, Exception e, ConversationId conversation);
-
-    [LoggerMessage(105, LogLevel.Error, "Conversation {Conversation}: a model call did not end within {Time}.")]
-    private static partial void LogCallLeft(ILogger logger, ConversationId conversation, TimeSpan time);
 }

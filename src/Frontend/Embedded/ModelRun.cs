@@ -9,6 +9,7 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
 {
     // Never disposed: a cancel may come when the call is over, and without a timer there is nothing to give back.
     private readonly CancellationTokenSource _cancelled = new();
+    private Task _cancelling = Task.CompletedTask;
 
     /// <summary>Ends when the call has, and nothing more will be posted.</summary>
     public Task Task { get; private set; } = Task.CompletedTask;
@@ -18,9 +19,8 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
     /// </summary>
     public void Start(Action ended) => Task = RunAsync(ended);
 
-    public void Cancel() => _ = CancelAsync();
-
-    public Task CancelAsync() => _cancelled.CancelAsync();
+    /// <summary>Cancels the call without waiting for what that sets in motion; <see cref="Task"/> does.</summary>
+    public void Cancel() => _cancelling = _cancelled.CancelAsync();
 
     private async Task RunAsync(Action ended)
     {
@@ -61,6 +61,7 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
             conversation.OnModelEnded(call.Turn, fault, context.Time.GetUtcNow());
             ended();
         });
+        await _cancelling;
     }
 
     [LoggerMessage(111, LogLevel.Error, "A call to model {Model} failed.")]

@@ -11,6 +11,12 @@ internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultRepo
     public async Task InvokeAsync(HttpContext context)
     {
         context.Response.Headers["x-request-id"] = "req_" + Base62.Format(ids.Next128());
+        if (!context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
+        {
+            // This may be the thread that polls the sockets: only health checks are short enough to be answered on it.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        }
+
         Refusal? refusal;
         try
         {

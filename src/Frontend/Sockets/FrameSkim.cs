@@ -48,6 +48,12 @@ internal readonly record struct FrameSkim(FrameKind Kind)
             return new Refusal(RefusalKind.InvalidRequest,
                 $"The frame is not valid JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}.");
         }
+        catch (InvalidOperationException)
+        {
+            // The reader's word for an unpaired surrogate in a name or value that must be read as text.
+            return new Refusal(RefusalKind.InvalidRequest,
+                "The frame's member names and ids must be Unicode text: one holds an unpaired surrogate.");
+        }
     }
 
     private static Refusal? ReadFields(ReadOnlySpan<byte> frame, ref Fields fields)

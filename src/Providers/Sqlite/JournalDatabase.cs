@@ -17,6 +17,9 @@ internal static class JournalDatabase
     /// </summary>
     public const long FrameBytes = PageBytes + 24;
 
+    /// <summary>Behind the database file's name, the write-ahead log's.</summary>
+    public const string LogSuffix = "-wal";
+
     private const int PageBytes = 2_048;
 
     private const int SchemaVersion = 1;

@@ -28,6 +28,10 @@ internal sealed class JournalWriter
         _tables = tables;
         _queue = Channel.CreateBounded<PendingWrite>(
             new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
+
+        // What a killed process left counts: else a server that is killed often would never copy its log.
+        var log = new FileInfo(file + JournalDatabase.LogSuffix);
+        _logBytesSinceCheckpoint = log.Exists ? log.Length : 0;
         new Thread(Run) { IsBackground = true, Name = "Evergrain journal" }.Start();
     }
 

@@ -74,6 +74,9 @@ public sealed class ContractClient(ContractHost host, string tenant, ulong lease
         return Encoding.UTF8.GetString(json.Span);
     }
 
+    /// <summary>The response object inside a terminal event, as it came.</summary>
+    public static string ResponseIn(string terminal) => Parse(terminal).GetProperty("response").GetRawText();
+
     public async Task<JsonElement> GetAsync(ResponseId id) => Parse(await GetTextAsync(id));
 
     public async Task<string> DigestAsync(ResponseId id) =>

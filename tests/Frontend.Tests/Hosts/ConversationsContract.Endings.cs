@@ -169,9 +169,7 @@ public abstract partial class ConversationsContract
         Assert.Equal("response.incomplete", ContractClient.TypeOf((await Client.ReadAsync(id))[^1]));
     }
 
-    /// <summary>
-    /// The error of a failed turn; the same events come again from the journal, and it can be continued.
-    /// </summary>
+    /// <summary>The error of a failed turn, whose events come again from the journal, and which goes on.</summary>
     private async Task<System.Text.Json.JsonElement> FailedAsync(ResponseId id, int output)
     {
         var events = await Client.ReadAsync(id);

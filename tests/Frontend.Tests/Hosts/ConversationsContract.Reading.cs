@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
@@ -97,8 +98,8 @@ public abstract partial class ConversationsContract
         await using var reader = Client.Open(id);
         await reader.ReadUntilAsync("response.output_item.done");
         var journal = await Host.ReadJournalAsync(Client.Key(id.Conversation));
-        Assert.Contains("call_1", System.Text.Encoding.UTF8.GetString(journal[^1].Records.Span),
-            StringComparison.Ordinal);
+        var output = RecordFrames.Read(journal[^1].Records).OfType<OutputHeld>().Single();
+        Assert.Contains("call_1", System.Text.Encoding.UTF8.GetString(output.Json.Span), StringComparison.Ordinal);
         await Client.CancelAsync(id);
     }
 

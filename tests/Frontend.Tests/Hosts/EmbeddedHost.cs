@@ -39,9 +39,7 @@ internal sealed class EmbeddedHost : ContractHost
 
     public EmbeddedConversations Embedded => _conversations;
 
-    /// <summary>
-    /// Starts a host. <paramref name="open"/> gives its journal, and the same one's content again later.
-    /// </summary>
+    /// <summary>Starts a host; <paramref name="open"/> opens its journal, and opens it again later.</summary>
     public static async Task<EmbeddedHost> StartAsync(Func<Task<IJournal>> open, EmbeddedOptions? options = null) =>
         new(open, await open(), options ?? new EmbeddedOptions());
 

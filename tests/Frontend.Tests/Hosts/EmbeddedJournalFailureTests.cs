@@ -110,7 +110,7 @@ public sealed class EmbeddedJournalFailureTests : IAsyncLifetime
         Assert.Equal(end, ContractClient.TypeOf(terminal));
         Assert.Equal(1, await CountAsync<TurnFinished>(id.Conversation));
         var response = await Client.GetTextAsync(id);
-        Assert.Equal(response, ContractClient.Parse(terminal).GetProperty("response").GetRawText());
+        Assert.Equal(response, ContractClient.ResponseIn(terminal));
         await Host.KillAsync();
         Assert.Equal(response, await Client.GetTextAsync(id));
         await Client.TellAsync("go on", id);
@@ -250,8 +250,7 @@ public sealed class EmbeddedJournalFailureTests : IAsyncLifetime
         await Host.RestartAsync();
         foreach (var (id, terminal) in ends.SelectMany(seen => seen))
         {
-            Assert.Equal(await Client.GetTextAsync(id),
-            ContractClient.Parse(terminal).GetProperty("response").GetRawText());
+            Assert.Equal(await Client.GetTextAsync(id), ContractClient.ResponseIn(terminal));
         }
 
         Assert.Equal(61, await CountAsync<TurnStarted>(root.Id.Conversation));

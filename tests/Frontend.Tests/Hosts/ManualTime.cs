@@ -1,8 +1,6 @@
 namespace Evergrain.Frontend.Tests.Hosts;
 
-/// <summary>
-/// A clock that stands still until a test moves it. Timers fire on the thread that moves it, in order.
-/// </summary>
+/// <summary>A clock that a test moves. Timers fire on the thread that moves it, in order.</summary>
 internal sealed class ManualTime : TimeProvider
 {
     private readonly Lock _gate = new();

@@ -59,6 +59,9 @@ public abstract class WebSocketSuite
     [InlineData("{", null, "invalid_value")]
     [InlineData("[]", null, "invalid_value")]
     [InlineData("\"response.create\"", null, "invalid_value")]
+    [InlineData("""{"\ud800ype":"response.create"}""", null, "invalid_value")]
+    [InlineData(
+        """{"type":"response.create","previous_response_id":"\udc00"}""", "previous_response_id", "invalid_value")]
     [InlineData("{}", "type", "missing_required_parameter")]
     [InlineData("""{"type":7}""", "type", "invalid_value")]
     [InlineData("""{"type":"response.steer"}""", "type", "invalid_value")]

@@ -95,6 +95,25 @@ public sealed class SqliteJournalTests(ITestOutputHelper output) : JournalModelC
     }
 
     [Fact]
+    public async Task Checkpoint_LogLeftByAKilledProcess_IsCopiedAtTheNextStart()
+    {
+        var key = NewKey();
+        await FillAsync(key, 200, bytes: 2_000);
+        using var image = new TemporaryDirectory();
+        foreach (var name in (string[])["evergrain.db", "evergrain.db-wal"])
+        {
+            File.Copy(_directory.File(name), image.File(name));
+        }
+
+        var options = new SqliteJournalOptions { Directory = image.Path, CheckpointBytes = 256 << 10 };
+        await using var recovered = await SqliteJournal.OpenAsync(options, Token);
+        await recovered.AppendAsync(key, 200, 1, Bytes(1, 100), Token);
+        await recovered.DisposeAsync();
+
+        Assert.Equal(1, recovered.Counters.Checkpoints);
+    }
+
+    [Fact]
     public async Task DeletedSpace_IsUsedAgain()
     {
         for (var round = 0; round < 10; round++)
