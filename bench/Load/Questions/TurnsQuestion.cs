@@ -59,7 +59,8 @@ internal static class TurnsQuestion
             var costs = row.Costs;
             table.Row($"{row.Size:#,0} ÷ {rows[0].Size}", double.NaN, costs.Wall.Median / first.Wall.Median,
                 costs.Wall.P99 / first.Wall.P99, costs.ProcessorMs / first.ProcessorMs,
-                costs.Allocated / first.Allocated, costs.Journaled / first.Journaled, costs.Disk / first.Disk, costs.ItemBytes / first.ItemBytes);
+                costs.Allocated / first.Allocated, costs.Journaled / first.Journaled,
+                costs.Disk / first.Disk, costs.ItemBytes / first.ItemBytes);
         }
 
         table.Print();

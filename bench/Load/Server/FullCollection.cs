@@ -26,7 +26,9 @@ internal static class FullCollection
 
     public static async Task RunAsync(int processId, CancellationToken cancellationToken)
     {
-        var path = Directory.GetFiles(Path.GetTempPath(), $"dotnet-diagnostic-{processId}-*-socket").Single();
+        // A killed process leaves its socket behind, and its id is given out again: the newest is ours.
+        var path = Directory.GetFiles(Path.GetTempPath(), $"dotnet-diagnostic-{processId}-*-socket")
+            .MaxBy(File.GetCreationTimeUtc) ?? throw new IOException("The server has no diagnostic socket.");
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
         await socket.SendAsync(Request(), cancellationToken);
