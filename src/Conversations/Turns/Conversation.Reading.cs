@@ -183,29 +183,6 @@ public sealed partial class Conversation
             turn.Log = null;
         }
     }
-
-    /// <summary>
-    /// The item that a reference names: one of ours by its id, a client's own on the parent's branch.
-    /// </summary>
-    private ReadOnlyMemory<byte> Resolve(string id, Turn? parent, LeaseId lease, string path)
-    {
-        if (ItemList.TryParseOutputId(id, out var conversation, out var turnId, out var index) &&
-            conversation == _key.Id && _turns.Find(turnId, lease) is { Status: TurnStatus.Ended } turn &&
-            index < turn.Output.Count)
-        {
-            return turn.Output[index];
-        }
-
-        foreach (var item in parent?.End.Backwards() ?? [])
-        {
-            if (InputItem.Read(item.Json.Span, path).Id == id)
-            {
-                return item.Json;
-            }
-        }
-
-        throw ConversationException.Of(RefusalKind.InvalidRequest, $"Item with id '{id}' not found.", path + ".id");
-    }
 }
 
 /// <summary>What a reader gets at once.</summary>

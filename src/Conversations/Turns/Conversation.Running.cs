@@ -118,8 +118,11 @@ public sealed partial class Conversation
     {
         var live = turn.Live!;
         live.IsOver = true;
+        var (open, closing) = (live.Stream.Open, turn.Log!.Count);
         var partial = Close(live, ending.Outcome);
-        var terminal = turn.Log!.Count;
+
+        // A call that is cut has its done event here, and no other record holds it.
+        var held = open is { IsCall: true } ? closing : turn.Log.Count;
         var snapshot = Snapshot(turn, ending, [.. live.Items.Select(json => (ReadOnlyMemory<byte>)json)],
             live.Proposal.Digest);
         live.Stream.WithResponse(TerminalEvent(ending.Outcome), buffer => ResponseObject.Write(buffer, snapshot));
@@ -137,7 +140,7 @@ public sealed partial class Conversation
         };
         if (turn.Id.IsStored)
         {
-            turn.Log.Gate(terminal, RecordEnd(turn, live, partial, finished));
+            turn.Log.Gate(held, RecordEnd(turn, live, partial, finished));
         }
         else
         {

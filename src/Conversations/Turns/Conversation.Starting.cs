@@ -98,13 +98,17 @@ public sealed partial class Conversation
     {
         var items = new List<Item>(create.Input.Count);
         var ledger = new CallLedger(parent?.OpenCalls ?? CallLedger.Nothing);
+        var references = new ReferenceTable(_turns, _key.Id, parent, lease, create.Store);
+        var bytes = 0L;
         for (var i = 0; i < create.Input.Count; i++)
         {
             var (json, path) = (create.Input[i], $"input[{i}]");
             var read = InputItem.Read(json.Span, path);
-            if (read.Type == "item_reference")
+            var isReference = read.Type == "item_reference";
+            if (isReference)
             {
-                json = Resolve(read.Id!, parent, lease, path);
+                json = references.Find(read.Id!, path);
+                CheckSize(bytes + json.Length);
                 read = InputItem.Read(json.Span, path);
             }
 
@@ -114,8 +118,9 @@ public sealed partial class Conversation
                     $"'{path}' is larger than {Limits.RecordBytesMax - RecordOverheadBytes} bytes.", path);
             }
 
+            bytes += json.Length;
             ledger.Add(read, path);
-            items.Add(new Item(json.ToArray(), read.Type, read.Role));
+            items.Add(new Item(isReference ? json : json.ToArray(), read.Type, read.Role));
         }
 
         ledger.CheckAllAnswered();
@@ -124,9 +129,18 @@ public sealed partial class Conversation
 
     private static void CheckSize(List<Item> items, List<HeldValue> values)
     {
-        var bytes = items.Sum(item => (long)item.Json.Length) + values.Sum(value => (long)value.Json.Length);
-        if (bytes > Limits.AppendBytesMax - AppendOverheadBytes ||
-            values.Exists(value => value.Json.Length > Limits.RecordBytesMax - RecordOverheadBytes))
+        CheckSize(items.Sum(item => (long)item.Json.Length) + values.Sum(value => (long)value.Json.Length));
+        if (values.Find(value => value.Json.Length > Limits.RecordBytesMax - RecordOverheadBytes) is { } large)
+        {
+            throw ConversationException.Of(RefusalKind.TooLarge,
+                $"'{large.Field}' is larger than {Limits.RecordBytesMax - RecordOverheadBytes} bytes.", large.Field);
+        }
+    }
+
+    // A reference of forty bytes may stand for a whole item: so also while they are looked up.
+    private static void CheckSize(long bytes)
+    {
+        if (bytes > Limits.AppendBytesMax - AppendOverheadBytes)
         {
             throw ConversationException.Of(RefusalKind.TooLarge,
                 $"The request is larger than {Limits.AppendBytesMax - AppendOverheadBytes} bytes.");

@@ -226,7 +226,8 @@ public sealed partial class Conversation
 
     private void DeleteIfEmpty()
     {
-        if (_hasDeletions && IsAtRest && !IsLost && !IsDeleted && !_turns.HasVisibleStored && !_turns.HasUnstored)
+        // Whoever reads goes on to the terminal event: only then the activation ends.
+        if (_hasDeletions && IsIdle && !IsLost && !IsDeleted && !_turns.HasVisibleStored)
         {
             IsDeleted = true;
             _effects.Add(new Effect.DeleteJournal());

@@ -68,6 +68,9 @@ internal sealed class JournalOutbox(ulong activation)
         return done;
     }
 
+    // What the estimate leaves out: versions, kinds, numbers, messages. A start and its input leave as much room.
+    private const int SlackBytes = 1 << 20;
+
     /// <summary>How many pending records fit in one append, never parting a turn's start from its input.</summary>
     private int WholeCount()
     {
@@ -75,7 +78,7 @@ internal sealed class JournalOutbox(ulong activation)
         for (var i = 0; i < _pending.Count; i++)
         {
             bytes += RecordFrames.HeaderBytes + ContentBytes(_pending[i]);
-            if (bytes > Limits.AppendBytesMax && whole > 0)
+            if (bytes > Limits.AppendBytesMax - SlackBytes && whole > 0)
             {
                 break;
             }

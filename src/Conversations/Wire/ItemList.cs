@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Wire;
@@ -90,47 +92,38 @@ internal sealed class ItemList(ConversationId conversation, Branch branch)
     private void WriteItem(Utf8JsonWriter writer, Item item, int position)
     {
         using var document = JsonDocument.Parse(item.Json);
-        writer.WriteStartObject();
-        writer.WriteString("id"u8, IdOf(document.RootElement, item, position));
-        writer.WriteString("type"u8, item.Type);
+        var json = new WireBuffer();
+        json.Raw("{\"id\":"u8).Quoted(IdOf(document.RootElement, item, position))
+            .Raw(",\"type\":"u8).Quoted(item.Type);
         foreach (var member in document.RootElement.EnumerateObject())
         {
-            if (member.NameEquals("id"u8) || member.NameEquals("type"u8))
+            // Raw: a name or a text that is no Unicode (an unpaired surrogate) is listed as it came.
+            var value = JsonMarshal.GetRawUtf8Value(member.Value);
+            if (IsNamed(member, "id"u8) || IsNamed(member, "type"u8))
             {
                 continue;
             }
 
-            writer.WritePropertyName(member.Name);
-            if (member.NameEquals("content"u8) && member.Value.ValueKind == JsonValueKind.String)
-            {
-                WritePart(writer, item.Role, member.Value);
-            }
-            else
-            {
-                // Raw: a text that is no Unicode (an unpaired surrogate) is listed as it came.
-                writer.WriteRawValue(member.Value.GetRawText(), skipInputValidation: true);
-            }
+            json.Raw(",\""u8).Raw(JsonMarshal.GetRawUtf8PropertyName(member)).Raw("\":"u8);
+            _ = member.Value.ValueKind == JsonValueKind.String && IsNamed(member, "content"u8)
+                ? WritePart(json, item.Role, value)
+                : json.Raw(value);
         }
 
-        writer.WriteEndObject();
+        writer.WriteRawValue(json.Raw("}"u8).Take(), skipInputValidation: true);
     }
 
-    private static void WritePart(Utf8JsonWriter writer, ItemRole role, JsonElement text)
+    // The library's own comparison throws where a name is no Unicode.
+    private static bool IsNamed(JsonProperty member, ReadOnlySpan<byte> name)
     {
-        writer.WriteStartArray();
-        writer.WriteStartObject();
-        writer.WriteString("type"u8, role == ItemRole.Assistant ? "output_text"u8 : "input_text"u8);
-        writer.WritePropertyName("text"u8);
-        writer.WriteRawValue(text.GetRawText(), skipInputValidation: true);
-        if (role == ItemRole.Assistant)
-        {
-            writer.WriteStartArray("annotations"u8);
-            writer.WriteEndArray();
-        }
-
-        writer.WriteEndObject();
-        writer.WriteEndArray();
+        var raw = JsonMarshal.GetRawUtf8PropertyName(member);
+        return new JsonText(raw, raw.Contains((byte)'\\')).Is(name);
     }
+
+    private static WireBuffer WritePart(WireBuffer json, ItemRole role, ReadOnlySpan<byte> text) =>
+        json.Raw(role == ItemRole.Assistant ? "[{\"type\":\"output_text\",\"text\":"u8
+                : "[{\"type\":\"input_text\",\"text\":"u8)
+            .Raw(text).Raw(role == ItemRole.Assistant ? ",\"annotations\":[]}]"u8 : "}]"u8);
 
     private string IdOf(Item item, int position)
     {
@@ -138,10 +131,19 @@ internal sealed class ItemList(ConversationId conversation, Branch branch)
         return IdOf(document.RootElement, item, position);
     }
 
-    private string IdOf(JsonElement root, Item item, int position) =>
-        root.TryGetProperty("id"u8, out var id) && id.ValueKind == JsonValueKind.String
-            ? id.GetString()!
-            : string.Create(CultureInfo.InvariantCulture, $"{Prefix(item.Type)}_{conversation.Code}_at_{position}");
+    private string IdOf(JsonElement root, Item item, int position)
+    {
+        foreach (var member in root.EnumerateObject())
+        {
+            if (member.Value.ValueKind == JsonValueKind.String && IsNamed(member, "id"u8))
+            {
+                return member.Value.GetString()!;
+            }
+        }
+
+        return string.Create(
+            CultureInfo.InvariantCulture, $"{Prefix(item.Type)}_{conversation.Code}_at_{position}");
+    }
 
     private static string Prefix(string type) => type switch
     {

@@ -29,7 +29,8 @@ internal sealed class OutputItem
 
     public string? CallId { get; }
 
-    public IReadOnlyList<OutputPart> Parts => _parts;
+    /// <summary>Bytes of text streamed so far, in all its parts.</summary>
+    public long TextBytes { get; set; }
 
     /// <summary>The part that is being streamed, if any.</summary>
     public OutputPart? Open { get; private set; }

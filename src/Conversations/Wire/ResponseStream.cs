@@ -19,9 +19,6 @@ internal sealed class ResponseStream(
     /// <summary>The item that is being built, if any.</summary>
     public OutputItem? Open { get; private set; }
 
-    /// <summary>The number the next event will have.</summary>
-    public int NextSequence => _sequence;
-
     /// <summary>What, beside the items, tells how the stream went.</summary>
     public ReadOnlyMemory<byte> Shape => _shape.Written;
 
@@ -127,7 +124,8 @@ internal sealed class ResponseStream(
     private void AddDelta(OutputItem item, OutputPart part, ReadOnlyMemory<byte> text)
     {
         _outputBytes += text.Length;
-        if (_outputBytes > Limits.OutputBytesMax || part.Text.WrittenCount + text.Length > OutputItemBytesMax)
+        item.TextBytes += text.Length;
+        if (_outputBytes > Limits.OutputBytesMax || item.TextBytes > OutputItemBytesMax)
         {
             throw new FormatException("the model's output is too large");
         }

@@ -85,7 +85,9 @@ internal sealed partial class ActiveConversation
             return (id, conversation.StartRecord(id.Turn));
         }, cancellationToken);
 
-    /// <summary>Deletes a response; ends when that is durable and, after the last one, the journal gone.</summary>
+    /// <summary>
+    /// Deletes a response; ends when that is durable and, after the last one that nobody reads, the journal gone.
+    /// </summary>
     public Task DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) => AskDurableAsync(
         conversation => (true, conversation.Delete(turn.Response.Turn, turn.Lease, Now)), cancellationToken);
 

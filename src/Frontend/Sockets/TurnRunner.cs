@@ -130,7 +130,7 @@ internal sealed class TurnRunner(SocketServices services, FrameWriter writer, Tu
     {
         try
         {
-            while (await Task.WhenAny(next, Silence(reading.Token)) != next)
+            while (await IsSilentAsync(next, reading.Token))
             {
                 await writer.SendKeepaliveAsync(reading.Token);
             }
@@ -146,8 +146,19 @@ internal sealed class TurnRunner(SocketServices services, FrameWriter writer, Tu
         return await next;
     }
 
-    private Task Silence(CancellationToken cancellationToken) =>
-        Task.Delay(services.Options.KeepaliveInterval, services.Time, cancellationToken);
+    private async ValueTask<bool> IsSilentAsync(Task<bool> next, CancellationToken cancellationToken)
+    {
+        // Its timer goes with the wait: a turn waits once per event, and a timer left behind stays for the interval.
+        var waiting = next.WaitAsync(services.Options.KeepaliveInterval, services.Time, cancellationToken);
+        await ((Task)waiting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (next.IsCompleted)
+        {
+            return false;
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return true;
+    }
 
     private sealed class Delivery(long begun)
     {
