@@ -56,6 +56,12 @@ public static class Limits
     /// <summary>Bytes of one turn's output: four whole items.</summary>
     public const int OutputBytesMax = 64 << 20;
 
+    /// <summary>
+    /// Bytes of one running turn's events: eight times <see cref="OutputBytesMax"/>, since an event around a short
+    /// delta is much longer than the delta.
+    /// </summary>
+    public const long EventBytesMax = 512L << 20;
+
     /// <summary>How long a stored turn runs on without a reader.</summary>
     public static readonly TimeSpan OrphanTimeout = TimeSpan.FromMinutes(5);
 

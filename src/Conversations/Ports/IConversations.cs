@@ -105,7 +105,7 @@ public readonly record struct EventBatch(int From, IReadOnlyList<ReadOnlyMemory<
 /// <param name="Limit">1 to 100.</param>
 /// <param name="Ascending">Oldest first; the wire's default is newest first.</param>
 /// <param name="After">The id of the item before the page, or null.</param>
-public readonly record struct ItemPage(int Limit = 20, bool Ascending = false, string? After = null);
+public sealed record ItemPage(int Limit = 20, bool Ascending = false, string? After = null);
 
 /// <summary>The wire's two dialects.</summary>
 public enum EventDialect

@@ -31,6 +31,15 @@ internal sealed class CallLedger(IReadOnlyDictionary<string, string> open)
     public static bool IsCall(string type) =>
         type is "function_call" or "custom_tool_call" or "shell_call" or "apply_patch_call" or "computer_call";
 
+    /// <summary>Notes an output item that waits for its client's answer.</summary>
+    public static void AddCall(Dictionary<string, string> calls, InputItem item)
+    {
+        if (IsCall(item.Type) && item.CallId is not null)
+        {
+            calls[item.CallId] = item.Type;
+        }
+    }
+
     /// <summary>Takes the next input item into account.</summary>
     /// <exception cref="ConversationException">It answers no call that waits, or repeats one.</exception>
     public void Add(InputItem item, string path)

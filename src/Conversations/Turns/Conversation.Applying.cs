@@ -150,9 +150,10 @@ public sealed partial class Conversation
             throw new FormatException($"the digest of turn {turn.Id} does not match its items");
         }
 
+        var calls = turn.Live?.Calls ?? OpenCalls(turn.Output);
+        turn.OpenCalls = calls.Count > 0 ? calls : CallLedger.Nothing;
         (turn.Ending, turn.Shape, turn.Digest) = (finished.Ending, finished.Shape, finished.Digest);
         (turn.Status, turn.Live, turn.OrphanedAt) = (TurnStatus.Ended, null, null);
-        turn.OpenCalls = OpenCalls(turn.Output);
         CountBytes(output);
         _itemBytes += finished.Shape.Length;
     }
@@ -164,19 +165,15 @@ public sealed partial class Conversation
         _hasDeletions = true;
     }
 
-    private static IReadOnlyDictionary<string, string> OpenCalls(List<ReadOnlyMemory<byte>> output)
+    private static Dictionary<string, string> OpenCalls(List<ReadOnlyMemory<byte>> output)
     {
-        Dictionary<string, string>? calls = null;
+        var calls = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var json in output)
         {
-            var item = InputItem.Read(json.Span, "output");
-            if (CallLedger.IsCall(item.Type) && item.CallId is not null)
-            {
-                (calls ??= new Dictionary<string, string>(StringComparer.Ordinal))[item.CallId] = item.Type;
-            }
+            CallLedger.AddCall(calls, InputItem.Read(json.Span, "output"));
         }
 
-        return calls ?? CallLedger.Nothing;
+        return calls;
     }
 
     private void CountBytes(IReadOnlyList<PreparedItem> items)

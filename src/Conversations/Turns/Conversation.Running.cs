@@ -70,7 +70,12 @@ public sealed partial class Conversation
                 $"the model made a call whose call_id is not a string of 1 to {Limits.CallIdCharsMax} characters");
         }
 
-        var before = turn.Log!.Count;
+        if (turn.Log!.Bytes > Limits.EventBytesMax)
+        {
+            throw new FormatException($"the model's answer takes more than {Limits.EventBytesMax} bytes of events");
+        }
+
+        var before = turn.Log.Count;
         var item = live.Stream.Open;
         if (live.Stream.Apply(model) is not { } json)
         {
@@ -91,6 +96,7 @@ public sealed partial class Conversation
         var read = InputItem.Read(json, "output");
         live.Items.Add(json);
         live.Proposal.Add(new Item(json, read.Type, read.Role));
+        CallLedger.AddCall(live.Calls, read);
         _validated++;
         _rendered++;
     }

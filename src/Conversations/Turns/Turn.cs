@@ -103,6 +103,9 @@ internal sealed class LiveTurn
     /// <summary>Finished items' JSON, recorded or not.</summary>
     public List<byte[]> Items { get; } = [];
 
+    /// <summary>Calls among the finished items, by call id.</summary>
+    public Dictionary<string, string> Calls { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Whether the terminal event was written: what the model says after it is ignored.</summary>
     public bool IsOver { get; set; }
 }
