@@ -20,6 +20,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
     private const int MillisecondsBeforeKillMax = 25;
     private const int OlderConversationsChecked = 4;
     private static readonly TimeSpan RoundPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan AuditPatience = TimeSpan.FromMinutes(5);
 
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-crash-");
     private readonly CrashTally _tally = new();
@@ -27,6 +28,10 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         [.. Enumerable.Range(0, Clients / 2).Select(_ => new List<SentConversation>())];
 
     private readonly List<CrashClient> _clients = [];
+
+    // Where turns ran until the last kill; and those where one more turn went on after the kill before it.
+    private IReadOnlyList<SentConversation> _cut = [];
+    private IReadOnlyList<SentConversation> _continued = [];
 
     private IEnumerable<SentConversation> Conversations => _shared.SelectMany(shared => shared);
 
@@ -50,24 +55,22 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
             _clients.Add(new CrashClient(new TurnChooser(i, new Random(random.Next()), _shared[i / 2])));
         }
 
-        IReadOnlyList<SentConversation> touched = [];
         for (var round = 0; round < rounds; round++)
         {
-            touched = await RunRoundAsync(touched, random);
+            await RunRoundAsync(random);
         }
 
-        await CheckEverythingAsync(touched);
+        await CheckEverythingAsync(random);
         Report();
     }
 
     /// <summary>Checks what the last kill left, goes on with it, runs turns, and kills the server.</summary>
-    private async Task<IReadOnlyList<SentConversation>> RunRoundAsync(
-        IReadOnlyList<SentConversation> touched, Random random)
+    private async Task RunRoundAsync(Random random)
     {
         using var patience = new CancellationTokenSource(RoundPatience);
         await using var server = await ServerProcess.StartAsync(_data.FullName, patience.Token);
-        var before = Sizes();
-        await RecoverAsync(server, touched, random, patience.Token);
+        await RecoverAsync(server, random, patience.Token);
+        var before = Conversations.ToDictionary(sent => sent, sent => sent.Turns.Count);
         var frames = new FrameGate(random.Next(1, FramesBeforeKillMax));
         var running = Task.WhenAll(_clients.Select(client => client.RunUntilCutAsync(frames.Count, patience.Token)));
         await frames.OpenedBeforeAsync(running);
@@ -76,30 +79,35 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         await server.KillAsync();
         _tally.Kills++;
         await running;
-        return [.. Conversations.Where(sent => sent.Turns.Count > before.GetValueOrDefault(sent))];
+        _cut = [.. Conversations.Where(sent => sent.Turns.Count > before.GetValueOrDefault(sent))];
     }
 
-    private Dictionary<SentConversation, int> Sizes() =>
-        Conversations.ToDictionary(sent => sent, sent => sent.Turns.Count);
-
-    private async Task RecoverAsync(ServerProcess server, IReadOnlyList<SentConversation> touched, Random random,
-        CancellationToken cancellationToken)
+    private async Task RecoverAsync(ServerProcess server, Random random, CancellationToken cancellationToken)
     {
         await Task.WhenAll(_clients.Select(client => client.ConnectAsync(server.Socket, cancellationToken)));
         using var http = server.CreateHttpClient();
         var audit = new Audit(http, _tally);
-        var known = touched.Where(sent => sent.Code is not null).ToList();
+        var known = _cut.Where(sent => sent.Code is not null).ToList();
         var interrupted = await CheckAsync(audit, known, cancellationToken);
         _tally.KillsMidTurn += interrupted.Count > 0 ? 1 : 0;
         var older = Conversations.Where(sent => sent.Code is not null).Except(known).ToArray();
         random.Shuffle(older);
-        await CheckAsync(audit, older.Take(OlderConversationsChecked), cancellationToken);
+        var sample = older.Take(OlderConversationsChecked).Union(_continued.Except(known));
+        await CheckAsync(audit, sample, cancellationToken);
 
-        // Every interrupted turn is continued, its calls answered; and every conversation goes on.
+        // Every interrupted turn is continued, its calls answered; and every other conversation goes on.
         var unbroken = known.Except(interrupted.Select(turn => turn.Conversation))
-            .Select(sent => sent.Turns.Last(turn => turn.Response is not null));
-        var parents = new ConcurrentQueue<SentTurn>(interrupted.Concat(unbroken));
-        await Task.WhenAll(_clients.Select(client => GoOnAsync(client, parents, audit, cancellationToken)));
+            .Select(LastOf);
+        await GoOnAsync(interrupted.Concat(unbroken), audit, cancellationToken);
+        _continued = known;
+    }
+
+    private static SentTurn LastOf(SentConversation sent) => sent.Turns.Last(turn => turn.Response is not null);
+
+    private Task GoOnAsync(IEnumerable<SentTurn> parents, Audit audit, CancellationToken cancellationToken)
+    {
+        var queue = new ConcurrentQueue<SentTurn>(parents);
+        return Task.WhenAll(_clients.Select(client => GoOnAsync(client, queue, audit, cancellationToken)));
     }
 
     private static async Task GoOnAsync(CrashClient client, ConcurrentQueue<SentTurn> parents, Audit audit,
@@ -120,12 +128,12 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
     }
 
     /// <summary>After the last kill: a clean stop, then every conversation, those too whose id nobody saw.</summary>
-    private async Task CheckEverythingAsync(IReadOnlyList<SentConversation> touched)
+    private async Task CheckEverythingAsync(Random random)
     {
-        using var patience = new CancellationTokenSource(2 * RoundPatience);
+        using var patience = new CancellationTokenSource(AuditPatience);
         await using (var server = await ServerProcess.StartAsync(_data.FullName, patience.Token))
         {
-            await RecoverAsync(server, touched, new Random(0), patience.Token);
+            await RecoverAsync(server, random, patience.Token);
             await server.TerminateAsync(patience.Token);
             Assert.Equal((0, ""), await server.ExitAsync(patience.Token));
         }
@@ -149,6 +157,10 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         {
             await Task.WhenAll(chunk.Select(leaf => audit.CheckContextAsync(leaf, patience.Token)));
         }
+
+        await Task.WhenAll(_clients.Select(client => client.ConnectAsync(last.Socket, patience.Token)));
+        await GoOnAsync(Conversations.Where(sent => sent.Code is not null).Select(LastOf), audit, patience.Token);
+        await last.KillAsync();
     }
 
     /// <summary>Conversations of which nobody saw an id are first turns of ambiguous outcome, each once.</summary>
