@@ -4,7 +4,16 @@ namespace Evergrain.Conversations.Context;
 /// <param name="Json">The item's JSON object in UTF-8, verbatim; never written again.</param>
 /// <param name="Type">Its <c>type</c>; <c>message</c> where that is implied.</param>
 /// <param name="Role">Its <c>role</c>, if it is a message.</param>
-public sealed record Item(ReadOnlyMemory<byte> Json, string Type, ItemRole Role);
+public sealed record Item(ReadOnlyMemory<byte> Json, string Type, ItemRole Role)
+{
+    /// <summary>Which model server made the item, and what it calls it; null: not known, or none did.</summary>
+    public ItemOrigin? Origin { get; init; }
+}
+
+/// <summary>What a model server calls an item that it made.</summary>
+/// <param name="Rendering">The <see cref="Ports.IModelBackend.Rendering"/> of the backend that called it.</param>
+/// <param name="Id">The id the server gave it.</param>
+public sealed record ItemOrigin(string Rendering, string Id);
 
 /// <summary>Who speaks in a message.</summary>
 public enum ItemRole

@@ -38,6 +38,17 @@ public interface IConversations
     ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken);
 
     /// <summary>
+    /// The JSON of one finished output item of a response, by the item's id: what an <c>item_reference</c> of another
+    /// conversation stands for.
+    /// </summary>
+    /// <param name="turn">The response the item belongs to.</param>
+    /// <param name="index">Its output index.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ConversationException">The response or the item is not found.</exception>
+    ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
+        CancellationToken cancellationToken);
+
+    /// <summary>
     /// A page of the items the response was made from, its branch's history included, as the JSON list object.
     /// </summary>
     /// <exception cref="ConversationException">The response or <paramref name="page"/>'s anchor is not
@@ -83,6 +94,12 @@ public sealed record StartTurn
 
     /// <summary>Which names reasoning events carry.</summary>
     public EventDialect Dialect { get; init; }
+
+    /// <summary>
+    /// Whether nobody need read it: it runs on however long no reader comes. What the create's own <c>background</c>
+    /// says is not looked at, since it means nothing on a socket.
+    /// </summary>
+    public bool IsBackground { get; init; }
 }
 
 /// <summary>Whose response, which one, and through which connection it is asked for.</summary>

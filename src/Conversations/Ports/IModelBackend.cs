@@ -22,6 +22,9 @@ public interface IModelBackend
     /// <summary>Whether it answers to this model name.</summary>
     bool Serves(string model);
 
+    /// <summary>How many calls its servers take at a time, all together; admission keeps to it.</summary>
+    int CallsMax => int.MaxValue;
+
     /// <summary>Renders one item.</summary>
     /// <param name="item">The item: its type, role and exact JSON.</param>
     /// <param name="state">

@@ -18,6 +18,13 @@ public enum ModelEventKind
     /// <summary>The item is whole.</summary>
     ItemDone,
 
+    /// <summary>
+    /// Another event of the open item, from a server that speaks this protocol itself: <see cref="ModelEvent.Name"/>
+    /// is its type, <see cref="ModelEvent.Json"/> an object of its other members, without <c>type</c>,
+    /// <c>sequence_number</c>, <c>item_id</c> and <c>output_index</c>, which the stream writes.
+    /// </summary>
+    Raw,
+
     /// <summary>The call ended well. <see cref="ModelEvent.Usage"/>.</summary>
     Completed,
 
@@ -47,6 +54,11 @@ public enum OutputKind
 
     /// <summary>A compaction item; one part: its opaque content, never streamed as deltas.</summary>
     Compaction = 5,
+
+    /// <summary>
+    /// An item that only its server knows: it has no parts; <see cref="ModelEvent.Json"/> says what it is.
+    /// </summary>
+    Other = 6,
 }
 
 /// <summary>The kinds of text that stream inside an item.</summary>
@@ -90,7 +102,10 @@ public readonly record struct ModelEvent(ModelEventKind Kind)
     /// <summary>For <see cref="ModelEventKind.Delta"/>: JSON string content, escaped, without quotes.</summary>
     public ReadOnlyMemory<byte> Text { get; init; }
 
-    /// <summary>For a call's <see cref="ModelEventKind.ItemStarted"/>: the tool's name.</summary>
+    /// <summary>
+    /// For a call's <see cref="ModelEventKind.ItemStarted"/>: the tool's name. For <see cref="ModelEventKind.Raw"/>:
+    /// the event's type.
+    /// </summary>
     public string? Name { get; init; }
 
     /// <summary>For a call's <see cref="ModelEventKind.ItemStarted"/>: the tool's namespace, if it has one.</summary>
@@ -98,6 +113,26 @@ public readonly record struct ModelEvent(ModelEventKind Kind)
 
     /// <summary>For a call's <see cref="ModelEventKind.ItemStarted"/>: the id its output will name.</summary>
     public string? CallId { get; init; }
+
+    /// <summary>
+    /// Exact JSON from a server that speaks this protocol itself; empty where the stream writes it from what it was
+    /// told. For <see cref="ModelEventKind.ItemStarted"/> and <see cref="ModelEventKind.ItemDone"/> the item without
+    /// its <c>id</c>; for <see cref="ModelEventKind.PartDone"/> the part; for <see cref="ModelEventKind.Raw"/> the
+    /// event's members.
+    /// </summary>
+    public ReadOnlyMemory<byte> Json { get; init; }
+
+    /// <summary>
+    /// For <see cref="ModelEventKind.ItemDone"/>: the id its server gave the item, which clients never see; kept for
+    /// later calls with the same rendering. Null: none.
+    /// </summary>
+    public string? ServerId { get; init; }
+
+    /// <summary>
+    /// For <see cref="ModelEventKind.ItemStarted"/> of <see cref="OutputKind.Other"/>: what its id begins with, 1 to 16
+    /// letters a to z.
+    /// </summary>
+    public string? IdPrefix { get; init; }
 
     /// <summary>For <see cref="ModelEventKind.Incomplete"/> and <see cref="ModelEventKind.Failed"/>.</summary>
     public string? Code { get; init; }

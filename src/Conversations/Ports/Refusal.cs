@@ -27,8 +27,18 @@ public enum RefusalKind
     /// <summary>The request is too large. 413.</summary>
     TooLarge,
 
-    /// <summary>The caller sent more than its bound of waiting requests. 429.</summary>
+    /// <summary>The caller is over a bound of its own: waiting requests, running turns, connections. 429.</summary>
     TooManyRequests,
+
+    /// <summary>Everyone together is over a bound of the server or of a model's servers. 503
+    /// <c>server_is_overloaded</c>.</summary>
+    Overloaded,
+
+    /// <summary>The body's media type or encoding is not understood. 415.</summary>
+    UnsupportedMedia,
+
+    /// <summary>The check on new input refused it. 400 <c>invalid_prompt</c>.</summary>
+    InputRefused,
 
     /// <summary>The connection's time is over. 400 <c>websocket_connection_limit_reached</c>.</summary>
     ConnectionLimit,
@@ -50,7 +60,11 @@ public enum RefusalKind
 /// <param name="Kind">The closed kind.</param>
 /// <param name="Message">A sentence that names the value and the way out.</param>
 /// <param name="Param">The field, as a path (<c>input[2].call_id</c>), or null.</param>
-public sealed record Refusal(RefusalKind Kind, string Message, string? Param = null);
+public sealed record Refusal(RefusalKind Kind, string Message, string? Param = null)
+{
+    /// <summary>When trying again makes sense; null: at once, or never.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+}
 
 /// <summary>The one exception that carries an expected failure to the edge.</summary>
 public sealed class ConversationException(Refusal refusal, Exception? inner = null)

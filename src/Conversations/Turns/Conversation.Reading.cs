@@ -83,6 +83,16 @@ public sealed partial class Conversation
         return _buffer.Take();
     }
 
+    /// <summary>The JSON of one finished output item of a turn.</summary>
+    /// <exception cref="ConversationException">The turn or the item is not found.</exception>
+    public ReadOnlyMemory<byte> GetOutputItem(TurnId id, LeaseId lease, int index)
+    {
+        var turn = FindShown(id, lease);
+        return turn.Status == TurnStatus.Ended && index >= 0 && index < turn.Output.Count
+            ? turn.Output[index]
+            : throw ConversationException.Of(RefusalKind.NotFound, $"Output {index} of '{IdOf(turn)}' not found.");
+    }
+
     /// <summary>A page of the items a turn was made from.</summary>
     /// <exception cref="ConversationException">The turn or the page's anchor is not found.</exception>
     public ReadOnlyMemory<byte> ListInputItems(TurnId id, LeaseId lease, ItemPage page)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
@@ -24,6 +25,9 @@ public static class ErrorWriter
     /// <summary>The wire's <c>code</c> of a refusal.</summary>
     public static string CodeOf(Refusal refusal) => ShapeOf(refusal).Code;
 
+    /// <summary>A delay as <c>Retry-After</c> says it: whole seconds, at least one.</summary>
+    public static long SecondsOf(TimeSpan delay) => Math.Max(1, (long)Math.Ceiling(delay.TotalSeconds));
+
     /// <summary>Writes <c>{"type":"error","status":…,"error":{…}}</c>, one WebSocket text frame.</summary>
     public static void WriteFrame(IBufferWriter<byte> output, Refusal refusal)
     {
@@ -32,6 +36,14 @@ public static class ErrorWriter
         json.WriteString("type"u8, "error"u8);
         json.WriteNumber("status"u8, StatusOf(refusal));
         WriteError(json, refusal);
+        if (refusal.RetryAfter is { } delay)
+        {
+            // Source: Codex reads the delay from here; a socket has no other place for a header.
+            json.WriteStartObject("headers"u8);
+            json.WriteString("retry-after"u8, SecondsOf(delay).ToString(CultureInfo.InvariantCulture));
+            json.WriteEndObject();
+        }
+
         json.WriteEndObject();
     }
 
@@ -69,7 +81,10 @@ public static class ErrorWriter
         RefusalKind.MethodNotAllowed => new(405, InvalidRequest, "method_not_allowed"),
         RefusalKind.TooLarge => new(413, InvalidRequest, "request_too_large"),
         RefusalKind.UpgradeRequired => new(426, InvalidRequest, "upgrade_required"),
+        RefusalKind.InputRefused => new(400, InvalidRequest, "invalid_prompt"),
+        RefusalKind.UnsupportedMedia => new(415, InvalidRequest, "unsupported_media_type"),
         RefusalKind.TooManyRequests => new(429, "too_many_requests", "rate_limit_exceeded"),
+        RefusalKind.Overloaded => new(503, ServerError, "server_is_overloaded"),
 
         // Not server_is_overloaded: Codex gives up on that code, and this refusal means "try again".
         RefusalKind.Unavailable => new(503, ServerError, ServerError),

@@ -109,6 +109,11 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
             conversation.Get(turn.Response.Turn, turn.Lease), cancellationToken);
 
     /// <inheritdoc/>
+    public async ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
+        CancellationToken cancellationToken) => await AskAsync(turn, (conversation, _) =>
+            conversation.GetOutputItem(turn.Response.Turn, turn.Lease, index), cancellationToken);
+
+    /// <inheritdoc/>
     public async ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
         CancellationToken cancellationToken) => await AskAsync(turn, (conversation, _) =>
             conversation.ListInputItems(turn.Response.Turn, turn.Lease, page), cancellationToken);

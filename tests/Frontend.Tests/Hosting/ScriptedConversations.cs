@@ -84,6 +84,13 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
         return new(Encoding.UTF8.GetBytes($$"""{"id":"{{turn.Response}}","object":"response"}"""));
     }
 
+    public ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
+        CancellationToken cancellationToken)
+    {
+        Find(turn);
+        return new(Encoding.UTF8.GetBytes($$"""{"type":"message","index":{{index}}}"""));
+    }
+
     public ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
         CancellationToken cancellationToken)
     {

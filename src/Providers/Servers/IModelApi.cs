@@ -1,0 +1,56 @@
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Providers.Servers;
+
+/// <summary>
+/// One API that model servers speak: how a context and a call look in its bytes, and what its stream means. Everything
+/// here is pure; connections, time and failures are the business of whoever calls it.
+/// </summary>
+internal interface IModelApi
+{
+    /// <summary>The name of its rendering; see <see cref="IModelBackend.Rendering"/>.</summary>
+    string Rendering { get; }
+
+    /// <summary>Where calls are posted, relative to a server's URL: <c>chat/completions</c>.</summary>
+    string Path { get; }
+
+    /// <summary>
+    /// Renders one item; see <see cref="IModelBackend.Render"/>. Each element that it adds to the body's array begins
+    /// with the comma before it.
+    /// </summary>
+    Rendered Render(Item item, object? state);
+
+    /// <summary>The request's body. Costs nothing that grows with the context.</summary>
+    /// <exception cref="ConversationException">A parameter cannot be carried to this API.</exception>
+    RequestBody Write(ModelCall call);
+
+    /// <summary>Reads the answer to a call.</summary>
+    IEventDecoder Decode(ModelCall call);
+}
+
+/// <summary>Reads one server's answer: server-sent events in, model events out.</summary>
+internal interface IEventDecoder
+{
+    /// <summary>Reads the data of one server-sent event, never <c>[DONE]</c>, and adds what it means.</summary>
+    /// <param name="data">Valid during the call only.</param>
+    /// <param name="events">Takes the model events; what they hold is theirs.</param>
+    /// <exception cref="FormatException">It is not what the API says; the message is fit for a client.</exception>
+    void Read(ReadOnlySpan<byte> data, List<ModelEvent> events);
+
+    /// <summary>
+    /// The server's stream is over. Adds what is still due, the last event included if the server's own last event was
+    /// there.
+    /// </summary>
+    void Finish(List<ModelEvent> events);
+}
+
+/// <summary>A request's body as bytes that exist already, to be written one after the other.</summary>
+/// <param name="Head">Everything before the context's first element, the array's bracket included.</param>
+/// <param name="Context">The rendered context; its first byte is a comma.</param>
+/// <param name="Tail">Everything behind the context.</param>
+internal sealed record RequestBody(ReadOnlyMemory<byte> Head, ContextView Context, ReadOnlyMemory<byte> Tail)
+{
+    /// <summary>Whether the context's first comma is left out: nothing stands before it in the array.</summary>
+    public bool SkipsComma { get; init; }
+}
