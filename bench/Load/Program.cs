@@ -22,6 +22,8 @@ foreach (var question in options.Questions)
     {
         "turns" => await TurnsQuestion.AskAsync(options, interrupted.Token),
         "forks" => await ForksQuestion.AskAsync(options, interrupted.Token),
+        "added" => await AddedQuestion.AskAsync(options, interrupted.Token),
+        "upstream" => await UpstreamQuestion.AskAsync(options, interrupted.Token),
         "memory" => await MemoryQuestion.AskAsync(options, interrupted.Token),
         _ => await SocketsQuestion.AskAsync(options, interrupted.Token),
     };
