@@ -60,8 +60,8 @@ internal static class AddedQuestion
             "model server p50 ms");
         foreach (var row in rows)
         {
-            table.Row($"{row.Name}, {(row.Store ? "stored" : "unstored")}", row.Added.Count, row.Added.Median, row.Added.P99,
-                row.Wall.Median, row.Upstream.Median);
+            table.Row($"{row.Name}, {(row.Store ? "stored" : "unstored")}", row.Added.Count, row.Added.Median,
+                row.Added.P99, row.Wall.Median, row.Upstream.Median);
         }
 
         table.Print();

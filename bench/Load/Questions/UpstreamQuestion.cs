@@ -50,7 +50,8 @@ internal static class UpstreamQuestion
         foreach (var row in rows)
         {
             table.Row($"{row.Size:#,0}", row.Costs.Turns, row.Costs.Wall.Median, row.Added.Median,
-                row.Costs.ProcessorMs, row.CopyMs, row.WorkMs, row.CopiedBytes / 1e3, row.CopyRate, row.Costs.Allocated / 1e3);
+                row.Costs.ProcessorMs, row.CopyMs, row.WorkMs, row.CopiedBytes / 1e3, row.CopyRate,
+                row.Costs.Allocated / 1e3);
         }
 
         table.Print();
