@@ -117,7 +117,8 @@ public sealed class GoldenJournalTests
     private static ConversationDriver LiveVerbatim()
     {
         var driver = new ConversationDriver();
-        var said = """{"type":"message","phase":"p","role":"assistant","content":[{"type":"output_text","text":"abc"}]}""";
+        var said = """{"type":"message","phase":"p","role":"assistant","content":""" +
+            """[{"type":"output_text","text":"abc"}]}""";
         var search = """{"type":"web_search_call","status":"completed","n":1}""";
         var first = driver.Say("go");
         driver.Model(first,
