@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Providers.Chat;
 
-/// <summary>Says what chat-completions servers were not given, as counters and one line for each set of types.</summary>
+/// <summary>Says what chat-completions servers were not given: counters, and one line for each set of types.</summary>
 internal sealed partial class ChatInstruments
 {
     // Sets of types that a line was written for; clients choose the types, within those the wire names.

@@ -37,7 +37,7 @@ internal sealed class ItemRenderer(ChatState before, string? reasoningField, Bod
             case "custom_tool_call":
                 Call(members, Wrapped(JsonContent.Inside(members["input"u8]).Span));
                 break;
-            case "function_calloutput" or "custom_tool_calloutput":
+            case "function_call_output" or "custom_tool_call_output":
                 Output(members);
                 break;
             case "compaction" when !Summaries.IsSealed(JsonContent.Inside(members["encrypted_content"u8]).Span):

@@ -17,8 +17,8 @@ internal static class Summaries
     /// <summary>What the model is asked for; JSON string content.</summary>
     public static ReadOnlySpan<byte> Request =>
         "The conversation so far is about to be replaced by a summary of it. Write that summary now, for yourself: "u8 +
-        "what was asked for, what was decided and done, the facts, names and places that matter, what is left to do, "u8 +
-        "and the next step. Be complete and brief. Answer with the summary alone and call no tool."u8;
+        "what was asked for, what was decided and done, the facts, names and places that matter, what is left to "u8 +
+        "do, and the next step. Be complete and brief. Answer with the summary alone and call no tool."u8;
 
     /// <summary>What stands before a summary in the history; JSON string content.</summary>
     public static ReadOnlySpan<byte> LeadIn => "Summary of the conversation before this point:\\n"u8;

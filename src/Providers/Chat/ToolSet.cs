@@ -26,7 +26,7 @@ internal sealed class ToolSet
     /// <summary>The tools that can be offered, in their order.</summary>
     public IReadOnlyList<OfferedTool> Tools => _tools;
 
-    /// <summary>Those that cannot: tools that OpenAI's servers run, tools without a name, second ones of a name.</summary>
+    /// <summary>Those that cannot: tools that OpenAI's servers run, nameless ones, second ones of a name.</summary>
     public Omissions Omitted { get; private set; } = Omissions.None;
 
     /// <summary>Converts an array of tools.</summary>
