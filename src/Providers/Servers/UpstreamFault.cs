@@ -51,8 +51,8 @@ internal sealed record UpstreamFault(CallOutcome Outcome, string Code, string Me
     /// <param name="isAnswering">Whether the answer had begun.</param>
     public static UpstreamFault? Of(Exception e, CallClock? clock, bool isAnswering) => e switch
     {
-        _ when clock is { IsOver: true } => TimedOut(clock),
         UpstreamException upstream => upstream.Fault,
+        _ when clock is { IsOver: true } => TimedOut(clock),
         ConversationException refused => new UpstreamFault(CallOutcome.Refused, "invalid_prompt", refused.Message),
         FormatException or InvalidDataException => new UpstreamFault(CallOutcome.Broken, ServerError,
             $"The model server's answer cannot be read: {e.Message}") { Reason = e.GetType().Name },
