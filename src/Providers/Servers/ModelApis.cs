@@ -1,3 +1,5 @@
+using Evergrain.Providers.Chat;
+
 namespace Evergrain.Providers.Servers;
 
 /// <summary>The APIs that model servers can be spoken to in.</summary>
@@ -6,9 +8,14 @@ internal static class ModelApis
     /// <summary>What <see cref="ModelServerOptions.Api"/> may say.</summary>
     public static IReadOnlyList<string> Names { get; } = ["chat", "responses"];
 
-    /// <summary>Creates an API for one server.</summary>
-    /// <param name="api">One of <see cref="Names"/>.</param>
-    /// <param name="server">The server's name: ids that it gave are known by it.</param>
-    public static IModelApi Create(string api, string server) => throw new NotSupportedException(
-        $"ModelServers: Api '{api}' of '{server}' is not in this build.");
+    /// <summary>Creates the API of one server.</summary>
+    public static IModelApi Create(ModelServerOptions server, ModelServerServices services) => server.Api switch
+    {
+        "chat" => new ChatApi(new ChatApiOptions
+        {
+            ReasoningField = server.ReasoningField,
+            OutputLimitField = server.OutputLimitField,
+        }, services.ChatInstruments),
+        _ => throw new NotSupportedException($"ModelServers: Api '{server.Api}' is not in this build."),
+    };
 }

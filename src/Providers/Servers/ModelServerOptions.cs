@@ -30,6 +30,18 @@ public sealed class ModelServerOptions
     /// <summary>The API it speaks: <c>chat</c> (chat completions) or <c>responses</c>. No default.</summary>
     public string Api { get; set; } = "";
 
+    /// <summary>
+    /// For <c>chat</c>: the member of assistant messages that takes earlier reasoning back, <c>reasoning_content</c> or
+    /// <c>reasoning</c>. Default none: reasoning is not sent again.
+    /// </summary>
+    public string? ReasoningField { get; set; }
+
+    /// <summary>
+    /// For <c>chat</c>: the member that bounds an answer's tokens, <c>max_tokens</c> or <c>max_completion_tokens</c>.
+    /// Default <c>max_tokens</c>; OpenAI's newer models take the other one only.
+    /// </summary>
+    public string OutputLimitField { get; set; } = "max_tokens";
+
     /// <summary>The environment variable that holds its key. Default none: no key is sent.</summary>
     public string? KeyEnvironment { get; set; }
 

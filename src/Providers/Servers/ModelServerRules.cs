@@ -92,8 +92,15 @@ internal sealed partial class ModelServerRules
         Expect(distinct == server.Urls.Count, "Urls: one is there twice; leave it out.");
     }
 
-    private void CheckApi(ModelServerOptions server) => Expect(ModelApis.Names.Contains(server.Api, StringComparer.Ordinal),
-        $"Api '{server.Api}' must be {string.Join(" or ", ModelApis.Names)}.");
+    private void CheckApi(ModelServerOptions server)
+    {
+        Expect(ModelApis.Names.Contains(server.Api, StringComparer.Ordinal),
+            $"Api '{server.Api}' must be {string.Join(" or ", ModelApis.Names)}.");
+        Expect(server.ReasoningField is null or "reasoning_content" or "reasoning",
+            $"ReasoningField '{server.ReasoningField}' must be reasoning_content or reasoning, or be left out.");
+        Expect(server.OutputLimitField is "max_tokens" or "max_completion_tokens",
+            $"OutputLimitField '{server.OutputLimitField}' must be max_tokens or max_completion_tokens.");
+    }
 
     private void CheckKey(ModelServerOptions server)
     {

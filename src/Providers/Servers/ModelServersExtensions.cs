@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Chat;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -45,19 +46,24 @@ public static class ModelServersExtensions
         services.TryAddSingleton<IIdSource, RandomIdSource>();
         services.AddMetrics();
         services.TryAddSingleton<ModelServerInstruments>();
+        services.TryAddSingleton<ChatInstruments>();
         services.TryAddSingleton(static provider => new ModelServerServices
         {
             Time = provider.GetRequiredService<TimeProvider>(),
             Ids = provider.GetRequiredService<IIdSource>(),
             Instruments = provider.GetRequiredService<ModelServerInstruments>(),
+            ChatInstruments = provider.GetRequiredService<ChatInstruments>(),
             Logger = provider.GetRequiredService<ILogger<ModelServerBackend>>(),
         });
         var names = new ModelNames(servers.Select(static server => server.Models));
         foreach (var (index, server) in servers.Index())
         {
-            var api = ModelApis.Create(server.Api, server.Name);
-            services.AddSingleton<IModelBackend>(provider => new ModelServerBackend(
-                server, api, new ModelRoute(names, index), provider.GetRequiredService<ModelServerServices>()));
+            services.AddSingleton<IModelBackend>(provider =>
+            {
+                var shared = provider.GetRequiredService<ModelServerServices>();
+                return new ModelServerBackend(
+                    server, ModelApis.Create(server, shared), new ModelRoute(names, index), shared);
+            });
         }
 
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ModelListing>());
@@ -73,6 +79,8 @@ internal sealed class ModelServerServices
     public required IIdSource Ids { get; init; }
 
     public required ModelServerInstruments Instruments { get; init; }
+
+    public required ChatInstruments ChatInstruments { get; init; }
 
     public required ILogger Logger { get; init; }
 }
