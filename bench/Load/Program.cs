@@ -2,6 +2,12 @@ using Evergrain.Load;
 using Evergrain.Load.Questions;
 using Evergrain.Load.Report;
 
+if (args is [PostControl.Verb, _, _, _])
+{
+    await PostControl.RunAsync(args, CancellationToken.None);
+    return 0;
+}
+
 if (!LoadOptions.TryParse(args, out var options, out var mistake))
 {
     await Console.Error.WriteLineAsync(mistake + Environment.NewLine + LoadOptions.Usage);

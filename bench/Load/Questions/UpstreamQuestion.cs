@@ -10,15 +10,16 @@ namespace Evergrain.Load.Questions;
 /// copying the context into the request?
 /// </summary>
 /// <remarks>
-/// The whole context goes to a stateless model server with each call: 20 MB at 10,000 items of 2,000 bytes. The server
-/// times the writing of the body itself (filling a buffer and handing it to the connection), and that time is taken off
-/// its processor time. What the kernel does for the same bytes on other threads stays in.
+/// The whole context goes to a stateless model server with each call: 20 MB at 10,000 items of 2,000 bytes. The copy is
+/// two things: filling the buffer, which the server times itself, and posting as many bytes from one array, which a
+/// process does that does nothing else. What is left is the turn.
 /// </remarks>
 internal static class UpstreamQuestion
 {
     private const int SectionTurns = 8;
     private const int Sections = 15;
     private const int WarmUpSections = 30;
+    private const int ControlPosts = 100;
     private static readonly int[] Sizes = [10, 100, 1_000, 10_000];
 
     public static async Task<Verdicts> AskAsync(LoadOptions options, CancellationToken cancellationToken)
@@ -39,6 +40,12 @@ internal static class UpstreamQuestion
             }
         }
 
+        foreach (var row in rows)
+        {
+            row.PostMs = await PostControl.MeasureAsync(
+                upstream.Url, (long)row.CopiedBytes, options.Count(ControlPosts), cancellationToken);
+        }
+
         Print(rows);
         return Judge(rows);
     }
@@ -46,11 +53,11 @@ internal static class UpstreamQuestion
     private static void Print(SizeRow[] rows)
     {
         var table = new Table("items of history", "turns", "wall p50 ms", "added p50 ms", "CPU ms/turn",
-            "of it copy ms", "CPU less copy ms", "copied KB/turn", "copy GB/s", "allocated KB/turn");
+            "posting ms", "filling ms", "CPU less both ms", "copied KB/turn", "GB/s", "allocated KB/turn");
         foreach (var row in rows)
         {
             table.Row($"{row.Size:#,0}", row.Costs.Turns, row.Costs.Wall.Median, row.Added.Median,
-                row.Costs.ProcessorMs, row.CopyMs, row.WorkMs, row.CopiedBytes / 1e3, row.CopyRate,
+                row.Costs.ProcessorMs, row.PostMs, row.FillMs, row.WorkMs, row.CopiedBytes / 1e3, row.CopyRate,
                 row.Costs.Allocated / 1e3);
         }
 
@@ -63,10 +70,10 @@ internal static class UpstreamQuestion
     {
         var verdicts = new Verdicts();
         var (shortest, longest) = (rows[0], rows[^1]);
-        verdicts.AtMost("CPU less copy at 10,000 items ÷ at 10", longest.WorkMs / shortest.WorkMs, 1.2, "");
+        verdicts.AtMost("CPU less both at 10,000 items ÷ at 10", longest.WorkMs / shortest.WorkMs, 1.2, "");
         verdicts.AtMost(
             "allocation at 10,000 items ÷ at 10", longest.Costs.Allocated / shortest.Costs.Allocated, 1.2, "");
-        verdicts.Must($"copy at 10,000 items: {longest.CopyRate:0.00} GB/s, target at least 1 GB/s",
+        verdicts.Must($"posting and filling at 10,000 items: {longest.CopyRate:0.00} GB/s, target at least 1 GB/s",
             longest.CopyRate >= 1);
         return verdicts;
     }
@@ -94,13 +101,16 @@ internal static class UpstreamQuestion
 
         public Samples Added { get; } = new();
 
-        public double CopyMs => _copySeconds * 1e3 / Costs.Turns;
+        /// <summary>Processor milliseconds of posting as many bytes and nothing else.</summary>
+        public double PostMs { get; set; }
 
-        public double WorkMs => Costs.ProcessorMs - CopyMs;
+        public double FillMs => _copySeconds * 1e3 / Costs.Turns;
+
+        public double WorkMs => Costs.ProcessorMs - FillMs - PostMs;
 
         public double CopiedBytes => _copied / Costs.Turns;
 
-        public double CopyRate => _copied / _copySeconds / 1e9;
+        public double CopyRate => CopiedBytes / (PostMs + FillMs) / 1e6;
 
         public async Task RunSectionAsync(bool isMeasured, CancellationToken cancellationToken)
         {
