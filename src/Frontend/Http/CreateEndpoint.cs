@@ -24,7 +24,7 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
             throw new ConversationException(ServerDrain.Restarting);
         }
 
-        using var body = await bodies.ReadAsync(context.Request, context.RequestAborted);
+        using var body = await bodies.ReadAsync(context.Request);
         if (CreateSkim.ReadBody(body.Written.Span, out var skim) is { } refusal)
         {
             throw new ConversationException(refusal);

@@ -1,6 +1,9 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
@@ -17,14 +20,14 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, TimeProv
     /// <summary>Reads and unpacks a body; its memory is the caller's to return.</summary>
     /// <exception cref="ConversationException">It is too large, too slow, broken, or of another type.</exception>
     /// <exception cref="ClientGoneException">The client left in the middle of it.</exception>
-    public async Task<RentedBuffer> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    public async Task<RentedBuffer> ReadAsync(HttpRequest request)
     {
         CheckType(request.ContentType);
         var unpack = BodyEncoding.Find(request.Headers.ContentEncoding.ToString());
         var body = new RentedBuffer(_bytesMax);
         try
         {
-            await FillAsync(body, request.Body, cancellationToken);
+            await FillAsync(body, request);
 
             // This may be the thread that polls the sockets: it has others to look at.
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -52,28 +55,48 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, TimeProv
             $"The Content-Type '{RoutingFields.Shorten(type)}' is not taken: send 'application/json' in UTF-8.");
     }
 
-    private async Task FillAsync(RentedBuffer body, Stream source, CancellationToken cancellationToken)
+    private async Task FillAsync(RentedBuffer body, HttpRequest request)
     {
-        using var late = new CancellationTokenSource(_timeout, time);
-        using var reading = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        // Counted here: the server's own count takes in what chunks add, and its refusal cuts a client off that still
+        // sends and would not see it.
+        request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize = null;
+        CheckLength(request.ContentLength ?? 0);
+        var reader = request.BodyReader;
+        await using var late = time.CreateTimer(
+            static reader => ((PipeReader)reader!).CancelPendingRead(), reader, _timeout, Timeout.InfiniteTimeSpan);
         try
         {
-            int read;
-            while ((read = await source.ReadAsync(body.Free(), reading.Token)) > 0)
+            while (!await ReadAsync(reader, body))
             {
-                body.Advance(read);
-                CheckLength(body);
             }
-        }
-        catch (OperationCanceledException e) when (late.IsCancellationRequested)
-        {
-            throw new ConversationException(new Refusal(RefusalKind.InvalidRequest,
-                $"The body did not end within {_timeout.TotalSeconds:0.###} s."), e);
         }
         catch (IOException e) when (e is not BadHttpRequestException)
         {
             throw new ClientGoneException("The client left in the middle of its body.", e);
         }
+    }
+
+    private async ValueTask<bool> ReadAsync(PipeReader reader, RentedBuffer body)
+    {
+        // No token: a read that is given up would leave the connection of no use, even for the answer.
+        var result = await reader.ReadAsync(CancellationToken.None);
+        try
+        {
+            CheckLength(body.Length + result.Buffer.Length);
+            result.Buffer.CopyTo(body.Claim((int)result.Buffer.Length));
+        }
+        finally
+        {
+            reader.AdvanceTo(result.Buffer.End);
+        }
+
+        if (result.IsCanceled && !result.IsCompleted)
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                $"The body did not end within {_timeout.TotalSeconds:0.###} s.");
+        }
+
+        return result.IsCompleted;
     }
 
     private RentedBuffer Unpack(RentedBuffer packed, Action<RentedBuffer, RentedBuffer> unpack)
@@ -82,7 +105,7 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, TimeProv
         try
         {
             unpack(packed, body);
-            CheckLength(body);
+            CheckLength(body.Length);
             packed.Dispose();
             return body;
         }
@@ -99,9 +122,9 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, TimeProv
         }
     }
 
-    private void CheckLength(RentedBuffer body)
+    private void CheckLength(long length)
     {
-        if (body.IsOverLong)
+        if (length > _bytesMax)
         {
             throw ConversationException.Of(RefusalKind.TooLarge, $"The body is longer than {_bytesMax} bytes.");
         }

@@ -5,14 +5,14 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Frontend.Tests.Hosting;
 
-/// <summary>The real thing: embedded conversations, the demo model, a journal in memory.</summary>
+/// <summary>The real thing: embedded conversations, the demo model or another, a journal in memory.</summary>
 public sealed class EmbeddedServerHost : ConversationsHost
 {
     private readonly ServiceProvider _services;
 
-    public EmbeddedServerHost()
+    public EmbeddedServerHost(IModelBackend? model = null)
     {
-        Backends = [new DemoBackend(["demo"], TimeProvider.System)];
+        Backends = [model ?? new DemoBackend(["demo"], TimeProvider.System)];
         _services = new ServiceCollection()
             .AddLogging()
             .AddMetrics()

@@ -25,6 +25,9 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
     /// <summary>Called before each reading; may throw.</summary>
     public Func<TurnAddress, ValueTask> OnRead { get; set; } = static _ => ValueTask.CompletedTask;
 
+    /// <summary>Called before the last events of a reading; may throw.</summary>
+    public Func<TurnAddress, ValueTask> OnEnd { get; set; } = static _ => ValueTask.CompletedTask;
+
     /// <summary>Every call as <c>verb conversation</c>, in order.</summary>
     public ConcurrentQueue<(string Verb, ConversationKey Key, UInt128 RequestId, LeaseId Lease)> Calls { get; } = new();
 
@@ -68,6 +71,7 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
             isCut = true;
         }
 
+        await OnEnd(turn).AsTask().WaitAsync(cancellationToken);
         found.Status = isCut ? "cancelled" : "completed";
         var delta = JsonSerializer.SerializeToUtf8Bytes(
             new { type = "response.output_text.delta", sequence_number = 1, delta = found.Step.Text });
