@@ -19,6 +19,7 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     private readonly Lock _activating = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly EmbeddedContext _context;
+    private readonly StartLine _starts = new();
     private readonly ITimer _sweepTimer;
     private readonly Task _sweeping;
     private Task? _disposing;
@@ -38,6 +39,7 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(start);
+        using var place = await _starts.EnterAsync(cancellationToken);
         return await WithActiveAsync(start.Key, active =>
             active.StartTurnAsync(start, cancellationToken), cancellationToken);
     }

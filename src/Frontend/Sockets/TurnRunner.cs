@@ -64,7 +64,7 @@ internal sealed class TurnRunner(SocketServices services, FrameWriter writer, Tu
             await leases.AddAsync(start.Key.Id);
         }
 
-        var response = await StartAsync(start, cancellationToken);
+        var response = await services.Conversations.StartTurnAsync(start, cancellationToken);
         var turn = new TurnAddress(Caller.Tenant, response, leases.Id);
         if (queue.Started(create, response))
         {
@@ -72,19 +72,6 @@ internal sealed class TurnRunner(SocketServices services, FrameWriter writer, Tu
         }
 
         await DeliverAsync(create, turn, delivery, cancellationToken);
-    }
-
-    private async ValueTask<ResponseId> StartAsync(StartTurn start, CancellationToken cancellationToken)
-    {
-        await services.Starting.WaitAsync(cancellationToken);
-        try
-        {
-            return await services.Conversations.StartTurnAsync(start, cancellationToken);
-        }
-        finally
-        {
-            services.Starting.Release();
-        }
     }
 
     private async Task DeliverAsync(QueuedCreate create, TurnAddress turn, Delivery delivery,
