@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
 
@@ -29,6 +30,9 @@ internal readonly record struct FrameSkim(FrameKind Kind)
 
     /// <summary>Whether a create's turn is to be stored; the wire's default is true.</summary>
     public bool Store { get; private init; }
+
+    /// <summary>A create's idempotency key; null if it has none.</summary>
+    public string? Key { get; private init; }
 
     /// <summary>The response a cancel names, as it came; null means the running one.</summary>
     public string? ResponseId { get; private init; }
@@ -97,6 +101,11 @@ internal readonly record struct FrameSkim(FrameKind Kind)
         if (json.ValueTextEquals("response_id"u8))
         {
             return ReadText(ref json, "response_id", ref fields.Response);
+        }
+
+        if (json.ValueTextEquals("idempotency_key"u8))
+        {
+            return ReadText(ref json, IdempotencyKey.Member, ref fields.Key);
         }
 
         if (json.ValueTextEquals("stream_id"u8))
@@ -176,6 +185,11 @@ internal readonly record struct FrameSkim(FrameKind Kind)
                 "Lanes are not supported yet: leave 'stream_id' out.", "stream_id");
         }
 
+        if (fields.Key is { } key && IdempotencyKey.Check(key) is { } refusal)
+        {
+            return refusal;
+        }
+
         ResponseId? parent = null;
         if (fields.Parent is { } text)
         {
@@ -188,7 +202,7 @@ internal readonly record struct FrameSkim(FrameKind Kind)
             parent = id;
         }
 
-        skim = new FrameSkim(FrameKind.Create) { Parent = parent, Store = !fields.IsUnstored };
+        skim = new FrameSkim(FrameKind.Create) { Parent = parent, Store = !fields.IsUnstored, Key = fields.Key };
         return null;
     }
 
@@ -199,6 +213,7 @@ internal readonly record struct FrameSkim(FrameKind Kind)
         public string? Type;
         public string? Parent;
         public string? Response;
+        public string? Key;
         public bool IsUnstored;
         public bool HasLane;
     }

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
 
@@ -45,11 +46,16 @@ internal sealed class TurnRunner(SocketServices services, FrameWriter writer, Tu
 
     private StartTurn MakeRequest(QueuedCreate create)
     {
-        var conversation = create.Skim.Parent?.Conversation ?? new ConversationId(services.Ids.Next128());
+        KeyedIds? keyed = create.Skim.Key is { } key
+            ? IdempotencyKey.Derive(Caller.Tenant, key, create.Bytes.Span)
+            : null;
+        var conversation = create.Skim.Parent?.Conversation ?? keyed?.Conversation ??
+            new ConversationId(services.Ids.Next128());
         return new StartTurn
         {
             Key = new ConversationKey(Caller.Tenant, conversation),
-            RequestId = services.Ids.Next128(),
+            RequestId = keyed?.RequestId ?? services.Ids.Next128(),
+            IsKeyed = keyed is not null,
             Lease = leases.Id,
             Create = create.Bytes,
         };
