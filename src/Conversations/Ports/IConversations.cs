@@ -14,7 +14,8 @@ public interface IConversations
 {
     /// <summary>
     /// Starts a turn, or attaches to it if its request id is known and the turn stored, or of the same lease. The call
-    /// is short: the turn runs on by itself.
+    /// is short: the turn runs on by itself. Where new input is checked first, it waits for that, bounded; the same
+    /// <see cref="StartTurn"/> object again is not checked again.
     /// </summary>
     /// <returns>The response's id, once it is durable: from then on it names this turn and no other.</returns>
     /// <exception cref="ConversationException">The create is refused; nothing was journaled.</exception>

@@ -39,6 +39,12 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(start);
+        if (_context.InputGate is { } gate)
+        {
+            // Outside the mailbox, and before a place in the line: a slow check holds up no other turn.
+            await gate.PassAsync(start, () => KnowsAsync(start, cancellationToken), cancellationToken);
+        }
+
         using var place = await _starts.EnterAsync(cancellationToken);
         return await WithActiveAsync(start.Key, active =>
             active.StartTurnAsync(start, cancellationToken), cancellationToken);
@@ -189,6 +195,10 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
         await Task.WhenAll(_active.Values.Select(active => active.StopAsync()));
         _stopping.Dispose();
     }
+
+    private Task<bool> KnowsAsync(StartTurn start, CancellationToken cancellationToken) => WithActiveAsync(
+        start.Key, active => active.AskAsync((conversation, _) => conversation.Knows(start), cancellationToken),
+        cancellationToken);
 
     private Task<T> AskAsync<T>(TurnAddress turn, Func<Conversation, DateTimeOffset, T> input,
         CancellationToken cancellationToken) =>

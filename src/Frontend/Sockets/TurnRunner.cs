@@ -34,7 +34,8 @@ internal sealed class TurnRunner(SocketServices services, FrameWriter writer, Tu
                 services.Instruments.TurnEnded(delivery.Begun, delivery.Sending);
                 return;
             }
-            catch (ConversationException e) when (e.Refusal.Kind == RefusalKind.Unavailable &&
+            catch (ConversationException e) when (
+                e.Refusal is { Kind: RefusalKind.Unavailable, RetryAfter: null } &&
                 delivery.EventsSent == 0 && attempt < AttemptsMax)
             {
                 // The same request id attaches if the turn was started after all.
