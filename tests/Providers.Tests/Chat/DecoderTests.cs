@@ -1,3 +1,4 @@
+using System.Text;
 using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Providers.Tests.Chat;
@@ -201,6 +202,35 @@ public sealed class DecoderTests
     [InlineData("{\"choices\":[{\"delta\":{\"content\":\"a\nb\"}}]}")]
     [InlineData("""{"choices":[{"delta":{"content":"\x"}}]}""")]
     public void Decode_OtherJson_IsRefused(string data) => Assert.Throws<FormatException>(() => Driver.Read(data));
+
+    [Fact]
+    public void Decode_Deltas_AllocateTheirBytesAlone()
+    {
+        const int deltas = 1000, arrayOverhead = 24, textBytes = 8;
+        var driver = Driver;
+        var decoder = driver.Api.Decode(driver.Call());
+        var text = Encoding.UTF8.GetBytes(Chunk.Text("\\n234567"));
+        var call = Encoding.UTF8.GetBytes(Chunk.Arguments(0, "\\n234567"));
+        var events = new List<ModelEvent>(16);
+        Read(text);
+        var forText = Read(text);
+        decoder.Read(Encoding.UTF8.GetBytes(Chunk.Call(0, "call_1", "f", "{\\\"a\\\":\\\"")), events);
+        Read(call);
+        Assert.Equal(((long)deltas * (arrayOverhead + textBytes), (long)deltas * (arrayOverhead + textBytes)),
+            (forText, Read(call)));
+
+        long Read(byte[] chunk)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < deltas; i++)
+            {
+                events.Clear();
+                decoder.Read(chunk, events);
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
 
     [Fact]
     public void Decode_BytesThatAreNoText_AreRefused()

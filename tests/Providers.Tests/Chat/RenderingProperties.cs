@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Evergrain.Providers.Chat;
 using FsCheck;
 using FsCheck.Fluent;
@@ -8,7 +9,7 @@ using Xunit.Abstractions;
 namespace Evergrain.Providers.Tests.Chat;
 
 /// <summary>What holds for any sequence of items, sensible or not.</summary>
-public sealed class RenderingProperties(ITestOutputHelper output)
+public sealed partial class RenderingProperties(ITestOutputHelper output)
 {
     private const int Sequences = 300;
     private const int ItemsMax = 24;
@@ -57,11 +58,14 @@ public sealed class RenderingProperties(ITestOutputHelper output)
         foreach (var items in Item.ArrayOf().Samples(Sequences, ItemsMax, output))
         {
             var driver = new ChatDriver(options);
+            var seen = new List<string>();
             foreach (var item in items)
             {
                 output.WriteLine(item);
                 driver.Add(item);
                 CheckMessages(driver.Request()["messages"]!.AsArray());
+                seen.Add(item);
+                CheckOrder(driver.Request()["messages"]!.AsArray(), seen);
                 driver.Fork().With("instructions", "\"be brief\"").Request();
             }
 
@@ -107,6 +111,39 @@ public sealed class RenderingProperties(ITestOutputHelper output)
         var speakers = messages.Select(message => (string?)message!["role"]).ToList();
         Assert.DoesNotContain(("assistant", "assistant"), speakers.Zip(speakers.Skip(1)));
     }
+
+    /// <summary>Everything said is there, once and in its place.</summary>
+    private static void CheckOrder(JsonArray messages, List<string> items)
+    {
+        var sent = items.Select(item => JsonNode.Parse(item)!.AsObject()).ToList();
+        Assert.Equal(
+            sent.Where(item => item["name"] is not null).Select(item => (string?)item["call_id"]),
+            messages.SelectMany(message => message!["tool_calls"]?.AsArray() ?? [])
+                .Select(call => (string?)call!["id"]));
+        Assert.Equal(
+            sent.Where(item => item["output"] is not null).Select(item => (string?)item["call_id"]),
+            messages.Where(message => (string?)message!["role"] == "tool")
+                .Select(message => (string?)message!["tool_call_id"]));
+        Assert.Equal(
+            sent.Where(item => (string?)item["role"] is "system" or "developer")
+                .Select(item => Plain(item["content"]!)),
+            messages.Where(message => (string?)message!["role"] == "system")
+                .Select(message => Plain(message!["content"]!)));
+        Assert.Equal(
+            sent.Where(item => (string?)item["role"] == "assistant").Sum(item => Plain(item["content"]!).Length),
+            messages.Where(message => (string?)message!["role"] == "assistant" && message["content"] is not null)
+                .Sum(message => Plain(message!["content"]!).Length));
+    }
+
+    /// <summary>The texts of a content, without what stands between and instead of parts.</summary>
+    private static string Plain(JsonNode content) =>
+        PlaceholderOrBreak().Replace(content is JsonArray parts
+            ? string.Concat(parts.Select(part => (string?)part!["text"]))
+            : (string)content!, string.Empty);
+
+    [GeneratedRegex(@"\n|\[\w+ was left out: the model server cannot be given it\]",
+        RegexOptions.NonBacktracking | RegexOptions.CultureInvariant)]
+    private static partial Regex PlaceholderOrBreak();
 
     private static List<string> Bytes(ChatDriver driver) =>
         [.. driver.Chunks.Select(chunk => Encoding.UTF8.GetString(chunk.Span))];
