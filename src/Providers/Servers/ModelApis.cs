@@ -1,14 +1,23 @@
+using Evergrain.Providers.Chat;
+using Microsoft.Extensions.DependencyInjection;
+
 namespace Evergrain.Providers.Servers;
 
 /// <summary>The APIs that model servers can be spoken to in.</summary>
 internal static class ModelApis
 {
-    /// <summary>What <see cref="ModelServerOptions.Api"/> may say.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["chat", "responses"];
+    public const string Chat = "chat";
+    public const string Responses = "responses";
 
-    /// <summary>Creates an API for one server.</summary>
-    /// <param name="api">One of <see cref="Names"/>.</param>
-    /// <param name="server">The server's name: ids that it gave are known by it.</param>
-    public static IModelApi Create(string api, string server) => throw new NotSupportedException(
-        $"ModelServers: Api '{api}' of '{server}' is not in this build.");
+    /// <summary>What <see cref="ModelServerOptions.Api"/> may say.</summary>
+    public static IReadOnlyList<string> Names { get; } = [Chat, Responses];
+
+    /// <summary>Creates the API of one server, whose options were checked.</summary>
+    public static IModelApi Create(ModelServerOptions server, IServiceProvider services) => server.Api switch
+    {
+        Chat => new ChatApi(
+            new ChatApiOptions { ReasoningField = server.ReasoningField, OutputLimitField = server.OutputLimitField },
+            services.GetRequiredService<ChatInstruments>()),
+        _ => throw new NotSupportedException($"ModelServers: Api '{server.Api}' is not in this build."),
+    };
 }

@@ -30,6 +30,18 @@ public sealed class ModelServerOptions
     /// <summary>The API it speaks: <c>chat</c> (chat completions) or <c>responses</c>. No default.</summary>
     public string Api { get; set; } = "";
 
+    /// <summary>
+    /// Where a <c>chat</c> server takes earlier reasoning back in assistant messages: <c>reasoning_content</c>, or
+    /// <c>reasoning</c>. Default none: reasoning is not sent again, since most templates drop it.
+    /// </summary>
+    public string? ReasoningField { get; set; }
+
+    /// <summary>
+    /// What a <c>chat</c> server calls the bound on an answer's tokens: <c>max_tokens</c>, the default, or
+    /// <c>max_completion_tokens</c>, which OpenAI's newer models want.
+    /// </summary>
+    public string OutputLimitField { get; set; } = "max_tokens";
+
     /// <summary>The environment variable that holds its key. Default none: no key is sent.</summary>
     public string? KeyEnvironment { get; set; }
 

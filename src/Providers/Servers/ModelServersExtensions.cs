@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Chat;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -45,6 +46,7 @@ public static class ModelServersExtensions
         services.TryAddSingleton<IIdSource, RandomIdSource>();
         services.AddMetrics();
         services.TryAddSingleton<ModelServerInstruments>();
+        services.TryAddSingleton<ChatInstruments>();
         services.TryAddSingleton(static provider => new ModelServerServices
         {
             Time = provider.GetRequiredService<TimeProvider>(),
@@ -55,9 +57,9 @@ public static class ModelServersExtensions
         var names = new ModelNames(servers.Select(static server => server.Models));
         foreach (var (index, server) in servers.Index())
         {
-            var api = ModelApis.Create(server.Api, server.Name);
             services.AddSingleton<IModelBackend>(provider => new ModelServerBackend(
-                server, api, new ModelRoute(names, index), provider.GetRequiredService<ModelServerServices>()));
+                server, ModelApis.Create(server, provider), new ModelRoute(names, index),
+                provider.GetRequiredService<ModelServerServices>()));
         }
 
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ModelListing>());
