@@ -1,4 +1,5 @@
 using Evergrain.Providers.Chat;
+using Evergrain.Providers.Responses;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Providers.Servers;
@@ -18,6 +19,6 @@ internal static class ModelApis
         Chat => new ChatApi(
             new ChatApiOptions { ReasoningField = server.ReasoningField, OutputLimitField = server.OutputLimitField },
             services.GetRequiredService<ChatInstruments>()),
-        _ => throw new NotSupportedException($"ModelServers: Api '{server.Api}' is not in this build."),
+        _ => new ResponsesApi(server.Name),
     };
 }
