@@ -11,7 +11,10 @@ public sealed class ModelServerOptions
     /// <summary>The configuration section; a list.</summary>
     public const string Section = "Evergrain:ModelServers";
 
-    /// <summary>What logs and counters call it: 1 to 64 of <c>A-Z a-z 0-9 . _ -</c>, no two the same.</summary>
+    /// <summary>
+    /// What logs and counters call it: 1 to 64 of <c>A-Z a-z 0-9 . _ -</c>, no two the same. The ids that a
+    /// <c>responses</c> server gives to items are sent to the server of this name alone.
+    /// </summary>
     public string Name { get; set; } = "";
 
     /// <summary>
@@ -22,7 +25,7 @@ public sealed class ModelServerOptions
     public IList<string> Models { get; init; } = [];
 
     /// <summary>
-    /// Where it answers, 1 to 16: what comes before <c>/chat/completions</c>, as in <c>http://host:8000/v1</c>. A
+    /// Where it answers, 1 to 16 equal places: what comes before <c>/chat/completions</c>, as in <c>http://host:8000/v1</c>. A
     /// conversation keeps to one of them.
     /// </summary>
     public IList<string> Urls { get; init; } = [];

@@ -76,6 +76,18 @@ public sealed class ModelServerSettingsTests
         Assert.Equal("k", ((ModelServerBackend)backends[0]).Server.Authorization!.Parameter);
     }
 
+    [Theory]
+    [InlineData("https://api.host.com/v1", "api.host.com")]
+    [InlineData("http://127.0.0.1:8000/v1", "127.0.0.1-8000")]
+    [InlineData("http://[::1]:8000/v1", "1--8000")]
+    public void ModelUrl_OfTheCommandLine_NamesItsServer(string url, string name)
+    {
+        var backend = Assert.Single(Backends($$$"""{"Evergrain":{"ModelUrl":"{{{url}}}","ModelApi":"responses"}}"""));
+
+        Assert.Equal(name, ((ModelServerBackend)backend).Server.Options.Name);
+        Assert.Equal($"responses:{name}", backend.Rendering);
+    }
+
     [Fact]
     public void Key_FromTheEnvironment_IsTaken()
     {
