@@ -152,7 +152,7 @@ public static class EvergrainServer
     {
         var models = routes.ServiceProvider.GetRequiredService<ModelsEndpoints>();
         routes.MapGet("/v1/models", (RequestDelegate)models.ListAsync);
-        routes.MapGet("/v1/models/{id}", (RequestDelegate)models.GetAsync);
+        routes.MapGet("/v1/models/{**id}", (RequestDelegate)models.GetAsync);
     }
 
     private static void MapHealth(this IEndpointRouteBuilder routes)
