@@ -20,7 +20,7 @@ public sealed class ItemRenderingTests
     [InlineData("""{"id":"a","type":"message"}""", """{"type":"message"}""", """{"id":"up","type":"message"}""")]
     [InlineData("""{ "id" : "a" , "x":1}""", """{  "x":1}""", """{ "id" : "up" , "x":1}""")]
     [InlineData("""{"x":1, "id":"a"}""", """{"x":1}""", """{"x":1, "id":"up"}""")]
-    [InlineData("""{"x":1 , "id" : "a" }""", """{"x":1  }""", """{"x":1 , "id" : "up" }""")]
+    [InlineData("""{"x":1 , "id" : "a" }""", """{"x":1 }""", """{"x":1 , "id" : "up" }""")]
     [InlineData("""{"x":1,"id":null,"y":2}""", """{"x":1,"y":2}""", """{"x":1,"id":"up","y":2}""")]
     [InlineData("""{"x":1,"id":{"id":[1,2]},"y":2}""", """{"x":1,"y":2}""", """{"x":1,"id":"up","y":2}""")]
     [InlineData("""{"\u0069\u0064":"a","y":2}""", """{"y":2}""", """{"\u0069\u0064":"up","y":2}""")]
