@@ -1,6 +1,7 @@
 using System.Net;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Telemetry;
@@ -35,6 +36,7 @@ public static class EvergrainServer
             .AddSettings(configuration)
             .AddListener()
             .AddAccess()
+            .AddAdmission(configuration)
             .AddSockets()
             .AddTelemetry();
     }
@@ -104,6 +106,8 @@ public static class EvergrainServer
             Options = provider.GetRequiredService<IOptions<EvergrainOptions>>().Value,
             Instruments = provider.GetRequiredService<FrontendInstruments>(),
             Faults = provider.GetRequiredService<FaultReporter>(),
+            Turns = provider.GetRequiredService<TurnGate>(),
+            ReceivedBytes = provider.GetRequiredService<ByteBudget>(),
         })
         .AddSingleton<ResponsesSocket>()
         .AddSingleton<ResponsesEndpoints>()

@@ -100,6 +100,11 @@ public sealed record StartTurn
     /// says is not looked at, since it means nothing on a socket.
     /// </summary>
     public bool IsBackground { get; init; }
+
+    /// <summary>
+    /// Whether it was cancelled before it began: it is recorded and ends as cancelled, and no model is called.
+    /// </summary>
+    public bool IsCancelled { get; init; }
 }
 
 /// <summary>Whose response, which one, and through which connection it is asked for.</summary>

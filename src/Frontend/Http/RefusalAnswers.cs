@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Wire;
 using Microsoft.AspNetCore.Http;
@@ -9,15 +10,16 @@ namespace Evergrain.Frontend.Http;
 internal static class RefusalAnswers
 {
     private const string Json = "application/json";
-    private const string RetryAfterSeconds = "1";
+    private static readonly TimeSpan RetryAfterDefault = TimeSpan.FromSeconds(1);
 
     public static Task WriteRefusalAsync(this HttpContext context, Refusal refusal)
     {
         var status = ErrorWriter.StatusOf(refusal);
         context.Response.StatusCode = status;
-        if (status == StatusCodes.Status503ServiceUnavailable)
+        if (status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests)
         {
-            context.Response.Headers.RetryAfter = RetryAfterSeconds;
+            context.Response.Headers.RetryAfter = ErrorWriter.SecondsOf(refusal.RetryAfter ?? RetryAfterDefault)
+                .ToString(CultureInfo.InvariantCulture);
         }
         else if (status == StatusCodes.Status401Unauthorized)
         {

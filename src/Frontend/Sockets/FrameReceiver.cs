@@ -21,7 +21,7 @@ internal sealed class FrameReceiver(SocketServices services, FrameReader reader,
         {
             while (true)
             {
-                var frame = await reader.ReadAsync();
+                var frame = await reader.ReadAsync(closing);
                 switch (frame.Outcome)
                 {
                     case FrameOutcome.Text:
@@ -30,6 +30,9 @@ internal sealed class FrameReceiver(SocketServices services, FrameReader reader,
                     case FrameOutcome.Binary:
                         await RefuseAsync(new Refusal(RefusalKind.InvalidRequest,
                             "Binary frames are not understood: send JSON in text frames."));
+                        break;
+                    case FrameOutcome.Refused:
+                        await RefuseAsync(frame.Refusal!);
                         break;
                     case FrameOutcome.Stalled:
                         return SocketEnd.FrameStalled;
@@ -59,11 +62,16 @@ internal sealed class FrameReceiver(SocketServices services, FrameReader reader,
 
     private async ValueTask AcceptAsync(FrameBuffer buffer)
     {
+        var receivedAt = services.Time.GetTimestamp();
         var refusal = FrameSkim.Read(buffer.Written.Span, out var skim);
         if (refusal is null && skim.Kind == FrameKind.Create)
         {
-            await QueueAsync(new QueuedCreate(skim, buffer, services.Time.GetTimestamp()));
-            return;
+            refusal = await ChargeAsync(buffer);
+            if (refusal is null)
+            {
+                await QueueAsync(new QueuedCreate(skim, buffer, receivedAt));
+                return;
+            }
         }
 
         buffer.Dispose();
@@ -74,6 +82,27 @@ internal sealed class FrameReceiver(SocketServices services, FrameReader reader,
         else if (skim.Kind == FrameKind.Cancel)
         {
             await CancelAsync(skim.ResponseId);
+        }
+    }
+
+    /// <summary>
+    /// A create that fitted into the first, free buffer is charged for it as well, now that it may wait for long.
+    /// </summary>
+    private async ValueTask<Refusal?> ChargeAsync(FrameBuffer buffer)
+    {
+        try
+        {
+            await buffer.Charge.GrowAsync(buffer.Capacity, closing);
+            return null;
+        }
+        catch (ConversationException e)
+        {
+            return e.Refusal;
+        }
+        catch (OperationCanceledException)
+        {
+            // Closing: it is dropped like everything that comes now.
+            return null;
         }
     }
 

@@ -30,6 +30,9 @@ internal readonly record struct FrameSkim(FrameKind Kind)
     /// <summary>Whether a create's turn is to be stored; the wire's default is true.</summary>
     public bool Store { get; private init; }
 
+    /// <summary>A create's model, as it came; null if it names none.</summary>
+    public string? Model { get; private init; }
+
     /// <summary>The response a cancel names, as it came; null means the running one.</summary>
     public string? ResponseId { get; private init; }
 
@@ -92,6 +95,11 @@ internal readonly record struct FrameSkim(FrameKind Kind)
         if (json.ValueTextEquals("previous_response_id"u8))
         {
             return ReadText(ref json, "previous_response_id", ref fields.Parent);
+        }
+
+        if (json.ValueTextEquals("model"u8))
+        {
+            return ReadText(ref json, "model", ref fields.Model);
         }
 
         if (json.ValueTextEquals("response_id"u8))
@@ -188,7 +196,12 @@ internal readonly record struct FrameSkim(FrameKind Kind)
             parent = id;
         }
 
-        skim = new FrameSkim(FrameKind.Create) { Parent = parent, Store = !fields.IsUnstored };
+        skim = new FrameSkim(FrameKind.Create) 
+        {
+            Parent = parent,
+            Store = !fields.IsUnstored,
+            Model = fields.Model,
+        };
         return null;
     }
 
@@ -198,6 +211,7 @@ internal readonly record struct FrameSkim(FrameKind Kind)
     {
         public string? Type;
         public string? Parent;
+        public string? Model;
         public string? Response;
         public bool IsUnstored;
         public bool HasLane;

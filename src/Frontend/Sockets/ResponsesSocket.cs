@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -7,7 +8,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Evergrain.Frontend.Sockets;
 
 /// <summary><c>GET /v1/responses</c>: upgrades to a WebSocket and serves it.</summary>
-internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain)
+internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain, ConnectionGate connections)
 {
     private const string Codex = "codex";
     private const string CodexHeader = "x-codex-";
@@ -33,6 +34,7 @@ internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain
         }
 
         var caller = context.Features.GetRequiredFeature<Caller>();
+        using var place = connections.Enter(caller.Tenant);
         var wantsKeepalive = WantsKeepalive(context.Request.Headers);
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
         var peer = new PeerConnection(context.Abort, context.RequestAborted);

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Telemetry;
 
 namespace Evergrain.Frontend.Sockets;
@@ -17,6 +18,10 @@ internal sealed class SocketServices
     public required FrontendInstruments Instruments { get; init; }
 
     public required FaultReporter Faults { get; init; }
+
+    public required TurnGate Turns { get; init; }
+
+    public required ByteBudget ReceivedBytes { get; init; }
 
     /// <summary>
     /// Creates that are being started now. When thousands come at once the others wait here in line, and not as work

@@ -17,6 +17,9 @@ internal sealed class QueuedError(Refusal refusal) : QueuedFrame
 /// <summary>A create and how far it has come.</summary>
 internal sealed class QueuedCreate(FrameSkim skim, FrameBuffer buffer, long queuedAt) : QueuedFrame, IDisposable
 {
+    // Never disposed: without a timer there is nothing to give back.
+    private readonly CancellationTokenSource _cancelled = new();
+
     public FrameSkim Skim { get; } = skim;
 
     /// <summary>The create's bytes; empty once they were returned.</summary>
@@ -30,8 +33,11 @@ internal sealed class QueuedCreate(FrameSkim skim, FrameBuffer buffer, long queu
     /// <summary>The response, once started; guarded by the queue.</summary>
     public ResponseId? Response { get; set; }
 
-    /// <summary>Whether a cancel came before the response was started; guarded by the queue.</summary>
-    public bool IsCancelled { get; set; }
+    /// <summary>Cancelled by a cancel that comes before the response was started.</summary>
+    public CancellationToken Cancelled => _cancelled.Token;
+
+    /// <summary>Ends its wait for a place, if it is in one, without running what comes behind it.</summary>
+    public void Cancel() => _cancelled.Cancel();
 
     public void Dispose() => buffer.Dispose();
 }
@@ -95,7 +101,7 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
         lock (_gate)
         {
             create.Response = response;
-            return create.IsCancelled;
+            return create.Cancelled.IsCancellationRequested;
         }
     }
 
@@ -130,7 +136,7 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
                 return CancelOutcome.Running;
             }
 
-            target?.IsCancelled = true;
+            target?.Cancel();
             return CancelOutcome.Nothing;
         }
     }

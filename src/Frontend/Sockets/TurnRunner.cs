@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Admission;
 
 namespace Evergrain.Frontend.Sockets;
 
@@ -22,9 +23,10 @@ internal sealed class TurnRunner(SocketServices services, FrameWriter writer, Tu
     /// <exception cref="SocketGoneException">The connection is gone.</exception>
     public async Task RunAsync(QueuedCreate create, CancellationToken cancellationToken)
     {
+        using var place = await EnterAsync(create, cancellationToken);
         services.Instruments.TurnStarted(create.QueuedAt);
         var delivery = new Delivery(services.Time.GetTimestamp());
-        var start = MakeRequest(create);
+        var start = MakeRequest(create) with { IsCancelled = place is null };
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -40,6 +42,21 @@ internal sealed class TurnRunner(SocketServices services, FrameWriter writer, Tu
                 var delay = services.Jitter(RetryDelay * (1 << (attempt - 1)), RetryJitter);
                 await Task.Delay(delay, services.Time, cancellationToken);
             }
+        }
+    }
+
+    /// <summary>Waits for a place to run.</summary>
+    /// <returns>Null if the create was cancelled meanwhile: what calls no model needs no place.</returns>
+    private async ValueTask<TurnPlace?> EnterAsync(QueuedCreate create, CancellationToken cancellationToken)
+    {
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, create.Cancelled);
+        try
+        {
+            return await services.Turns.EnterAsync(Caller.Tenant, create.Skim.Model, waiting.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
         }
     }
 
