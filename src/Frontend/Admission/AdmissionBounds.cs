@@ -50,8 +50,8 @@ internal sealed class AdmissionBounds
     }
 
     private static TenantBounds Resolve(TenantOptions own, TenantOptions others, AdmissionOptions all) => new(
-        own.ConnectionsMax ?? others.ConnectionsMax ?? all.ConnectionsMax,
-        own.RunningTurnsMax ?? others.RunningTurnsMax ?? all.RunningTurnsMax,
+        own.ConnectionsMax ?? others.ConnectionsMax ?? int.MaxValue,
+        own.RunningTurnsMax ?? others.RunningTurnsMax ?? int.MaxValue,
         own.WaitingTurnsMax ?? others.WaitingTurnsMax ?? ((all.WaitingTurnsMax + 1) / 2),
         own.ReceivedBytesMax ?? others.ReceivedBytesMax ?? (all.ReceivedBytesMax / 4),
         own.Weight ?? others.Weight ?? 1);

@@ -54,11 +54,11 @@ public sealed class TenantOptions
     /// <summary>The name of the section that speaks for all tenants.</summary>
     public const string Others = "*";
 
-    /// <summary>Open WebSockets, 0 to 1,000,000. Default: as many as in all.</summary>
+    /// <summary>Open WebSockets, 0 to 1,000,000. Default: no bound but that in all.</summary>
     [Range(0, 1_000_000)]
     public int? ConnectionsMax { get; set; }
 
-    /// <summary>Turns that run at a time, 0 to 1,000,000. Default: as many as in all.</summary>
+    /// <summary>Turns that run at a time, 0 to 1,000,000. Default: no bound but that in all.</summary>
     [Range(0, 1_000_000)]
     public int? RunningTurnsMax { get; set; }
 

@@ -29,11 +29,14 @@ internal sealed class ByteBudget
         (_settings, _instruments, _time) = (settings, instruments, time);
         _all = settings.Current.All;
         settings.OnChange(Refresh);
-        instruments.ObserveReceivedBytes(() => Interlocked.Read(ref _held));
+        instruments.ObserveReceivedBytes(() => Held);
     }
 
     /// <summary>Bytes that are held now.</summary>
     public long Held => Interlocked.Read(ref _held);
+
+    /// <summary>Requests that wait for room.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Begins to charge one request; it holds nothing yet.</summary>
     public ByteCharge Open(string tenant)

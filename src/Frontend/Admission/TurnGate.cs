@@ -37,8 +37,11 @@ internal sealed class TurnGate
         (_models, _settings, _instruments, _time) = (models, settings, instruments, time);
         _all = settings.Current.All;
         settings.OnChange(Refresh);
-        instruments.ObserveWaitingTurns(() => Volatile.Read(ref _waiting));
+        instruments.ObserveWaitingTurns(() => Waiting);
     }
+
+    /// <summary>Turns in line.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Waits for a place.</summary>
     /// <param name="tenant">Whose turn it is.</param>

@@ -21,13 +21,15 @@ public sealed class ContractClient(ContractHost host, string tenant, ulong lease
     public TurnAddress Address(ResponseId id) => new(tenant, id, Lease);
 
     /// <summary>Starts a turn from a create's JSON.</summary>
-    public async Task<ResponseId> CreateAsync(string json, ConversationId conversation, UInt128? request = null) =>
+    public async Task<ResponseId> CreateAsync(string json, ConversationId conversation, UInt128? request = null,
+        bool isCancelled = false) =>
         await host.Conversations.StartTurnAsync(new StartTurn
         {
             Key = Key(conversation),
             RequestId = request ?? NewRequest(),
             Lease = Lease,
             Create = Encoding.UTF8.GetBytes(json),
+            IsCancelled = isCancelled,
         }, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
 
     /// <summary>Starts a turn of one user message.</summary>
