@@ -82,7 +82,8 @@ internal static class EmbeddedServer
         builder.Services.AddEvergrainFrontend(builder.Configuration);
         builder.Services.AddSingleton(journal);
         builder.Services.AddSingleton<IModelBackend>(
-            new DemoBackend(ModelNames(section, settings.Models), TimeProvider.System));
+            new DemoBackend(ModelNames(section, settings.Models), TimeProvider.System,
+                section.GetValue(nameof(EvergrainOptions.ModelCallsMax), int.MaxValue)));
         builder.Services.AddEmbeddedConversations(embedded);
         if (settings.ApiKeys.Count > 0)
         {

@@ -32,7 +32,7 @@ public sealed class AdmissionOptions
 
     /// <summary>
     /// Time a turn waits for a place, and a request for room, 100 ms to 4 minutes: Codex gives a silent socket up after
-    /// 5. Default 30 s.
+    /// 5. Default 30 s. A socket whose request waits for room is not read and answers no ping meanwhile.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:04:00")]
     public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(30);

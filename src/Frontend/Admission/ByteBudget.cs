@@ -104,8 +104,14 @@ internal sealed class ByteBudget
         await using var timer = _time.CreateTimer(_ => TimeOut(waiter), null, timeout, Timeout.InfiniteTimeSpan);
         await using var cancelling = cancellationToken.UnsafeRegister(
             (_, token) => GiveUp(waiter, new OperationCanceledException(token)), null);
-        await waiter.Task;
-        waiter.Charge.Waited += _time.GetElapsedTime(begun);
+        try
+        {
+            await waiter.Task;
+        }
+        finally
+        {
+            waiter.Charge.Waited += _time.GetElapsedTime(begun);
+        }
     }
 
     private void TimeOut(ByteWaiter waiter)

@@ -37,10 +37,9 @@ internal readonly record struct Frame(FrameOutcome Outcome, FrameBuffer? Buffer 
 /// A cancelled receive would abort the socket before its close frame could be sent. So a message that is late leaves
 /// its receive pending, and <see cref="DrainAsync"/> picks that up.
 /// </remarks>
-internal sealed class FrameReader(WebSocket socket, SocketServices services, string tenant)
+internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, TimeProvider time, ByteBudget budget,
+    string tenant)
 {
-    private readonly EvergrainOptions _options = services.Options;
-    private readonly TimeProvider _time = services.Time;
     private Task<ValueWebSocketReceiveResult>? _late;
 
     /// <summary>Reads the next message, or learns that there is none.</summary>
@@ -56,7 +55,7 @@ internal sealed class FrameReader(WebSocket socket, SocketServices services, str
 
         // This may be the thread that polls the sockets: it has others to look at, so the frame is read elsewhere.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var buffer = new FrameBuffer(_options.FrameBytesMax, services.ReceivedBytes.Open(tenant));
+        var buffer = new FrameBuffer(options.FrameBytesMax, budget.Open(tenant));
         var frame = new Frame(FrameOutcome.Closed);
         try
         {
@@ -93,7 +92,7 @@ internal sealed class FrameReader(WebSocket socket, SocketServices services, str
         CancellationToken closing)
     {
         Refusal? refusal = null;
-        var begun = _time.GetTimestamp();
+        var begun = time.GetTimestamp();
         while (!result.EndOfMessage)
         {
             var isKept = result.MessageType == WebSocketMessageType.Text && refusal is null;
@@ -154,14 +153,14 @@ internal sealed class FrameReader(WebSocket socket, SocketServices services, str
         TimeSpan waited)
     {
         _late = receive;
-        var left = _options.FrameTimeout - (_time.GetElapsedTime(begun) - waited);
+        var left = options.FrameTimeout - (time.GetElapsedTime(begun) - waited);
         if (left <= TimeSpan.Zero)
         {
             return false;
         }
 
         using var answered = new CancellationTokenSource();
-        var deadline = Task.Delay(left, _time, answered.Token);
+        var deadline = Task.Delay(left, time, answered.Token);
         var isInTime = await Task.WhenAny(receive, deadline) == receive;
         await answered.CancelAsync();
         return isInTime;

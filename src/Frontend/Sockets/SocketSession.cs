@@ -34,7 +34,7 @@ internal sealed class SocketSession : IDisposable
         SocketServices services, WebSocket socket, Caller caller, bool wantsKeepalive, PeerConnection peer)
     {
         (_services, _socket, _peer) = (services, socket, peer);
-        _reader = new FrameReader(socket, services, caller.Tenant);
+        _reader = new FrameReader(socket, services.Options, services.Time, services.ReceivedBytes, caller.Tenant);
         _writer = new FrameWriter(socket, peer.Abort, services);
         _queue = new TurnQueue(services.Options);
         _leases = new UnstoredLeases(services, caller.Tenant, _closing.Token);
