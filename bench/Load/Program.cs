@@ -22,6 +22,7 @@ foreach (var question in options.Questions)
     {
         "turns" => await TurnsQuestion.AskAsync(options, interrupted.Token),
         "forks" => await ForksQuestion.AskAsync(options, interrupted.Token),
+        "overload" => await OverloadQuestion.AskAsync(options, interrupted.Token),
         "memory" => await MemoryQuestion.AskAsync(options, interrupted.Token),
         _ => await SocketsQuestion.AskAsync(options, interrupted.Token),
     };
