@@ -19,7 +19,7 @@ public sealed class AdmissionOptions
     [Range(1, 1_000_000)]
     public int RunningTurnsMax { get; set; } = 10_000;
 
-    /// <summary>Turns that wait for a place, 0 to 1,000,000; over it they are refused at once. Default 10,000.</summary>
+    /// <summary>Turns that wait for a place, 0 to 1,000,000; more are refused at once. Default 10,000.</summary>
     [Range(0, 1_000_000)]
     public int WaitingTurnsMax { get; set; } = 10_000;
 

@@ -80,9 +80,16 @@ internal sealed partial class AdmissionSettings : BackgroundService
         }
 
         using var timer = new PeriodicTimer(_current.All.RereadInterval, _time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        try
         {
-            Reload();
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                Reload();
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // After a start that failed the host would take it for a fault of ours and say so.
         }
     }
 

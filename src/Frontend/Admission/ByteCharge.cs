@@ -11,7 +11,7 @@ internal sealed class ByteCharge(ByteBudget budget, ByteTenant tenant) : IDispos
     /// <summary>Bytes held; guarded by the budget.</summary>
     public long Bytes { get; set; }
 
-    /// <summary>How long it has waited already: its steps share one <see cref="AdmissionOptions.QueueTimeout"/>.</summary>
+    /// <summary>How long it has waited: its steps share one <see cref="AdmissionOptions.QueueTimeout"/>.</summary>
     public TimeSpan Waited { get; set; }
 
     /// <summary>Holds at least so many bytes in all, as soon as there is room.</summary>

@@ -32,7 +32,8 @@ internal sealed class TurnGate
     private long _served;
     private long _queued;
 
-    public TurnGate(ModelCatalog models, AdmissionSettings settings, AdmissionInstruments instruments, TimeProvider time)
+    public TurnGate(ModelCatalog models, AdmissionSettings settings, AdmissionInstruments instruments,
+        TimeProvider time)
     {
         (_models, _settings, _instruments, _time) = (models, settings, instruments, time);
         _all = settings.Current.All;

@@ -3,7 +3,7 @@ using Evergrain.Frontend.Admission;
 
 namespace Evergrain.Frontend.Telemetry;
 
-/// <summary>What waits to be let in, and what was not. No tenant is named: there may be more than metrics can hold.</summary>
+/// <summary>What waits to be let in, and what was not. No tenant is named: metrics hold closed sets only.</summary>
 internal sealed class AdmissionInstruments
 {
     private readonly Meter _meter;

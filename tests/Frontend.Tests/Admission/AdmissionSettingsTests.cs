@@ -20,7 +20,8 @@ public sealed class AdmissionSettingsTests : IDisposable
     {
         using var host = new AdmissionHost();
 
-        Assert.Equal(new TenantBounds(int.MaxValue, int.MaxValue, 5_000, 256 << 20, 1), host.Settings.Current.Of("any"));
+        Assert.Equal(new TenantBounds(int.MaxValue, int.MaxValue, 5_000, 256 << 20, 1),
+            host.Settings.Current.Of("any"));
         Assert.Equal(1L << 30, host.Settings.Current.All.ReceivedBytesMax);
     }
 

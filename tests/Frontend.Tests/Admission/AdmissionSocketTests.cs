@@ -8,7 +8,7 @@ using Evergrain.Frontend.Tests.Hosting;
 
 namespace Evergrain.Frontend.Tests.Admission;
 
-/// <summary>What clients meet when there is too much: over real sockets, against a host that a test holds back.</summary>
+/// <summary>What clients meet when there is too much, over real sockets; a test holds the host back.</summary>
 public sealed class AdmissionSocketTests : IDisposable
 {
     private const byte Text = 0x81;

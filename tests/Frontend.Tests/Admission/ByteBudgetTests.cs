@@ -104,7 +104,8 @@ public sealed class ByteBudgetTests(ITestOutputHelper output)
     public async Task Charge_ThatWaitsAtEachStep_WaitsNoLongerInAll()
     {
         using var host = new AdmissionHost(Small);
-        var (charge, first, second) = (Charge(host, "a", 32 * K), Charge(host, "b", 128 * K), Charge(host, "c", 96 * K));
+        var (charge, first) = (Charge(host, "a", 32 * K), Charge(host, "b", 128 * K));
+        var second = Charge(host, "c", 96 * K);
         var growing = charge.GrowAsync(64 * K, CancellationToken.None).AsTask();
         host.Time.Advance(TimeSpan.FromSeconds(20));
         second.Dispose();
