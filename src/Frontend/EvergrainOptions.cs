@@ -115,6 +115,10 @@ public sealed class EvergrainOptions
     [Range(1, 1024)]
     public int LeasesMax { get; set; } = 16;
 
+    /// <summary>Calls that the built-in demo model takes at a time, at least 1. Default: no bound.</summary>
+    [Range(1, int.MaxValue)]
+    public int ModelCallsMax { get; set; } = int.MaxValue;
+
     /// <summary>Whether permessage-deflate is accepted, without context takeover. Default false.</summary>
     public bool Compression { get; set; }
 }
