@@ -4,8 +4,9 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Providers.Responses;
 
 /// <summary>
-/// The parts of one item as they stream. One is open at a time. Servers that leave out a part's beginning, its deltas or
-/// its end are understood, and so are those that number parts otherwise than the API says: numbers are not looked at.
+/// The parts of one item as they stream. One is open at a time. Servers that leave out a part's beginning, its deltas
+/// or its end are understood, and so are those that number parts otherwise than the API says: numbers are not looked
+/// at.
 /// </summary>
 internal sealed class StreamedParts(OutputKind item)
 {

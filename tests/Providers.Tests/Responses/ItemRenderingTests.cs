@@ -20,7 +20,7 @@ public sealed class ItemRenderingTests
     [InlineData("""{"id":"a","type":"message"}""", """{"type":"message"}""", """{"id":"up","type":"message"}""")]
     [InlineData("""{ "id" : "a" , "x":1}""", """{  "x":1}""", """{ "id" : "up" , "x":1}""")]
     [InlineData("""{"x":1, "id":"a"}""", """{"x":1}""", """{"x":1, "id":"up"}""")]
-    [InlineData("""{"x":1 , "id" : "a" }""", """{"x":1  }""", """{"x":1 , "id" : "up" }""")]
+    [InlineData("""{"x":1 , "id" : "a" }""", """{"x":1 }""", """{"x":1 , "id" : "up" }""")]
     [InlineData("""{"x":1,"id":null,"y":2}""", """{"x":1,"y":2}""", """{"x":1,"id":"up","y":2}""")]
     [InlineData("""{"x":1,"id":{"id":[1,2]},"y":2}""", """{"x":1,"y":2}""", """{"x":1,"id":"up","y":2}""")]
     [InlineData("""{"\u0069\u0064":"a","y":2}""", """{"y":2}""", """{"\u0069\u0064":"up","y":2}""")]
@@ -41,6 +41,24 @@ public sealed class ItemRenderingTests
         var rendered = """,{"type":"message","status":"completed","content":[{"text":"\u00e9 é"}]}""";
         Assert.Equal(rendered, Render(item, new ItemOrigin("responses:other", "up")));
         Assert.Equal(rendered, Render(item, new ItemOrigin("chat", "up")));
+    }
+
+    [Theory]
+    [InlineData("""{"type":"reasoning","summary":[{"text":"s"}]}""", false)]
+    [InlineData("""{"type":"reasoning","encrypted_content":null,"content":[ ]}""", false)]
+    [InlineData("""{"type":"reasoning","encrypted_content":"","content":null}""", false)]
+    [InlineData("""{"type":"reasoning","x":{"encrypted_content":"g"}}""", false)]
+    [InlineData("""{"type":"reasoning","summary":[],"encrypted_content":"g"}""", true)]
+    [InlineData("""{"type":"reasoning","content":[{"type":"reasoning_text","text":"r"}]}""", true)]
+    public void Render_Reasoning_HasAnIdOnlyWhereItHoldsThoughts(string item, bool hasId)
+    {
+        var bytes = Encoding.UTF8.GetBytes(item);
+        var rendered = Api.Render(new Item(bytes, "reasoning", ItemRole.None)
+        {
+            Origin = new ItemOrigin("responses:main", "rs_up"),
+        }, state: null);
+        var expected = hasId ? ",{\"id\":\"rs_up\"," + item[1..] : "," + item;
+        Assert.Equal(expected, Encoding.UTF8.GetString(rendered.Bytes.Span));
     }
 
     [Fact]

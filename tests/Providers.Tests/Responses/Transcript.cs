@@ -134,5 +134,6 @@ internal static class Transcript
     private static string Text(ReadOnlyMemory<byte> text) => Strict.GetString(text.Span);
 
     private static string? Figures(Usage? usage) => usage is null ? null :
-        $"in {usage.InputTokens} cached {usage.CachedTokens} out {usage.OutputTokens} reasoning {usage.ReasoningTokens}";
+        $"in {usage.InputTokens} cached {usage.CachedTokens} " +
+        $"out {usage.OutputTokens} reasoning {usage.ReasoningTokens}";
 }
