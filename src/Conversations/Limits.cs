@@ -14,6 +14,12 @@ public static class Limits
     /// </summary>
     public const int InputItemsMax = 32_768;
 
+    /// <summary>
+    /// Other conversations whose items one create may refer to: each may have to be opened for it. Clients that send
+    /// references name those of one or two.
+    /// </summary>
+    public const int ReferencedConversationsMax = 64;
+
     /// <summary>Items of one page of a list: the API's own bound.</summary>
     public const int PageItemsMax = 100;
 

@@ -43,6 +43,7 @@ public static class EvergrainServer
     public static WebApplication MapEvergrain(this WebApplication app)
     {
         app.UseMiddleware<RequestEdge>();
+        app.Use(CorkedUpgrade.InvokeAsync);
         app.UseWebSockets();
         app.UseMiddleware<AccessGate>();
         app.UseRouting();

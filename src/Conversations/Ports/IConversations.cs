@@ -100,6 +100,12 @@ public sealed record StartTurn
     /// says is not looked at, since it means nothing on a socket.
     /// </summary>
     public bool IsBackground { get; init; }
+
+    /// <summary>
+    /// The JSON of output items of other conversations that the create refers to, by id; empty for one that was not
+    /// found. Hosts fill it in where a conversation asks for it; frontends leave it null.
+    /// </summary>
+    public IReadOnlyDictionary<string, ReadOnlyMemory<byte>>? References { get; init; }
 }
 
 /// <summary>Whose response, which one, and through which connection it is asked for.</summary>

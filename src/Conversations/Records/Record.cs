@@ -13,6 +13,7 @@ internal enum RecordKind : byte
     OutputHeld = 5,
     TurnFinished = 6,
     TurnDeleted = 7,
+    OutputNamed = 8,
 }
 
 /// <summary>One fact of a conversation's history. Live turns and recovery apply the same records.</summary>
@@ -63,6 +64,13 @@ internal sealed record TurnStarted : Record
 /// </summary>
 internal sealed record OutputHeld(int Turn, int Index, bool IsPartial, ReadOnlyMemory<byte> Json)
     : Record(RecordKind.OutputHeld);
+
+/// <summary>
+/// What the model server called a turn's finished items: by output index, null where it said nothing. Before the turn's
+/// <see cref="TurnFinished"/>, in the same append, and only where there is something to say.
+/// </summary>
+internal sealed record OutputNamed(int Turn, string Rendering, IReadOnlyList<string?> Ids)
+    : Record(RecordKind.OutputNamed);
 
 /// <summary>A turn ended.</summary>
 internal sealed record TurnFinished : Record

@@ -3,7 +3,10 @@ using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Records;
 
-/// <summary>The payload of each record, format version 1. Adding a kind or a field means a new version.</summary>
+/// <summary>
+/// The payload of each record, format version 1. Another field of a kind means a new version; a new kind does not: a
+/// program that does not know it refuses the journal by its number.
+/// </summary>
 internal static class RecordCodec
 {
     public static void Write(Record record, PayloadWriter output)
@@ -29,6 +32,9 @@ internal static class RecordCodec
                 output.Flag(item.IsPartial);
                 output.Rest(item.Json.Span);
                 break;
+            case OutputNamed named:
+                WriteNamed(named, output);
+                break;
             case TurnFinished finished:
                 WriteFinished(finished, output);
                 break;
@@ -51,6 +57,7 @@ internal static class RecordCodec
             RecordKind.InputHeld => new InputHeld(input.Rest()),
             RecordKind.TurnStarted => ReadStarted(ref input),
             RecordKind.OutputHeld => new OutputHeld(input.Int(), input.Int(), input.Flag(), input.Rest()),
+            RecordKind.OutputNamed => ReadNamed(ref input),
             RecordKind.TurnFinished => ReadFinished(ref input),
             RecordKind.TurnDeleted => new TurnDeleted(input.Int()),
             _ => throw new FormatException($"record kind {(byte)kind} is not known to this version"),
@@ -96,6 +103,29 @@ internal static class RecordCodec
             Values = values,
             InputCount = input.Int(),
         };
+    }
+
+    private static void WriteNamed(OutputNamed named, PayloadWriter output)
+    {
+        output.Number(named.Turn);
+        output.Text(named.Rendering);
+        output.Number(named.Ids.Count);
+        foreach (var id in named.Ids)
+        {
+            output.OptionalText(id);
+        }
+    }
+
+    private static OutputNamed ReadNamed(ref PayloadReader input)
+    {
+        var (turn, rendering) = (input.Int(), input.Text());
+        var ids = new List<string?>();
+        for (var count = input.Int(); count > 0; count--)
+        {
+            ids.Add(input.OptionalText());
+        }
+
+        return new OutputNamed(turn, rendering, ids);
     }
 
     private static void WriteFinished(TurnFinished finished, PayloadWriter output)

@@ -45,6 +45,9 @@ public sealed partial class Conversation
             case OutputHeld output:
                 ApplyOutput(Known(output.Turn), output);
                 break;
+            case OutputNamed named:
+                Known(named.Turn).Names = named;
+                break;
             case TurnFinished finished:
                 ApplyFinished(Known(finished.Turn), finished);
                 break;
@@ -103,13 +106,17 @@ public sealed partial class Conversation
         return Prepared(parent?.End ?? default, _stagedInput);
     }
 
-    private IReadOnlyList<PreparedItem> Prepared(Branch branch, IReadOnlyList<ReadOnlyMemory<byte>> items)
+    private IReadOnlyList<PreparedItem> Prepared(Branch branch, IReadOnlyList<ReadOnlyMemory<byte>> items,
+        OutputNamed? names = null)
     {
         var proposal = new Proposal(branch, null);
-        foreach (var json in items)
+        for (var i = 0; i < items.Count; i++)
         {
-            var read = InputItem.Read(json.Span, "item");
-            proposal.Add(new Item(json, read.Type, read.Role));
+            var read = InputItem.Read(items[i].Span, "item");
+            proposal.Add(new Item(items[i], read.Type, read.Role)
+            {
+                Origin = names?.Ids.ElementAtOrDefault(i) is { } id ? new ItemOrigin(names.Rendering, id) : null,
+            });
         }
 
         _recovered += items.Count;
@@ -143,7 +150,7 @@ public sealed partial class Conversation
     {
         var output = turn.Live is { } live
             ? live.Proposal.Items.Skip(live.InputCount).ToList()
-            : Prepared(turn.Input, turn.Output);
+            : Prepared(turn.Input, turn.Output, turn.Names);
         turn.End = turn.Input.Append(output, turn.Id.IsStored);
         if (turn.End.Digest != finished.Digest)
         {

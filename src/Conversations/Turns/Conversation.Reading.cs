@@ -37,7 +37,7 @@ public sealed partial class Conversation
 
         if (turn.Live is { IsOver: false })
         {
-            turn.OrphanedAt = now + Limits.OrphanTimeout;
+            turn.OrphanedAt = turn.IsBackground ? null : now + Limits.OrphanTimeout;
             if (!id.IsStored)
             {
                 Cancel(turn, now);

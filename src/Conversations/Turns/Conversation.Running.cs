@@ -77,12 +77,17 @@ public sealed partial class Conversation
 
         var before = turn.Log.Count;
         var item = live.Stream.Open;
+        if (model is { Kind: ModelEventKind.ItemDone, Json.IsEmpty: false } && item is not null)
+        {
+            VerbatimItem.Check(model.Json, item);
+        }
+
         if (live.Stream.Apply(model) is not { } json)
         {
             return;
         }
 
-        Keep(live, json);
+        Keep(live, json, model.ServerId);
         if (item!.IsCall && turn.Id.IsStored)
         {
             // Clients run tools on this event: after a crash the call must still be there to be answered.
@@ -91,11 +96,15 @@ public sealed partial class Conversation
     }
 
     /// <summary>A finished item becomes part of the turn's output, and of the context behind it.</summary>
-    private void Keep(LiveTurn live, byte[] json)
+    private void Keep(LiveTurn live, byte[] json, string? serverId = null)
     {
         var read = InputItem.Read(json, "output");
         live.Items.Add(json);
-        live.Proposal.Add(new Item(json, read.Type, read.Role));
+        live.ServerIds.Add(serverId);
+        live.Proposal.Add(new Item(json, read.Type, read.Role)
+        {
+            Origin = serverId is null ? null : new ItemOrigin(live.Backend.Rendering, serverId),
+        });
         CallLedger.AddCall(live.Calls, read);
         _validated++;
         _rendered++;
@@ -141,7 +150,7 @@ public sealed partial class Conversation
         {
             Turn = turn.Id.Number,
             Ending = ending,
-            Shape = live.Stream.Shape.ToArray(),
+            Shape = live.Stream.Shape,
             Digest = live.Proposal.Digest,
         };
         if (turn.Id.IsStored)
@@ -181,6 +190,11 @@ public sealed partial class Conversation
         if (partial is not null)
         {
             _outbox.Add(new OutputHeld(turn.Id.Number, live.Items.Count, IsPartial: true, partial));
+        }
+
+        if (live.ServerIds.Exists(static id => id is not null))
+        {
+            _outbox.Add(new OutputNamed(turn.Id.Number, live.Backend.Rendering, [.. live.ServerIds]));
         }
 
         return _outbox.Add(finished);

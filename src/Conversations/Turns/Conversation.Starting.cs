@@ -12,10 +12,15 @@ public sealed partial class Conversation
     // What a record adds around an item, and an append around its items, with room to spare.
     private const int RecordOverheadBytes = 1 << 10;
     private const int AppendOverheadBytes = 1 << 20;
+    private static readonly byte[] True = "true"u8.ToArray();
 
     /// <summary>Starts a turn, or attaches to the one that this request id started.</summary>
     /// <returns>The response's id; nobody may see it before the first event is visible.</returns>
     /// <exception cref="ConversationException">The create is refused and nothing was recorded.</exception>
+    /// <exception cref="ForeignItemsException">
+    /// It refers to items of other conversations: start it again with <see cref="Ports.StartTurn.References"/>. Nothing
+    /// was recorded.
+    /// </exception>
     public ResponseId StartTurn(StartTurn start, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(start);
@@ -82,10 +87,21 @@ public sealed partial class Conversation
                 "A stored response cannot continue one that was not stored: send 'store': false.", "store");
         }
 
+        if (start.IsBackground && !create.Store)
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                "A background response must be stored: leave 'store' out.", "background");
+        }
+
         var values = create.Parameters.ConvertAll(value => _parameters.Hold(value.Field, value.Json));
+        if (start.IsBackground)
+        {
+            values.Add(_parameters.Hold(ParameterFields.Find("background")!, True));
+        }
+
         var backend = _models.Find(create.Model) ?? throw ConversationException.Of(
             RefusalKind.ModelNotFound, $"The model '{create.Model}' does not exist here.", "model");
-        var items = ReadInput(create, parent, start.Lease);
+        var items = ReadInput(create, parent, start);
         CheckSize(items, values);
         var branch = parent?.End ?? default;
         _rendered += branch.Render(backend);
@@ -94,11 +110,11 @@ public sealed partial class Conversation
         return NewTurn(create, parent, start, proposal, backend, values, now);
     }
 
-    private List<Item> ReadInput(CreateRequest create, Turn? parent, LeaseId lease)
+    private List<Item> ReadInput(CreateRequest create, Turn? parent, StartTurn start)
     {
         var items = new List<Item>(create.Input.Count);
         var ledger = new CallLedger(parent?.OpenCalls ?? CallLedger.Nothing);
-        var references = new ReferenceTable(_turns, _key.Id, parent, lease, create.Store);
+        var references = new ReferenceTable(_turns, _key.Id, parent, start, create.Store);
         var bytes = 0L;
         for (var i = 0; i < create.Input.Count; i++)
         {
@@ -108,6 +124,11 @@ public sealed partial class Conversation
             if (isReference)
             {
                 json = references.Find(read.Id!, path);
+                if (references.Missing.Count > 0)
+                {
+                    continue;
+                }
+
                 CheckSize(bytes + json.Length);
                 read = InputItem.Read(json.Span, path);
             }
@@ -121,6 +142,11 @@ public sealed partial class Conversation
             bytes += json.Length;
             ledger.Add(read, path);
             items.Add(new Item(isReference ? json : json.ToArray(), read.Type, read.Role));
+        }
+
+        if (references.Missing.Count > 0)
+        {
+            throw new ForeignItemsException(references.Missing);
         }
 
         ledger.CheckAllAnswered();
@@ -192,7 +218,7 @@ public sealed partial class Conversation
             Generate = create.Generate,
             Lease = create.Store ? default : start.Lease,
             Log = log,
-            OrphanedAt = now + Limits.OrphanTimeout,
+            OrphanedAt = start.IsBackground ? null : now + Limits.OrphanTimeout,
             Live = new LiveTurn
             {
                 Backend = backend,

@@ -90,6 +90,10 @@ internal sealed class CreateRequest
             case "input":
                 ReadInput(ref reader, json);
                 return;
+            case "background":
+                // It means nothing on a socket: whether a turn is one is for the frontend to say.
+                reader.Skip();
+                return;
         }
 
         if (Unsupported.Contains(name) && reader.TokenType != JsonTokenType.Null)

@@ -5,20 +5,29 @@ using Evergrain.Conversations.Wire;
 namespace Evergrain.Conversations.Turns;
 
 /// <summary>
-/// What the item references of one create name: an output item of ours by its id, or a client's own on the parent's
-/// branch.
+/// What the item references of one create name: an output item of ours by its id, of this conversation or another, or a
+/// client's own on the parent's branch.
 /// </summary>
-internal sealed class ReferenceTable(TurnTree turns, ConversationId conversation, Turn? parent, LeaseId lease,
+internal sealed class ReferenceTable(TurnTree turns, ConversationId conversation, Turn? parent, StartTurn start,
     bool isStored)
 {
+    private readonly HashSet<string> _missing = new(StringComparer.Ordinal);
+
     // Made at the first reference that needs it, so that the branch is read once however many there are.
     private Dictionary<string, ReadOnlyMemory<byte>>? _ofClients;
 
+    /// <summary>Items of other conversations that were asked for and not brought along, each once.</summary>
+    public List<ForeignItem> Missing { get; } = [];
+
     /// <summary>The item's JSON, shared with the turn that has it: a reference costs no copy.</summary>
+    /// <returns>The JSON; empty where it went to <see cref="Missing"/>.</returns>
     /// <exception cref="ConversationException">There is no such item, or it may not be stored.</exception>
     public ReadOnlyMemory<byte> Find(string id, string path)
     {
-        if (FindOutput(id) is { } output)
+        var found = ItemList.TryParseOutputId(id, out var named, out var turn, out var index) && named != conversation
+            ? FindForeign(new ForeignItem(id, new ResponseId(named, turn), index))
+            : FindOutput(id);
+        if (found is { } output)
         {
             return output;
         }
@@ -30,18 +39,41 @@ internal sealed class ReferenceTable(TurnTree turns, ConversationId conversation
                 RefusalKind.InvalidRequest, $"Item with id '{id}' not found.", path + ".id");
     }
 
+    private ReadOnlyMemory<byte>? FindForeign(ForeignItem item)
+    {
+        if (start.References is null || !start.References.TryGetValue(item.Id, out var json))
+        {
+            if (_missing.Add(item.Id))
+            {
+                Missing.Add(item);
+            }
+
+            return ReadOnlyMemory<byte>.Empty;
+        }
+
+        if (json.IsEmpty)
+        {
+            // Brought along as nothing: it was looked for and not found.
+            return null;
+        }
+
+        return isStored && !item.Response.Turn.IsStored ? throw NotStored(item.Id) : json;
+    }
+
+    private static ConversationException NotStored(string id) => ConversationException.Of(RefusalKind.InvalidRequest,
+        $"A stored response cannot hold '{id}', which was not stored: send 'store': false.", "store");
+
     private ReadOnlyMemory<byte>? FindOutput(string id)
     {
-        if (!ItemList.TryParseOutputId(id, out var named, out var turnId, out var index) || named != conversation ||
-            turns.Find(turnId, lease) is not { Status: TurnStatus.Ended } turn || index >= turn.Output.Count)
+        if (!ItemList.TryParseOutputId(id, out _, out var turnId, out var index) ||
+            turns.Find(turnId, start.Lease) is not { Status: TurnStatus.Ended } turn || index >= turn.Output.Count)
         {
             return null;
         }
 
         // Its content would reach the journal.
         return isStored && !turn.Id.IsStored
-            ? throw ConversationException.Of(RefusalKind.InvalidRequest,
-                $"A stored response cannot hold '{id}', which was not stored: send 'store': false.", "store")
+            ? throw NotStored(id)
             : turn.Output[index];
     }
 

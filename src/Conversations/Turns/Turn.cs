@@ -41,6 +41,9 @@ internal sealed class Turn
     /// <summary>The lease that holds an unstored turn; the default for a stored one.</summary>
     public LeaseId Lease { get; init; }
 
+    /// <summary>Whether it runs on however long nobody reads it.</summary>
+    public bool IsBackground => Parameters.TryGet("background", out _);
+
     public TurnStatus Status { get; set; }
 
     /// <summary>Whether its id is no longer to be found: deleted, evicted, or its lease ended.</summary>
@@ -54,6 +57,9 @@ internal sealed class Turn
 
     /// <summary>Its finished output items' JSON, in order.</summary>
     public List<ReadOnlyMemory<byte>> Output { get; } = [];
+
+    /// <summary>What the model server called those items, and which one it was; null: not known.</summary>
+    public OutputNamed? Names { get; set; }
 
     /// <summary>The item that was streaming when it ended without it; rarely anything.</summary>
     public ReadOnlyMemory<byte> Partial { get; set; }
@@ -102,6 +108,9 @@ internal sealed class LiveTurn
 
     /// <summary>Finished items' JSON, recorded or not.</summary>
     public List<byte[]> Items { get; } = [];
+
+    /// <summary>What the model server called each finished item; null where it said nothing.</summary>
+    public List<string?> ServerIds { get; } = [];
 
     /// <summary>Calls among the finished items, by call id.</summary>
     public Dictionary<string, string> Calls { get; } = new(StringComparer.Ordinal);

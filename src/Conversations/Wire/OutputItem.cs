@@ -9,12 +9,14 @@ namespace Evergrain.Conversations.Wire;
 internal sealed class OutputItem
 {
     private readonly List<OutputPart> _parts = new(1);
+    private readonly ReadOnlyMemory<byte> _startedAs;
 
     public OutputItem(ResponseId response, int index, ModelEvent started)
     {
         (Index, Kind) = (index, started.Item);
         (Name, Namespace, CallId) = (started.Name, started.Namespace, started.CallId);
-        Id = $"{Prefix(Kind)}_{response.Conversation.Code}_{response.Turn}_{index}";
+        _startedAs = started.Json;
+        Id = $"{Prefix(started)}_{response.Conversation.Code}_{response.Turn}_{index}";
     }
 
     public string Id { get; }
@@ -35,11 +37,27 @@ internal sealed class OutputItem
     /// <summary>The part that is being streamed, if any.</summary>
     public OutputPart? Open { get; private set; }
 
+    /// <summary>Whether the streamed texts are those of the item as its server said it.</summary>
+    public bool Matches(ReplayedItem item) => _parts.TrueForAll(part => item.HasNext(part.Kind, part.Text.WrittenSpan));
+
     /// <summary>Whether a client answers this item with an output that names its call id.</summary>
     public bool IsCall => Kind is OutputKind.FunctionCall or OutputKind.CustomToolCall;
 
+    /// <summary>An item of ours without its id, which is always its first member.</summary>
+    public static ReadOnlyMemory<byte> WithoutId(ReadOnlyMemory<byte> json)
+    {
+        var end = IdStart.Length + json.Span[IdStart.Length..].IndexOf((byte)'"') + 1;
+        var rest = json.Span[end] == ',' ? end + 1 : end;
+        return (byte[])[(byte)'{', .. json.Span[rest..]];
+    }
+
     public OutputPart Begin(PartKind kind)
     {
+        if (Kind == OutputKind.Other)
+        {
+            throw new FormatException("an item of a kind that only its server knows has no parts");
+        }
+
         Open = new OutputPart(kind, _parts.Count(part => part.Kind == kind || IsContent(kind)));
         _parts.Add(Open);
         return Open;
@@ -47,10 +65,37 @@ internal sealed class OutputItem
 
     public void EndPart() => Open = null;
 
-    /// <summary>Writes the item: as it is when it begins (no parts yet), or whole.</summary>
+    /// <summary>Writes the item as it is when it begins.</summary>
+    public void WriteStarted(WireBuffer output)
+    {
+        if (_startedAs.IsEmpty)
+        {
+            Write(output, "in_progress"u8);
+        }
+        else
+        {
+            WriteAs(output, _startedAs.Span);
+        }
+    }
+
+    /// <summary>Writes the item as its server said it, with our id.</summary>
+    public void WriteAs(WireBuffer output, ReadOnlySpan<byte> json)
+    {
+        var members = json[(json.IndexOf((byte)'{') + 1)..].TrimStart(" \t\r\n"u8);
+        output.Raw(IdStart).Raw(System.Text.Encoding.ASCII.GetBytes(Id))
+            .Raw(members.StartsWith("}"u8) ? "\""u8 : "\","u8).Raw(members);
+    }
+
+    /// <summary>Writes the item from what was streamed of it.</summary>
     public void Write(WireBuffer output, ReadOnlySpan<byte> status)
     {
-        output.Raw("{\"id\":\""u8).Raw(System.Text.Encoding.ASCII.GetBytes(Id));
+        if (Kind == OutputKind.Other)
+        {
+            WriteAs(output, _startedAs.Span);
+            return;
+        }
+
+        output.Raw(IdStart).Raw(System.Text.Encoding.ASCII.GetBytes(Id));
         switch (Kind)
         {
             case OutputKind.Message:
@@ -75,14 +120,18 @@ internal sealed class OutputItem
         output.Raw("}"u8);
     }
 
-    private static string Prefix(OutputKind kind) => kind switch
+    private static ReadOnlySpan<byte> IdStart => "{\"id\":\""u8;
+
+    private static string Prefix(in ModelEvent started) => started.Item switch
     {
         OutputKind.Message => "msg",
         OutputKind.Reasoning => "rs",
         OutputKind.FunctionCall => "fc",
         OutputKind.CustomToolCall => "ctc",
         OutputKind.Compaction => "cmp",
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown output kind"),
+        _ => started.IdPrefix is { Length: > 0 and <= 16 } prefix && prefix.All(char.IsAsciiLetterLower)
+            ? prefix
+            : "item",
     };
 
     private static bool IsContent(PartKind kind) => kind is PartKind.OutputText or PartKind.Refusal;

@@ -102,6 +102,7 @@ internal static class ParameterFields
     /// <summary>All fields, in the order in which response objects name them.</summary>
     public static readonly ParameterField[] All =
     [
+        new("background", ParameterShape.Flag) { Default = "false" },
         new("model", ParameterShape.Text) { Least = 1, Most = 256 },
         new("instructions", ParameterShape.Text) { Default = "null" },
         new("tools", ParameterShape.Array) { Default = "[]" },

@@ -22,8 +22,10 @@ internal sealed class ReplayedItem
             "reasoning" => OutputKind.Reasoning,
             "function_call" => OutputKind.FunctionCall,
             "custom_tool_call" => OutputKind.CustomToolCall,
-            _ => OutputKind.Compaction,
+            "compaction" => OutputKind.Compaction,
+            _ => OutputKind.Other,
         },
+        IdPrefix = _fields.GetValueOrDefault("id")?.Split('_')[0],
         Name = _fields.GetValueOrDefault("name"),
         Namespace = _fields.GetValueOrDefault("namespace"),
         CallId = _fields.GetValueOrDefault("call_id"),
@@ -48,6 +50,19 @@ internal sealed class ReplayedItem
     public void Begin(PartKind kind) =>
         _rest = kind == PartKind.SummaryText ? _summaries[_nextSummary++] : _texts[_nextText++];
 
+    /// <summary>Moves to the next text of a kind and says whether it is this one.</summary>
+    public bool HasNext(PartKind kind, ReadOnlySpan<byte> text)
+    {
+        var (texts, next) = kind == PartKind.SummaryText ? (_summaries, _nextSummary) : (_texts, _nextText);
+        if (next >= texts.Count)
+        {
+            return false;
+        }
+
+        Begin(kind);
+        return _rest.Span.SequenceEqual(text);
+    }
+
     /// <summary>The next bytes of the text.</summary>
     public ReadOnlyMemory<byte> Take(int length)
     {
@@ -63,16 +78,16 @@ internal sealed class ReplayedItem
     {
         switch (name)
         {
-            case "type" or "name" or "namespace" or "call_id":
+            case "id" or "type" or "name" or "namespace" or "call_id" when reader.TokenType == JsonTokenType.String:
                 _fields[name] = reader.GetString()!;
                 break;
-            case "arguments" or "input" or "encrypted_content":
+            case "arguments" or "input" or "encrypted_content" when reader.TokenType == JsonTokenType.String:
                 _texts.Add(Inside(ref reader, json));
                 break;
-            case "content":
+            case "content" when reader.TokenType == JsonTokenType.StartArray:
                 ReadParts(ref reader, json, _texts);
                 break;
-            case "summary":
+            case "summary" when reader.TokenType == JsonTokenType.StartArray:
                 ReadParts(ref reader, json, _summaries);
                 break;
             default:
@@ -87,7 +102,8 @@ internal sealed class ReplayedItem
         var depth = reader.CurrentDepth;
         while (reader.Read() && reader.CurrentDepth > depth)
         {
-            if (reader.TokenType == JsonTokenType.PropertyName &&
+            // What a part's own members hold, annotations for one, may have texts too.
+            if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == depth + 2 &&
                 (reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("refusal"u8)))
             {
                 reader.Read();

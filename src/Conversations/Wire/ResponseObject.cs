@@ -45,7 +45,7 @@ internal static class ResponseObject
         output.Raw(",\"incomplete_details\":"u8);
         WriteIncomplete(output, ending);
         output.Raw(",\"previous_response_id\":"u8).QuotedOrNull(response.Previous?.ToString())
-            .Raw(",\"store\":"u8).Flag(response.IsStored).Raw(",\"background\":false"u8);
+            .Raw(",\"store\":"u8).Flag(response.IsStored);
         WriteParameters(output, response.Parameters);
         output.Raw(",\"output\":["u8);
         for (var i = 0; i < response.Output.Count; i++)

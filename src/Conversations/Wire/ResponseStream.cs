@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Wire;
@@ -20,7 +21,7 @@ internal sealed class ResponseStream(
     public OutputItem? Open { get; private set; }
 
     /// <summary>What, beside the items, tells how the stream went.</summary>
-    public ReadOnlyMemory<byte> Shape => _shape.Written;
+    public byte[] Shape => _shape.ToArray();
 
     /// <summary>Writes an event that carries the response object.</summary>
     public void WithResponse(ReadOnlySpan<byte> type, Action<WireBuffer> writeResponse)
@@ -38,7 +39,11 @@ internal sealed class ResponseStream(
     {
         // What is refused was not streamed, and must not be in the shape that replay follows.
         var json = Step(model);
-        _shape.Add(model);
+        if (model.Kind != ModelEventKind.ItemDone)
+        {
+            _shape.Add(model);
+        }
+
         return json;
     }
 
@@ -56,7 +61,8 @@ internal sealed class ResponseStream(
             EndPart(Open, part);
         }
 
-        return EndItem("incomplete"u8);
+        Open.Write(_buffer, "incomplete"u8);
+        return EndItem(Open, _buffer.Take());
     }
 
     /// <summary>The JSON that the open item has so far; null where nothing is open.</summary>
@@ -85,10 +91,13 @@ internal sealed class ResponseStream(
                 AddDelta(Open, part, model.Text);
                 return null;
             case ModelEventKind.PartDone when Open?.Open is { } part:
-                EndPart(Open, part);
+                EndPart(Open, part, model.Json);
                 return null;
             case ModelEventKind.ItemDone when Open is { Open: null }:
-                return EndItem("completed"u8);
+                return EndItem(Open, WholeItem(Open, model.Json));
+            case ModelEventKind.Raw when Open is not null:
+                PassOn(Open, model);
+                return null;
             default:
                 throw new FormatException($"the model's event {model.Kind} is out of order");
         }
@@ -96,10 +105,11 @@ internal sealed class ResponseStream(
 
     private void StartItem(in ModelEvent model)
     {
+        Count(model.Json.Length);
         Open = new OutputItem(response, _items.Count, model);
         _items.Add(Open);
         Begin("response.output_item.added"u8).Raw(",\"output_index\":"u8).Number(Open.Index).Raw(",\"item\":"u8);
-        Open.Write(_buffer, "in_progress"u8);
+        Open.WriteStarted(_buffer);
         End();
     }
 
@@ -123,11 +133,16 @@ internal sealed class ResponseStream(
 
     private void AddDelta(OutputItem item, OutputPart part, ReadOnlyMemory<byte> text)
     {
-        _outputBytes += text.Length;
+        Count(text.Length);
         item.TextBytes += text.Length;
-        if (_outputBytes > Limits.OutputBytesMax || item.TextBytes > OutputItemBytesMax)
+        if (item.TextBytes > OutputItemBytesMax)
         {
             throw new FormatException("the model's output is too large");
+        }
+
+        if (!JsonContent.IsWhole(text.Span))
+        {
+            throw new FormatException("the model's text is not valid");
         }
 
         System.Buffers.BuffersExtensions.Write(part.Text, text.Span);
@@ -142,8 +157,9 @@ internal sealed class ResponseStream(
         End();
     }
 
-    private void EndPart(OutputItem item, OutputPart part)
+    private void EndPart(OutputItem item, OutputPart part, ReadOnlyMemory<byte> json = default)
     {
+        Count(json.Length);
         item.EndPart();
         if (part.Kind == PartKind.Opaque)
         {
@@ -168,20 +184,77 @@ internal sealed class ResponseStream(
             ? "response.reasoning_summary_part.done"u8
             : "response.content_part.done"u8;
         At(Begin(type), item, part).Raw(",\"part\":"u8);
-        part.Write(_buffer);
+        if (json.IsEmpty)
+        {
+            part.Write(_buffer);
+        }
+        else
+        {
+            _buffer.Raw(json.Span);
+        }
+
         End();
     }
 
-    private byte[] EndItem(ReadOnlySpan<byte> status)
+    /// <summary>The finished item: written from what was streamed, or as its server said it.</summary>
+    private byte[] WholeItem(OutputItem item, ReadOnlyMemory<byte> json)
     {
-        var item = Open!;
+        if (json.IsEmpty && item.Kind == OutputKind.Other)
+        {
+            throw new FormatException("the model's item ended without saying what it is");
+        }
+
+        if (json.IsEmpty)
+        {
+            item.Write(_buffer, "completed"u8);
+            _shape.AddItemDone();
+            return _buffer.Take();
+        }
+
+        Count(json.Length);
+        if (json.Length > OutputItemBytesMax)
+        {
+            throw new FormatException("the model's output is too large");
+        }
+
+        byte[] streamed = [];
+        if (!item.Matches(ReplayedItem.Parse(json)))
+        {
+            item.Write(_buffer, "completed"u8);
+            streamed = _buffer.Take();
+        }
+
+        _shape.AddItemDoneAs(streamed);
+        item.WriteAs(_buffer, json.Span);
+        return _buffer.Take();
+    }
+
+    private void PassOn(OutputItem item, in ModelEvent model)
+    {
+        Count(model.Json.Length);
+        var members = model.Json.Span.Trim(" \t\r\n"u8)[1..].TrimStart(" \t\r\n"u8);
+        _buffer.Raw("{\"type\":"u8).Quoted(model.Name!).Raw(",\"sequence_number\":"u8).Number(_sequence++)
+            .Raw(",\"item_id\":"u8).Quoted(item.Id).Raw(",\"output_index\":"u8).Number(item.Index)
+            .Raw(members.StartsWith("}"u8) ? default : ","u8).Raw(members[..^1]);
+        End();
+    }
+
+    private byte[] EndItem(OutputItem item, byte[] json)
+    {
         Open = null;
-        item.Write(_buffer, status);
-        var json = _buffer.Take();
         Begin("response.output_item.done"u8).Raw(",\"output_index\":"u8).Number(item.Index)
             .Raw(",\"item\":"u8).Raw(json);
         End();
         return json;
+    }
+
+    private void Count(int bytes)
+    {
+        _outputBytes += bytes;
+        if (_outputBytes > Limits.OutputBytesMax)
+        {
+            throw new FormatException("the model's output is too large");
+        }
     }
 
     private WireBuffer Begin(ReadOnlySpan<byte> type) =>

@@ -12,9 +12,13 @@ public static class RetryHint
     private const string Lead = "try again in ";
 
     /// <summary>The message with the sentence behind it; as it is where there is no delay.</summary>
-    public static string Append(string message, TimeSpan? delay) => delay is { } wait
-        ? string.Create(CultureInfo.InvariantCulture, $"{message} Please {Lead}{Math.Max(0, wait.TotalSeconds):0.###}s.")
-        : message;
+    public static string Append(string message, TimeSpan? delay)
+    {
+        var seconds = Math.Max(0, delay.GetValueOrDefault().TotalSeconds);
+        return delay is null
+            ? message
+            : string.Create(CultureInfo.InvariantCulture, $"{message} Please {Lead}{seconds:0.###}s.");
+    }
 
     /// <summary>Reads the delay out of a message that <see cref="Append"/> wrote.</summary>
     public static TimeSpan? Read(string message)

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text.Json;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 
@@ -10,82 +9,83 @@ namespace Evergrain.Conversations.Wire;
 /// kept in the journal, read to make the same events again.
 /// </summary>
 /// <remarks>
-/// Version byte 1: of the shape, and of the code that writes events from it, whose bytes it must give for ever; another
-/// wording of any event is a new version beside this one. Then LEB128 numbers: odd = a delta of n/2 bytes; even n/2 =
-/// 1 item started, 2 part done, 3 item
-/// done, 4 cut short, 8+k part of kind k started.
+/// A version byte: of the shape, and of the code that writes events from it, whose bytes it must give for ever; another
+/// wording of any event is a new version beside these. Then LEB128 numbers: odd = a delta of n/2 bytes; even n/2 =
+/// 1 item started, 2 part done, 3 item done, 4 cut short, 8+k part of kind k started. Version 2, written only where it
+/// is needed, has these as well, with length-prefixed bytes behind them: 32 item started as this JSON, 33 part done as
+/// this JSON, 34 item done as its server said, 35 the same where the streamed texts differ from the item's: they are
+/// those of this JSON, 36 another event, its type and its members.
 /// </remarks>
 internal sealed class StreamShapeWriter
 {
-    public const byte Version = 1;
+    public const byte Version = 1, VerbatimVersion = 2;
     public const int ItemStarted = 1, PartDone = 2, ItemDone = 3, Cut = 4, PartStarted = 8;
+    public const int ItemStartedAs = 32, PartDoneAs = 33, ItemDoneAs = 34, ItemDoneApart = 35, Raw = 36;
     private readonly ArrayBufferWriter<byte> _bytes = new(64);
+    private byte _version = Version;
 
-    public StreamShapeWriter() => new PayloadWriter(_bytes).Number(Version);
+    /// <summary>The shape so far, in an array of its own.</summary>
+    public byte[] ToArray() => [_version, .. _bytes.WrittenSpan];
 
-    public ReadOnlyMemory<byte> Written => _bytes.WrittenMemory;
-
-    public void Add(in ModelEvent model) => new PayloadWriter(_bytes).Number(model.Kind switch
+    public void Add(in ModelEvent model)
     {
-        ModelEventKind.Delta => ((long)model.Text.Length << 1) | 1,
-        ModelEventKind.ItemStarted => ItemStarted << 1,
-        ModelEventKind.PartStarted => (PartStarted + (int)model.Part) << 1,
-        ModelEventKind.PartDone => PartDone << 1,
-        _ => ItemDone << 1,
-    });
-
-    public void AddCut() => new PayloadWriter(_bytes).Number(Cut << 1);
-}
-
-/// <summary>Makes a response's events again from its items and its stream's shape.</summary>
-internal static class StreamReplay
-{
-    /// <summary>Feeds the stream the model events that the shape and the items tell of.</summary>
-    /// <param name="shape">What <see cref="StreamShapeWriter"/> wrote.</param>
-    /// <param name="items">The items as JSON: finished ones in order, then a partial one if there was one.</param>
-    /// <param name="stream">Where the events come out.</param>
-    public static void Run(ReadOnlyMemory<byte> shape, IReadOnlyList<ReadOnlyMemory<byte>> items, ResponseStream stream)
-    {
-        if (shape.IsEmpty)
+        switch (model.Kind)
         {
+            case ModelEventKind.Delta:
+                new PayloadWriter(_bytes).Number(((long)model.Text.Length << 1) | 1);
+                break;
+            case ModelEventKind.ItemStarted:
+                Add(ItemStarted, ItemStartedAs, model.Json);
+                break;
+            case ModelEventKind.PartStarted:
+                Add(PartStarted + (int)model.Part);
+                break;
+            case ModelEventKind.PartDone:
+                Add(PartDone, PartDoneAs, model.Json);
+                break;
+            case ModelEventKind.Raw:
+                AddVerbatim(Raw);
+                new PayloadWriter(_bytes).Text(model.Name!);
+                new PayloadWriter(_bytes).Bytes(model.Json.Span);
+                break;
+        }
+    }
+
+    /// <summary>An item that was written from what was streamed is whole.</summary>
+    public void AddItemDone() => Add(ItemDone);
+
+    /// <summary>An item is whole as its server said.</summary>
+    /// <param name="streamed">
+    /// The item as its streamed texts make it, where those are not the server's item's; else empty.
+    /// </param>
+    public void AddItemDoneAs(ReadOnlySpan<byte> streamed)
+    {
+        AddVerbatim(streamed.IsEmpty ? ItemDoneAs : ItemDoneApart);
+        if (!streamed.IsEmpty)
+        {
+            new PayloadWriter(_bytes).Bytes(streamed);
+        }
+    }
+
+    public void AddCut() => Add(Cut);
+
+    private void Add(int code) => new PayloadWriter(_bytes).Number((long)code << 1);
+
+    private void Add(int code, int verbatimCode, ReadOnlyMemory<byte> json)
+    {
+        if (json.IsEmpty)
+        {
+            Add(code);
             return;
         }
 
-        var input = new PayloadReader(shape);
-        if (input.Number() is var version && version != StreamShapeWriter.Version)
-        {
-            throw new FormatException($"stream shape version {version} is not known to this program");
-        }
+        AddVerbatim(verbatimCode);
+        new PayloadWriter(_bytes).Bytes(json.Span);
+    }
 
-        var next = 0;
-        ReplayedItem? item = null;
-        while (!input.IsAtEnd)
-        {
-            var number = input.Number();
-            switch (number >> 1)
-            {
-                case var length when (number & 1) == 1:
-                    stream.Apply(new ModelEvent(ModelEventKind.Delta) { Text = item!.Take((int)length) });
-                    break;
-                case StreamShapeWriter.ItemStarted:
-                    item = ReplayedItem.Parse(items[next++]);
-                    stream.Apply(item.Started);
-                    break;
-                case StreamShapeWriter.Cut:
-                    stream.Cut();
-                    break;
-                case StreamShapeWriter.PartDone:
-                    stream.Apply(new ModelEvent(ModelEventKind.PartDone));
-                    break;
-                case StreamShapeWriter.ItemDone:
-                    stream.Apply(new ModelEvent(ModelEventKind.ItemDone));
-                    break;
-                case var part:
-                    var kind = (PartKind)(part - StreamShapeWriter.PartStarted);
-                    item!.Begin(kind);
-                    stream.Apply(new ModelEvent(ModelEventKind.PartStarted) { Part = kind });
-                    break;
-            }
-        }
+    private void AddVerbatim(int code)
+    {
+        _version = VerbatimVersion;
+        Add(code);
     }
 }

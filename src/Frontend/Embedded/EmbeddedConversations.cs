@@ -38,8 +38,18 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(start);
-        return await WithActiveAsync(start.Key, active =>
-            active.StartTurnAsync(start, cancellationToken), cancellationToken);
+        try
+        {
+            return await StartAsync(start);
+        }
+        catch (ForeignItemsException e)
+        {
+            var references = await ForeignItems.FetchAsync(this, start, e.Items, cancellationToken);
+            return await StartAsync(start with { References = references });
+        }
+
+        Task<ResponseId> StartAsync(StartTurn turn) => WithActiveAsync(turn.Key, active =>
+            active.StartTurnAsync(turn, cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>

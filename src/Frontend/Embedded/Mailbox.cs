@@ -130,7 +130,7 @@ internal sealed class Mailbox
             {
                 input(conversation, _answer);
             }
-            catch (ConversationException e)
+            catch (Exception e) when (e is ConversationException or ForeignItemsException)
             {
                 _answer.TrySetException(e);
             }

@@ -1,12 +1,20 @@
+using Evergrain.Conversations;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Frontend.Embedded;
 
-/// <summary>One model call: its events go into the conversation's mailbox, one after the other.</summary>
+/// <summary>
+/// One model call: its events go into the conversation's mailbox in order; those that are there at once go together.
+/// </summary>
 internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, EmbeddedContext context)
 {
+    // As many as readers take in one batch: a letter must not keep other callers waiting.
+    private const int LetterEventsMax = Limits.BatchEventsMax;
+
+    private List<ModelEvent> _arrived = [];
+
     // Never disposed: a cancel may come when the call is over, and without a timer there is nothing to give back.
     private readonly CancellationTokenSource _cancelled = new();
     private Task _cancelling = Task.CompletedTask;
@@ -28,7 +36,9 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
         var (begun, streaming) = (context.Time.GetTimestamp(), 0L);
         try
         {
-            await foreach (var model in call.Backend.StreamAsync(call.Call, _cancelled.Token))
+            await using var events = call.Backend.StreamAsync(call.Call, _cancelled.Token)
+                .GetAsyncEnumerator(_cancelled.Token);
+            while (await NextAsync(events))
             {
                 if (streaming == 0)
                 {
@@ -37,8 +47,7 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
                         ConversationPhase.ModelWait, context.Time.GetElapsedTime(begun, streaming));
                 }
 
-                await mailbox.TellAsync(conversation =>
-                    conversation.OnModelEvent(call.Turn, model, context.Time.GetUtcNow()));
+                _arrived.Add(events.Current);
             }
         }
         catch (OperationCanceledException) when (_cancelled.IsCancellationRequested)
@@ -51,6 +60,7 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
             LogCallFailed(context.Logger, e, call.Call.Model);
         }
 
+        await PostAsync();
         if (streaming != 0)
         {
             context.Instruments.PhaseEnded(ConversationPhase.ModelStream, context.Time.GetElapsedTime(streaming));
@@ -62,6 +72,37 @@ internal sealed partial class ModelRun(Effect.CallModel call, Mailbox mailbox, E
             ended();
         });
         await _cancelling;
+    }
+
+    private async ValueTask<bool> NextAsync(IAsyncEnumerator<ModelEvent> events)
+    {
+        var next = events.MoveNextAsync();
+        if (!next.IsCompleted || _arrived.Count >= LetterEventsMax)
+        {
+            // Telling never throws, so the enumerator is always waited for.
+            await PostAsync();
+        }
+
+        return await next;
+    }
+
+    private async ValueTask PostAsync()
+    {
+        if (_arrived.Count == 0)
+        {
+            return;
+        }
+
+        var posted = _arrived;
+        _arrived = [];
+        await mailbox.TellAsync(conversation =>
+        {
+            var now = context.Time.GetUtcNow();
+            foreach (var model in posted)
+            {
+                conversation.OnModelEvent(call.Turn, model, now);
+            }
+        });
     }
 
     [LoggerMessage(111, LogLevel.Error, "A call to model {Model} failed.")]

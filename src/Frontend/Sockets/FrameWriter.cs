@@ -12,7 +12,7 @@ internal sealed class SocketGoneException(string message, Exception? inner = nul
 /// <summary>
 /// Sends text frames, one at a time: only the turn loop calls it, and the close frame waits for that loop's end.
 /// </summary>
-internal sealed class FrameWriter(WebSocket socket, Action abort, SocketServices services)
+internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action abort, SocketServices services)
 {
     private static readonly byte[] Keepalive = """{"type":"evergrain:keepalive"}"""u8.ToArray();
 
@@ -24,6 +24,26 @@ internal sealed class FrameWriter(WebSocket socket, Action abort, SocketServices
 
         // Nearly always the bytes fit into the buffers below and there is nothing to wait for.
         return sending.IsCompletedSuccessfully ? sending : WaitAsync(sending.AsTask(), cancellationToken);
+    }
+
+    /// <summary>Sends frames that are there together, as few writes as they fit in.</summary>
+    /// <exception cref="SocketGoneException">They cannot be sent.</exception>
+    public async ValueTask SendAsync(IReadOnlyList<ReadOnlyMemory<byte>> frames, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Cork(frames.Count > 1);
+            for (var i = 0; i < frames.Count - 1; i++)
+            {
+                await SendAsync(frames[i], cancellationToken);
+            }
+        }
+        finally
+        {
+            Cork(false);
+        }
+
+        await SendAsync(frames[^1], cancellationToken);
     }
 
     public ValueTask SendErrorAsync(Refusal refusal, CancellationToken cancellationToken)
@@ -38,6 +58,14 @@ internal sealed class FrameWriter(WebSocket socket, Action abort, SocketServices
     {
         services.Instruments.KeepaliveSent();
         return SendAsync(Keepalive, cancellationToken);
+    }
+
+    private void Cork(bool isCorked)
+    {
+        if (below is not null)
+        {
+            below.IsCorked = isCorked;
+        }
     }
 
     // No token: cancelling a send aborts the socket, and a close frame may still have to follow.

@@ -35,7 +35,8 @@ internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain
         var caller = context.Features.GetRequiredFeature<Caller>();
         var wantsKeepalive = WantsKeepalive(context.Request.Headers);
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
-        var peer = new PeerConnection(context.Abort, context.RequestAborted);
+        var peer = new PeerConnection(
+            context.Abort, context.RequestAborted, context.Features.Get<CorkedUpgrade>()?.Stream);
         using var session = new SocketSession(services, socket, caller, wantsKeepalive, peer);
         services.Instruments.ConnectionOpened();
         try

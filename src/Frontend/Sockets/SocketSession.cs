@@ -35,7 +35,7 @@ internal sealed class SocketSession : IDisposable
     {
         (_services, _socket, _peer) = (services, socket, peer);
         _reader = new FrameReader(socket, services.Options, services.Time);
-        _writer = new FrameWriter(socket, peer.Abort, services);
+        _writer = new FrameWriter(socket, peer.Stream, peer.Abort, services);
         _queue = new TurnQueue(services.Options);
         _leases = new UnstoredLeases(services, caller.Tenant, _closing.Token);
         _runner = new TurnRunner(services, _writer, _queue, _leases)
@@ -221,4 +221,5 @@ internal sealed class SocketSession : IDisposable
 /// <summary>The connection below a socket.</summary>
 /// <param name="Abort">Cuts it.</param>
 /// <param name="Gone">Cancelled when the peer has left it.</param>
-internal sealed record PeerConnection(Action Abort, CancellationToken Gone);
+/// <param name="Stream">What its frames are written to, where it can gather them.</param>
+internal sealed record PeerConnection(Action Abort, CancellationToken Gone, CorkedStream? Stream);

@@ -98,11 +98,7 @@ internal sealed class TurnRunner(SocketServices services, FrameWriter writer, Tu
         {
             var begun = services.Time.GetTimestamp();
             var batch = events.Current;
-            for (var i = 0; i < batch.Events.Count; i++)
-            {
-                await writer.SendAsync(batch.Events[i], cancellationToken);
-            }
-
+            await writer.SendAsync(batch.Events, cancellationToken);
             if (delivery.EventsSent == 0)
             {
                 // Nothing is retried from here on, so the create's bytes can go.

@@ -21,13 +21,15 @@ public sealed class ContractClient(ContractHost host, string tenant, ulong lease
     public TurnAddress Address(ResponseId id) => new(tenant, id, Lease);
 
     /// <summary>Starts a turn from a create's JSON.</summary>
-    public async Task<ResponseId> CreateAsync(string json, ConversationId conversation, UInt128? request = null) =>
+    public async Task<ResponseId> CreateAsync(string json, ConversationId conversation, UInt128? request = null,
+        bool isBackground = false) =>
         await host.Conversations.StartTurnAsync(new StartTurn
         {
             Key = Key(conversation),
             RequestId = request ?? NewRequest(),
             Lease = Lease,
             Create = Encoding.UTF8.GetBytes(json),
+            IsBackground = isBackground,
         }, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
 
     /// <summary>Starts a turn of one user message.</summary>
@@ -42,6 +44,15 @@ public sealed class ContractClient(ContractHost host, string tenant, ulong lease
         await ReadAsync(id);
         return id;
     }
+
+    /// <summary>Starts a turn that refers to items of any conversation, in a new one.</summary>
+    public Task<ResponseId> ReferAsync(bool store, params string[] items) => CreateAsync(
+        Json("[" + string.Join(',', items.Select(id => $$"""{"type":"item_reference","id":"{{id}}"}""")) +
+            """,{"role":"user","content":"go on"}]""", model: "echo", store: store), NewConversation());
+
+    /// <summary>The id of a response's first output item.</summary>
+    public async Task<string> OutputIdAsync(ResponseId id) =>
+        (await GetAsync(id)).GetProperty("output")[0].GetProperty("id").GetString()!;
 
     /// <summary>Starts a turn of one call output.</summary>
     public Task<ResponseId> ReplyAsync(ResponseId previous, params (string CallId, string Output)[] outputs) =>

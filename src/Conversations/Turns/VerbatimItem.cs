@@ -1,0 +1,34 @@
+using System.Text.Json;
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Items;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Wire;
+
+namespace Evergrain.Conversations.Turns;
+
+/// <summary>An output item as its server said it: checked before anything of it is kept or shown.</summary>
+internal static class VerbatimItem
+{
+    /// <summary>Refuses an item that this conversation could not hold, or that is not the one that began.</summary>
+    /// <param name="json">The item without its id.</param>
+    /// <param name="open">The item as it began.</param>
+    /// <exception cref="FormatException">It is refused; the message is fit for a client.</exception>
+    public static void Check(ReadOnlyMemory<byte> json, OutputItem open)
+    {
+        try
+        {
+            InputItem.Read(json.Span, "output");
+            ItemDigest.Chain(ItemDigest.Root, json.Span);
+            var done = ReplayedItem.Parse(json).Started;
+            if ((done.Item, done.Name, done.Namespace, done.CallId) !=
+                (open.Kind, open.Name, open.Namespace, open.CallId))
+            {
+                throw new FormatException("the model server ended another item than it began");
+            }
+        }
+        catch (Exception e) when (e is ConversationException or JsonException or InvalidOperationException)
+        {
+            throw new FormatException("the model server sent an item that is not valid: " + e.Message, e);
+        }
+    }
+}

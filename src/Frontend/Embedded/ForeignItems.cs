@@ -1,0 +1,55 @@
+using Evergrain.Conversations;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
+
+namespace Evergrain.Frontend.Embedded;
+
+/// <summary>Fetches the items of other conversations that a create refers to.</summary>
+internal static class ForeignItems
+{
+    /// <summary>The items' JSON by id; empty for one that is not found, another tenant's included.</summary>
+    /// <exception cref="ConversationException">There are too many, or they are too large together.</exception>
+    public static async Task<IReadOnlyDictionary<string, ReadOnlyMemory<byte>>> FetchAsync(
+        IConversations conversations, StartTurn start, IReadOnlyList<ForeignItem> items,
+        CancellationToken cancellationToken)
+    {
+        if (items.Select(static item => item.Response.Conversation).Distinct().Count() >
+            Limits.ReferencedConversationsMax)
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                $"'input' refers to items of more than {Limits.ReferencedConversationsMax} responses' conversations.",
+                "input");
+        }
+
+        var found = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
+        var bytes = 0L;
+        foreach (var item in items)
+        {
+            var json = await FindAsync(conversations, start, item, cancellationToken);
+            bytes += json.Length;
+            if (bytes > Limits.AppendBytesMax)
+            {
+                throw ConversationException.Of(RefusalKind.TooLarge,
+                    $"The items that 'input' refers to are larger than {Limits.AppendBytesMax} bytes.", "input");
+            }
+
+            found[item.Id] = json;
+        }
+
+        return found;
+    }
+
+    private static async Task<ReadOnlyMemory<byte>> FindAsync(IConversations conversations, StartTurn start,
+        ForeignItem item, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var turn = new TurnAddress(start.Key.Tenant, item.Response, start.Lease);
+            return await conversations.GetOutputItemAsync(turn, item.Index, cancellationToken);
+        }
+        catch (ConversationException e) when (e.Refusal.Kind == RefusalKind.NotFound)
+        {
+            return default;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Evergrain.Frontend.Sockets;
+
+/// <summary>Puts a <see cref="CorkedStream"/> below every WebSocket: it stands before the WebSocket middleware.</summary>
+internal sealed class CorkedUpgrade(IHttpUpgradeFeature inner) : IHttpUpgradeFeature
+{
+    public bool IsUpgradableRequest => inner.IsUpgradableRequest;
+
+    /// <summary>The stream that the upgraded connection runs over; null before.</summary>
+    public CorkedStream? Stream { get; private set; }
+
+    public static Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        if (context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } upgrade)
+        {
+            var corked = new CorkedUpgrade(upgrade);
+            context.Features.Set<IHttpUpgradeFeature>(corked);
+            context.Features.Set(corked);
+        }
+
+        return next(context);
+    }
+
+    public async Task<Stream> UpgradeAsync() => Stream = new CorkedStream(await inner.UpgradeAsync());
+}
