@@ -165,7 +165,8 @@ test('Background_Streamed_IsReadOnByAnotherReader', async () => {
     if (event.type === 'response.output_text.delta') break; // which aborts the request
   }
   const { id } = begun[0].response;
-  const rest = await collect(await responses.retrieve(id, { stream: true, starting_after: begun.at(-1).sequence_number }));
+  const last = begun.at(-1).sequence_number;
+  const rest = await collect(await responses.retrieve(id, { stream: true, starting_after: last }));
   assertStream([...begun, ...rest]);
   const whole = await responses.stream({ response_id: id, starting_after: 0 }).finalResponse();
   assert.equal(whole.output_text, 'Some text in some deltas, to be read by two.');
@@ -185,10 +186,11 @@ test('Cancel_OfAForegroundOrUnknownTurn_IsRefused', async () => {
   await assert.rejects(responses.cancel('resp_0000000000000000000001_1'), (error) => error.status === 404);
 });
 
-test('Abort_OfARunningCreate_LeavesTheServerWell', async () => {
+test('Abort_OfAnUnstoredCreate_EndsItsTurn', async () => {
+  // If it did not, the server would wait for the turn when it is stopped, and the suite would fail there.
   const input = scripted({ say: 'never', delay_ms: 60_000 });
   const signal = AbortSignal.timeout(200);
-  await assert.rejects(responses.create({ model: 'demo', input }, { signal }), OpenAI.APIUserAbortError);
+  await assert.rejects(responses.create({ model: 'demo', input, store: false }, { signal }), OpenAI.APIUserAbortError);
   assert.equal((await create({ input: scripted({ say: 'well' }) })).output_text, 'well');
 });
 
@@ -196,7 +198,8 @@ test('Refusal_OfEachKind_HasStatusCodeParamAndRequestId', async () => {
   const parent = 'resp_0000000000000000000001_1';
   const wrong = [
     [{ model: 'no-such-model', input: 'x' }, { code: 'model_not_found', param: 'model' }],
-    [{ input: 'x', previous_response_id: parent }, { code: 'previous_response_not_found', param: 'previous_response_id' }],
+    [{ input: 'x', previous_response_id: parent },
+      { code: 'previous_response_not_found', param: 'previous_response_id' }],
     [{ input: [user('fine'), { type: 'message' }] }, { param: /^input\[1\]/ }],
     [{ input: 42 }, { param: 'input' }],
     [{ input: 'x', temperature: 'hot' }, { param: 'temperature' }],
@@ -220,7 +223,7 @@ test('Refusal_OfEachKind_HasStatusCodeParamAndRequestId', async () => {
   }
 });
 
-test('Failure_BeforeTheFirstToken_IsTheStatusItSays', async () => {
+test('Turn_FailedOrCut_EndsAsItShould', async () => {
   const failed = await streamed({ input: scripted({ fail: 'server_error', after_events: 4 }) });
   assertStream(failed);
   assert.equal(failed.at(-1).type, 'response.failed');

@@ -160,7 +160,8 @@ test('OpenAI_StreamText_RefersToItemsOfOtherConversations', async () => {
 test('OpenAI_PreviousResponseId_SendsNewItemsOnly', async () => {
   const first = await generateText({ model: openai, prompt: go({ say: 'one' }, { say: 'two' }) });
   const { responseId: previousResponseId } = first.providerMetadata.openai;
-  const second = await generateText({ model: openai, prompt: 'On.', providerOptions: { openai: { previousResponseId } } });
+  const providerOptions = { openai: { previousResponseId } };
+  const second = await generateText({ model: openai, prompt: 'On.', providerOptions });
   assert.equal(second.text, 'two');
   assert.equal(sent[1].input.length, 1);
 });

@@ -1,8 +1,8 @@
 // What a strict chat-completions server refuses, after the public API reference: `chatComplaints` lists what is wrong.
 
 const topLevel = new Set([
-  'messages', 'model', 'stream', 'stream_options', 'tools', 'tool_choice', 'parallel_tool_calls', 'temperature', 'top_p',
-  'max_tokens', 'max_completion_tokens', 'presence_penalty', 'frequency_penalty', 'response_format', 'stop', 'seed',
+  'messages', 'model', 'stream', 'stream_options', 'tools', 'tool_choice', 'parallel_tool_calls', 'temperature',
+  'top_p', 'max_tokens', 'max_completion_tokens', 'presence_penalty', 'frequency_penalty', 'response_format', 'stop', 'seed',
   'n', 'logprobs', 'top_logprobs', 'logit_bias', 'user', 'reasoning_effort', 'verbosity', 'service_tier', 'metadata',
   'store', 'prompt_cache_key', 'prompt_cache_retention', 'safety_identifier',
 ]);
@@ -40,7 +40,8 @@ export function chatComplaints(body) {
 }
 
 function strangers(value, known, where) {
-  return Object.keys(value).filter((member) => !known.includes(member)).map((member) => `${where}.${member} is unknown`);
+  return Object.keys(value).filter((member) => !known.includes(member))
+    .map((member) => `${where}.${member} is unknown`);
 }
 
 function toolsComplaints({ tools, tool_choice: choice, parallel_tool_calls: parallel }) {
