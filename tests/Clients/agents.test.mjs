@@ -137,7 +137,7 @@ for (const transport of transports) {
     const refusal = (pattern) => (transport === 'WebSocket' ? /terminal state "error"/ : pattern);
     await assert.rejects(runner.run(agent({ model: 'no-such-model' }), 'Hello'), refusal(/no-such-model/));
     await assert.rejects(runner.run(agent(), 'On.', { previousResponseId: 'resp_missing' }), refusal(/resp_missing/));
-    await assert.rejects(runner.run(agent(), go({ fail: 'rate_limit_exceeded' })), /rate_limit|response\.failed/);
+    await assert.rejects(runner.run(agent(), go({ fail: 'rate_limit_exceeded' })), /429|response\.failed/);
     assert.equal((await runner.run(agent(), go({ say: 'fine' }))).finalOutput, 'fine');
   }));
 }

@@ -54,7 +54,8 @@ test('Stream_OfATurn_IsEventDataBlankLineAndDoneLast', async () => {
 });
 
 test('Stream_OfSmallEvents_NeverEndsAReadInsideAnEvent', async () => {
-  const { pieces, text } = await create([{ bytes: 2_000, chunk_ms: 5 }]);
+  const say = 'One of the many deltas of this text. '.repeat(20);
+  const { pieces, text } = await create([{ say, chunk_ms: 5 }]);
   assertStream(eventsOf(text));
   assert.deepEqual(brokenPieces(pieces), []);
   assert.ok(pieces.length > 10, `${pieces.length} reads: deltas do not wait for each other`);
