@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend;
 using Evergrain.Frontend.Embedded;
-using Evergrain.Providers.Demo;
 using Evergrain.Providers.Sqlite;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -20,7 +19,7 @@ internal static class EmbeddedServer
 {
     private const string SettingsFile = "evergrain.json";
     private const string DataDefault = "data";
-    private const string ModelDefault = "demo";
+    private const string ModelKey = $"{EvergrainOptions.Section}:ModelKey";
 
     /// <summary>Serves until the process is told to stop. A wrong setting is one sentence on stderr.</summary>
     /// <returns>The exit code: 0, or 1 if it could not start.</returns>
@@ -39,9 +38,10 @@ internal static class EmbeddedServer
             return 0;
         }
         catch (Exception e) when (e is OptionsValidationException or ValidationException or JournalUnavailableException
-            or IOException or InvalidOperationException or UnauthorizedAccessException or FormatException)
+            or IOException or InvalidOperationException or UnauthorizedAccessException or FormatException
+            or InvalidDataException)
         {
-            await Console.Error.WriteLineAsync($"evergrain: {e.Message}");
+            await Console.Error.WriteLineAsync($"evergrain: {e.Message}{Cause(e)}");
             return 1;
         }
     }
@@ -52,8 +52,8 @@ internal static class EmbeddedServer
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
         builder.Services.AddRoutingCore();
+        AddSettingsFile(builder.Configuration, settings.SettingsFile);
         builder.Configuration
-            .AddJsonFile(Path.GetFullPath(SettingsFile), optional: true, reloadOnChange: false)
             .AddEnvironmentVariables()
             .AddInMemoryCollection(settings.Scalars
                 .Where(static setting => setting.Value is not null)
@@ -81,8 +81,7 @@ internal static class EmbeddedServer
         Validator.ValidateObject(embedded, new ValidationContext(embedded), validateAllProperties: true);
         builder.Services.AddEvergrainFrontend(builder.Configuration);
         builder.Services.AddSingleton(journal);
-        builder.Services.AddSingleton<IModelBackend>(
-            new DemoBackend(ModelNames(section, settings.Models), TimeProvider.System));
+        builder.Services.AddModels(builder.Configuration, settings.Models);
         builder.Services.AddEmbeddedConversations(embedded);
         if (settings.ApiKeys.Count > 0)
         {
@@ -92,11 +91,26 @@ internal static class EmbeddedServer
         return builder.Build().MapEvergrain();
     }
 
-    private static IReadOnlyList<string> ModelNames(IConfigurationSection section, IReadOnlyList<string> given)
+    private static void AddSettingsFile(ConfigurationManager configuration, string? given)
     {
-        var names = given.Count > 0 ? given : section.GetSection("Models").Get<string[]>() ?? [];
-        return names.Count > 0 ? names : [ModelDefault];
+        var file = Path.GetFullPath(given ?? SettingsFile);
+        if (given is not null && !File.Exists(file))
+        {
+            throw new FileNotFoundException($"--config: there is no file {file}.");
+        }
+
+        configuration.AddJsonFile(file, optional: true, reloadOnChange: false);
+        if (configuration[ModelKey] is not null)
+        {
+            throw new InvalidDataException(
+                $"{file}: ModelKey does not belong in a file; set Evergrain__ModelKey in the environment.");
+        }
     }
+
+    // A file that is no JSON: the outer message names the file, the inner one the line.
+    private static string Cause(Exception e) => e is InvalidDataException { InnerException: { } inner }
+        ? $" {inner.InnerException?.Message ?? inner.Message}"
+        : "";
 
     private static void Replace(IList<string> list, IReadOnlyList<string> values)
     {
@@ -110,12 +124,11 @@ internal static class EmbeddedServer
     private static async Task GreetAsync(WebApplication app, string data)
     {
         var address = app.Urls.First();
-        var models = app.Services.GetServices<IModelBackend>().SelectMany(static backend => backend.Models).ToList();
+        var models = new ModelCatalog([.. app.Services.GetServices<IModelBackend>()]).Names.ToList();
         var options = app.Services.GetRequiredService<IOptions<EvergrainOptions>>().Value;
         var key = options.ApiKeys.Count > 0 || options.ApiKeysFile is not null ? "-H 'Authorization: Bearer KEY' " : "";
-        var create = $$"""{"type":"response.create","model":"{{models[0]}}","input":"Hello"}""";
-        await Console.Out.WriteLineAsync(
-            $"Evergrain listens on {address} with {string.Join(", ", models)}; data in {data}");
+        var create = $$"""{"type":"response.create","model":"{{models.FirstOrDefault("MODEL")}}","input":"Hello"}""";
+        await Console.Out.WriteLineAsync(ModelComposition.Greeting(models, address, data));
         var socket = $"{address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses";
         await Console.Out.WriteLineAsync($"Try: npx -y wscat {key}-c {socket} -w 1 -x '{create}'");
     }

@@ -25,6 +25,23 @@ internal static class ServeCommand
             Description = "A name the demo model answers to, default demo; repeatable.",
             HelpName = "NAME",
         };
+        var modelUrl = new Option<string>("--model-url")
+        {
+            Description = "A model server that answers to every other model name, such as http://127.0.0.1:8000/v1.",
+            HelpName = "URL",
+        };
+        var modelApi = new Option<string>("--model-api") { Description = "The API it speaks.", HelpName = "API" };
+        modelApi.AcceptOnlyFromAmong("chat", "responses");
+        var modelKey = new Option<string>("--model-key")
+        {
+            Description = "Its key, which the process list shows; better Evergrain__ModelKey in the environment.",
+            HelpName = "KEY",
+        };
+        var config = new Option<string>("--config")
+        {
+            Description = "The settings file, default evergrain.json where it exists.",
+            HelpName = "FILE",
+        };
         var keys = new Option<string[]>("--api-key")
         {
             Description = "A key that may enter, as KEY or KEY=tenant; repeatable.",
@@ -37,7 +54,7 @@ internal static class ServeCommand
         };
         var command = new RootCommand("Evergrain: holds agent conversations and speaks the OpenAI Responses API.")
         {
-            address, port, data, models, keys, keysFile,
+            address, port, data, config, modelUrl, modelApi, modelKey, models, keys, keysFile,
         };
         command.SetAction((line, cancellationToken) => EmbeddedServer.RunAsync(new CommandLineSettings
         {
@@ -47,7 +64,11 @@ internal static class ServeCommand
                 ["Port"] = line.GetValue(port)?.ToString(CultureInfo.InvariantCulture),
                 ["Data"] = line.GetValue(data),
                 ["ApiKeysFile"] = line.GetValue(keysFile),
+                ["ModelUrl"] = line.GetValue(modelUrl),
+                ["ModelApi"] = line.GetValue(modelApi),
+                ["ModelKey"] = line.GetValue(modelKey),
             },
+            SettingsFile = line.GetValue(config),
             Models = line.GetValue(models) ?? [],
             ApiKeys = line.GetValue(keys) ?? [],
         }, cancellationToken));
@@ -60,6 +81,9 @@ internal sealed class CommandLineSettings
 {
     /// <summary>Values by option name.</summary>
     public required IReadOnlyDictionary<string, string?> Scalars { get; init; }
+
+    /// <summary>The settings file; null means the one in the working directory, if there is one.</summary>
+    public required string? SettingsFile { get; init; }
 
     /// <summary>Names of the demo model; they replace those of the environment and the file.</summary>
     public required IReadOnlyList<string> Models { get; init; }

@@ -23,13 +23,14 @@ internal sealed class Conversation(WireSocket wire)
     /// <summary>
     /// Adds user messages without asking the model; gives the id of the response that ends with the last.
     /// </summary>
-    public string Grow(int items, bool withTools = true)
+    public string Grow(int items, bool withTools = true, bool store = true)
     {
         for (var left = items; left > 0;)
         {
             var count = Math.Min(left, ItemsPerCreate);
             var first = Items;
-            Run(Create.Turn(Last, Enumerable.Range(first, count).Select(Create.Message), withTools, generate: false));
+            Run(Create.Turn(Last, Enumerable.Range(first, count).Select(Create.Message), withTools, generate: false,
+                store));
             Items += count;
             left -= count;
         }

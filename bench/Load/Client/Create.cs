@@ -22,9 +22,12 @@ internal static class Create
     /// <param name="items">The input items' JSON.</param>
     /// <param name="withTools">Whether the 18 KB of tools go with it.</param>
     /// <param name="generate">False only adds the items.</param>
-    public static byte[] Turn(string? parent, IEnumerable<string> items, bool withTools = true, bool generate = true)
+    /// <param name="store">Whether the turn is stored.</param>
+    public static byte[] Turn(string? parent, IEnumerable<string> items, bool withTools = true, bool generate = true,
+        bool store = true)
     {
         var json = new StringBuilder("""{"type":"response.create","model":"demo","stream":true""");
+        json.Append(store ? "" : ",\"store\":false");
         json.Append(generate ? "" : ",\"generate\":false");
         json.Append(parent is null ? "" : $",\"previous_response_id\":\"{parent}\"");
         json.Append(withTools ? ",\"tools\":" + Tools : "");

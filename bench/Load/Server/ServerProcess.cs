@@ -36,13 +36,19 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     /// <summary>Starts it and waits until it is ready.</summary>
     /// <exception cref="InvalidOperationException">It ended, or was not ready in time.</exception>
-    public static async Task<ServerProcess> StartAsync(LoadOptions options, CancellationToken cancellationToken)
+    public static Task<ServerProcess> StartAsync(LoadOptions options, CancellationToken cancellationToken) =>
+        StartAsync(options, ["--model", "demo"], cancellationToken);
+
+    /// <summary>Starts it with these arguments as well, and waits until it is ready.</summary>
+    /// <exception cref="InvalidOperationException">It ended, or was not ready in time.</exception>
+    public static async Task<ServerProcess> StartAsync(LoadOptions options, IReadOnlyList<string> more,
+        CancellationToken cancellationToken)
     {
         var port = FreePort();
         var data = Path.Combine(options.Data, $"load-data-{Environment.ProcessId}-{port}");
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, UseShellExecute = false };
         string[] arguments = [options.Server, "--port", port.ToString(CultureInfo.InvariantCulture), "--data", data,
-            "--model", "demo"];
+            .. more];
         Array.ForEach(arguments, start.ArgumentList.Add);
         var process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };

@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Evergrain.Frontend.Sockets;
 
-/// <summary>Puts a <see cref="CorkedStream"/> below every WebSocket: it stands before the WebSocket middleware.</summary>
+/// <summary>
+/// Puts a <see cref="CorkedStream"/> below every WebSocket: it stands before the WebSocket middleware.
+/// </summary>
 internal sealed class CorkedUpgrade(IHttpUpgradeFeature inner) : IHttpUpgradeFeature
 {
     public bool IsUpgradableRequest => inner.IsUpgradableRequest;

@@ -11,32 +11,36 @@ namespace Evergrain.Conversations.Tests.Turns;
 /// </summary>
 public sealed class GoldenJournalTests
 {
-    private const string JournalFile = "journal-v1.bin";
-    private const string ExpectedFile = "journal-v1.expected.jsonl";
+    private const string Plain = "journal-v1";
 
-    [Fact]
-    public void Recover_JournalOfVersion1_GivesTheSameTurns()
+    // With what a Responses server's items need: stream shapes of version 2, and the record of its ids.
+    private const string Verbatim = "journal-v1-verbatim";
+
+    [Theory]
+    [InlineData(Plain, 50)]
+    [InlineData(Verbatim, 30)]
+    public void Recover_JournalOfVersion1_GivesTheSameTurns(string name, int least)
     {
         if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == "write")
         {
-            Write(Live());
+            Write(name, name == Plain ? Live() : LiveVerbatim());
         }
 
         var driver = new ConversationDriver();
-        driver.Journal.AddRange(GoldenJournal.Read(Path.Combine(GoldenJournal.Folder, JournalFile)));
+        driver.Journal.AddRange(GoldenJournal.Read(Path.Combine(GoldenJournal.Folder, name + ".bin")));
         driver.Restart(takeOver: false);
-        var expected = File.ReadAllLines(Path.Combine(GoldenJournal.Folder, ExpectedFile));
+        var expected = File.ReadAllLines(Path.Combine(GoldenJournal.Folder, name + ".expected.jsonl"));
         Assert.Equal(expected, Lines(driver));
-        Assert.True(expected.Length > 50);
+        Assert.True(expected.Length > least);
     }
 
-    private static void Write(ConversationDriver driver)
+    private static void Write(string name, ConversationDriver driver)
     {
-        var folder = GoldenJournal.SourceFolder();
-        GoldenJournal.Write(Path.Combine(folder, JournalFile), driver.Journal);
-        File.WriteAllLines(Path.Combine(folder, ExpectedFile), Lines(driver));
-        File.Copy(Path.Combine(folder, JournalFile), Path.Combine(GoldenJournal.Folder, JournalFile), true);
-        File.Copy(Path.Combine(folder, ExpectedFile), Path.Combine(GoldenJournal.Folder, ExpectedFile), true);
+        var (journal, expected, folder) = (name + ".bin", name + ".expected.jsonl", GoldenJournal.SourceFolder());
+        GoldenJournal.Write(Path.Combine(folder, journal), driver.Journal);
+        File.WriteAllLines(Path.Combine(folder, expected), Lines(driver));
+        File.Copy(Path.Combine(folder, journal), Path.Combine(GoldenJournal.Folder, journal), true);
+        File.Copy(Path.Combine(folder, expected), Path.Combine(GoldenJournal.Folder, expected), true);
     }
 
     /// <summary>Each turn's response object, its events, and its items, one JSON text a line.</summary>
@@ -106,6 +110,44 @@ public sealed class GoldenJournalTests
         driver.Model(next, new ModelEvent(ModelEventKind.Incomplete) { Code = "max_output_tokens" });
         driver.AppendAll();
         Endings(driver, next);
+        return driver;
+    }
+
+    /// <summary>A life in front of a server that speaks this protocol itself.</summary>
+    private static ConversationDriver LiveVerbatim()
+    {
+        var driver = new ConversationDriver();
+        var said = """{"type":"message","phase":"p","role":"assistant","content":""" +
+            """[{"type":"output_text","text":"abc"}]}""";
+        var search = """{"type":"web_search_call","status":"completed","n":1}""";
+        var first = driver.Say("go");
+        driver.Model(first,
+            VerbatimOutputTests.Started(OutputKind.Other, """{"type":"web_search_call"}""") with { IdPrefix = "ws" },
+            VerbatimOutputTests.Raw("response.web_search_call.searching", """{"more":[1]}"""),
+            VerbatimOutputTests.Done(search, "ws_up"),
+            VerbatimOutputTests.Started(OutputKind.Message, """{"type":"message","content":[]}"""),
+            new ModelEvent(ModelEventKind.PartStarted) { Part = PartKind.OutputText },
+            ConversationDriver.Delta("ab"),
+            ConversationDriver.Delta("c"),
+            new ModelEvent(ModelEventKind.PartDone) { Json = """{"type":"output_text","text":"abc"}"""u8.ToArray() },
+            VerbatimOutputTests.Done(said, "msg_up"),
+            new ModelEvent(ModelEventKind.Completed));
+        driver.AppendAll();
+        var second = driver.Say("differently", first);
+        driver.Model(second,
+            VerbatimOutputTests.Started(OutputKind.Message, """{"type":"message","content":[]}"""),
+            new ModelEvent(ModelEventKind.PartStarted) { Part = PartKind.OutputText },
+            ConversationDriver.Delta("xyz"),
+            new ModelEvent(ModelEventKind.PartDone),
+            VerbatimOutputTests.Done(said, null),
+            new ModelEvent(ModelEventKind.Completed));
+        driver.AppendAll();
+        var third = driver.Say("cut", second);
+        driver.Model(third,
+            VerbatimOutputTests.Started(OutputKind.Other, """{"type":"thing","x":1}"""),
+            VerbatimOutputTests.Raw("thing.moved", "{}"),
+            new ModelEvent(ModelEventKind.Incomplete) { Code = "content_filter" });
+        driver.AppendAll();
         return driver;
     }
 

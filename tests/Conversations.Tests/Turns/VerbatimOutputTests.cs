@@ -154,13 +154,13 @@ public sealed class VerbatimOutputTests
         return id;
     }
 
-    private static ModelEvent Started(OutputKind kind, string json) =>
+    internal static ModelEvent Started(OutputKind kind, string json) =>
         new(ModelEventKind.ItemStarted) { Item = kind, Json = Encoding.UTF8.GetBytes(json) };
 
-    private static ModelEvent Done(string json, string serverId) =>
+    internal static ModelEvent Done(string json, string? serverId) =>
         new(ModelEventKind.ItemDone) { Json = Encoding.UTF8.GetBytes(json), ServerId = serverId };
 
-    private static ModelEvent Raw(string type, string members) =>
+    internal static ModelEvent Raw(string type, string members) =>
         new(ModelEventKind.Raw) { Name = type, Json = Encoding.UTF8.GetBytes(members) };
 
     /// <summary>Notes what it is told of where items come from.</summary>

@@ -172,9 +172,3 @@ public static class Speech
     public static ModelEvent Delta(string text) =>
         new(ModelEventKind.Delta) { Text = JsonEncodedText.Encode(text).EncodedUtf8Bytes.ToArray() };
 }
-
-/// <summary>The one bound on every wait of a test; reaching it is a failure.</summary>
-public static class Waits
-{
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-}

@@ -1,0 +1,195 @@
+using System.Buffers;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Providers.Chat;
+
+/// <summary>What one chunk says of one call. Texts are the insides of JSON strings.</summary>
+internal readonly ref struct CallPiece
+{
+    /// <summary>Which call of the answer; null from servers that do not say.</summary>
+    public int? Index { get; init; }
+
+    public string? Id { get; init; }
+
+    public string? Name { get; init; }
+
+    public ReadOnlySpan<byte> Arguments { get; init; }
+}
+
+/// <summary>A call that streams: of a function, or of a custom tool that was offered as one.</summary>
+/// <remarks>
+/// It becomes an item when its name is whole: when arguments follow it, or the answer ends. A name that comes again is
+/// no second piece of it.
+/// </remarks>
+internal sealed class CallOutput(int? index, CallTools tools, CallIds ids) : AnswerOutput
+{
+    // Sixteen times what a tool's name may have.
+    private const int NameCharsMax = 1024;
+
+    private readonly StreamedText _arguments = new();
+    private readonly StreamedText _input = new();
+    private readonly ArrayBufferWriter<byte> _early = new();
+    private readonly ArrayBufferWriter<byte> _unwrapped = new();
+    private ArgumentsProgress _progress;
+    private InputUnwrapper? _unwrapper;
+    private byte[] _meant = [];
+    private string? _id;
+    private string _name = string.Empty;
+    private bool _hasArguments;
+    private bool _isEnded;
+
+    public int? Index { get; } = index;
+
+    public override bool IsWhole => _progress.IsWhole;
+
+    /// <summary>Whether a piece that seems to go on with this call begins another one.</summary>
+    public bool IsOther(in CallPiece piece)
+    {
+        if (string.IsNullOrEmpty(piece.Name))
+        {
+            return false;
+        }
+
+        // Some servers number all calls 0, others none.
+        var hasOtherId = !string.IsNullOrEmpty(piece.Id) && !string.IsNullOrEmpty(_id) && piece.Id != _id;
+        var isAgain = !string.IsNullOrEmpty(piece.Id) && piece.Id == _id;
+        return hasOtherId || (piece.Index is null && _hasArguments && !isAgain);
+    }
+
+    public void Add(in CallPiece piece, List<ModelEvent> events)
+    {
+        _id = string.IsNullOrEmpty(_id) ? piece.Id : _id;
+        AddName(piece.Name);
+        if (piece.Arguments.IsEmpty)
+        {
+            return;
+        }
+
+        if (_isEnded)
+        {
+            RefuseMore(piece.Arguments);
+            return;
+        }
+
+        _hasArguments = true;
+        if (_name.Length == 0)
+        {
+            _early.Write(piece.Arguments);
+            return;
+        }
+
+        Start(events);
+        AddArguments(piece.Arguments, events);
+    }
+
+    public override void End(List<ModelEvent> events)
+    {
+        if (_name.Length == 0)
+        {
+            throw new FormatException("The model server sent a tool call without a name.");
+        }
+
+        Start(events);
+        _isEnded = true;
+        AddDelta(_arguments.End(), events);
+        if (_unwrapper is not null)
+        {
+            _unwrapped.ResetWrittenCount();
+            _unwrapper.End(_unwrapped);
+            AddDelta(_input.Next(_unwrapped.WrittenSpan), events);
+            AddDelta(_input.End(), events);
+        }
+        else if (!_hasArguments)
+        {
+            // Source: OpenAI's own calls without arguments; clients parse it.
+            AddDelta("{}"u8, events);
+        }
+
+        AddEnd(events);
+    }
+
+    public override void Cut(List<ModelEvent> events)
+    {
+        if (IsWhole)
+        {
+            End(events);
+        }
+        else if (_name.Length > 0)
+        {
+            Start(events);
+        }
+    }
+
+    private static void RefuseMore(ReadOnlySpan<byte> arguments)
+    {
+        if (!TextOutput.IsBlank(arguments))
+        {
+            throw new FormatException("The model server went on with a tool call that was whole.");
+        }
+    }
+
+    private void AddName(string? piece)
+    {
+        if (string.IsNullOrEmpty(piece) || piece == _name)
+        {
+            return;
+        }
+
+        if (IsStarted || _name.Length + piece.Length > NameCharsMax)
+        {
+            throw new FormatException("The model server changed the name of a tool call, or the name is too long.");
+        }
+
+        _name += piece;
+    }
+
+    private void Start(List<ModelEvent> events)
+    {
+        if (IsStarted)
+        {
+            return;
+        }
+
+        IsStarted = true;
+        var tool = tools.Find(_name);
+        _unwrapper = tool is { IsCustom: true } ? new InputUnwrapper() : null;
+        events.Add(new ModelEvent(ModelEventKind.ItemStarted)
+        {
+            Item = _unwrapper is null ? OutputKind.FunctionCall : OutputKind.CustomToolCall,
+            Name = tool?.Name ?? _name,
+            Namespace = tool?.Namespace,
+            CallId = ids.Next(_id),
+        });
+        events.Add(new ModelEvent(ModelEventKind.PartStarted)
+        {
+            Part = _unwrapper is null ? PartKind.Arguments : PartKind.Input,
+        });
+        AddArguments(_early.WrittenSpan, events);
+    }
+
+    private void AddArguments(ReadOnlySpan<byte> piece, List<ModelEvent> events)
+    {
+        var spelled = _arguments.Next(piece);
+        if (spelled.IsEmpty)
+        {
+            return;
+        }
+
+        if (_meant.Length < spelled.Length)
+        {
+            _meant = new byte[Math.Max(spelled.Length, 256)];
+        }
+
+        var meant = _meant.AsSpan(0, JsonContent.Unescape(spelled, _meant));
+        _progress.Read(meant);
+        if (_unwrapper is null)
+        {
+            AddDelta(spelled, events);
+            return;
+        }
+
+        _unwrapped.ResetWrittenCount();
+        _unwrapper.Read(spelled, meant, _unwrapped);
+        AddDelta(_input.Next(_unwrapped.WrittenSpan), events);
+    }
+}

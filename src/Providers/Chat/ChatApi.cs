@@ -1,0 +1,57 @@
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Demo;
+using Evergrain.Providers.Servers;
+
+namespace Evergrain.Providers.Chat;
+
+/// <summary>
+/// OpenAI's chat completions, streamed, as vLLM, SGLang, llama.cpp, Ollama and others serve them.
+/// </summary>
+/// <remarks>
+/// Tokens are estimated as a quarter of an item's bytes, rounded up: a server says only how many a whole call had.
+/// Source: OpenAI's chat-completions reference, and those servers' own documents where they differ.
+/// </remarks>
+/// <param name="options">What servers do not agree on.</param>
+/// <param name="instruments">Where it says what calls go without.</param>
+internal sealed class ChatApi(ChatApiOptions options, ChatInstruments instruments) : IModelApi
+{
+    private readonly RequestWriter _requests = new(options);
+
+    /// <inheritdoc/>
+    public string Rendering { get; } =
+        options.ReasoningField is { } field ? $"chat+{field}" : "chat";
+
+    /// <inheritdoc/>
+    public string Path => "chat/completions";
+
+    /// <inheritdoc/>
+    public Rendered Render(Item item, object? state)
+    {
+        var output = new BodyWriter(item.Json.Length + 128);
+        var renderer = new ItemRenderer(state as ChatState ?? ChatState.Start, options.ReasoningField, output);
+        renderer.Render(item);
+        var bytes = output.IsEmpty ? default(ReadOnlyMemory<byte>) : output.ToArray();
+        return new Rendered(bytes, Estimate.Tokens(item.Json.Length), renderer.State);
+    }
+
+    /// <inheritdoc/>
+    public RequestBody Write(ModelCall call)
+    {
+        var state = StateOf(call);
+        var tools = _requests.ToolsOf(call, state);
+        var body = _requests.Write(call, state, tools);
+        instruments.Omitted(tools.Omitted, state.Omitted);
+        return body;
+    }
+
+    /// <inheritdoc/>
+    public IEventDecoder Decode(ModelCall call)
+    {
+        var state = StateOf(call);
+        var ids = new CallIds(call.Affinity, call.Context.ItemCount, state.CountedCallIds);
+        return new ChatDecoder(new AnswerItems(_requests.ToolsOf(call, state), ids, state.AsksForSummary));
+    }
+
+    private static ChatState StateOf(ModelCall call) => call.Context.State as ChatState ?? ChatState.Start;
+}

@@ -1,0 +1,133 @@
+namespace Evergrain.Providers.Chat;
+
+/// <summary>One part of a message or an output.</summary>
+/// <param name="IsText">Whether it is text.</param>
+/// <param name="Bytes">The inside of a JSON string; of what is no text, the part as the server takes it.</param>
+internal readonly record struct ContentPart(bool IsText, ReadOnlyMemory<byte> Bytes)
+{
+    /// <summary>Writes the part as an element of a message's <c>content</c>.</summary>
+    public void WriteTo(BodyWriter output)
+    {
+        if (IsText)
+        {
+            output.Raw("{\"type\":\"text\",\"text\":\""u8).Raw(Bytes).Raw("\"}"u8);
+        }
+        else
+        {
+            output.Raw(Bytes);
+        }
+    }
+}
+
+/// <summary>
+/// Reads the parts of messages, reasoning and outputs into those that chat completions have. What they do not have is
+/// replaced by words that say so: the model can tell the user, and no later turn is refused for it.
+/// </summary>
+internal sealed class ContentReader
+{
+    private readonly List<ContentPart> _parts = [];
+
+    /// <summary>The types of parts that were replaced.</summary>
+    public Omissions Omitted { get; private set; } = Omissions.None;
+
+    /// <summary>Reads a content: a string is one text, an array its parts.</summary>
+    public List<ContentPart> Read(ReadOnlyMemory<byte> content)
+    {
+        if (JsonContent.IsString(content))
+        {
+            _parts.Add(Text(JsonContent.Inside(content)));
+        }
+
+        foreach (var part in JsonMembers.Elements(content))
+        {
+            Add(JsonMembers.Of(part));
+        }
+
+        return _parts;
+    }
+
+    /// <summary>All texts, a separator between those that are not empty.</summary>
+    public static void WriteTexts(BodyWriter output, IEnumerable<ReadOnlyMemory<byte>> texts,
+        ReadOnlySpan<byte> separator)
+    {
+        var isFirst = true;
+        foreach (var text in texts)
+        {
+            if (!text.IsEmpty)
+            {
+                output.Raw(isFirst ? default : separator).Raw(text);
+                isFirst = false;
+            }
+        }
+    }
+
+    private static ContentPart Text(ReadOnlyMemory<byte> content) => new(IsText: true, content);
+
+    private void Add(in JsonMembers part)
+    {
+        var type = JsonContent.Text(part["type"u8]) ?? "text";
+        ContentPart? read = type switch
+        {
+            "input_text" or "text" or "output_text" or "reasoning_text" or "summary_text" =>
+                Text(JsonContent.Inside(part["text"u8])),
+            "refusal" => Text(JsonContent.Inside(part["refusal"u8])),
+            "input_image" => Image(part),
+            "input_file" => File(part),
+            "input_audio" => Audio(part),
+            _ => null,
+        };
+        if (read is null)
+        {
+            Omitted = Omitted.With(type);
+            var words = $"[{type} was left out: the model server cannot be given it]";
+            read = Text(new BodyWriter().Content(words).ToArray());
+        }
+
+        _parts.Add(read.Value);
+    }
+
+    private static ContentPart? Image(in JsonMembers part)
+    {
+        var (url, detail) = (part["image_url"u8], part["detail"u8]);
+        if (!JsonContent.IsString(url))
+        {
+            return null;
+        }
+
+        var output = new BodyWriter(url.Length + 80).Raw("{\"type\":\"image_url\",\"image_url\":{\"url\":"u8).Raw(url);
+        if (JsonContent.IsString(detail))
+        {
+            output.Raw(",\"detail\":"u8).Raw(detail);
+        }
+
+        return new ContentPart(IsText: false, output.Raw("}}"u8).ToArray());
+    }
+
+    private static ContentPart? File(in JsonMembers part)
+    {
+        var (content, id, name) = (part["file_data"u8], part["file_id"u8], part["filename"u8]);
+        if (!JsonContent.IsString(content) && !JsonContent.IsString(id))
+        {
+            return null;
+        }
+
+        var output = new BodyWriter(content.Length + 128).Raw("{\"type\":\"file\",\"file\":{"u8);
+        var (member, value) = JsonContent.IsString(content) ? ("file_data", content) : ("file_id", id);
+        output.Quoted(member).Raw(":"u8).Raw(value);
+        if (JsonContent.IsString(name))
+        {
+            output.Raw(",\"filename\":"u8).Raw(name);
+        }
+
+        return new ContentPart(IsText: false, output.Raw("}}"u8).ToArray());
+    }
+
+    private static ContentPart? Audio(in JsonMembers part)
+    {
+        var audio = part["input_audio"u8];
+        return audio.IsEmpty
+            ? null
+            : new ContentPart(IsText: false, new BodyWriter(audio.Length + 48)
+                .Raw("{\"type\":\"input_audio\",\"input_audio\":"u8).Raw(audio).Raw("}"u8).ToArray());
+    }
+}

@@ -1,0 +1,128 @@
+namespace Evergrain.Providers.Chat;
+
+/// <summary>A tool as a chat-completions server is offered it: always a function.</summary>
+/// <param name="FlatName">The name it has there.</param>
+/// <param name="Namespace">The namespace a call of it carries here, or null.</param>
+/// <param name="Name">The name a call of it carries here.</param>
+/// <param name="IsCustom">Whether it takes free text: the server is offered one argument, <c>input</c>.</param>
+/// <param name="Json">The element of the request's <c>tools</c>.</param>
+internal sealed record OfferedTool(
+    string FlatName, string? Namespace, string Name, bool IsCustom, ReadOnlyMemory<byte> Json);
+
+/// <summary>One array of tools, converted once. Immutable.</summary>
+internal sealed class ToolSet
+{
+    /// <summary>No tools.</summary>
+    public static readonly ToolSet Empty = new(default);
+
+    private readonly List<OfferedTool> _tools = [];
+    private readonly Dictionary<string, OfferedTool> _byName = new(StringComparer.Ordinal);
+
+    private ToolSet(ReadOnlyMemory<byte> json) => Json = json;
+
+    /// <summary>The array as it came.</summary>
+    public ReadOnlyMemory<byte> Json { get; }
+
+    /// <summary>The tools that can be offered, in their order.</summary>
+    public IReadOnlyList<OfferedTool> Tools => _tools;
+
+    /// <summary>Those that cannot: tools that OpenAI's servers run, nameless ones, second ones of a name.</summary>
+    public Omissions Omitted { get; private set; } = Omissions.None;
+
+    /// <summary>Converts an array of tools.</summary>
+    public static ToolSet Read(ReadOnlyMemory<byte> json)
+    {
+        var set = new ToolSet(json);
+        set.AddAll(json, null);
+        return set;
+    }
+
+    /// <summary>The tool of a flat name, or null.</summary>
+    public OfferedTool? Find(string flatName) => _byName.GetValueOrDefault(flatName);
+
+    private void AddAll(ReadOnlyMemory<byte> tools, string? space)
+    {
+        foreach (var element in JsonMembers.Elements(tools))
+        {
+            var tool = JsonMembers.Of(element);
+            var (type, name) = (JsonContent.Text(tool["type"u8]), JsonContent.Text(tool["name"u8]));
+            switch (type)
+            {
+                case "function" or "custom" when name is not null:
+                    Add(tool, type == "custom", space, name);
+                    break;
+                case "namespace" when name is not null && space is null:
+                    AddAll(tool["tools"u8], name);
+                    break;
+                default:
+                    Omitted = Omitted.With(type);
+                    break;
+            }
+        }
+    }
+
+    private void Add(in JsonMembers tool, bool isCustom, string? space, string name)
+    {
+        var flat = ToolNames.Flat(space, name);
+        if (_byName.ContainsKey(flat))
+        {
+            Omitted = Omitted.With(Omissions.Duplicate);
+            return;
+        }
+
+        var json = isCustom ? Custom(flat, tool) : Function(flat, tool);
+        var offered = new OfferedTool(flat, space, name, isCustom, json);
+        _byName.Add(flat, offered);
+        _tools.Add(offered);
+    }
+
+    private static byte[] Function(string flat, in JsonMembers tool)
+    {
+        var (description, parameters, strict) = (tool["description"u8], tool["parameters"u8], tool["strict"u8]);
+        var output = Begin(flat, parameters.Length + description.Length);
+        if (JsonContent.IsString(description))
+        {
+            output.Raw(",\"description\":"u8).Raw(description);
+        }
+
+        output.Raw(",\"parameters\":"u8);
+        if (!parameters.IsEmpty && parameters.Span[0] == '{')
+        {
+            output.Raw(parameters);
+        }
+        else
+        {
+            output.Raw("{\"type\":\"object\",\"properties\":{}}"u8);
+        }
+
+        if (!strict.IsEmpty && strict.Span[0] is (byte)'t' or (byte)'f')
+        {
+            output.Raw(",\"strict\":"u8).Raw(strict);
+        }
+
+        return output.Raw("}}"u8).ToArray();
+    }
+
+    /// <summary>
+    /// A tool that takes free text. A server cannot be held to its grammar, so the model is told it.
+    /// </summary>
+    private static byte[] Custom(string flat, in JsonMembers tool)
+    {
+        var format = JsonMembers.Of(tool["format"u8]);
+        var definition = JsonContent.Inside(format["definition"u8]);
+        var output = Begin(flat, definition.Length + tool["description"u8].Length)
+            .Raw(",\"description\":\""u8).Raw(JsonContent.Inside(tool["description"u8]));
+        if (!definition.IsEmpty)
+        {
+            output.Raw("\\n\\nThe input must follow this grammar ("u8).Raw(JsonContent.Inside(format["syntax"u8]))
+                .Raw("):\\n"u8).Raw(definition);
+        }
+
+        return output.Raw("\",\"parameters\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\","u8)
+            .Raw("\"description\":\"The whole input of the tool, as it is.\"}},\"required\":[\"input\"],"u8)
+            .Raw("\"additionalProperties\":false}}}"u8).ToArray();
+    }
+
+    private static BodyWriter Begin(string flat, int bytes) => new BodyWriter(bytes + 320)
+        .Raw("{\"type\":\"function\",\"function\":{\"name\":"u8).Quoted(flat);
+}

@@ -1,0 +1,97 @@
+using System.Net;
+using System.Text.Json;
+using Evergrain.Conversations.Ports;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Evergrain.Providers.Servers;
+
+/// <summary>
+/// Asks the servers that have patterns which models they offer, at start and now and then, for
+/// <c>GET /v1/models</c>. A URL that does not answer keeps what it said before; calls do not depend on any of it.
+/// </summary>
+internal sealed partial class ModelListing(IEnumerable<IModelBackend> backends, ModelServerServices services)
+    : BackgroundService
+{
+    // Routers list hundreds of models with prices and descriptions; beyond that it is a mistake.
+    private const int BodyBytesMax = 4 << 20;
+    private const int ModelsMax = 1_000;
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(backends
+        .OfType<ModelServerBackend>()
+        .Where(static backend => backend.Server.Options.Models.DefaultIfEmpty("*").Any(ModelNames.IsPattern))
+        .Select(backend => FollowAsync(backend, stoppingToken)));
+
+    private async Task FollowAsync(ModelServerBackend backend, CancellationToken stoppingToken)
+    {
+        var (options, upstreams) = (backend.Server.Options, backend.Server.Upstreams.All);
+        var known = new string[upstreams.Count][];
+        Array.Fill(known, []);
+        var failed = new bool[upstreams.Count];
+        try
+        {
+            while (true)
+            {
+                for (var i = 0; i < upstreams.Count; i++)
+                {
+                    var listed = await ListAsync(backend.Server, upstreams[i], stoppingToken);
+                    known[i] = listed ?? known[i];
+                    if (listed is null && !failed[i])
+                    {
+                        LogNotListed(services.Logger, options.Name, upstreams[i].Url);
+                    }
+
+                    failed[i] = listed is null;
+                    backend.Offer(known.SelectMany(static models => models));
+                }
+
+                await Task.Delay(options.ModelsInterval, services.Time, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The server stops.
+        }
+    }
+
+    /// <summary>Asks one URL; null if it gives no list.</summary>
+    private async Task<string[]?> ListAsync(ModelServer server, Upstream upstream, CancellationToken stoppingToken)
+    {
+        using var clock = new CallClock(services.Time, services.Time.GetTimestamp(), Timeout, stoppingToken);
+        clock.Start(CallWait.Rest, Timeout);
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, upstream.At("models"))
+            {
+                Version = HttpVersion.Version11,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            };
+            request.Headers.Authorization = server.Authorization;
+            using var response = await server.Http.SendAsync(request, clock.Token);
+            await using var stream = await response.Content.ReadAsStreamAsync(clock.Token);
+            var (body, isWhole) = await BoundedRead.ReadAsync(stream, BodyBytesMax, clock.Token);
+            return response.StatusCode == HttpStatusCode.OK && isWhole ? Read(body) : null;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or JsonException ||
+            (e is OperationCanceledException && !stoppingToken.IsCancellationRequested))
+        {
+            return null;
+        }
+    }
+
+    private static string[]? Read(ReadOnlyMemory<byte> body)
+    {
+        using var document = JsonDocument.Parse(body);
+        return document.RootElement.ValueKind != JsonValueKind.Object ||
+            !document.RootElement.TryGetProperty("data", out var list) || list.ValueKind != JsonValueKind.Array
+            ? null
+            : [.. list.EnumerateArray().Select(NameOf).Where(ModelNames.IsName).Take(ModelsMax)!];
+    }
+
+    private static string? NameOf(JsonElement model) => model.ValueKind == JsonValueKind.Object &&
+        model.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String ? id.GetString() : null;
+
+    [LoggerMessage(122, LogLevel.Warning, "Model server {Server} at {Url} does not say which models it offers.")]
+    private static partial void LogNotListed(ILogger logger, string server, string url);
+}

@@ -1,0 +1,127 @@
+using System.ComponentModel.DataAnnotations;
+using System.Reflection;
+using System.Text.RegularExpressions;
+
+namespace Evergrain.Providers.Servers;
+
+/// <summary>Finds every mistake in a list of servers. What it says names the value, never a key.</summary>
+internal sealed partial class ModelServerRules
+{
+    // Each server has a connection pool and a loop of its own; a team's models are dozens.
+    private const int ServersMax = 64;
+    private const int UrlsMax = 16;
+    private const int ModelsMax = 256;
+
+    private readonly List<string> _mistakes = [];
+    private string _server = "";
+
+    public static IReadOnlyList<string> Check(IReadOnlyList<ModelServerOptions> servers)
+    {
+        var rules = new ModelServerRules();
+        rules.CheckAll(servers);
+        return rules._mistakes;
+    }
+
+    private void CheckAll(IReadOnlyList<ModelServerOptions> servers)
+    {
+        _server = "ModelServers";
+        Expect(servers.Count <= ServersMax, $"{servers.Count} servers, at most {ServersMax}.");
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var models = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (index, server) in servers.Index())
+        {
+            _server = $"ModelServers[{index}]";
+            Expect(NamePattern().IsMatch(server.Name),
+                $"Name '{server.Name}' must be 1 to 64 letters, digits, dots, dashes or underscores.");
+            Expect(names.Add(server.Name), $"Name '{server.Name}' is taken by another server; give it its own.");
+            CheckRanges(server);
+            CheckModels(server, models);
+            CheckUrls(server);
+            CheckApi(server);
+            CheckKey(server);
+        }
+    }
+
+    private void CheckRanges(ModelServerOptions server)
+    {
+        foreach (var property in typeof(ModelServerOptions).GetProperties())
+        {
+            if (property.GetCustomAttribute<RangeAttribute>() is { } range)
+            {
+                var value = property.GetValue(server);
+                Expect(range.IsValid(value),
+                    $"{property.Name} is {value}, but must be {range.Minimum} to {range.Maximum}.");
+            }
+        }
+
+        Expect(server.BackOffMin <= server.BackOffMax,
+            $"BackOffMin is {server.BackOffMin}, but must not exceed BackOffMax, {server.BackOffMax}.");
+    }
+
+    private void CheckModels(ModelServerOptions server, Dictionary<string, string> models)
+    {
+        Expect(server.Models.Count <= ModelsMax, $"{server.Models.Count} Models, at most {ModelsMax}.");
+        foreach (var model in server.Models)
+        {
+            Expect(ModelNames.IsName(model),
+                $"Models: '{model}' must be 1 to {ModelNames.CharsMax} characters without spaces.");
+            Expect(ModelNames.IsPattern(model) || models.TryAdd(model, server.Name) || models[model] == server.Name,
+                $"Models: '{model}' is served by '{models.GetValueOrDefault(model)}' already; name it once.");
+        }
+    }
+
+    private void CheckUrls(ModelServerOptions server)
+    {
+        Expect(server.Urls.Count is > 0 and <= UrlsMax,
+            $"{server.Urls.Count} Urls, but must have 1 to {UrlsMax}, such as http://127.0.0.1:8000/v1.");
+        foreach (var url in server.Urls)
+        {
+            var isUri = Uri.TryCreate(url, UriKind.Absolute, out var uri);
+
+            // It may be a password, so it is not repeated.
+            var shown = url.Contains('@', StringComparison.Ordinal) ? "one" : $"'{url}'";
+            Expect(isUri && (uri!.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps),
+                $"Urls: {shown} is not an absolute http or https URL, such as http://127.0.0.1:8000/v1.");
+            Expect(!isUri || uri!.UserInfo.Length == 0,
+                "Urls: one holds user info, which is not sent; name the key's variable in KeyEnvironment.");
+            Expect(!isUri || (uri!.Query.Length == 0 && uri.Fragment.Length == 0),
+                $"Urls: {shown} must end with its path; leave out what begins with '?' or '#'.");
+        }
+
+        var distinct = server.Urls.Select(static url => url.TrimEnd('/')).Distinct(StringComparer.Ordinal).Count();
+        Expect(distinct == server.Urls.Count, "Urls: one is there twice; leave it out.");
+    }
+
+    private void CheckApi(ModelServerOptions server)
+    {
+        Expect(ModelApis.Names.Contains(server.Api, StringComparer.Ordinal),
+            $"Api '{server.Api}' must be {string.Join(" or ", ModelApis.Names)}.");
+        Expect(server.ReasoningField is null or "reasoning_content" or "reasoning",
+            $"ReasoningField '{server.ReasoningField}' must be reasoning_content or reasoning, or be left out.");
+        Expect(server.OutputLimitField is "max_tokens" or "max_completion_tokens",
+            $"OutputLimitField '{server.OutputLimitField}' must be max_tokens or max_completion_tokens.");
+    }
+
+    private void CheckKey(ModelServerOptions server)
+    {
+        Expect(server.KeyEnvironment is null || server.Key is not null,
+            $"KeyEnvironment: the environment variable '{server.KeyEnvironment}' is not set; set it, or leave " +
+            "KeyEnvironment out.");
+        Expect(server.Key is null || KeyPattern().IsMatch(server.Key),
+            "its key must be 1 to 4096 visible ASCII characters, without spaces and line breaks.");
+    }
+
+    private void Expect(bool holds, string otherwise)
+    {
+        if (!holds)
+        {
+            _mistakes.Add($"{_server}: {otherwise}");
+        }
+    }
+
+    [GeneratedRegex(@"\A[A-Za-z0-9._-]{1,64}\z", RegexOptions.NonBacktracking)]
+    private static partial Regex NamePattern();
+
+    [GeneratedRegex(@"\A[!-~]{1,4096}\z", RegexOptions.NonBacktracking)]
+    private static partial Regex KeyPattern();
+}

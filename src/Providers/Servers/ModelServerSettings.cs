@@ -1,0 +1,86 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace Evergrain.Providers.Servers;
+
+/// <summary>Reads the servers out of a configuration, and says everything that is wrong with them at once.</summary>
+internal static class ModelServerSettings
+{
+    private const string Url = "Evergrain:ModelUrl";
+    private const string Api = "Evergrain:ModelApi";
+    private const string Key = "Evergrain:ModelKey";
+
+    // What the one server of a command line is called.
+    private const string SingleName = "model";
+
+    public static bool Exist(IConfiguration configuration) =>
+        configuration[Url] is not null || configuration.GetSection(ModelServerOptions.Section).GetChildren().Any();
+
+    /// <summary>Reads the list, or the one server that stands for it.</summary>
+    /// <exception cref="OptionsValidationException">There is a mistake; it holds all of them.</exception>
+    public static IReadOnlyList<ModelServerOptions> Read(IConfiguration configuration)
+    {
+        var mistakes = new List<string>();
+        var servers = configuration[Url] is { } url
+            ? [Single(url, configuration)]
+            : configuration.GetSection(ModelServerOptions.Section).GetChildren()
+                .Select(section => Bind(section, mistakes)).ToList();
+        if (configuration[Url] is null && (configuration[Api] ?? configuration[Key]) is not null)
+        {
+            mistakes.Add("ModelApi and ModelKey belong to ModelUrl (--model-url), which is missing.");
+        }
+
+        return Checked(servers, mistakes);
+    }
+
+    /// <summary>Takes keys from the environment, and checks.</summary>
+    /// <exception cref="OptionsValidationException">There is a mistake; it holds all of them.</exception>
+    public static IReadOnlyList<ModelServerOptions> Checked(
+        IReadOnlyList<ModelServerOptions> servers, IReadOnlyList<string> mistakes)
+    {
+        foreach (var server in servers)
+        {
+            server.Key ??= server.KeyEnvironment is { Length: > 0 } variable
+                ? Environment.GetEnvironmentVariable(variable)
+                : null;
+        }
+
+        string[] all = [.. mistakes, .. ModelServerRules.Check(servers)];
+        return all.Length == 0
+            ? servers
+            : throw new OptionsValidationException("ModelServers", typeof(ModelServerOptions), all);
+    }
+
+    private static ModelServerOptions Single(string url, IConfiguration configuration) => new()
+    {
+        Name = SingleName,
+        Urls = { url },
+        Api = configuration[Api] ?? "",
+        Key = configuration[Key],
+    };
+
+    private static ModelServerOptions Bind(IConfigurationSection section, List<string> mistakes)
+    {
+        var server = $"ModelServers[{section.Key}]";
+        var known = typeof(ModelServerOptions).GetProperties().Select(static property => property.Name)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        mistakes.AddRange(section.GetChildren().Where(child => !known.Contains(child.Key))
+            .Select(child => $"{server}: there is no setting '{child.Key}'."));
+        if (section[nameof(ModelServerOptions.Key)] is not null)
+        {
+            mistakes.Add($"{server}: a key does not belong in settings; name the environment variable that holds it " +
+                "in KeyEnvironment.");
+        }
+
+        try
+        {
+            return section.Get<ModelServerOptions>() ?? new ModelServerOptions();
+        }
+        catch (InvalidOperationException e)
+        {
+            // The binder names path, value and type of the first value that it could not convert.
+            mistakes.Add($"{server}: {e.Message}");
+            return new ModelServerOptions();
+        }
+    }
+}

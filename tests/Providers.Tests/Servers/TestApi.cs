@@ -1,0 +1,64 @@
+using System.Text;
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Servers;
+
+namespace Evergrain.Providers.Tests.Servers;
+
+/// <summary>
+/// An API small enough to see through: each event's data is a word. <c>end</c> completes, <c>last</c> completes once
+/// the stream is over, <c>quiet</c> means nothing, <c>bad</c> is malformed, anything else is a delta.
+/// </summary>
+internal sealed class TestApi : IModelApi
+{
+    public string Rendering => "test";
+
+    public string Path => "test/calls";
+
+    /// <summary>Set to make <see cref="Write"/> refuse.</summary>
+    public string? Refusal { get; init; }
+
+    public Rendered Render(Item item, object? state) => new(item.Json, 1, null);
+
+    public RequestBody Write(ModelCall call) => Refusal is null
+        ? new RequestBody(Encoding.UTF8.GetBytes($$"""{"model":"{{call.Model}}","items":["""), call.Context, "]}"u8.ToArray())
+        {
+            SkipsComma = true,
+        }
+        : throw ConversationException.Of(RefusalKind.InvalidRequest, Refusal);
+
+    public IEventDecoder Decode(ModelCall call) => new Decoder();
+
+    private sealed class Decoder : IEventDecoder
+    {
+        private bool _isComplete;
+
+        public void Read(ReadOnlySpan<byte> data, List<ModelEvent> events)
+        {
+            switch (Encoding.UTF8.GetString(data))
+            {
+                case "end":
+                    events.Add(new ModelEvent(ModelEventKind.Completed));
+                    break;
+                case "last":
+                    _isComplete = true;
+                    break;
+                case "quiet":
+                    break;
+                case "bad":
+                    throw new FormatException("'bad' is no event.");
+                case var word:
+                    events.Add(new ModelEvent(ModelEventKind.Delta) { Text = Encoding.UTF8.GetBytes(word) });
+                    break;
+            }
+        }
+
+        public void Finish(List<ModelEvent> events)
+        {
+            if (_isComplete)
+            {
+                events.Add(new ModelEvent(ModelEventKind.Completed));
+            }
+        }
+    }
+}
