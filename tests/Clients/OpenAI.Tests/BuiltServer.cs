@@ -60,7 +60,7 @@ public sealed class BuiltServer : IAsyncLifetime
         NetworkTimeout = Patience,
     });
 
-    /// <summary>Ends the server. What it said on stderr fails the run: there is nothing it should complain of.</summary>
+    /// <summary>Ends the server. What it said on stderr fails the run: nothing should have troubled it.</summary>
     public async Task DisposeAsync()
     {
         if (_process is not null)

@@ -4,7 +4,9 @@ using static Evergrain.Clients.Tests.Scripts;
 
 namespace Evergrain.Clients.Tests;
 
-/// <summary>How turns end otherwise, as the official .NET client sees it: refused, cut, failed, in the background.</summary>
+/// <summary>
+/// How turns end otherwise, as the official .NET client sees it: refused, cut, failed, in the background.
+/// </summary>
 public sealed class EndingsTests(BuiltServer server) : IClassFixture<BuiltServer>
 {
     private const string Long = """{"say":"late","delay_ms":60000}""";

@@ -3,8 +3,8 @@
 const topLevel = new Set([
   'messages', 'model', 'stream', 'stream_options', 'tools', 'tool_choice', 'parallel_tool_calls', 'temperature',
   'top_p', 'max_tokens', 'max_completion_tokens', 'presence_penalty', 'frequency_penalty', 'response_format', 'stop',
-  'seed', 'n', 'logprobs', 'top_logprobs', 'logit_bias', 'user', 'reasoning_effort', 'verbosity', 'service_tier', 'metadata',
-  'store', 'prompt_cache_key', 'prompt_cache_retention', 'safety_identifier',
+  'seed', 'n', 'logprobs', 'top_logprobs', 'logit_bias', 'user', 'reasoning_effort', 'verbosity', 'service_tier',
+  'metadata', 'store', 'prompt_cache_key', 'prompt_cache_retention', 'safety_identifier',
 ]);
 // `reasoning_content` is no word of the reference; servers that stream it take it back.
 const memberOf = {

@@ -24,6 +24,8 @@ export class ChatServer {
   requests = [];
   /** What requests broke of the API's rules; a test wants none. */
   violations = [];
+  /** Refusals to give before anything else, one a completion: `{status, code, headers}`. */
+  refusals = [];
 
   /** @param {{model?: string, apiKey?: string}} options the one model it has, and the key it wants, if any */
   static async start({ model = 'demo', apiKey } = {}) {
@@ -80,6 +82,11 @@ ${told[index][differs]}\n${messages[differs]}`];
     if (complaints.length > 0) {
       this.violations.push(...complaints);
       return refuse(response, 400, 'invalid_request', complaints.join('; '));
+    }
+    const refusal = this.refusals.shift();
+    if (refusal) {
+      for (const [name, value] of Object.entries(refusal.headers ?? {})) response.setHeader(name, value);
+      return refuse(response, refusal.status, refusal.code, 'Not now.');
     }
     if (body.model !== this.#model) {
       return refuse(response, 404, 'model_not_found', `The model ${body.model} does not exist.`);
