@@ -47,6 +47,24 @@ public sealed class EvergrainOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan FrameTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// Longest body of a request, in bytes, as sent and unpacked, 1 KiB to 64 MiB. Default 64 MiB, as long as an append.
+    /// </summary>
+    [Range(1 << 10, 64 << 20)]
+    public int BodyBytesMax { get; set; } = 64 << 20;
+
+    /// <summary>
+    /// Time from a request's head to the end of its body, 100 ms to 30 minutes. Default 2 minutes: 64 MiB at 5 Mbit/s.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:30:00")]
+    public TimeSpan BodyTimeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>
+    /// Time that a cancel over HTTP waits for its turn's end before it answers, 100 ms to 1 minute. Default 10 s.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
+    public TimeSpan CancelTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Creates that may wait on one connection, 1 to 1024. Default 16.</summary>
     [Range(1, 1024)]
     public int QueuedCreatesMax { get; set; } = 16;
@@ -63,7 +81,7 @@ public sealed class EvergrainOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan PongTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Silent model wait after which a keepalive frame is sent, 100 ms to 1 hour. Default 20 s.</summary>
+    /// <summary>Silent wait after which a keepalive frame or comment is sent, 100 ms to 1 hour. Default 20 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan KeepaliveInterval { get; set; } = TimeSpan.FromSeconds(20);
 
@@ -72,7 +90,7 @@ public sealed class EvergrainOptions
     public TimeSpan ConnectionLifetime { get; set; } = TimeSpan.FromMinutes(60);
 
     /// <summary>
-    /// Time one frame may take to be sent before the socket is aborted, 100 ms to 10 minutes. Default 30 s.
+    /// Time one frame or piece of an event stream may take to be sent before its connection is cut, 100 ms to 10 minutes. Default 30 s.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan SendTimeout { get; set; } = TimeSpan.FromSeconds(30);

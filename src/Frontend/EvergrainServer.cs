@@ -4,6 +4,7 @@ using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Telemetry;
+using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -35,7 +36,9 @@ public static class EvergrainServer
             .AddSettings(configuration)
             .AddListener()
             .AddAccess()
+            .AddTurns()
             .AddSockets()
+            .AddHttp()
             .AddTelemetry();
     }
 
@@ -50,6 +53,7 @@ public static class EvergrainServer
         app.MapResponses();
         app.MapModels();
         app.MapHealth();
+        app.MapDocument();
         app.MapMetrics();
         return app;
     }
@@ -94,10 +98,8 @@ public static class EvergrainServer
         .AddSingleton<ApiKeyStore>()
         .AddHostedService(static provider => provider.GetRequiredService<ApiKeyStore>());
 
-    private static IServiceCollection AddSockets(this IServiceCollection services) => services
-        .AddSingleton<SocketDrain>()
-        .AddHostedService(static provider => provider.GetRequiredService<SocketDrain>())
-        .AddSingleton(static provider => new SocketServices
+    private static IServiceCollection AddTurns(this IServiceCollection services) => services
+        .AddSingleton(static provider => new TurnServices
         {
             Conversations = provider.GetRequiredService<IConversations>(),
             Ids = provider.GetRequiredService<IIdSource>(),
@@ -106,7 +108,21 @@ public static class EvergrainServer
             Instruments = provider.GetRequiredService<FrontendInstruments>(),
             Faults = provider.GetRequiredService<FaultReporter>(),
         })
-        .AddSingleton<ResponsesSocket>()
+        .AddSingleton<EventPump>()
+        .AddSingleton<TurnRunner>()
+        .AddSingleton<ServerDrain>()
+        .AddHostedService(static provider => provider.GetRequiredService<ServerDrain>())
+        .AddSingleton<BackgroundTurns>()
+        .AddHostedService(static provider => provider.GetRequiredService<BackgroundTurns>());
+
+    private static IServiceCollection AddSockets(this IServiceCollection services) => services
+        .AddSingleton<SocketDrain>()
+        .AddHostedService(static provider => provider.GetRequiredService<SocketDrain>())
+        .AddSingleton<ResponsesSocket>();
+
+    private static IServiceCollection AddHttp(this IServiceCollection services) => services
+        .AddSingleton<RequestBodies>()
+        .AddSingleton<CreateEndpoint>()
         .AddSingleton<ResponsesEndpoints>()
         .AddSingleton<ModelsEndpoints>()
         .AddSingleton<HealthEndpoints>();
@@ -121,9 +137,12 @@ public static class EvergrainServer
     {
         var socket = routes.ServiceProvider.GetRequiredService<ResponsesSocket>();
         var responses = routes.ServiceProvider.GetRequiredService<ResponsesEndpoints>();
+        var create = routes.ServiceProvider.GetRequiredService<CreateEndpoint>();
         routes.MapGet("/v1/responses", (RequestDelegate)socket.InvokeAsync);
+        routes.MapPost("/v1/responses", (RequestDelegate)create.InvokeAsync);
         routes.MapGet("/v1/responses/{id}", (RequestDelegate)responses.GetAsync);
         routes.MapDelete("/v1/responses/{id}", (RequestDelegate)responses.DeleteAsync);
+        routes.MapPost("/v1/responses/{id}/cancel", (RequestDelegate)responses.CancelAsync);
         routes.MapGet("/v1/responses/{id}/input_items", (RequestDelegate)responses.ListInputItemsAsync);
     }
 
@@ -141,6 +160,9 @@ public static class EvergrainServer
         routes.MapGet("/health/ready", (RequestDelegate)health.ReadyAsync);
     }
 
+    private static void MapDocument(this IEndpointRouteBuilder routes) =>
+        routes.MapGet("/openapi.json", (RequestDelegate)OpenApiDocument.WriteAsync);
+
     private static void MapMetrics(this IEndpointRouteBuilder routes)
     {
         var metrics = routes.ServiceProvider.GetRequiredService<MetricsExposition>();
@@ -150,7 +172,7 @@ public static class EvergrainServer
     private static void Listen(KestrelServerOptions kestrel, IOptions<EvergrainOptions> options)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = options.Value.FrameBytesMax;
+        kestrel.Limits.MaxRequestBodySize = options.Value.BodyBytesMax;
         if (EvergrainAccessRules.TryParseAddress(options.Value.Address, out var address))
         {
             kestrel.Listen(address, options.Value.Port, static listen => listen.Protocols = HttpProtocols.Http1);

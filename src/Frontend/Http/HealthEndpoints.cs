@@ -1,11 +1,11 @@
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Sockets;
+using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
 
 namespace Evergrain.Frontend.Http;
 
 /// <summary>What an orchestrator asks: whether the process lives, and whether it takes work.</summary>
-internal sealed class HealthEndpoints(SocketDrain drain)
+internal sealed class HealthEndpoints(ServerDrain drain)
 {
     private static readonly byte[] Fine = """{"status":"ok"}"""u8.ToArray();
 

@@ -9,24 +9,22 @@ namespace Evergrain.Frontend.Http;
 internal static class RefusalAnswers
 {
     private const string Json = "application/json";
-    private const string RetryAfterSeconds = "1";
 
     public static Task WriteRefusalAsync(this HttpContext context, Refusal refusal)
     {
         var status = ErrorWriter.StatusOf(refusal);
-        context.Response.StatusCode = status;
-        if (status == StatusCodes.Status503ServiceUnavailable)
-        {
-            context.Response.Headers.RetryAfter = RetryAfterSeconds;
-        }
-        else if (status == StatusCodes.Status401Unauthorized)
+        if (status == StatusCodes.Status401Unauthorized)
         {
             context.Response.Headers.WWWAuthenticate = "Bearer";
+        }
+        else if (status == StatusCodes.Status415UnsupportedMediaType)
+        {
+            context.Response.Headers.AcceptEncoding = BodyEncoding.Accepted;
         }
 
         var body = new ArrayBufferWriter<byte>();
         ErrorWriter.WriteBody(body, refusal);
-        return context.WriteJsonAsync(body.WrittenMemory);
+        return new ErrorAnswer(status, body.WrittenMemory) { RetryAfter = refusal.RetryAfter }.WriteAsync(context);
     }
 
     public static Task WriteJsonAsync(this HttpContext context, ReadOnlyMemory<byte> body)

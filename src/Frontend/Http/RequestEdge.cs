@@ -1,12 +1,15 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Wire;
 using Evergrain.Frontend.Telemetry;
+using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
 
 namespace Evergrain.Frontend.Http;
 
 /// <summary>The outermost step: a request id on every answer, and a JSON error for every failure.</summary>
-internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultReporter faults)
+internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultReporter faults,
+    FrontendInstruments instruments)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -29,7 +32,12 @@ internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultRepo
         }
         catch (BadHttpRequestException e)
         {
-            refusal = new Refusal(RefusalKind.InvalidRequest, e.Message);
+            var isTooLarge = e.StatusCode == StatusCodes.Status413PayloadTooLarge;
+            refusal = new Refusal(isTooLarge ? RefusalKind.TooLarge : RefusalKind.InvalidRequest, e.Message);
+        }
+        catch (ClientGoneException)
+        {
+            return;
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -42,6 +50,7 @@ internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultRepo
 
         if (refusal is not null && !context.Response.HasStarted)
         {
+            instruments.ErrorSent(ErrorWriter.CodeOf(refusal));
             await context.WriteRefusalAsync(refusal);
         }
     }

@@ -4,26 +4,64 @@ using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 
 namespace Evergrain.Frontend.Http;
 
-/// <summary>The stored responses over HTTP: read, delete, list what one was made from.</summary>
-/// <remarks>Source: OpenAI's API reference, <c>GET|DELETE /v1/responses/{id}</c> and <c>…/input_items</c>.</remarks>
-internal sealed class ResponsesEndpoints(IConversations conversations)
+/// <summary>
+/// The stored responses over HTTP: read, stream again, cancel, delete, list what one was made from.
+/// </summary>
+/// <remarks>
+/// Source: OpenAI's API reference, <c>GET|DELETE /v1/responses/{id}</c>, <c>…/cancel</c> and <c>…/input_items</c>. There
+/// only background responses can be cancelled or streamed again; here every stored one can.
+/// </remarks>
+internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, ServerDrain drain)
 {
     private const int LimitMax = 100;
     private const int LimitDefault = 20;
 
-    public async Task GetAsync(HttpContext context) =>
-        await context.WriteJsonAsync(await conversations.GetAsync(ReadAddress(context), context.RequestAborted));
+    private readonly IConversations _conversations = services.Conversations;
+
+    public async Task GetAsync(HttpContext context)
+    {
+        var turn = ReadAddress(context);
+        if (ReadStream(context.Request.Query) is not { } from)
+        {
+            await context.WriteJsonAsync(await _conversations.GetAsync(turn, context.RequestAborted));
+            return;
+        }
+
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Over);
+        var stream = new EventStream(context, services, from);
+        await stream.RunAsync(() => pump.RunAsync(turn, stream, ending.Token));
+    }
+
+    /// <summary>Cancels a response and answers with it, ended; one that had ended stays as it is.</summary>
+    public async Task CancelAsync(HttpContext context)
+    {
+        var turn = ReadAddress(context);
+        await _conversations.CancelAsync(turn, context.RequestAborted);
+        using var late = new CancellationTokenSource(services.Options.CancelTimeout, services.Time);
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, late.Token);
+        try
+        {
+            await pump.RunAsync(turn, new SilentDelivery(), waiting.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested)
+        {
+            // Its end is on its way to the journal: the answer says that the turn still runs.
+        }
+
+        await context.WriteJsonAsync(await _conversations.GetAsync(turn, context.RequestAborted));
+    }
 
     public async Task DeleteAsync(HttpContext context)
     {
         var turn = ReadAddress(context);
-        await conversations.DeleteAsync(turn, context.RequestAborted);
+        await _conversations.DeleteAsync(turn, context.RequestAborted);
         await context.WriteJsonAsync(WriteDeleted(turn.Response));
     }
 
@@ -31,7 +69,7 @@ internal sealed class ResponsesEndpoints(IConversations conversations)
     {
         var turn = ReadAddress(context);
         var page = ReadPage(context.Request.Query);
-        await context.WriteJsonAsync(await conversations.ListInputItemsAsync(turn, page, context.RequestAborted));
+        await context.WriteJsonAsync(await _conversations.ListInputItemsAsync(turn, page, context.RequestAborted));
     }
 
     private static TurnAddress ReadAddress(HttpContext context)
@@ -41,6 +79,29 @@ internal sealed class ResponsesEndpoints(IConversations conversations)
         return ResponseId.TryParse(text, out var id)
             ? new TurnAddress(caller.Tenant, id)
             : throw ConversationException.Of(RefusalKind.NotFound, $"Response with id '{text}' not found.");
+    }
+
+    /// <summary>The number of the first event that is asked for; null: none is.</summary>
+    private static int? ReadStream(IQueryCollection query)
+    {
+        var stream = query["stream"].ToString();
+        if (stream is not ("" or "true" or "false"))
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                $"'stream' must be true or false, not '{stream}'.", "stream");
+        }
+
+        var from = 0;
+        if (query["starting_after"] is [var text])
+        {
+            from = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var last) &&
+                last < int.MaxValue
+                ? last + 1
+                : throw ConversationException.Of(RefusalKind.InvalidRequest,
+                    $"'starting_after' must be the sequence_number of an event, not '{text}'.", "starting_after");
+        }
+
+        return stream == "true" ? from : null;
     }
 
     private static ItemPage ReadPage(IQueryCollection query)

@@ -1,4 +1,5 @@
 using System.Net.WebSockets;
+using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
 
@@ -22,7 +23,7 @@ internal enum FrameOutcome
 }
 
 /// <summary>One read message.</summary>
-internal readonly record struct Frame(FrameOutcome Outcome, FrameBuffer? Buffer = null);
+internal readonly record struct Frame(FrameOutcome Outcome, RentedBuffer? Buffer = null);
 
 /// <summary>
 /// Reads messages from one socket, one call at a time. It waits for the first byte without a buffer: an idle socket
@@ -48,7 +49,7 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
 
         // This may be the thread that polls the sockets: it has others to look at, so the frame is read elsewhere.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var buffer = new FrameBuffer(options.FrameBytesMax);
+        var buffer = new RentedBuffer(options.FrameBytesMax);
         var outcome = FrameOutcome.Closed;
         try
         {
@@ -77,7 +78,7 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
         }
     }
 
-    private async ValueTask<FrameOutcome> ReadRestAsync(FrameBuffer buffer, ValueWebSocketReceiveResult result)
+    private async ValueTask<FrameOutcome> ReadRestAsync(RentedBuffer buffer, ValueWebSocketReceiveResult result)
     {
         var begun = time.GetTimestamp();
         while (!result.EndOfMessage)

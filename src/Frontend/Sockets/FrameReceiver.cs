@@ -1,13 +1,14 @@
 using System.Net.WebSockets;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
 
 /// <summary>
 /// One connection's receive loop: queues creates, answers nothing itself, and acts at once on a cancel only.
 /// </summary>
-internal sealed class FrameReceiver(SocketServices services, FrameReader reader, TurnQueue queue,
+internal sealed class FrameReceiver(TurnServices services, FrameReader reader, TurnQueue queue,
     CancellationToken closing)
 {
     public required string Tenant { get; init; }
@@ -57,12 +58,12 @@ internal sealed class FrameReceiver(SocketServices services, FrameReader reader,
         }
     }
 
-    private async ValueTask AcceptAsync(FrameBuffer buffer)
+    private async ValueTask AcceptAsync(RentedBuffer buffer)
     {
         var refusal = FrameSkim.Read(buffer.Written.Span, out var skim);
         if (refusal is null && skim.Kind == FrameKind.Create)
         {
-            await QueueAsync(new QueuedCreate(skim, buffer, services.Time.GetTimestamp()));
+            await QueueAsync(new QueuedCreate(skim.Create, buffer, services.Time.GetTimestamp()));
             return;
         }
 

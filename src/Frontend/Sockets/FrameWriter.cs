@@ -3,21 +3,19 @@ using System.Net.WebSockets;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Wire;
 using Evergrain.Frontend.Telemetry;
+using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
-
-/// <summary>The connection can take no more frames; the turn loop ends.</summary>
-internal sealed class SocketGoneException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
 /// Sends text frames, one at a time: only the turn loop calls it, and the close frame waits for that loop's end.
 /// </summary>
-internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action abort, SocketServices services)
+internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action abort, TurnServices services)
 {
     private static readonly byte[] Keepalive = """{"type":"evergrain:keepalive"}"""u8.ToArray();
 
     /// <summary>Sends one text frame; a peer that takes too long to read it loses its socket.</summary>
-    /// <exception cref="SocketGoneException">The frame cannot be sent.</exception>
+    /// <exception cref="ClientGoneException">The frame cannot be sent.</exception>
     public ValueTask SendAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
     {
         var sending = SendWholeAsync(frame);
@@ -27,7 +25,7 @@ internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action 
     }
 
     /// <summary>Sends frames that are there together, as few writes as they fit in.</summary>
-    /// <exception cref="SocketGoneException">They cannot be sent.</exception>
+    /// <exception cref="ClientGoneException">They cannot be sent.</exception>
     public async ValueTask SendAsync(IReadOnlyList<ReadOnlyMemory<byte>> frames, CancellationToken cancellationToken)
     {
         try
@@ -77,7 +75,7 @@ internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action 
         }
         catch (Exception e)
         {
-            throw new SocketGoneException("The connection is gone.", e);
+            throw new ClientGoneException("The connection is gone.", e);
         }
     }
 
@@ -90,7 +88,7 @@ internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action 
         catch (TimeoutException e)
         {
             abort();
-            throw new SocketGoneException("The peer does not read.", e);
+            throw new ClientGoneException("The peer does not read.", e);
         }
     }
 }

@@ -1,13 +1,15 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Http;
+using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Evergrain.Frontend.Sockets;
 
 /// <summary><c>GET /v1/responses</c>: upgrades to a WebSocket and serves it.</summary>
-internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain)
+internal sealed class ResponsesSocket(TurnServices services, TurnRunner runner, ServerDrain drain,
+    SocketDrain sockets)
 {
     private const string Codex = "codex";
     private const string CodexHeader = "x-codex-";
@@ -37,11 +39,14 @@ internal sealed class ResponsesSocket(SocketServices services, SocketDrain drain
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
         var peer = new PeerConnection(
             context.Abort, context.RequestAborted, context.Features.Get<CorkedUpgrade>()?.Stream);
-        using var session = new SocketSession(services, socket, caller, wantsKeepalive, peer);
+        using var session = new SocketSession(services, runner, socket, caller, peer)
+        {
+            WantsKeepalive = wantsKeepalive,
+        };
         services.Instruments.ConnectionOpened();
         try
         {
-            await drain.RunAsync(session);
+            await sockets.RunAsync(session);
         }
         finally
         {

@@ -1,29 +1,25 @@
 using System.Collections.Concurrent;
+using Evergrain.Frontend.Turns;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Options;
 
 namespace Evergrain.Frontend.Sockets;
 
 /// <summary>
 /// Knows every open connection and ends them when the server is told to stop: idle ones at once, busy ones after
-/// their running turn, all of them when <see cref="EvergrainOptions.DrainTimeout"/> is over.
+/// their running turn, all of them when the drain is over.
 /// </summary>
-internal sealed class SocketDrain(IHostApplicationLifetime lifetime, TimeProvider time,
-    IOptions<EvergrainOptions> options) : IHostedService, IDisposable
+internal sealed class SocketDrain(ServerDrain drain) : IHostedService, IDisposable
 {
     private readonly ConcurrentDictionary<SocketSession, bool> _open = new();
-    private CancellationTokenRegistration _registration;
-    private ITimer? _deadline;
-
-    /// <summary>Whether the server takes no more work.</summary>
-    public bool IsDraining => lifetime.ApplicationStopping.IsCancellationRequested;
+    private CancellationTokenRegistration _begun;
+    private CancellationTokenRegistration _over;
 
     public async Task RunAsync(SocketSession session)
     {
         _open.TryAdd(session, true);
         try
         {
-            if (IsDraining)
+            if (drain.IsDraining)
             {
                 session.Stop(SocketEnd.Draining);
             }
@@ -38,7 +34,8 @@ internal sealed class SocketDrain(IHostApplicationLifetime lifetime, TimeProvide
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _registration = lifetime.ApplicationStopping.Register(Begin);
+        _begun = drain.Begun.Register(() => EndAll(static session => session.Stop(SocketEnd.Draining)));
+        _over = drain.Over.Register(() => EndAll(static session => session.StopNow(SocketEnd.Draining)));
         return Task.CompletedTask;
     }
 
@@ -46,26 +43,15 @@ internal sealed class SocketDrain(IHostApplicationLifetime lifetime, TimeProvide
 
     public void Dispose()
     {
-        _registration.Dispose();
-        _deadline?.Dispose();
+        _begun.Dispose();
+        _over.Dispose();
     }
 
-    private void Begin()
+    private void EndAll(Action<SocketSession> end)
     {
         foreach (var session in _open.Keys)
         {
-            session.Stop(SocketEnd.Draining);
-        }
-
-        _deadline = time.CreateTimer(static drain => ((SocketDrain)drain!).End(), this, options.Value.DrainTimeout,
-            Timeout.InfiniteTimeSpan);
-    }
-
-    private void End()
-    {
-        foreach (var session in _open.Keys)
-        {
-            session.StopNow(SocketEnd.Draining);
+            end(session);
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
 
@@ -15,9 +16,10 @@ internal sealed class SocketSession : IDisposable
 {
     private const double LifetimeJitter = 0.1;
 
-    private readonly SocketServices _services;
+    private readonly TurnServices _services;
     private readonly WebSocket _socket;
     private readonly PeerConnection _peer;
+    private readonly string _tenant;
     private readonly FrameReader _reader;
     private readonly FrameWriter _writer;
     private readonly TurnQueue _queue;
@@ -31,24 +33,22 @@ internal sealed class SocketSession : IDisposable
     private SocketEnd _stopReason = SocketEnd.Draining;
 
     public SocketSession(
-        SocketServices services, WebSocket socket, Caller caller, bool wantsKeepalive, PeerConnection peer)
+        TurnServices services, TurnRunner runner, WebSocket socket, Caller caller, PeerConnection peer)
     {
-        (_services, _socket, _peer) = (services, socket, peer);
+        (_services, _runner, _socket, _tenant, _peer) = (services, runner, socket, caller.Tenant, peer);
         _reader = new FrameReader(socket, services.Options, services.Time);
         _writer = new FrameWriter(socket, peer.Stream, peer.Abort, services);
         _queue = new TurnQueue(services.Options);
         _leases = new UnstoredLeases(services, caller.Tenant, _closing.Token);
-        _runner = new TurnRunner(services, _writer, _queue, _leases)
-        {
-            Caller = caller,
-            WantsKeepalive = wantsKeepalive,
-        };
         _receiver = new FrameReceiver(services, _reader, _queue, _closing.Token)
         {
             Tenant = caller.Tenant,
             Lease = _leases.Id,
         };
     }
+
+    /// <summary>Whether the client asked for frames during a silent wait.</summary>
+    public required bool WantsKeepalive { get; init; }
 
     /// <summary>Serves the connection until it is closed.</summary>
     public async Task RunAsync()
@@ -115,7 +115,7 @@ internal sealed class SocketSession : IDisposable
         {
             return await SayWhyAsync();
         }
-        catch (SocketGoneException)
+        catch (ClientGoneException)
         {
             return SocketEnd.PeerGone;
         }
@@ -146,7 +146,7 @@ internal sealed class SocketSession : IDisposable
                 _closing.Token);
             return SocketEnd.LifetimeOver;
         }
-        catch (SocketGoneException)
+        catch (ClientGoneException)
         {
             return SocketEnd.PeerGone;
         }
@@ -164,19 +164,32 @@ internal sealed class SocketSession : IDisposable
         Refusal refusal;
         try
         {
-            await _runner.RunAsync(create, _closing.Token);
+            await RunAsync(create);
             return;
         }
         catch (ConversationException e)
         {
             refusal = e.Refusal;
         }
-        catch (Exception e) when (e is not SocketGoneException && !_closing.IsCancellationRequested)
+        catch (Exception e) when (e is not ClientGoneException && !_closing.IsCancellationRequested)
         {
             refusal = _services.Faults.Mask(e);
         }
 
         await _writer.SendErrorAsync(refusal, _closing.Token);
+    }
+
+    private async ValueTask RunAsync(QueuedCreate create)
+    {
+        var delivery = new SocketDelivery(_writer, _queue, create) { WantsKeepalive = WantsKeepalive };
+        await _runner.RunAsync(new TurnRequest
+        {
+            Tenant = _tenant,
+            Skim = create.Skim,
+            Body = create.Body,
+            Leases = _leases,
+            ReceivedAt = create.QueuedAt,
+        }, delivery, _closing.Token);
     }
 
     /// <summary>Turn loop to rest, close frame out, the peer's close frame in: each step within CloseTimeout.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
 
@@ -15,12 +16,12 @@ internal sealed class QueuedError(Refusal refusal) : QueuedFrame
 }
 
 /// <summary>A create and how far it has come.</summary>
-internal sealed class QueuedCreate(FrameSkim skim, FrameBuffer buffer, long queuedAt) : QueuedFrame, IDisposable
+internal sealed class QueuedCreate(CreateSkim skim, RentedBuffer buffer, long queuedAt) : QueuedFrame, IDisposable
 {
-    public FrameSkim Skim { get; } = skim;
+    public CreateSkim Skim { get; } = skim;
 
     /// <summary>The create's bytes; empty once they were returned.</summary>
-    public ReadOnlyMemory<byte> Bytes => buffer.Written;
+    public RentedBuffer Body { get; } = buffer;
 
     public long QueuedAt { get; } = queuedAt;
 
@@ -33,7 +34,7 @@ internal sealed class QueuedCreate(FrameSkim skim, FrameBuffer buffer, long queu
     /// <summary>Whether a cancel came before the response was started; guarded by the queue.</summary>
     public bool IsCancelled { get; set; }
 
-    public void Dispose() => buffer.Dispose();
+    public void Dispose() => Body.Dispose();
 }
 
 /// <summary>What a cancel has to do.</summary>

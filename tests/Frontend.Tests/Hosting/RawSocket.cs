@@ -85,21 +85,37 @@ public sealed class RawSocket : IDisposable
         return -1;
     }
 
+    /// <summary>Posts to <c>/v1/responses</c>; <paramref name="length"/> of a body of which more may follow.</summary>
+    public Task PostAsync(string body, string headers = "", long? length = null) => SendAsync(Encoding.UTF8.GetBytes(
+        $"POST /v1/responses HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}" +
+        $"Content-Length: {length ?? Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}"));
+
+    /// <summary>The head of the next HTTP answer.</summary>
+    public Task<string> ReadHeadAsync() => ReadThroughAsync("\r\n\r\n");
+
+    /// <summary>The next chunk of an HTTP answer; empty: it is the last.</summary>
+    public async Task<string> ReadChunkAsync()
+    {
+        var size = Convert.ToInt32((await ReadThroughAsync("\r\n")).Trim(), 16);
+        var chunk = await ReadAsync(size + 2);
+        return Encoding.UTF8.GetString(chunk!.AsSpan(0, size));
+    }
+
     public void Dispose()
     {
         _client.Dispose();
         _patience.Dispose();
     }
 
-    private async Task<string> ReadHeadAsync()
+    private async Task<string> ReadThroughAsync(string end)
     {
-        var head = new StringBuilder();
-        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal) && await ReadAsync(1) is [var next])
+        var text = new StringBuilder();
+        while (!text.ToString().EndsWith(end, StringComparison.Ordinal) && await ReadAsync(1) is [var next])
         {
-            head.Append((char)next);
+            text.Append((char)next);
         }
 
-        return head.ToString();
+        return text.ToString();
     }
 
     private async Task<byte[]?> ReadAsync(int count)

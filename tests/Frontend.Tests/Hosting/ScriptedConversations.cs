@@ -25,6 +25,9 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
     /// <summary>Called before each reading; may throw.</summary>
     public Func<TurnAddress, ValueTask> OnRead { get; set; } = static _ => ValueTask.CompletedTask;
 
+    /// <summary>Called before the last events of a reading; may throw.</summary>
+    public Func<TurnAddress, ValueTask> OnEnd { get; set; } = static _ => ValueTask.CompletedTask;
+
     /// <summary>Every call as <c>verb conversation</c>, in order.</summary>
     public ConcurrentQueue<(string Verb, ConversationKey Key, UInt128 RequestId, LeaseId Lease)> Calls { get; } = new();
 
@@ -52,7 +55,11 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
         Note("read", turn.Key, turn.Lease);
         await OnRead(turn);
         var found = Find(turn);
-        yield return new EventBatch(0, [Event("response.created", 0, turn, "in_progress")], false);
+        if (from == 0)
+        {
+            yield return new EventBatch(0, [Event("response.created", 0, turn, "in_progress")], false);
+        }
+
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, found.Cancelled.Token);
         var isCut = false;
         try
@@ -64,12 +71,15 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
             isCut = true;
         }
 
+        await OnEnd(turn).AsTask().WaitAsync(cancellationToken);
+        found.Status = isCut ? "cancelled" : "completed";
         var delta = JsonSerializer.SerializeToUtf8Bytes(
             new { type = "response.output_text.delta", sequence_number = 1, delta = found.Step.Text });
-        var last = isCut
-            ? Event("response.incomplete", 2, turn, "cancelled")
-            : Event("response.completed", 2, turn, "completed");
-        yield return new EventBatch(1, [delta, last], true);
+        var last = Event(isCut ? "response.incomplete" : "response.completed", 2, turn, found.Status);
+        if (from < 3)
+        {
+            yield return new EventBatch(Math.Max(from, 1), from < 2 ? [delta, last] : [last], true);
+        }
     }
 
     public async ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken)
@@ -80,8 +90,8 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
 
     public ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken)
     {
-        Find(turn);
-        return new(Encoding.UTF8.GetBytes($$"""{"id":"{{turn.Response}}","object":"response"}"""));
+        var status = Find(turn).Status;
+        return new(JsonSerializer.SerializeToUtf8Bytes(ResponseOf(turn, status)));
     }
 
     public ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
@@ -141,7 +151,10 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
 
     private static byte[] Event(string type, int number, TurnAddress turn, string status) =>
         JsonSerializer.SerializeToUtf8Bytes(
-            new { type, sequence_number = number, response = new { id = turn.Response.ToString(), status } });
+            new { type, sequence_number = number, response = ResponseOf(turn, status) });
+
+    private static object ResponseOf(TurnAddress turn, string status) =>
+        new { id = turn.Response.ToString(), @object = "response", status };
 
     private void CheckParent(JsonElement create, StartTurn start)
     {
@@ -169,6 +182,8 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
     private sealed record Turn(string Tenant, LeaseId Lease, (string Text, TimeSpan Delay) Step)
     {
         public CancellationTokenSource Cancelled { get; } = new();
+
+        public string Status { get; set; } = "in_progress";
 
         public bool IsVisible(string tenant, LeaseId lease) => Tenant == tenant && (Lease == default || Lease == lease);
     }

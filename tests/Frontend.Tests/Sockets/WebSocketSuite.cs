@@ -3,56 +3,13 @@ using Evergrain.Frontend.Tests.Hosting;
 
 namespace Evergrain.Frontend.Tests.Sockets;
 
-/// <summary>What a client may rely on over one socket, whatever host the conversations live in.</summary>
+/// <summary>
+/// What a client may rely on over one socket and nowhere else, whatever host the conversations live in.
+/// </summary>
 public abstract class WebSocketSuite
 {
     private const string Hello = """[{"say":"hello"}]""";
     private const string Long = """[{"say":"late","delay_ms":60000}]""";
-
-    [Fact]
-    public async Task Create_SimpleTurn_EndsWithOneTerminalEvent()
-    {
-        await using var server = await StartAsync();
-        using var client = await WireClient.ConnectAsync(server);
-
-        var events = await client.RunAsync(WireClient.Create(Hello));
-
-        Assert.Equal("response.created", events[0].TypeOf());
-        Assert.Equal("response.completed", events[^1].TypeOf());
-        Assert.Equal(Enumerable.Range(0, events.Count),
-            events.Select(e => e.GetProperty("sequence_number").GetInt32()));
-    }
-
-    [Fact]
-    public async Task Create_WithParent_ContinuesItsConversation()
-    {
-        await using var server = await StartAsync();
-        using var client = await WireClient.ConnectAsync(server);
-        var parent = (await client.RunAsync(WireClient.Create(Hello)))[^1].IdOf();
-
-        var events = await client.RunAsync(
-            WireClient.Create(Hello, $",\"previous_response_id\":\"{parent}\""));
-
-        Assert.Equal("response.completed", events[^1].TypeOf());
-        Assert.Equal(parent[..27], events[^1].IdOf()[..27]);
-        Assert.False(parent == events[^1].IdOf());
-    }
-
-    [Theory]
-    [InlineData("resp_not_ours")]
-    [InlineData("resp_0000000000000000000001_1")]
-    public async Task Create_UnknownParent_IsNotFoundAndTheSocketStays(string parent)
-    {
-        await using var server = await StartAsync();
-        using var client = await WireClient.ConnectAsync(server);
-
-        var error = Assert.Single(await client.RunAsync(
-            WireClient.Create(Hello, $",\"previous_response_id\":\"{parent}\"")));
-
-        Assert.Equal((400, "previous_response_not_found", "previous_response_id"),
-            (error.StatusOf(), error.CodeOf(), error.ParamOf()));
-        Assert.Equal("response.completed", (await client.RunAsync(WireClient.Create(Hello)))[^1].TypeOf());
-    }
 
     [Theory]
     [InlineData("", null, "invalid_value")]
@@ -80,32 +37,6 @@ public abstract class WebSocketSuite
 
         Assert.Equal((400, code, param), (error.StatusOf(), error.CodeOf(), error.ParamOf()));
         Assert.Equal("response.completed", (await client.RunAsync(WireClient.Create(Hello)))[^1].TypeOf());
-    }
-
-    [Theory]
-    [InlineData(63, "response.completed")]
-    [InlineData(64, "error")]
-    public async Task Frame_Nested_IsTakenUpToTheBound(int levels, string outcome)
-    {
-        await using var server = await StartAsync();
-        using var client = await WireClient.ConnectAsync(server);
-
-        var events = await client.RunAsync(WireClient.Create(Hello,
-            $",\"client_metadata_x\":{new string('[', levels)}{new string(']', levels)}"));
-
-        Assert.Equal(outcome, events[^1].TypeOf());
-    }
-
-    [Fact]
-    public async Task Create_UnknownModel_IsAnError()
-    {
-        await using var server = await StartAsync();
-        using var client = await WireClient.ConnectAsync(server);
-
-        var error = Assert.Single(await client.RunAsync(
-            """{"type":"response.create","model":"nobody","input":"hi"}"""));
-
-        Assert.Equal((400, "model_not_found", "model"), (error.StatusOf(), error.CodeOf(), error.ParamOf()));
     }
 
     [Fact]
@@ -194,20 +125,6 @@ public abstract class WebSocketSuite
         Assert.Equal("response.completed", (await client.RunAsync(next))[^1].TypeOf());
     }
 
-    [Fact]
-    public async Task Stored_OfAnotherTenant_IsNotFound()
-    {
-        await using var server = await TestServer.StartAsync(await CreateHostAsync(),
-            ("ApiKeys:0", "one=team-1"), ("ApiKeys:1", "two=team-2"));
-        using var client = await WireClient.ConnectAsync(server, ("Authorization", "Bearer one"));
-        using var other = await WireClient.ConnectAsync(server, ("Authorization", "Bearer two"));
-        var parent = (await client.RunAsync(WireClient.Create(Hello)))[^1].IdOf();
-        var next = WireClient.Create(Hello, $",\"previous_response_id\":\"{parent}\"");
-
-        Assert.Equal("previous_response_not_found", Assert.Single(await other.RunAsync(next)).CodeOf());
-        Assert.Equal("response.completed", (await client.RunAsync(next))[^1].TypeOf());
-    }
-
     /// <summary>The host that the suite runs over; the server disposes it.</summary>
     protected abstract Task<ConversationsHost> CreateHostAsync();
 
@@ -218,4 +135,10 @@ public sealed class ScriptedWebSocketTests : WebSocketSuite
 {
     protected override Task<ConversationsHost> CreateHostAsync() =>
         Task.FromResult<ConversationsHost>(new ScriptedConversations());
+}
+
+public sealed class EmbeddedWebSocketTests : WebSocketSuite
+{
+    protected override Task<ConversationsHost> CreateHostAsync() =>
+        Task.FromResult<ConversationsHost>(new EmbeddedServerHost());
 }

@@ -1,10 +1,10 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Telemetry;
 
-namespace Evergrain.Frontend.Sockets;
+namespace Evergrain.Frontend.Turns;
 
-/// <summary>What every connection shares.</summary>
-internal sealed class SocketServices
+/// <summary>What everything that runs turns shares, whatever the transport.</summary>
+internal sealed class TurnServices
 {
     public required IConversations Conversations { get; init; }
 

@@ -1,12 +1,12 @@
 using Evergrain.Conversations.Ids;
 
-namespace Evergrain.Frontend.Sockets;
+namespace Evergrain.Frontend.Turns;
 
 /// <summary>
-/// Keeps one connection's unstored turns alive: renews the lease on the newest conversations that hold some, lets
-/// older ones go, and all of them with the connection.
+/// Keeps the unstored turns of one connection, or of one HTTP request, alive: renews the lease on the newest
+/// conversations that hold some, lets older ones go, and all of them at its end.
 /// </summary>
-internal sealed class UnstoredLeases(SocketServices services, string tenant, CancellationToken closing)
+internal sealed class UnstoredLeases(TurnServices services, string tenant, CancellationToken closing)
 {
     private readonly Lock _gate = new();
 
@@ -16,7 +16,7 @@ internal sealed class UnstoredLeases(SocketServices services, string tenant, Can
 
     public LeaseId Id { get; } = new(services.Ids.Next64());
 
-    /// <summary>Notes that a conversation is about to hold, or holds, an unstored turn of this connection.</summary>
+    /// <summary>Notes that a conversation is about to hold, or holds, an unstored turn of this lease.</summary>
     public async ValueTask AddAsync(ConversationId conversation)
     {
         ConversationId? oldest = null;
@@ -41,12 +41,21 @@ internal sealed class UnstoredLeases(SocketServices services, string tenant, Can
         }
     }
 
-    /// <summary>Ends every lease. What cannot be told now ends by itself when it is not renewed.</summary>
+    /// <summary>
+    /// Ends every lease; the token has been cancelled and nothing is added any more. What cannot be told now ends by
+    /// itself when it is not renewed.
+    /// </summary>
     public async Task ReleaseAllAsync()
     {
+        var held = Held();
+        if (held.Length == 0)
+        {
+            return;
+        }
+
         await _renewing;
         using var deadline = new CancellationTokenSource(services.Options.CloseTimeout, services.Time);
-        foreach (var conversation in Held())
+        foreach (var conversation in held)
         {
             await ReleaseAsync(conversation, deadline.Token);
         }

@@ -1,0 +1,46 @@
+using System.IO.Compression;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Turns;
+
+namespace Evergrain.Frontend.Http;
+
+/// <summary>Unpacks request bodies: <c>gzip</c>, and <c>zstd</c> where the system's library for it loads.</summary>
+internal static class BodyEncoding
+{
+    static BodyEncoding()
+    {
+        // Without it a gzip stream that was cut off ends like a whole one. Read with the process's first stream.
+        const string strict = "System.IO.Compression.UseStrictValidation";
+        if (!AppContext.TryGetSwitch(strict, out _))
+        {
+            AppContext.SetSwitch(strict, true);
+        }
+    }
+
+    /// <summary>The encodings taken, as <c>Accept-Encoding</c> lists them.</summary>
+    /// <remarks>Source: RFC 9110 15.5.16: an answer 415 says so.</remarks>
+    public static string Accepted { get; } = Zstandard.Library is null ? "gzip" : "gzip, zstd";
+
+    /// <summary>How to unpack what a <c>Content-Encoding</c> names; null: there is nothing to unpack.</summary>
+    /// <exception cref="ConversationException">The encoding is not taken, or there are several.</exception>
+    public static Action<RentedBuffer, RentedBuffer>? Find(string encoding) => encoding.ToLowerInvariant() switch
+    {
+        "" or "identity" => null,
+        "gzip" or "x-gzip" => UnpackGzip,
+        "zstd" when Zstandard.Library is { } library => library.Unpack,
+        _ => throw ConversationException.Of(RefusalKind.UnsupportedMedia,
+            $"The Content-Encoding '{RoutingFields.Shorten(encoding)}' is not taken: send one of {Accepted}, or none."),
+    };
+
+    private static void UnpackGzip(RentedBuffer packed, RentedBuffer body)
+    {
+        var bytes = packed.Segment;
+        using var source = new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false);
+        using var gzip = new GZipStream(source, CompressionMode.Decompress);
+        int read;
+        while (!body.IsOverLong && (read = gzip.Read(body.Free().Span)) > 0)
+        {
+            body.Advance(read);
+        }
+    }
+}

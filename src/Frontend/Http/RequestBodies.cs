@@ -1,0 +1,132 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Turns;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+
+namespace Evergrain.Frontend.Http;
+
+/// <summary>
+/// Reads whole request bodies of JSON into rented memory: bounded in bytes, as sent and unpacked, and in time.
+/// </summary>
+internal sealed class RequestBodies(IOptions<EvergrainOptions> options, TimeProvider time)
+{
+    private readonly int _bytesMax = options.Value.BodyBytesMax;
+    private readonly TimeSpan _timeout = options.Value.BodyTimeout;
+
+    /// <summary>Reads and unpacks a body; its memory is the caller's to return.</summary>
+    /// <exception cref="ConversationException">It is too large, too slow, broken, or of another type.</exception>
+    /// <exception cref="ClientGoneException">The client left in the middle of it.</exception>
+    public async Task<RentedBuffer> ReadAsync(HttpRequest request)
+    {
+        CheckType(request.ContentType);
+        var unpack = BodyEncoding.Find(request.Headers.ContentEncoding.ToString());
+        var body = new RentedBuffer(_bytesMax);
+        try
+        {
+            await FillAsync(body, request);
+
+            // This may be the thread that polls the sockets: it has others to look at.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            return unpack is null ? body : Unpack(body, unpack);
+        }
+        catch (Exception)
+        {
+            body.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Refuses what is not JSON. A body without a type is taken: there is only one it can be.</summary>
+    private static void CheckType(string? type)
+    {
+        if (string.IsNullOrEmpty(type) || (MediaTypeHeaderValue.TryParse(type, out var media) &&
+            media.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase) &&
+            (!media.Charset.HasValue || HeaderUtilities.RemoveQuotes(media.Charset).Equals("utf-8",
+                StringComparison.OrdinalIgnoreCase))))
+        {
+            return;
+        }
+
+        throw ConversationException.Of(RefusalKind.UnsupportedMedia,
+            $"The Content-Type '{RoutingFields.Shorten(type)}' is not taken: send 'application/json' in UTF-8.");
+    }
+
+    private async Task FillAsync(RentedBuffer body, HttpRequest request)
+    {
+        // Counted here: the server's own count takes in what chunks add, and its refusal cuts a client off that still
+        // sends and would not see it.
+        request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize = null;
+        CheckLength(request.ContentLength ?? 0);
+        var reader = request.BodyReader;
+        await using var late = time.CreateTimer(
+            static reader => ((PipeReader)reader!).CancelPendingRead(), reader, _timeout, Timeout.InfiniteTimeSpan);
+        try
+        {
+            while (!await ReadAsync(reader, body))
+            {
+            }
+        }
+        catch (IOException e) when (e is not BadHttpRequestException)
+        {
+            throw new ClientGoneException("The client left in the middle of its body.", e);
+        }
+    }
+
+    private async ValueTask<bool> ReadAsync(PipeReader reader, RentedBuffer body)
+    {
+        // No token: a read that is given up would leave the connection of no use, even for the answer.
+        var result = await reader.ReadAsync(CancellationToken.None);
+        try
+        {
+            CheckLength(body.Length + result.Buffer.Length);
+            result.Buffer.CopyTo(body.Claim((int)result.Buffer.Length));
+        }
+        finally
+        {
+            reader.AdvanceTo(result.Buffer.End);
+        }
+
+        if (result.IsCanceled && !result.IsCompleted)
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                $"The body did not end within {_timeout.TotalSeconds:0.###} s.");
+        }
+
+        return result.IsCompleted;
+    }
+
+    private RentedBuffer Unpack(RentedBuffer packed, Action<RentedBuffer, RentedBuffer> unpack)
+    {
+        var body = new RentedBuffer(_bytesMax);
+        try
+        {
+            unpack(packed, body);
+            CheckLength(body.Length);
+            packed.Dispose();
+            return body;
+        }
+        catch (InvalidDataException e)
+        {
+            body.Dispose();
+            throw new ConversationException(new Refusal(RefusalKind.InvalidRequest,
+                "The body cannot be unpacked: it is not what its Content-Encoding says, or is cut off."), e);
+        }
+        catch (Exception)
+        {
+            body.Dispose();
+            throw;
+        }
+    }
+
+    private void CheckLength(long length)
+    {
+        if (length > _bytesMax)
+        {
+            throw ConversationException.Of(RefusalKind.TooLarge, $"The body is longer than {_bytesMax} bytes.");
+        }
+    }
+}

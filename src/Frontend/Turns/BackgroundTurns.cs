@@ -1,0 +1,54 @@
+using System.Collections.Concurrent;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Microsoft.Extensions.Hosting;
+
+namespace Evergrain.Frontend.Turns;
+
+/// <summary>
+/// Owns the runs of turns whose client has its answer already. When the server stops they have as long as any other.
+/// </summary>
+/// <remarks>A run takes no events. It lasts as long as its turn, which so counts as running here.</remarks>
+internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, ServerDrain drain) : IHostedService
+{
+    private readonly ConcurrentDictionary<Task, bool> _running = new();
+
+    /// <summary>Starts a turn that runs on by itself; ends when it has an id.</summary>
+    /// <exception cref="ConversationException">The create is refused.</exception>
+    public Task<ResponseId> StartAsync(TurnRequest request)
+    {
+        var delivery = new SilentDelivery();
+
+        // StopAsync waits for it.
+        _ = RunAsync(request, delivery);
+        return delivery.Response;
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    // It ends in time: the runs are left when the drain is over.
+    public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(_running.Keys);
+
+    private async Task RunAsync(TurnRequest request, SilentDelivery delivery)
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _running.TryAdd(ended.Task, true);
+        try
+        {
+            await runner.RunAsync(request, delivery, drain.Over);
+        }
+        catch (Exception e)
+        {
+            // Once the client has its answer, nobody is left to be told what a read of the response does not say.
+            if (!delivery.Fail(e) && e is not (ConversationException or OperationCanceledException))
+            {
+                services.Faults.Mask(e);
+            }
+        }
+        finally
+        {
+            _running.TryRemove(ended.Task, out _);
+            ended.SetResult();
+        }
+    }
+}

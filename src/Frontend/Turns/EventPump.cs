@@ -1,0 +1,77 @@
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Frontend.Turns;
+
+/// <summary>Reads the events of a response and delivers them, up to and with the terminal one.</summary>
+internal sealed class EventPump(TurnServices services)
+{
+    /// <summary>Delivers the events from <see cref="ITurnDelivery.From"/> on, as they come.</summary>
+    /// <returns>The time that was spent in sends.</returns>
+    /// <exception cref="ConversationException">The response is not found, or cannot go on here.</exception>
+    /// <exception cref="ClientGoneException">The client can take no more.</exception>
+    public async Task<TimeSpan> RunAsync(TurnAddress turn, ITurnDelivery delivery, CancellationToken cancellationToken)
+    {
+        var sending = TimeSpan.Zero;
+        using var reading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await using var events = services.Conversations.ReadEventsAsync(turn, delivery.From, reading.Token)
+            .GetAsyncEnumerator(reading.Token);
+        while (await NextAsync(events, delivery, reading))
+        {
+            var begun = services.Time.GetTimestamp();
+            var batch = events.Current;
+            await delivery.SendAsync(batch, cancellationToken);
+            sending += services.Time.GetElapsedTime(begun);
+            if (batch.IsLast)
+            {
+                return sending;
+            }
+        }
+
+        // From the beginning on there is a terminal event; behind the end there is none.
+        return delivery.From > 0
+            ? sending
+            : throw new InvalidOperationException($"The events of {turn.Response} ended without a terminal event.");
+    }
+
+    private ValueTask<bool> NextAsync(IAsyncEnumerator<EventBatch> events, ITurnDelivery delivery,
+        CancellationTokenSource reading)
+    {
+        var next = events.MoveNextAsync();
+        return next.IsCompleted || !delivery.WantsKeepalive ? next : WaitLoudlyAsync(next.AsTask(), delivery, reading);
+    }
+
+    private async ValueTask<bool> WaitLoudlyAsync(Task<bool> next, ITurnDelivery delivery,
+        CancellationTokenSource reading)
+    {
+        try
+        {
+            while (await IsSilentAsync(next, reading.Token))
+            {
+                await delivery.KeepAliveAsync(reading.Token);
+            }
+        }
+        catch (Exception)
+        {
+            // An enumerator may be disposed only when it has come to rest.
+            await reading.CancelAsync();
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        return await next;
+    }
+
+    private async ValueTask<bool> IsSilentAsync(Task<bool> next, CancellationToken cancellationToken)
+    {
+        // Its timer goes with the wait: a turn waits once per event, and a timer left behind stays for the interval.
+        var waiting = next.WaitAsync(services.Options.KeepaliveInterval, services.Time, cancellationToken);
+        await ((Task)waiting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (next.IsCompleted)
+        {
+            return false;
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return true;
+    }
+}

@@ -1,0 +1,31 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Frontend.Turns;
+
+/// <summary>The client can take no more: there is nobody to tell anything.</summary>
+internal sealed class ClientGoneException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>How the events of one response reach whoever asked for them. Called by one turn, a call at a time.</summary>
+internal interface ITurnDelivery
+{
+    /// <summary>The number of the first event it takes; <see cref="int.MaxValue"/>: it waits for the end only.</summary>
+    int From { get; }
+
+    /// <summary>Whether something has reached the client: then nothing is tried again behind its back.</summary>
+    bool HasBegun { get; }
+
+    /// <summary>Whether silent waits are to be broken by <see cref="KeepAliveAsync"/>.</summary>
+    bool WantsKeepalive { get; }
+
+    /// <summary>Learns which response the create has become; says whether it is to be cancelled at once.</summary>
+    bool Started(ResponseId response);
+
+    /// <summary>Sends a batch of events.</summary>
+    /// <exception cref="ClientGoneException">They cannot be sent.</exception>
+    ValueTask SendAsync(EventBatch batch, CancellationToken cancellationToken);
+
+    /// <summary>Says that the turn still runs.</summary>
+    /// <exception cref="ClientGoneException">It cannot be said.</exception>
+    ValueTask KeepAliveAsync(CancellationToken cancellationToken);
+}

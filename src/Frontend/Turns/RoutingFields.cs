@@ -1,0 +1,168 @@
+using System.Text.Json;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Frontend.Turns;
+
+/// <summary>
+/// The members of a request that say where it goes, as they came; everything else is the conversation's to judge.
+/// </summary>
+internal struct RoutingFields
+{
+    // Deepest nesting a request may have: as deep as the conversation reads.
+    private const int DepthMax = 64;
+    private const int EchoLengthMax = 128;
+
+    public string? Type;
+    public string? Parent;
+    public string? Response;
+    public bool IsUnstored;
+    public bool HasLane;
+
+    /// <summary>The model; null also where it is no string, which the conversation refuses.</summary>
+    public string? Model;
+
+    /// <summary>What <c>stream</c> is; <see cref="JsonTokenType.None"/>: it is not there.</summary>
+    public JsonTokenType Stream;
+
+    /// <summary>What <c>background</c> is; <see cref="JsonTokenType.None"/>: it is not there.</summary>
+    public JsonTokenType Background;
+
+    /// <summary>Reads a request's top level once, without building anything of the rest.</summary>
+    /// <returns>Why the request is refused; null if it is not.</returns>
+    public static Refusal? Read(ReadOnlySpan<byte> request, out RoutingFields fields)
+    {
+        fields = default;
+        try
+        {
+            return ReadFields(request, ref fields);
+        }
+        catch (JsonException e)
+        {
+            return new Refusal(RefusalKind.InvalidRequest,
+                $"The request is not valid JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}.");
+        }
+        catch (InvalidOperationException)
+        {
+            // The reader's word for an unpaired surrogate in a name or value that must be read as text.
+            return new Refusal(RefusalKind.InvalidRequest,
+                "The request's member names and ids must be Unicode text: one holds an unpaired surrogate.");
+        }
+    }
+
+    /// <summary>A client's text as an error message repeats it.</summary>
+    public static string Shorten(string text) => text.Length <= EchoLengthMax ? text : text[..EchoLengthMax] + "…";
+
+    private static Refusal? ReadFields(ReadOnlySpan<byte> request, ref RoutingFields fields)
+    {
+        // One level more than allowed, so that too deep is told apart from malformed.
+        var json = new Utf8JsonReader(request, new JsonReaderOptions { MaxDepth = DepthMax + 1 });
+        var isObject = json.Read() && json.TokenType == JsonTokenType.StartObject;
+        var refusal = isObject
+            ? null
+            : new Refusal(RefusalKind.InvalidRequest, "The request must be a JSON object.");
+        while (json.Read())
+        {
+            if (json.CurrentDepth >= DepthMax &&
+                    json.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
+            {
+                return new Refusal(RefusalKind.InvalidRequest,
+                    $"The request is nested more than {DepthMax} levels deep.");
+            }
+
+            if (isObject && json.CurrentDepth == 1 && json.TokenType == JsonTokenType.PropertyName)
+            {
+                refusal ??= ReadField(ref json, ref fields);
+            }
+        }
+
+        return refusal;
+    }
+
+    private static Refusal? ReadField(ref Utf8JsonReader json, ref RoutingFields fields)
+    {
+        if (json.ValueTextEquals("type"u8))
+        {
+            return ReadText(ref json, "type", ref fields.Type);
+        }
+
+        if (json.ValueTextEquals("previous_response_id"u8))
+        {
+            return ReadText(ref json, "previous_response_id", ref fields.Parent);
+        }
+
+        if (json.ValueTextEquals("response_id"u8))
+        {
+            return ReadText(ref json, "response_id", ref fields.Response);
+        }
+
+        if (json.ValueTextEquals("store"u8))
+        {
+            return ReadStore(ref json, ref fields);
+        }
+
+        ReadLenient(ref json, ref fields);
+        return null;
+    }
+
+    /// <summary>Members whose wrong values are judged elsewhere, or on one transport only.</summary>
+    private static void ReadLenient(ref Utf8JsonReader json, ref RoutingFields fields)
+    {
+        if (json.ValueTextEquals("model"u8))
+        {
+            json.Read();
+            fields.Model = json.TokenType == JsonTokenType.String ? json.GetString() : null;
+        }
+        else if (json.ValueTextEquals("stream_id"u8))
+        {
+            json.Read();
+            fields.HasLane |= json.TokenType != JsonTokenType.Null;
+        }
+        else if (json.ValueTextEquals("stream"u8))
+        {
+            json.Read();
+            fields.Stream = json.TokenType;
+        }
+        else if (json.ValueTextEquals("background"u8))
+        {
+            json.Read();
+            fields.Background = json.TokenType;
+        }
+    }
+
+    private static Refusal? ReadText(ref Utf8JsonReader json, string name, ref string? value)
+    {
+        json.Read();
+        if (json.TokenType is not (JsonTokenType.String or JsonTokenType.Null))
+        {
+            return new Refusal(RefusalKind.InvalidRequest, $"'{name}' must be a string.", name);
+        }
+
+        if (value is not null)
+        {
+            return new Refusal(RefusalKind.InvalidRequest, $"'{name}' is there twice.", name);
+        }
+
+        try
+        {
+            value = json.GetString();
+            return null;
+        }
+        catch (InvalidOperationException)
+        {
+            // An escaped surrogate without its other half.
+            return new Refusal(RefusalKind.InvalidRequest, $"'{name}' is not valid Unicode.", name);
+        }
+    }
+
+    private static Refusal? ReadStore(ref Utf8JsonReader json, ref RoutingFields fields)
+    {
+        json.Read();
+        if (json.TokenType is not (JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null))
+        {
+            return new Refusal(RefusalKind.InvalidRequest, "'store' must be true or false.", "store");
+        }
+
+        fields.IsUnstored |= json.TokenType == JsonTokenType.False;
+        return null;
+    }
+}

@@ -1,0 +1,34 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Frontend.Turns;
+
+/// <summary>Delivers nothing: for those who want the response when it has ended, or only its id.</summary>
+internal sealed class SilentDelivery : ITurnDelivery
+{
+    private readonly TaskCompletionSource<ResponseId> _response =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public int From => int.MaxValue;
+
+    public bool HasBegun => false;
+
+    public bool WantsKeepalive => false;
+
+    /// <summary>The response, once the turn has started; or why it has not.</summary>
+    public Task<ResponseId> Response => _response.Task;
+
+    public bool Started(ResponseId response)
+    {
+        _response.TrySetResult(response);
+        return false;
+    }
+
+    /// <summary>Tells who waits for the response why there is none; false: there is one.</summary>
+    public bool Fail(Exception reason) => _response.TrySetException(reason);
+
+    // An interrupted turn gives its terminal event whatever the number asked for.
+    public ValueTask SendAsync(EventBatch batch, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public ValueTask KeepAliveAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+}

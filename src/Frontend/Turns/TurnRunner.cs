@@ -1,0 +1,91 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Frontend.Turns;
+
+/// <summary>
+/// Runs one create from its start to the end of its turn. Every turn that a client asks for, by whichever transport,
+/// begins and ends in <see cref="RunAsync"/>.
+/// </summary>
+internal sealed class TurnRunner(TurnServices services, EventPump pump)
+{
+    // A conversation that moves to another owner is back within tens of milliseconds; the sum stays below a second.
+    private const int AttemptsMax = 4;
+    private const double RetryJitter = 0.5;
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>
+    /// Starts the turn and delivers its events; ends when the terminal event was delivered. Abandoning it stops
+    /// nothing but an unstored turn.
+    /// </summary>
+    /// <exception cref="ConversationException">The create is refused, or its events cannot go on.</exception>
+    /// <exception cref="ClientGoneException">The client can take no more.</exception>
+    public async Task RunAsync(TurnRequest request, ITurnDelivery delivery, CancellationToken cancellationToken)
+    {
+        services.Instruments.TurnStarted(request.ReceivedAt);
+        var begun = services.Time.GetTimestamp();
+        var start = MakeStart(request);
+        TurnAddress? started = null;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                var turn = started ??= await StartAsync(request, start, delivery, cancellationToken);
+                var sending = await pump.RunAsync(turn, delivery, cancellationToken);
+                services.Instruments.TurnEnded(begun, sending);
+                return;
+            }
+            catch (ConversationException e) when (e.Refusal.Kind == RefusalKind.Unavailable &&
+                attempt < AttemptsMax && !delivery.HasBegun && CanGoOn(started))
+            {
+                var delay = services.Jitter(RetryDelay * (1 << (attempt - 1)), RetryJitter);
+                await Task.Delay(delay, services.Time, cancellationToken);
+            }
+        }
+    }
+
+    // The same request id attaches if the turn was started after all. One that was is read on if it is durable.
+    private static bool CanGoOn(TurnAddress? started) => started is not { Response.Turn.IsStored: false };
+
+    private StartTurn MakeStart(TurnRequest request) => new()
+    {
+        Key = new ConversationKey(request.Tenant,
+            request.Skim.Parent?.Conversation ?? new ConversationId(services.Ids.Next128())),
+        RequestId = services.Ids.Next128(),
+        Lease = request.Leases.Id,
+        Create = request.Body.Written,
+        IsBackground = request.IsBackground,
+    };
+
+    private async ValueTask<TurnAddress> StartAsync(TurnRequest request, StartTurn start, ITurnDelivery delivery,
+        CancellationToken cancellationToken)
+    {
+        if (!request.Skim.Store)
+        {
+            // Before the start: a client that leaves during it must still release what it began.
+            await request.Leases.AddAsync(start.Key.Id);
+        }
+
+        var turn = new TurnAddress(request.Tenant, await StartAsync(start, cancellationToken), request.Leases.Id);
+        request.Body.Dispose();
+        if (delivery.Started(turn.Response))
+        {
+            await services.Conversations.CancelAsync(turn, cancellationToken);
+        }
+
+        return turn;
+    }
+
+    private async ValueTask<ResponseId> StartAsync(StartTurn start, CancellationToken cancellationToken)
+    {
+        await services.Starting.WaitAsync(cancellationToken);
+        try
+        {
+            return await services.Conversations.StartTurnAsync(start, cancellationToken);
+        }
+        finally
+        {
+            services.Starting.Release();
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Embedded;
+using Evergrain.Providers.Demo;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Evergrain.Frontend.Tests.Hosting;
+
+/// <summary>The real thing: embedded conversations, the demo model or another, a journal in memory.</summary>
+public sealed class EmbeddedServerHost : ConversationsHost
+{
+    private readonly ServiceProvider _services;
+
+    public EmbeddedServerHost(IModelBackend? model = null)
+    {
+        Backends = [model ?? new DemoBackend(["demo"], TimeProvider.System)];
+        _services = new ServiceCollection()
+            .AddLogging()
+            .AddMetrics()
+            .AddSingleton(TimeProvider.System)
+            .AddSingleton<IIdSource, RandomIdSource>()
+            .AddSingleton<IJournal, InMemoryJournal>()
+            .AddSingleton(Backends[0])
+            .AddEmbeddedConversations(new EmbeddedOptions())
+            .BuildServiceProvider();
+    }
+
+    public override IConversations Conversations => _services.GetRequiredService<IConversations>();
+
+    public override IReadOnlyList<IModelBackend> Backends { get; }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        await base.DisposeAsync();
+    }
+}

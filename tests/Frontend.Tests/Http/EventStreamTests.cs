@@ -1,0 +1,211 @@
+using System.Text;
+using System.Text.Json;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Frontend.Tests.Transports;
+
+namespace Evergrain.Frontend.Tests.Http;
+
+/// <summary>The bytes of an event stream, and how one ends that cannot go on.</summary>
+public sealed class EventStreamTests
+{
+    private const string Hello = """[{"say":"hello"}]""";
+    private const string Slow = """[{"say":"late","delay_ms":600}]""";
+    private const string Long = """[{"say":"late","delay_ms":60000}]""";
+
+    private readonly ScriptedConversations _conversations = new();
+
+    [Fact]
+    public async Task Events_OnTheWire_AreNeverSplitOverChunks()
+    {
+        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        using var raw = await RawSocket.ConnectAsync(server);
+        var create = Creates.Of($$"""[{"say":"{{new string('x', 300_000)}}"}]""",
+            ",\"stream\":true,\"metadata\":{\r\n\t\"a\":\r\"b\"}");
+
+        await raw.PostAsync(create);
+        var head = await raw.ReadHeadAsync();
+        var chunks = new List<string>();
+        while (await raw.ReadChunkAsync() is { Length: > 0 } chunk)
+        {
+            chunks.Add(chunk);
+        }
+
+        Assert.Contains("\r\nContent-Type: text/event-stream", head, StringComparison.Ordinal);
+        Assert.True(chunks.Count > 10);
+        Assert.All(chunks, static chunk => Assert.EndsWith("\n\n", chunk, StringComparison.Ordinal));
+        Assert.All(chunks, static chunk => Assert.DoesNotContain('\r', chunk));
+        Assert.Equal("data: [DONE]\n\n", chunks[^1]);
+        foreach (var whole in string.Concat(chunks[..^1]).Split("\n\n")[..^1])
+        {
+            var lines = whole.Split('\n');
+            Assert.Equal(2, lines.Length);
+            Assert.Equal(lines[0]["event: ".Length..], JsonDocument.Parse(lines[1]["data: ".Length..]).RootElement.TypeOf());
+        }
+    }
+
+    [Fact]
+    public async Task Events_FirstOne_ComesWhileTheTurnRuns()
+    {
+        await using var server = await TestServer.StartAsync(_conversations);
+        using var http = HttpTurns.Connect(server);
+
+        using var stream = await EventStreamReader.OpenAsync(
+            await http.PostCreateAsync(Creates.Of(Long, ",\"stream\":true,\"store\":false")));
+
+        Assert.Equal("response.created", (await stream.ReadAsync())!.Value.TypeOf());
+    }
+
+    [Fact]
+    public async Task Wait_Silent_IsBrokenByComments()
+    {
+        await using var server = await TestServer.StartAsync(_conversations, ("KeepaliveInterval", "00:00:00.1"));
+        using var http = HttpTurns.Connect(server);
+
+        using var stream = await EventStreamReader.OpenAsync(
+            await http.PostCreateAsync(Creates.Of(Slow, ",\"stream\":true")));
+        var events = await stream.ReadToEndAsync();
+
+        Assert.True(stream.Comments > 1);
+        Assert.Equal("response.completed", events[^1].TypeOf());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Failure_AfterTheFirstEvent_IsAnErrorEvent(bool isExpected)
+    {
+        _conversations.OnEnd = _ => throw (isExpected
+            ? ConversationException.Of(RefusalKind.Unavailable, "It moved.", "here")
+            : new InvalidOperationException("secret"));
+        await using var server = await TestServer.StartAsync(_conversations);
+        server.ExpectsErrors = !isExpected;
+        using var http = HttpTurns.Connect(server);
+
+        using var stream = await EventStreamReader.OpenAsync(
+            await http.PostCreateAsync(Creates.Of(Hello, ",\"stream\":true")));
+        var events = await stream.ReadToEndAsync();
+
+        Assert.Equal(2, events.Count);
+        Assert.Equal("type sequence_number code message param",
+            string.Join(' ', events[1].EnumerateObject().Select(static member => member.Name)));
+        Assert.Equal(("error", "server_error", 1), (events[1].TypeOf(), events[1].GetProperty("code").GetString(),
+            events[1].GetProperty("sequence_number").GetInt32()));
+        Assert.Equal(isExpected ? "here" : null, events[1].GetProperty("param").GetString());
+        Assert.DoesNotContain("secret", events[1].ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Reader_ThatDoesNotRead_LosesItsConnection()
+    {
+        await using var server = await TestServer.StartAsync(_conversations, ("SendTimeout", "00:00:00.2"));
+        using var raw = await RawSocket.ConnectAsync(server);
+
+        await raw.PostAsync(Creates.Of($$"""[{"say":"{{new string('x', 15 << 20)}}"}]""",
+            ",\"stream\":true,\"store\":false"));
+
+        await _conversations.HearAsync("release");
+    }
+
+    [Fact]
+    public async Task Drain_RunningTurn_EndsItsStreamFirst()
+    {
+        await using var server = await TestServer.StartAsync(_conversations);
+        using var http = HttpTurns.Connect(server);
+        using var stream = await EventStreamReader.OpenAsync(
+            await http.PostCreateAsync(Creates.Of(Slow, ",\"stream\":true")));
+        await stream.ReadAsync();
+
+        var stopping = server.StopAsync();
+
+        Assert.Equal("response.completed", (await stream.ReadToEndAsync())[^1].TypeOf());
+        await stopping;
+    }
+
+    [Fact]
+    public async Task Drain_OverItsDeadline_EndsTheStreamWithAnError()
+    {
+        await using var server = await TestServer.StartAsync(_conversations, ("DrainTimeout", "00:00:00.2"));
+        using var http = HttpTurns.Connect(server);
+        using var stream = await EventStreamReader.OpenAsync(
+            await http.PostCreateAsync(Creates.Of(Long, ",\"stream\":true")));
+        await stream.ReadAsync();
+        using var waiting = HttpTurns.Connect(server);
+        var answer = waiting.AnswerAsync(Creates.Of(Long));
+        await _conversations.HearAsync("read");
+        await _conversations.HearAsync("read");
+
+        await server.StopAsync();
+
+        Assert.Equal("error", Assert.Single(await stream.ReadToEndAsync()).TypeOf());
+        (await answer).AssertRefused(503, "server_error", null);
+    }
+
+    [Fact]
+    public async Task Stream_AskedForAgain_GivesTheSameEventsFromAnyNumber()
+    {
+        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        using var http = HttpTurns.Connect(server);
+        using var first = await EventStreamReader.OpenAsync(
+            await http.PostCreateAsync(Creates.Of(Hello, ",\"stream\":true")));
+        var whole = (await first.ReadToEndAsync()).ConvertAll(static e => e.GetRawText());
+        var id = JsonDocument.Parse(whole[0]).RootElement.IdOf();
+
+        for (var after = -1; after <= whole.Count; after++)
+        {
+            var query = after < 0 ? "" : $"&starting_after={after}";
+            using var again = await http.GetStreamAsyncOf($"/v1/responses/{id}?stream=true{query}");
+            var events = (await again.ReadToEndAsync()).ConvertAll(static e => e.GetRawText());
+            Assert.Equal(whole.Skip(after + 1), events);
+        }
+    }
+
+    [Fact]
+    public async Task Stream_OfARunningTurn_GoesOnToItsEndForEveryReader()
+    {
+        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        using var http = HttpTurns.Connect(server);
+        using var first = await EventStreamReader.OpenAsync(await http.PostCreateAsync(
+            Creates.Of("""[{"say":"one two three four five six seven eight","chunk_ms":50}]""", ",\"stream\":true")));
+        var created = (await first.ReadAsync())!.Value;
+
+        using var second = await http.GetStreamAsyncOf($"/v1/responses/{created.IdOf()}?stream=true&starting_after=1");
+        var rest = await first.ReadToEndAsync();
+
+        Assert.Equal(rest.Skip(1).Select(static e => e.GetRawText()),
+            (await second.ReadToEndAsync()).Select(static e => e.GetRawText()));
+    }
+
+    [Theory]
+    [InlineData("?stream=yes", 400, "stream")]
+    [InlineData("?stream=true&starting_after=x", 400, "starting_after")]
+    [InlineData("?stream=true&starting_after=-1", 400, "starting_after")]
+    [InlineData("?stream=true&starting_after=2147483647", 400, "starting_after")]
+    [InlineData("?stream=true&starting_after=99999999999", 400, "starting_after")]
+    [InlineData("?stream=false&include_obfuscation=false", 200, null)]
+    public async Task Stream_Query_IsChecked(string query, int status, string? param)
+    {
+        await using var server = await TestServer.StartAsync(_conversations);
+        using var http = HttpTurns.Connect(server);
+        var id = (await http.AnswerAsync(Creates.Of(Hello))).Id;
+
+        using var answer = await http.GetAsync($"/v1/responses/{id}{query}");
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        if (param is not null)
+        {
+            Assert.Equal(param, JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.ParamOf());
+        }
+    }
+
+    [Fact]
+    public async Task Stream_UnknownResponse_IsNotFound()
+    {
+        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        using var http = HttpTurns.Connect(server);
+
+        using var answer = await http.GetAsync("/v1/responses/resp_0000000000000000000001_1?stream=true");
+
+        Assert.Equal(404, (int)answer.StatusCode);
+    }
+}
