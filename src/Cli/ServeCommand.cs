@@ -30,8 +30,11 @@ internal static class ServeCommand
             Description = "A model server that answers to every other model name, such as http://127.0.0.1:8000/v1.",
             HelpName = "URL",
         };
-        var modelApi = new Option<string>("--model-api") { Description = "The API it speaks.", HelpName = "API" };
-        modelApi.AcceptOnlyFromAmong("chat", "responses");
+        var modelApi = new Option<string>("--model-api")
+        {
+            Description = "The API it speaks.",
+            HelpName = "chat|responses",
+        };
         var modelKey = new Option<string>("--model-key")
         {
             Description = "Its key, which the process list shows; better Evergrain__ModelKey in the environment.",

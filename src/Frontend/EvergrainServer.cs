@@ -1,6 +1,7 @@
 using System.Net;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Checks;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Telemetry;
@@ -34,6 +35,7 @@ public static class EvergrainServer
         services.TryAddSingleton<IIdSource, RandomIdSource>();
         return services
             .AddSettings(configuration)
+            .AddInputCheck(configuration)
             .AddListener()
             .AddAccess()
             .AddTurns()
@@ -150,7 +152,7 @@ public static class EvergrainServer
     {
         var models = routes.ServiceProvider.GetRequiredService<ModelsEndpoints>();
         routes.MapGet("/v1/models", (RequestDelegate)models.ListAsync);
-        routes.MapGet("/v1/models/{id}", (RequestDelegate)models.GetAsync);
+        routes.MapGet("/v1/models/{**id}", (RequestDelegate)models.GetAsync);
     }
 
     private static void MapHealth(this IEndpointRouteBuilder routes)

@@ -10,6 +10,10 @@ public sealed class Parameters
 
     internal Parameters(HeldValue[] values) => _values = values;
 
+    /// <summary>Every field that the create had, with its value's exact JSON in UTF-8.</summary>
+    public IEnumerable<(string Field, ReadOnlyMemory<byte> Json)> All =>
+        _values.Select(static value => (value.Field, value.Json));
+
     /// <summary>The held values, in the order of their fields.</summary>
     internal ReadOnlySpan<HeldValue> Values => _values;
 

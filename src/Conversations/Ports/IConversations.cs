@@ -13,7 +13,9 @@ namespace Evergrain.Conversations.Ports;
 public interface IConversations
 {
     /// <summary>
-    /// Starts a turn, or attaches to it if its request id is known. The call is short: the turn runs on by itself.
+    /// Starts a turn, or attaches to it if its request id is known and the turn stored, or of the same lease. The call
+    /// is short: the turn runs on by itself. Where new input is checked first, it waits for that, bounded; the same
+    /// <see cref="StartTurn"/> object again is not checked again.
     /// </summary>
     /// <returns>The response's id, once it is durable: from then on it names this turn and no other.</returns>
     /// <exception cref="ConversationException">The create is refused; nothing was journaled.</exception>
@@ -83,8 +85,17 @@ public sealed record StartTurn
     /// <summary>The conversation: that of the parent, or a new one the frontend chose.</summary>
     public required ConversationKey Key { get; init; }
 
-    /// <summary>128 random bits; the same again attaches to the same turn.</summary>
+    /// <summary>
+    /// 128 random bits, or, <see cref="IsKeyed"/>, 64 made from the client's idempotency key and 64 from the create;
+    /// the same again attaches to the same turn.
+    /// </summary>
     public required UInt128 RequestId { get; init; }
+
+    /// <summary>
+    /// Whether the client gave an idempotency key: then a request id that shares its high half alone with a known one
+    /// is the key with another create, and refused (<see cref="RefusalKind.Conflict"/>).
+    /// </summary>
+    public bool IsKeyed { get; init; }
 
     /// <summary>The connection's lease, for unstored turns.</summary>
     public required LeaseId Lease { get; init; }

@@ -40,6 +40,9 @@ public enum RefusalKind
     /// <summary>The check on new input refused it. 400 <c>invalid_prompt</c>.</summary>
     InputRefused,
 
+    /// <summary>The idempotency key was used for another request. 409 <c>idempotency_key_reused</c>.</summary>
+    Conflict,
+
     /// <summary>The connection's time is over. 400 <c>websocket_connection_limit_reached</c>.</summary>
     ConnectionLimit,
 

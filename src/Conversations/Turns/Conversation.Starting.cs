@@ -24,7 +24,7 @@ public sealed partial class Conversation
     public ResponseId StartTurn(StartTurn start, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(start);
-        if (_turns.ByRequest(start.RequestId) is { } known)
+        if (Known(start) is { } known)
         {
             return IdOf(known);
         }

@@ -11,8 +11,9 @@ namespace Evergrain.Conversations.Turns;
 /// same effects and the same bytes.
 /// </summary>
 /// <remarks>
-/// Its parts: <c>Conversation.Starting</c> begins turns, <c>.Running</c> takes model events and ends turns,
-/// <c>.Applying</c> is what the journal's records do, live and in recovery, <c>.Reading</c> answers readers.
+/// Its parts: <c>Conversation.Starting</c> begins turns, <c>.Requests</c> knows what was begun already, <c>.Running</c>
+/// takes model events and ends turns, <c>.Applying</c> is what the journal's records do, live and in recovery,
+/// <c>.Reading</c> answers readers.
 /// After each input the host takes the effects and runs them in order.
 /// </remarks>
 public sealed partial class Conversation

@@ -7,7 +7,10 @@ internal sealed class TurnTree
 {
     private readonly List<Turn> _stored = [];
     private readonly Dictionary<UInt128, Turn> _unstored = [];
-    private readonly Dictionary<UInt128, Turn> _byRequest = [];
+
+    // By the half of a request id that an idempotency key fixes, which is as good as random in the others, and by the
+    // lease: an unstored turn is for its own connection to find.
+    private readonly Dictionary<(ulong Key, LeaseId Lease), Turn> _byRequest = [];
 
     /// <summary>The number the next stored turn gets.</summary>
     public int NextNumber => _stored.Count + 1;
@@ -31,7 +34,7 @@ internal sealed class TurnTree
             _unstored.Add(turn.Id.Random, turn);
         }
 
-        _byRequest[turn.RequestId] = turn;
+        _byRequest[(KeyOf(turn.RequestId), turn.Lease)] = turn;
     }
 
     /// <summary>A stored turn by its number, in whatever state; null if there is none.</summary>
@@ -40,8 +43,13 @@ internal sealed class TurnTree
     /// <summary>A turn by its id, whoever asks and in whatever state; null if there is none.</summary>
     public Turn? ById(TurnId id) => id.IsStored ? ByNumber(id.Number) : _unstored.GetValueOrDefault(id.Random);
 
-    /// <summary>The turn that a request started, in whatever state; null if it started none.</summary>
-    public Turn? ByRequest(UInt128 requestId) => _byRequest.GetValueOrDefault(requestId);
+    /// <summary>
+    /// The turn that a request started, or another request with the same idempotency key: a stored one, or one that
+    /// the lease holds, in whatever state. Null if there is none.
+    /// </summary>
+    public Turn? ByRequest(UInt128 requestId, LeaseId lease) =>
+        _byRequest.GetValueOrDefault((KeyOf(requestId), default)) ??
+        _byRequest.GetValueOrDefault((KeyOf(requestId), lease));
 
     /// <summary>A turn as a caller may find it: not hidden, and, if unstored, held by the caller's lease.</summary>
     public Turn? Find(TurnId id, LeaseId lease)
@@ -55,9 +63,11 @@ internal sealed class TurnTree
     {
         turn.IsHidden = true;
         _unstored.Remove(turn.Id.Random);
-        _byRequest.Remove(turn.RequestId);
+        _byRequest.Remove((KeyOf(turn.RequestId), turn.Lease));
     }
 
     /// <summary>The unstored turns that a lease holds.</summary>
     public List<Turn> HeldBy(LeaseId lease) => [.. _unstored.Values.Where(turn => turn.Lease == lease)];
+
+    private static ulong KeyOf(UInt128 requestId) => (ulong)(requestId >> 64);
 }

@@ -79,6 +79,7 @@ public static class ErrorWriter
         RefusalKind.Forbidden => new(403, InvalidRequest, "forbidden"),
         RefusalKind.NotFound => new(404, InvalidRequest, "not_found"),
         RefusalKind.MethodNotAllowed => new(405, InvalidRequest, "method_not_allowed"),
+        RefusalKind.Conflict => new(409, InvalidRequest, "idempotency_key_reused"),
         RefusalKind.TooLarge => new(413, InvalidRequest, "request_too_large"),
         RefusalKind.UpgradeRequired => new(426, InvalidRequest, "upgrade_required"),
         RefusalKind.InputRefused => new(400, InvalidRequest, "invalid_prompt"),

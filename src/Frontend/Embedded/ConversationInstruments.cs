@@ -66,6 +66,7 @@ public sealed class ConversationInstruments
 
     private static string NameOf(ConversationPhase phase) => phase switch
     {
+        ConversationPhase.Check => "check",
         ConversationPhase.Context => "context",
         ConversationPhase.ModelWait => "model_wait",
         ConversationPhase.ModelStream => "model_stream",
@@ -84,6 +85,9 @@ public sealed class ConversationInstruments
 /// <summary>Where a turn's time goes inside a conversation.</summary>
 internal enum ConversationPhase
 {
+    /// <summary>The check on new input, where there is one; before the conversation hears of the create.</summary>
+    Check,
+
     /// <summary>Validating, rendering and digesting what is new.</summary>
     Context,
 

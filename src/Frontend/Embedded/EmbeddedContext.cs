@@ -24,6 +24,9 @@ internal sealed record EmbeddedContext
 
     public required EmbeddedOptions Options { get; init; }
 
+    /// <summary>The check on new input; null: there is none.</summary>
+    public InputGate? InputGate { get; init; }
+
     // Journal calls are never abandoned: the outcome of an append must be known.
     public IAsyncEnumerable<JournalEntry> ReadJournalAsync(ConversationKey key) =>
         Journal.ReadAsync(key, 0, CancellationToken.None);

@@ -19,6 +19,7 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     private readonly Lock _activating = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly EmbeddedContext _context;
+    private readonly StartLine _starts = new();
     private readonly ITimer _sweepTimer;
     private readonly Task _sweeping;
     private Task? _disposing;
@@ -38,6 +39,13 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(start);
+        if (_context.InputGate is { } gate)
+        {
+            // Outside the mailbox, and before a place in the line: a slow check holds up no other turn.
+            await gate.PassAsync(start, () => KnowsAsync(start, cancellationToken), cancellationToken);
+        }
+
+        using var place = await _starts.EnterAsync(cancellationToken);
         try
         {
             return await StartAsync(start);
@@ -197,6 +205,10 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
         await Task.WhenAll(_active.Values.Select(active => active.StopAsync()));
         _stopping.Dispose();
     }
+
+    private Task<bool> KnowsAsync(StartTurn start, CancellationToken cancellationToken) => WithActiveAsync(
+        start.Key, active => active.AskAsync((conversation, _) => conversation.Knows(start), cancellationToken),
+        cancellationToken);
 
     private Task<T> AskAsync<T>(TurnAddress turn, Func<Conversation, DateTimeOffset, T> input,
         CancellationToken cancellationToken) =>

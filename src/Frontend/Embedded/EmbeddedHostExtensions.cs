@@ -9,7 +9,8 @@ public static class EmbeddedHostExtensions
 {
     /// <summary>
     /// Adds <see cref="IConversations"/> as conversations in this process. Needs an <see cref="IJournal"/>, the
-    /// <see cref="IModelBackend"/>s, an <see cref="IIdSource"/> and a <see cref="TimeProvider"/>.
+    /// <see cref="IModelBackend"/>s, an <see cref="IIdSource"/> and a <see cref="TimeProvider"/>; an
+    /// <see cref="IInputCheck"/> looks at new input if there is one.
     /// </summary>
     public static IServiceCollection AddEmbeddedConversations(this IServiceCollection services, EmbeddedOptions options)
     {
@@ -23,16 +24,20 @@ public static class EmbeddedHostExtensions
     private static EmbeddedConversations Create(IServiceProvider provider, EmbeddedOptions options)
     {
         var instruments = provider.GetRequiredService<ConversationInstruments>();
+        var time = provider.GetRequiredService<TimeProvider>();
         return new EmbeddedConversations(new EmbeddedContext
         {
             Options = options,
             Journal = provider.GetRequiredService<IJournal>(),
             Models = new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
             Ids = provider.GetRequiredService<IIdSource>(),
-            Time = provider.GetRequiredService<TimeProvider>(),
+            Time = time,
             Logger = provider.GetRequiredService<ILogger<EmbeddedConversations>>(),
             Instruments = instruments,
             WarmBytes = new WarmMemory(options.WarmBytesMax, instruments),
+            InputGate = provider.GetService<IInputCheck>() is { } check
+                ? new InputGate(check, time, instruments)
+                : null,
         });
     }
 }

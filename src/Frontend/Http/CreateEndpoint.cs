@@ -30,6 +30,7 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
             throw new ConversationException(refusal);
         }
 
+        skim = WithKey(context, skim);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Over);
         var tenant = context.Features.GetRequiredFeature<Caller>().Tenant;
         var request = new TurnRequest
@@ -54,6 +55,21 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
             await ending.CancelAsync();
             await request.Leases.ReleaseAllAsync();
         }
+    }
+
+    /// <summary>The header is where HTTP has its idempotency key; it wins over the member.</summary>
+    private static CreateSkim WithKey(HttpContext context, in CreateSkim skim)
+    {
+        var header = context.Request.Headers[IdempotencyKey.Header];
+        if (header.Count == 0)
+        {
+            return skim;
+        }
+
+        var key = header.ToString();
+        return IdempotencyKey.Check(key) is { } refusal
+            ? throw new ConversationException(refusal)
+            : skim with { Key = key };
     }
 
     private Task RunAsync(HttpContext context, TurnRequest request, CancellationToken cancellationToken) =>

@@ -13,7 +13,8 @@ internal sealed class ModelsEndpoints(IEnumerable<IModelBackend> backends)
 
     public Task GetAsync(HttpContext context)
     {
-        var model = (string)context.GetRouteValue("id")!;
+        // Names of model servers have slashes, which clients send as they are or escaped; routing leaves the latter.
+        var model = ((string?)context.GetRouteValue("id") ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         if (!backends.Any(backend => backend.Serves(model)))
         {
             throw ConversationException.Of(RefusalKind.NotFound, $"The model '{model}' is not served here.", "model");

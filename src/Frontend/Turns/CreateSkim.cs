@@ -16,6 +16,9 @@ internal readonly record struct CreateSkim
     /// <summary>The model as it came; null if it is missing or no string, which the conversation refuses.</summary>
     public string? Model { get; private init; }
 
+    /// <summary>Its idempotency key; null if it has none.</summary>
+    public string? Key { get; init; }
+
     /// <summary>Whether events are asked for; means nothing on a socket, where there is nothing else.</summary>
     public bool IsStreamed { get; private init; }
 
@@ -35,6 +38,11 @@ internal readonly record struct CreateSkim
     public static Refusal? Judge(RoutingFields fields, out CreateSkim skim)
     {
         skim = default;
+        if (fields.Key is { } key && IdempotencyKey.Check(key) is { } refusal)
+        {
+            return refusal;
+        }
+
         ResponseId? parent = null;
         if (fields.Parent is { } text)
         {
@@ -52,6 +60,7 @@ internal readonly record struct CreateSkim
             Parent = parent,
             Store = !fields.IsUnstored,
             Model = fields.Model,
+            Key = fields.Key,
             IsStreamed = fields.Stream == JsonTokenType.True,
             IsBackground = fields.Background == JsonTokenType.True,
         };

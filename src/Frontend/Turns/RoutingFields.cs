@@ -15,6 +15,7 @@ internal struct RoutingFields
     public string? Type;
     public string? Parent;
     public string? Response;
+    public string? Key;
     public bool IsUnstored;
     public bool HasLane;
 
@@ -93,6 +94,11 @@ internal struct RoutingFields
         if (json.ValueTextEquals("response_id"u8))
         {
             return ReadText(ref json, "response_id", ref fields.Response);
+        }
+
+        if (json.ValueTextEquals("idempotency_key"u8))
+        {
+            return ReadText(ref json, IdempotencyKey.Member, ref fields.Key);
         }
 
         if (json.ValueTextEquals("store"u8))

@@ -35,7 +35,7 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
                 services.Instruments.TurnEnded(begun, sending);
                 return;
             }
-            catch (ConversationException e) when (e.Refusal.Kind == RefusalKind.Unavailable &&
+            catch (ConversationException e) when (e.Refusal is { Kind: RefusalKind.Unavailable, RetryAfter: null } &&
                 attempt < AttemptsMax && !delivery.HasBegun && CanGoOn(started))
             {
                 var delay = services.Jitter(RetryDelay * (1 << (attempt - 1)), RetryJitter);
@@ -47,15 +47,22 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
     // The same request id attaches if the turn was started after all. One that was is read on if it is durable.
     private static bool CanGoOn(TurnAddress? started) => started is not { Response.Turn.IsStored: false };
 
-    private StartTurn MakeStart(TurnRequest request) => new()
+    private StartTurn MakeStart(TurnRequest request)
     {
-        Key = new ConversationKey(request.Tenant,
-            request.Skim.Parent?.Conversation ?? new ConversationId(services.Ids.Next128())),
-        RequestId = services.Ids.Next128(),
-        Lease = request.Leases.Id,
-        Create = request.Body.Written,
-        IsBackground = request.IsBackground,
-    };
+        var keyed = request.Skim.Key is { } key
+            ? IdempotencyKey.Derive(request.Tenant, key, request.Body.Written.Span)
+            : (KeyedIds?)null;
+        return new StartTurn
+        {
+            Key = new ConversationKey(request.Tenant, request.Skim.Parent?.Conversation ?? keyed?.Conversation ??
+                new ConversationId(services.Ids.Next128())),
+            RequestId = keyed?.RequestId ?? services.Ids.Next128(),
+            IsKeyed = keyed is not null,
+            Lease = request.Leases.Id,
+            Create = request.Body.Written,
+            IsBackground = request.IsBackground,
+        };
+    }
 
     private async ValueTask<TurnAddress> StartAsync(TurnRequest request, StartTurn start, ITurnDelivery delivery,
         CancellationToken cancellationToken)
@@ -66,7 +73,8 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
             await request.Leases.AddAsync(start.Key.Id);
         }
 
-        var turn = new TurnAddress(request.Tenant, await StartAsync(start, cancellationToken), request.Leases.Id);
+        var turn = new TurnAddress(request.Tenant, await services.Conversations.StartTurnAsync(start, cancellationToken),
+            request.Leases.Id);
         request.Body.Dispose();
         if (delivery.Started(turn.Response))
         {
@@ -74,18 +82,5 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
         }
 
         return turn;
-    }
-
-    private async ValueTask<ResponseId> StartAsync(StartTurn start, CancellationToken cancellationToken)
-    {
-        await services.Starting.WaitAsync(cancellationToken);
-        try
-        {
-            return await services.Conversations.StartTurnAsync(start, cancellationToken);
-        }
-        finally
-        {
-            services.Starting.Release();
-        }
     }
 }

@@ -18,15 +18,6 @@ internal sealed class TurnServices
 
     public required FaultReporter Faults { get; init; }
 
-    /// <summary>
-    /// Creates that are being started now. When thousands come at once the others wait here in line, and not as work
-    /// of the thread pool, where they would keep everything else waiting: health checks, pings, running turns.
-    /// </summary>
-    public SemaphoreSlim Starting { get; } = new(StartsMax, StartsMax);
-
-    // More than the processors can work on, so that one start's wait for the journal keeps none of them idle.
-    private static int StartsMax => 4 * Environment.ProcessorCount;
-
     /// <summary>A duration, give or take a share of it: clients that came together do not leave together.</summary>
     public TimeSpan Jitter(TimeSpan duration, double share)
     {

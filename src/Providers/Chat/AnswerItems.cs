@@ -36,7 +36,7 @@ internal sealed class AnswerItems(CallTools tools, CallIds ids, bool isSummary)
 
         var kind = part == PartKind.ReasoningText ? OutputKind.Reasoning :
             isSummary ? OutputKind.Compaction : OutputKind.Message;
-        if (_outputs.LastOrDefault() is not TextOutput output || output.Kind != kind)
+        if (_outputs is not [.., TextOutput output] || output.Kind != kind)
         {
             if (kind == OutputKind.Reasoning && TextOutput.IsBlank(text))
             {
@@ -118,10 +118,18 @@ internal sealed class AnswerItems(CallTools tools, CallIds ids, bool isSummary)
         events.Add(new ModelEvent(ModelEventKind.ItemDone));
     }
 
+    /// <summary>The call that a piece goes on with: the last one of its number, or the last one.</summary>
     private CallOutput? Find(in CallPiece piece)
     {
-        var known = piece.Index is { } index ? _calls.FindLast(call => call.Index == index) : _calls.LastOrDefault();
-        return known is null || known.IsOther(piece) ? null : known;
+        for (var i = _calls.Count - 1; i >= 0; i--)
+        {
+            if (piece.Index is null || _calls[i].Index == piece.Index)
+            {
+                return _calls[i].IsOther(piece) ? null : _calls[i];
+            }
+        }
+
+        return null;
     }
 
     private void Begin(AnswerOutput output)

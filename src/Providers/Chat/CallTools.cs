@@ -21,7 +21,7 @@ internal sealed class CallTools
         foreach (var set in _sets)
         {
             Omitted = Omitted.With(set.Omitted);
-            _offered.AddRange(set.Tools.Where(tool => Find(tool.FlatName) == tool));
+            _offered.AddRange(set.Tools.Where(tool => ReferenceEquals(Find(tool.FlatName), tool)));
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
         var end = EndOf(_finish) with { Usage = _usage };
         try
         {
-            items.End(end.Kind == ModelEventKind.Incomplete, events);
+            items.End(isCut: end.Kind != ModelEventKind.Completed, events);
         }
         catch (FormatException e)
         {

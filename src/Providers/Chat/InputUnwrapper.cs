@@ -8,7 +8,7 @@ namespace Evergrain.Providers.Chat;
 /// </summary>
 /// <remarks>
 /// Models do not always write JSON: a control character within the string is escaped, a backslash that escapes nothing
-/// stands for itself. What comes out is the inside of a JSON string, though an escape may be cut by its end.
+/// stands for itself. What comes out is the inside of a JSON string; the halves of a pair may come apart.
 /// </remarks>
 internal sealed class InputUnwrapper
 {
@@ -24,26 +24,9 @@ internal sealed class InputUnwrapper
     private Place _place;
     private int _escapeLength;
     private int _depth;
+    private bool _hasInput;
     private bool _isInString;
     private bool _isEscaped;
-
-    private enum Place
-    {
-        Start,
-        BeforeName,
-        Name,
-        BeforeValue,
-        OtherValue,
-        Input,
-
-        /// <summary>Behind the input, or behind an object that has none.</summary>
-        End,
-
-        /// <summary>No object: all of it is the input.</summary>
-        Plain,
-    }
-
-    private bool HasInput { get; set; }
 
     /// <summary>Reads the next piece of the arguments.</summary>
     /// <param name="spelled">The inside of the JSON string that they came in.</param>
@@ -57,7 +40,7 @@ internal sealed class InputUnwrapper
             return;
         }
 
-        if (!HasInput)
+        if (!_hasInput)
         {
             _spelled.Write(spelled);
         }
@@ -76,7 +59,7 @@ internal sealed class InputUnwrapper
     /// <summary>No piece follows.</summary>
     public void End(IBufferWriter<byte> output)
     {
-        if (!HasInput && _place != Place.Plain)
+        if (!_hasInput && _place != Place.Plain)
         {
             output.Write(_spelled.WrittenSpan);
         }
@@ -103,10 +86,10 @@ internal sealed class InputUnwrapper
                 _place = character == '"' && _name.WrittenSpan.SequenceEqual("input"u8)
                     ? Place.Input
                     : Place.OtherValue;
-                HasInput = _place == Place.Input;
+                _hasInput = _place == Place.Input;
 
                 // The first character of another value is its own.
-                return HasInput ? text[1..] : text;
+                return _hasInput ? text[1..] : text;
             case Place.OtherValue:
                 StepOther(character);
                 break;
@@ -210,5 +193,21 @@ internal sealed class InputUnwrapper
     {
         output.Write(_escape.AsSpan(0, _escapeLength));
         _escapeLength = 0;
+    }
+
+    private enum Place
+    {
+        Start,
+        BeforeName,
+        Name,
+        BeforeValue,
+        OtherValue,
+        Input,
+
+        /// <summary>Behind the input, or behind an object that has none.</summary>
+        End,
+
+        /// <summary>No object: all of it is the input.</summary>
+        Plain,
     }
 }

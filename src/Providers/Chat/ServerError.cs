@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Evergrain.Providers.Servers;
 
 namespace Evergrain.Providers.Chat;
 
@@ -76,8 +77,7 @@ internal sealed record ServerError(string Code, string Message)
     // Source: the codes that Codex tells apart, and what OpenAI, vLLM, SGLang and llama.cpp say.
     private static string CodeOf(string message, string type, string code) => (code, type) switch
     {
-        ("context_length_exceeded", _) or (_, "exceed_context_size_error") => "context_length_exceeded",
-        _ when message.Contains("context length", StringComparison.OrdinalIgnoreCase) => "context_length_exceeded",
+        _ when ContextLength.IsExceeded(message, type, code) => ContextLength.Code,
         ("insufficient_quota", _) or (_, "insufficient_quota") => "insufficient_quota",
         ("rate_limit_exceeded" or "429", _) or (_, "rate_limit_error" or "too_many_requests") => "rate_limit_exceeded",
         ("server_is_overloaded" or "503", _) or (_, "overloaded_error") => "server_is_overloaded",

@@ -9,9 +9,8 @@ namespace Evergrain.Providers.Servers;
 /// </summary>
 internal sealed class BodyContent : HttpContent
 {
-    // Measured with BodyTests on items of 2 KB, to a loopback socket that discards: 16 KiB 1.6 GB/s, 32 KiB 1.9, 64 KiB
-    // 2.0, 128 KiB 2.0; each write that has to wait allocates a little, so half the size is twice that.
-    private const int BufferBytes = 64 << 10;
+    // A fresh one stays below the 64 KB that a body may allocate. Larger ones gain little: bench/Micro, BodyBenchmarks.
+    private const int BufferBytes = 32 << 10;
 
     private readonly RequestBody _body;
     private readonly TimeProvider _time;

@@ -1,21 +1,24 @@
 using Evergrain.Providers.Chat;
+using Evergrain.Providers.Responses;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Providers.Servers;
 
 /// <summary>The APIs that model servers can be spoken to in.</summary>
 internal static class ModelApis
 {
-    /// <summary>What <see cref="ModelServerOptions.Api"/> may say.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["chat", "responses"];
+    public const string Chat = "chat";
+    public const string Responses = "responses";
 
-    /// <summary>Creates the API of one server.</summary>
-    public static IModelApi Create(ModelServerOptions server, ModelServerServices services) => server.Api switch
+    /// <summary>What <see cref="ModelServerOptions.Api"/> may say.</summary>
+    public static IReadOnlyList<string> Names { get; } = [Chat, Responses];
+
+    /// <summary>Creates the API of one server, whose options were checked.</summary>
+    public static IModelApi Create(ModelServerOptions server, IServiceProvider services) => server.Api switch
     {
-        "chat" => new ChatApi(new ChatApiOptions
-        {
-            ReasoningField = server.ReasoningField,
-            OutputLimitField = server.OutputLimitField,
-        }, services.ChatInstruments),
-        _ => throw new NotSupportedException($"ModelServers: Api '{server.Api}' is not in this build."),
+        Chat => new ChatApi(
+            new ChatApiOptions { ReasoningField = server.ReasoningField, OutputLimitField = server.OutputLimitField },
+            services.GetRequiredService<ChatInstruments>()),
+        _ => new ResponsesApi(server.Name),
     };
 }

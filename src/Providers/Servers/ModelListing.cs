@@ -73,9 +73,11 @@ internal sealed partial class ModelListing(IEnumerable<IModelBackend> backends, 
             var (body, isWhole) = await BoundedRead.ReadAsync(stream, BodyBytesMax, clock.Token);
             return response.StatusCode == HttpStatusCode.OK && isWhole ? Read(body) : null;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or JsonException ||
-            (e is OperationCanceledException && !stoppingToken.IsCancellationRequested))
+        catch (Exception e) when (
+            (e is HttpRequestException or IOException or JsonException or OperationCanceledException
+                or InvalidOperationException) && !stoppingToken.IsCancellationRequested)
         {
+            // InvalidOperationException: a name that is half a character.
             return null;
         }
     }

@@ -42,6 +42,11 @@ internal sealed class ModelNames
     /// <summary>The server's place in the list; -1 if none answers to the name.</summary>
     public int Find(string model)
     {
+        if (model.Length > CharsMax)
+        {
+            return -1;
+        }
+
         if (_exact.TryGetValue(model, out var server))
         {
             return server;

@@ -11,7 +11,10 @@ public sealed class ModelServerOptions
     /// <summary>The configuration section; a list.</summary>
     public const string Section = "Evergrain:ModelServers";
 
-    /// <summary>What logs and counters call it: 1 to 64 of <c>A-Z a-z 0-9 . _ -</c>, no two the same.</summary>
+    /// <summary>
+    /// What logs and counters call it: 1 to 64 of <c>A-Z a-z 0-9 . _ -</c>, no two the same. The ids that a
+    /// <c>responses</c> server gives to items are sent to the server of this name alone.
+    /// </summary>
     public string Name { get; set; } = "";
 
     /// <summary>
@@ -22,7 +25,7 @@ public sealed class ModelServerOptions
     public IList<string> Models { get; init; } = [];
 
     /// <summary>
-    /// Where it answers, 1 to 16: what comes before <c>/chat/completions</c>, as in <c>http://host:8000/v1</c>. A
+    /// Where it answers, 1 to 16 equal places: what comes before <c>/chat/completions</c>, as in <c>http://host:8000/v1</c>. A
     /// conversation keeps to one of them.
     /// </summary>
     public IList<string> Urls { get; init; } = [];
@@ -31,14 +34,14 @@ public sealed class ModelServerOptions
     public string Api { get; set; } = "";
 
     /// <summary>
-    /// For <c>chat</c>: the member of assistant messages that takes earlier reasoning back, <c>reasoning_content</c> or
-    /// <c>reasoning</c>. Default none: reasoning is not sent again.
+    /// Where a <c>chat</c> server takes earlier reasoning back in assistant messages: <c>reasoning_content</c>, or
+    /// <c>reasoning</c>. Default none: reasoning is not sent again, since most templates drop it.
     /// </summary>
     public string? ReasoningField { get; set; }
 
     /// <summary>
-    /// For <c>chat</c>: the member that bounds an answer's tokens, <c>max_tokens</c> or <c>max_completion_tokens</c>.
-    /// Default <c>max_tokens</c>; OpenAI's newer models take the other one only.
+    /// What a <c>chat</c> server calls the bound on an answer's tokens: <c>max_tokens</c>, the default, or
+    /// <c>max_completion_tokens</c>, which OpenAI's newer models want.
     /// </summary>
     public string OutputLimitField { get; set; } = "max_tokens";
 

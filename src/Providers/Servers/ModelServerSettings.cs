@@ -10,8 +10,7 @@ internal static class ModelServerSettings
     private const string Api = "Evergrain:ModelApi";
     private const string Key = "Evergrain:ModelKey";
 
-    // What the one server of a command line is called.
-    private const string SingleName = "model";
+    private const int NameCharsMax = 64;
 
     public static bool Exist(IConfiguration configuration) =>
         configuration[Url] is not null || configuration.GetSection(ModelServerOptions.Section).GetChildren().Any();
@@ -53,11 +52,22 @@ internal static class ModelServerSettings
 
     private static ModelServerOptions Single(string url, IConfiguration configuration) => new()
     {
-        Name = SingleName,
+        Name = NameOf(url),
         Urls = { url },
         Api = configuration[Api] ?? "",
         Key = configuration[Key],
     };
+
+    /// <summary>
+    /// Host and port: another server has another name, and is not sent the ids that this one gave to items.
+    /// </summary>
+    private static string NameOf(string url)
+    {
+        var authority = Uri.TryCreate(url, UriKind.Absolute, out var uri) ? uri.Authority : "";
+        var name = string.Concat(authority.Select(static letter =>
+            char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' ? letter : '-')).Trim('-');
+        return name.Length is > 0 and <= NameCharsMax ? name : "model";
+    }
 
     private static ModelServerOptions Bind(IConfigurationSection section, List<string> mistakes)
     {

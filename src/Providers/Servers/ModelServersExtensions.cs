@@ -52,18 +52,14 @@ public static class ModelServersExtensions
             Time = provider.GetRequiredService<TimeProvider>(),
             Ids = provider.GetRequiredService<IIdSource>(),
             Instruments = provider.GetRequiredService<ModelServerInstruments>(),
-            ChatInstruments = provider.GetRequiredService<ChatInstruments>(),
             Logger = provider.GetRequiredService<ILogger<ModelServerBackend>>(),
         });
         var names = new ModelNames(servers.Select(static server => server.Models));
         foreach (var (index, server) in servers.Index())
         {
-            services.AddSingleton<IModelBackend>(provider =>
-            {
-                var shared = provider.GetRequiredService<ModelServerServices>();
-                return new ModelServerBackend(
-                    server, ModelApis.Create(server, shared), new ModelRoute(names, index), shared);
-            });
+            services.AddSingleton<IModelBackend>(provider => new ModelServerBackend(
+                server, ModelApis.Create(server, provider), new ModelRoute(names, index),
+                provider.GetRequiredService<ModelServerServices>()));
         }
 
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ModelListing>());
@@ -79,8 +75,6 @@ internal sealed class ModelServerServices
     public required IIdSource Ids { get; init; }
 
     public required ModelServerInstruments Instruments { get; init; }
-
-    public required ChatInstruments ChatInstruments { get; init; }
 
     public required ILogger Logger { get; init; }
 }

@@ -18,17 +18,9 @@ internal static class UpstreamRefusal
 
     private const int MessageCharsMax = 500;
     private const string QuotaCode = "insufficient_quota";
-    private const string ContextCode = "context_length_exceeded";
 
     // Longer means never; see also RetryHint.
     private static readonly TimeSpan RetryMax = TimeSpan.FromDays(1);
-
-    // One of each: "maximum context length", "exceeds the available context size", "longer than the model's context
-    // length", "exceeds the context window", "exceeds the maximum allowed length".
-    private static readonly string[] Windows =
-        ["context length", "context size", "context window", "model length", "allowed length"];
-
-    private static readonly string[] Excesses = ["exceed", "maximum", "longer than", "too long", "larger than"];
 
     public static UpstreamFault Read(HttpResponseMessage response, ReadOnlyMemory<byte> body, DateTimeOffset now)
     {
@@ -53,7 +45,8 @@ internal static class UpstreamRefusal
             Sentence("The model server takes no more requests for now", said)) { Remedy = Remedy.HealthyUrl },
         503 or 529 => new UpstreamFault(CallOutcome.Faulted, "server_is_overloaded",
             Sentence("The model server is overloaded", said)) { Remedy = Remedy.OtherUrl },
-        >= 400 when IsTooLong(said) => new UpstreamFault(CallOutcome.Refused, ContextCode,
+        >= 400 when ContextLength.IsExceeded(said.Message, said.Type, said.Code) => new UpstreamFault(
+            CallOutcome.Refused, ContextLength.Code,
             Sentence("The model server finds the context too long", said)),
         400 or 404 or 413 or 422 => new UpstreamFault(CallOutcome.Refused, "invalid_prompt",
             Sentence($"The model server refused the request ({status})", said)),
@@ -62,13 +55,6 @@ internal static class UpstreamRefusal
         _ => new UpstreamFault(CallOutcome.Faulted, UpstreamFault.ServerError,
             Sentence($"The model server failed ({status})", said)) { Remedy = Remedy.OtherUrl },
     };
-
-    private static bool IsTooLong(Said said) =>
-        said.Names(ContextCode) || said.Names("exceed_context_size_error") ||
-        (Mentions(said.Message, Windows) && Mentions(said.Message, Excesses));
-
-    private static bool Mentions(string message, string[] words) =>
-        Array.Exists(words, word => message.Contains(word, StringComparison.OrdinalIgnoreCase));
 
     private static string Sentence(string what, Said said)
     {
@@ -106,9 +92,9 @@ internal static class UpstreamRefusal
             using var document = JsonDocument.Parse(body);
             return Find(document.RootElement);
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // A proxy's page, or cut off: the status says enough.
+            // A proxy's page, cut off, or half a character: the status says enough.
             return Said.Nothing;
         }
     }

@@ -25,6 +25,12 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--api-key secret=", "tenant")]
     [InlineData("--api-keys /nowhere/keys", "/nowhere/keys")]
     [InlineData("--data /dev/null/x", "/dev/null/x")]
+    [InlineData("--config /nowhere/settings.json", "/nowhere/settings.json")]
+    [InlineData("--model-url ftp://host/v1 --model-api chat", "'ftp://host/v1' is not")]
+    [InlineData("--model-url http://host/v1", "Api '' must be")]
+    [InlineData("--model-url http://host/v1 --model-api smoke", "smoke")]
+    [InlineData("--model-url http://u:secret@host/v1 --model-api chat", "user info")]
+    [InlineData("--model-api chat --model-key secret", "ModelUrl")]
     public async Task Options_Wrong_AreOneLineOnStderrAndExitCodeOne(string arguments, string expected)
     {
         using var process = Start([.. arguments.Split(' ')]);

@@ -10,12 +10,13 @@ internal sealed class EmbeddedHost : ContractHost
 {
     private readonly Func<Task<IJournal>> _open;
     private readonly MeterFactory _meters = new();
+    private readonly IInputCheck? _check;
     private IJournal _journal;
     private EmbeddedConversations _conversations;
 
-    private EmbeddedHost(Func<Task<IJournal>> open, IJournal journal, EmbeddedOptions options)
+    private EmbeddedHost(Func<Task<IJournal>> open, IJournal journal, EmbeddedOptions options, IInputCheck? check)
     {
-        (_open, _journal, Options) = (open, journal, options);
+        (_open, _journal, Options, _check) = (open, journal, options, check);
         Faults = new FaultyJournal(journal);
         Counts = new HostCounts(_meters);
         _conversations = Create();
@@ -40,14 +41,14 @@ internal sealed class EmbeddedHost : ContractHost
     public EmbeddedConversations Embedded => _conversations;
 
     /// <summary>Starts a host; <paramref name="open"/> opens its journal, and opens it again later.</summary>
-    public static async Task<EmbeddedHost> StartAsync(Func<Task<IJournal>> open, EmbeddedOptions? options = null) =>
-        new(open, await open(), options ?? new EmbeddedOptions());
+    public static async Task<EmbeddedHost> StartAsync(Func<Task<IJournal>> open, EmbeddedOptions? options = null,
+        IInputCheck? check = null) => new(open, await open(), options ?? new EmbeddedOptions(), check);
 
     /// <summary>Starts a host over an in-memory journal.</summary>
-    public static Task<EmbeddedHost> StartInMemoryAsync(EmbeddedOptions? options = null)
+    public static Task<EmbeddedHost> StartInMemoryAsync(EmbeddedOptions? options = null, IInputCheck? check = null)
     {
         var journal = new InMemoryJournal();
-        return StartAsync(() => Task.FromResult<IJournal>(new Kept(journal)), options);
+        return StartAsync(() => Task.FromResult<IJournal>(new Kept(journal)), options, check);
     }
 
     public override void Advance(TimeSpan time) => Time.Advance(time);
@@ -114,6 +115,7 @@ internal sealed class EmbeddedHost : ContractHost
             Instruments = instruments,
             WarmBytes = new WarmMemory(Options.WarmBytesMax, instruments),
             Options = Options,
+            InputGate = _check is null ? null : new InputGate(_check, Time, instruments),
         });
     }
 

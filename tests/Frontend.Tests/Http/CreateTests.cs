@@ -52,6 +52,35 @@ public sealed class CreateTests
     }
 
     [Fact]
+    public async Task IdempotencyKey_SentAgain_IsTheSameTurnOrAConflict()
+    {
+        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        using var http = HttpTurns.Connect(server);
+        http.DefaultRequestHeaders.Add("Idempotency-Key", "order-1");
+
+        var first = await http.AnswerAsync(Creates.Of(Hello));
+        var again = await http.AnswerAsync(Creates.Of(Hello));
+        using var other = await http.PostCreateAsync(Creates.Of(Hello, ",\"temperature\":0"));
+
+        Assert.Equal(first.Id, again.Id);
+        (await HttpTurns.ReadAsync(other)).AssertRefused(409, "idempotency_key_reused", "idempotency_key");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("long")]
+    public async Task IdempotencyKey_OfTheWrongLength_IsRefused(string key)
+    {
+        await using var server = await TestServer.StartAsync(_conversations);
+        using var http = HttpTurns.Connect(server);
+        http.DefaultRequestHeaders.Add("Idempotency-Key", key == "long" ? new string('k', 256) : key);
+
+        using var answer = await http.PostCreateAsync(Creates.Of(Hello));
+
+        (await HttpTurns.ReadAsync(answer)).AssertRefused(400, "invalid_value", "idempotency_key");
+    }
+
+    [Fact]
     public async Task Background_Create_IsAnsweredAtOnceAndRunsOn()
     {
         await using var server = await TestServer.StartAsync(new EmbeddedServerHost());

@@ -160,6 +160,9 @@ internal sealed record Answer(List<ModelEvent> Events, List<JsonObject> Items)
         return new Answer(events, ItemsOf(events));
     }
 
+    /// <summary>Checks that events, whole or not, are what a conversation can take.</summary>
+    public static void Check(List<ModelEvent> events) => ItemsOf(events);
+
     /// <summary>Puts the items together with the code that does it for clients; bad order fails there.</summary>
     private static List<JsonObject> ItemsOf(List<ModelEvent> events)
     {

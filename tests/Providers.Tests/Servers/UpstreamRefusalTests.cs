@@ -52,6 +52,7 @@ public sealed class UpstreamRefusalTests
     [InlineData("{\"error\":null}")]
     [InlineData("{\"error\":{\"message\":7}}")]
     [InlineData("{\"error\":[]}")]
+    [InlineData("{\"error\":\"\\ud800\"}")]
     [InlineData("7")]
     public void Body_ThatSaysNothing_IsNotShown(string body) =>
         Assert.Equal("The model server failed (500).", Read(500, body).Message);

@@ -1,0 +1,78 @@
+using System.Buffers;
+using System.Collections.Frozen;
+using System.Text;
+using System.Text.Encodings.Web;
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Demo;
+using Evergrain.Providers.Servers;
+
+namespace Evergrain.Providers.Responses;
+
+/// <summary>
+/// The Responses API over HTTP: OpenAI, vLLM, another Evergrain. Items, tools and the other parameters pass as they
+/// came, unknown ones included; only ids are mapped. Each call is one of its own: the server keeps nothing.
+/// </summary>
+/// <remarks>
+/// An item goes out with the id that this server gave it, or with none: clients know it by ours, which the server
+/// would look for in vain. So that no server gets another's ids, each has a rendering of its own.
+/// </remarks>
+/// <param name="server">The server's name.</param>
+internal sealed class ResponsesApi(string server) : IModelApi
+{
+    // What a create says of our response alone; and what the call has of its own.
+    private static readonly FrozenSet<string> NotPassed =
+        FrozenSet.Create(StringComparer.Ordinal, "background", "metadata", "model", "store", "stream", "input");
+
+    /// <inheritdoc/>
+    public string Rendering { get; } = "responses:" + server;
+
+    /// <inheritdoc/>
+    public string Path => "responses";
+
+    /// <inheritdoc/>
+    public Rendered Render(Item item, object? state)
+    {
+        var id = item.Origin is { } origin && origin.Rendering == Rendering ? origin.Id : null;
+        var bytes = ItemId.Replace(item.Json.Span, id, ","u8);
+        return new Rendered(bytes, Estimate.Tokens(bytes.Length), null);
+    }
+
+    /// <inheritdoc/>
+    public RequestBody Write(ModelCall call)
+    {
+        var head = new ArrayBufferWriter<byte>(1024);
+        head.Write("{\"model\":\""u8);
+        head.Write(Encoding.UTF8.GetBytes(JavaScriptEncoder.UnsafeRelaxedJsonEscaping.Encode(call.Model)));
+        head.Write("\",\"stream\":true,\"store\":false,"u8);
+        foreach (var (field, json) in call.Parameters.All)
+        {
+            if (!NotPassed.Contains(field))
+            {
+                Write(head, field, json.Span);
+            }
+        }
+
+        // A reasoning model that keeps nothing can go on with its own thoughts only if the client carries them; the
+        // server gives them for carrying only if it is asked.
+        if (call.Parameters.TryGet("reasoning", out _) && !call.Parameters.TryGet("include", out _))
+        {
+            Write(head, "include", "[\"reasoning.encrypted_content\"]"u8);
+        }
+
+        head.Write("\"input\":["u8);
+        return new RequestBody(head.WrittenMemory, call.Context, "]}"u8.ToArray()) { SkipsComma = true };
+    }
+
+    /// <inheritdoc/>
+    public IEventDecoder Decode(ModelCall call) => new ResponsesDecoder();
+
+    private static void Write(ArrayBufferWriter<byte> head, string field, ReadOnlySpan<byte> json)
+    {
+        head.Write("\""u8);
+        head.Write(Encoding.ASCII.GetBytes(field));
+        head.Write("\":"u8);
+        head.Write(json);
+        head.Write(","u8);
+    }
+}

@@ -1,0 +1,62 @@
+using System.Text;
+using Evergrain.Conversations.Context;
+using Evergrain.Providers.Responses;
+
+namespace Evergrain.Providers.Tests.Responses;
+
+/// <summary>How items go back to a server: as they came, with that server's own id or with none.</summary>
+public sealed class ItemRenderingTests
+{
+    private static readonly ResponsesApi Api = new("main");
+
+    [Fact]
+    public void Rendering_OfEachServer_HasItsName()
+    {
+        Assert.Equal("responses:main", Api.Rendering);
+        Assert.Equal("responses", Api.Path);
+    }
+
+    [Theory]
+    [InlineData("""{"id":"a","type":"message"}""", """{"type":"message"}""", """{"id":"up","type":"message"}""")]
+    [InlineData("""{ "id" : "a" , "x":1}""", """{  "x":1}""", """{ "id" : "up" , "x":1}""")]
+    [InlineData("""{"x":1, "id":"a"}""", """{"x":1}""", """{"x":1, "id":"up"}""")]
+    [InlineData("""{"x":1 , "id" : "a" }""", """{"x":1 }""", """{"x":1 , "id" : "up" }""")]
+    [InlineData("""{"x":1,"id":null,"y":2}""", """{"x":1,"y":2}""", """{"x":1,"id":"up","y":2}""")]
+    [InlineData("""{"x":1,"id":{"id":[1,2]},"y":2}""", """{"x":1,"y":2}""", """{"x":1,"id":"up","y":2}""")]
+    [InlineData("""{"\u0069\u0064":"a","y":2}""", """{"y":2}""", """{"\u0069\u0064":"up","y":2}""")]
+    [InlineData("""{"y":{"id":"b"},"i\u0064":"a"}""", """{"y":{"id":"b"}}""", """{"y":{"id":"b"},"i\u0064":"up"}""")]
+    [InlineData("""{"y":2}""", """{"y":2}""", """{"id":"up","y":2}""")]
+    [InlineData("""{"id":"a"}""", "{}", """{"id":"up"}""")]
+    [InlineData("""{"\ud800":1,"ID":2,"id":"a"}""", """{"\ud800":1,"ID":2}""", """{"\ud800":1,"ID":2,"id":"up"}""")]
+    public void Render_AnItem_TouchesItsIdOnly(string item, string without, string with)
+    {
+        Assert.Equal("," + without, Render(item, origin: null));
+        Assert.Equal("," + with, Render(item, new ItemOrigin("responses:main", "up")));
+    }
+
+    [Fact]
+    public void Render_AnItemOfAnotherServer_LeavesItsIdOut()
+    {
+        var item = """{"id":"msg_ours","type":"message","status":"completed","content":[{"text":"\u00e9 é"}]}""";
+        var rendered = """,{"type":"message","status":"completed","content":[{"text":"\u00e9 é"}]}""";
+        Assert.Equal(rendered, Render(item, new ItemOrigin("responses:other", "up")));
+        Assert.Equal(rendered, Render(item, new ItemOrigin("chat", "up")));
+    }
+
+    [Fact]
+    public void Render_AnIdThatNeedsEscapes_IsAJsonString() =>
+        Assert.Equal(""",{"id":"a\"\\é"}""", Render("""{"id":"x"}""", new ItemOrigin("responses:main", "a\"\\é")));
+
+    [Fact]
+    public void Render_AnItem_CountsAQuarterOfItsBytesAndLeavesNoState()
+    {
+        var rendered = Api.Render(Item("""{"a":12}"""), state: null);
+        Assert.Equal(3, rendered.Tokens);
+        Assert.Null(rendered.State);
+    }
+
+    private static string Render(string json, ItemOrigin? origin) =>
+        Encoding.UTF8.GetString(Api.Render(Item(json) with { Origin = origin }, state: null).Bytes.Span);
+
+    private static Item Item(string json) => new(Encoding.UTF8.GetBytes(json), "message", ItemRole.Assistant);
+}
