@@ -194,6 +194,16 @@ test('Abort_OfAnUnstoredCreate_EndsItsTurn', async () => {
   assert.equal((await create({ input: scripted({ say: 'well' }) })).output_text, 'well');
 });
 
+test('IdempotencyKey_UsedAgain_IsTheSameTurn', async () => {
+  const options = { headers: { 'Idempotency-Key': 'a key of the test' } };
+  const body = { model: 'demo', input: scripted({ say: 'once' }) };
+  const first = await responses.create(body, options);
+  const again = await responses.create(body, options);
+  assert.deepEqual(bare(again), bare(first));
+  const other = { model: 'demo', input: scripted({ say: 'another' }) };
+  await assert.rejects(responses.create(other, options), OpenAI.ConflictError);
+});
+
 test('Refusal_OfEachKind_HasStatusCodeParamAndRequestId', async () => {
   const parent = 'resp_0000000000000000000001_1';
   const wrong = [
