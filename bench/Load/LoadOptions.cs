@@ -7,14 +7,14 @@ namespace Evergrain.Load;
 internal sealed record LoadOptions
 {
     public const string Usage = """
-        usage: Load turns|forks|memory|sockets|added|upstream|all [options]
+        usage: Load turns|forks|memory|sockets|added|upstream|overload|all [options]
           --quick              a fifth of the turns or less: to see that it works, not to quote
           --answer-bytes N     turns: bytes of the model's own item; default 0, a short tool call
           --server PATH        evergrain.dll; default: the one that was built with this program
           --data DIR           where the server's data directory is made, on the disk to measure; default: here
         """;
 
-    private static readonly string[] AllQuestions = ["turns", "forks", "memory", "sockets", "added", "upstream"];
+    private static readonly string[] AllQuestions = ["turns", "forks", "memory", "sockets", "added", "upstream", "overload"];
 
     /// <summary>What is to be answered, in order.</summary>
     public required IReadOnlyList<string> Questions { get; init; }
@@ -27,6 +27,9 @@ internal sealed record LoadOptions
 
     /// <summary>The server's assembly.</summary>
     public string Server { get; init; } = FindServer();
+
+    /// <summary>The server's settings by name; a question sets its own.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The directory in which the server's data directory is made.</summary>
     public string Data { get; init; } = Directory.GetCurrentDirectory();

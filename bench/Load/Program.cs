@@ -30,6 +30,7 @@ foreach (var question in options.Questions)
         "forks" => await ForksQuestion.AskAsync(options, interrupted.Token),
         "added" => await AddedQuestion.AskAsync(options, interrupted.Token),
         "upstream" => await UpstreamQuestion.AskAsync(options, interrupted.Token),
+        "overload" => await OverloadQuestion.AskAsync(options, interrupted.Token),
         "memory" => await MemoryQuestion.AskAsync(options, interrupted.Token),
         _ => await SocketsQuestion.AskAsync(options, interrupted.Token),
     };

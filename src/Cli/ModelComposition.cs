@@ -28,7 +28,9 @@ internal static class ModelComposition
 
         if (names.Count > 0)
         {
-            services.AddSingleton<IModelBackend>(new DemoBackend(names, TimeProvider.System));
+            services.AddSingleton<IModelBackend>(new DemoBackend(names, TimeProvider.System,
+                configuration.GetValue($"{EvergrainOptions.Section}:{nameof(EvergrainOptions.ModelCallsMax)}",
+                    int.MaxValue)));
         }
 
         return services.AddModelServers(configuration);

@@ -48,7 +48,8 @@ public sealed class EvergrainOptions
     public TimeSpan FrameTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// Longest body of a request, in bytes, as sent and unpacked, 1 KiB to 64 MiB. Default 64 MiB, as long as an append.
+    /// Longest body of a request, in bytes, as sent and unpacked, 1 KiB to 64 MiB. Default 64 MiB, as long as an
+    /// append.
     /// </summary>
     [Range(1 << 10, 64 << 20)]
     public int BodyBytesMax { get; set; } = 64 << 20;
@@ -90,7 +91,8 @@ public sealed class EvergrainOptions
     public TimeSpan ConnectionLifetime { get; set; } = TimeSpan.FromMinutes(60);
 
     /// <summary>
-    /// Time one frame or piece of an event stream may take to be sent before its connection is cut, 100 ms to 10 minutes. Default 30 s.
+    /// Time one frame or piece of an event stream may take to be sent before its connection is cut, 100 ms to
+    /// 10 minutes. Default 30 s.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan SendTimeout { get; set; } = TimeSpan.FromSeconds(30);
@@ -114,6 +116,10 @@ public sealed class EvergrainOptions
     /// </summary>
     [Range(1, 1024)]
     public int LeasesMax { get; set; } = 16;
+
+    /// <summary>Calls that the built-in demo model takes at a time, at least 1. Default: no bound.</summary>
+    [Range(1, int.MaxValue)]
+    public int ModelCallsMax { get; set; } = int.MaxValue;
 
     /// <summary>Whether permessage-deflate is accepted, without context takeover. Default false.</summary>
     public bool Compression { get; set; }

@@ -2,6 +2,7 @@ using System.Net;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Checks;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Telemetry;
@@ -39,6 +40,7 @@ public static class EvergrainServer
             .AddListener()
             .AddAccess()
             .AddTurns()
+            .AddAdmission(configuration)
             .AddSockets()
             .AddHttp()
             .AddTelemetry();
@@ -109,6 +111,8 @@ public static class EvergrainServer
             Options = provider.GetRequiredService<IOptions<EvergrainOptions>>().Value,
             Instruments = provider.GetRequiredService<FrontendInstruments>(),
             Faults = provider.GetRequiredService<FaultReporter>(),
+            Turns = provider.GetRequiredService<TurnGate>(),
+            ReceivedBytes = provider.GetRequiredService<ByteBudget>(),
         })
         .AddSingleton<EventPump>()
         .AddSingleton<TurnRunner>()

@@ -94,16 +94,17 @@ internal sealed class Conversation(WireSocket wire)
             frame[typeAt + type.Length] == '"';
     }
 
+    /// <summary>The text behind a name, up to the next quote.</summary>
+    public static string Text(ReadOnlySpan<byte> json, ReadOnlySpan<byte> name)
+    {
+        var rest = json[(json.IndexOf(name) + name.Length)..];
+        return Encoding.UTF8.GetString(rest[..rest.IndexOf((byte)'"')]);
+    }
+
     private void TakeItem(ReadOnlySpan<byte> frame)
     {
         var item = frame[(frame.IndexOf("\"item\":"u8) + 7)..^1];
         OutputBytes += item.Length;
         CallId = item.IndexOf("\"call_id\":\""u8) >= 0 ? Text(item, "\"call_id\":\""u8) : null;
-    }
-
-    private static string Text(ReadOnlySpan<byte> json, ReadOnlySpan<byte> name)
-    {
-        var rest = json[(json.IndexOf(name) + name.Length)..];
-        return Encoding.UTF8.GetString(rest[..rest.IndexOf((byte)'"')]);
     }
 }

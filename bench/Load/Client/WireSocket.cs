@@ -28,12 +28,12 @@ internal sealed class WireSocket : IDisposable
     private int _start;
     private int _end;
 
-    /// <summary>Connects and upgrades.</summary>
-    public static WireSocket Open(int port)
+    /// <summary>Connects and upgrades, with a key if the server asks for one.</summary>
+    public static WireSocket Open(int port, string? key = null)
     {
         var wire = new WireSocket();
         wire._socket.Connect(IPAddress.Loopback, port);
-        wire._socket.Send(Handshake(port));
+        wire._socket.Send(Handshake(port, key));
         while (!wire.TakeHandshake())
         {
             wire.Received(wire._socket.Receive(wire.Free().Span));
@@ -92,12 +92,13 @@ internal sealed class WireSocket : IDisposable
 
     public void Dispose() => _socket.Dispose();
 
-    private static byte[] Handshake(int port)
+    private static byte[] Handshake(int port, string? key)
     {
-        var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
+        var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
+        var access = key is null ? "" : $"Authorization: Bearer {key}\r\n";
         return Encoding.ASCII.GetBytes(
             $"GET /v1/responses HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-            $"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n");
+            $"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {nonce}\r\n{access}\r\n");
     }
 
     private bool TakeHandshake()

@@ -68,6 +68,9 @@ internal sealed partial class ServerProbe(int processId, int port) : IDisposable
     /// <summary>Bytes of its memory that are in RAM.</summary>
     public long ResidentBytes() => Field("status", "VmRSS:") * 1024;
 
+    /// <summary>The most that it ever had in RAM.</summary>
+    public long PeakBytes() => Field("status", "VmHWM:") * 1024;
+
     public void Dispose() => _http.Dispose();
 
     // Pages of files made dirty, deleted files apart. Source: proc_pid_io(5).

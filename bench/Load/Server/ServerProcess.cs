@@ -50,6 +50,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         string[] arguments = [options.Server, "--port", port.ToString(CultureInfo.InvariantCulture), "--data", data,
             .. more];
         Array.ForEach(arguments, start.ArgumentList.Add);
+        foreach (var (setting, value) in options.Settings)
+        {
+            start.Environment["Evergrain__" + setting.Replace(":", "__", StringComparison.Ordinal)] = value;
+        }
+
         var process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };
         process.BeginOutputReadLine();

@@ -117,6 +117,11 @@ public sealed record StartTurn
     /// found. Hosts fill it in where a conversation asks for it; frontends leave it null.
     /// </summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>>? References { get; init; }
+
+    /// <summary>
+    /// Whether it was cancelled before it began: it is recorded and ends as cancelled, and no model is called.
+    /// </summary>
+    public bool IsCancelled { get; init; }
 }
 
 /// <summary>Whose response, which one, and through which connection it is asked for.</summary>

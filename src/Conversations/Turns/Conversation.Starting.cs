@@ -34,7 +34,7 @@ public sealed partial class Conversation
         try
         {
             var turn = Propose(create, parent, start, now);
-            Begin(turn, create, now);
+            Begin(turn, create, start.IsCancelled, now);
             return IdOf(turn);
         }
         catch (ConversationException) when (parent is { Id.IsStored: false })
@@ -229,7 +229,7 @@ public sealed partial class Conversation
         };
     }
 
-    private void Begin(Turn turn, CreateRequest create, DateTimeOffset now)
+    private void Begin(Turn turn, CreateRequest create, bool isCancelled, DateTimeOffset now)
     {
         var live = turn.Live!;
         _turns.Add(turn);
@@ -245,6 +245,12 @@ public sealed partial class Conversation
         }
 
         WriteOpening(turn, live.Stream);
+        if (isCancelled)
+        {
+            Finish(turn, Ending(TurnOutcome.Cancelled, null, null, now));
+            return;
+        }
+
         if (!turn.Generate)
         {
             Finish(turn, Ending(TurnOutcome.Completed, null, null, now) with

@@ -45,6 +45,10 @@ internal sealed class ApiKeySet
         return tenant;
     }
 
+    /// <summary>Whether a name can be a tenant's.</summary>
+    public static bool IsTenant(string name) =>
+        name.Length is > 0 and <= TenantLengthMax && name.All(IsTenantCharacter);
+
     private static void ParseFile(string path, List<Entry> entries, List<string> mistakes)
     {
         try
@@ -96,7 +100,7 @@ internal sealed class ApiKeySet
         var divider = text.LastIndexOf('=');
         var key = divider < 0 ? text : text[..divider];
         var tenant = divider < 0 ? DefaultTenant : text[(divider + 1)..];
-        if (tenant.Length is 0 or > TenantLengthMax || !tenant.All(IsTenantCharacter))
+        if (!IsTenant(tenant))
         {
             return "the tenant behind the last '=' must be 1 to 64 characters of [a-z0-9_-].";
         }

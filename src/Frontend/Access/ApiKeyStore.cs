@@ -60,9 +60,16 @@ internal sealed partial class ApiKeyStore : BackgroundService
         }
 
         using var timer = new PeriodicTimer(_options.ApiKeysInterval, _time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        try
         {
-            Reload();
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                Reload();
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // After a start that failed the host would take it for a fault of ours and say so.
         }
     }
 

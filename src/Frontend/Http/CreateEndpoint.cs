@@ -46,7 +46,7 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
         {
             await RunAsync(context, request, ending.Token);
         }
-        catch (OperationCanceledException e) when (!context.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException e) when (drain.Over.IsCancellationRequested)
         {
             throw new ConversationException(ServerDrain.Restarting, e);
         }

@@ -2,7 +2,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Evergrain.Frontend.Http;
 
-/// <summary><c>GET /openapi.json</c>: what this server serves, as OpenAPI 3.1. Kept by hand, beside this file.</summary>
+/// <summary>
+/// <c>GET /openapi.json</c>: what this server serves, as OpenAPI 3.1. Kept by hand, beside this file.
+/// </summary>
 internal static class OpenApiDocument
 {
     private static readonly byte[] Json = Read();

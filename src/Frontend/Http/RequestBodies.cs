@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -12,26 +14,30 @@ namespace Evergrain.Frontend.Http;
 /// <summary>
 /// Reads whole request bodies of JSON into rented memory: bounded in bytes, as sent and unpacked, and in time.
 /// </summary>
-internal sealed class RequestBodies(IOptions<EvergrainOptions> options, TimeProvider time)
+internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudget budget, TimeProvider time)
 {
     private readonly int _bytesMax = options.Value.BodyBytesMax;
     private readonly TimeSpan _timeout = options.Value.BodyTimeout;
 
     /// <summary>Reads and unpacks a body; its memory is the caller's to return.</summary>
-    /// <exception cref="ConversationException">It is too large, too slow, broken, or of another type.</exception>
+    /// <exception cref="ConversationException">
+    /// It is too large, too slow, broken, or of another type, or there was no room for it in time.
+    /// </exception>
     /// <exception cref="ClientGoneException">The client left in the middle of it.</exception>
     public async Task<RentedBuffer> ReadAsync(HttpRequest request)
     {
         CheckType(request.ContentType);
         var unpack = BodyEncoding.Find(request.Headers.ContentEncoding.ToString());
-        var body = new RentedBuffer(_bytesMax);
+        var tenant = request.HttpContext.Features.GetRequiredFeature<Caller>().Tenant;
+        var body = new RentedBuffer(_bytesMax, budget.Open(tenant));
         try
         {
             await FillAsync(body, request);
+            await body.ReserveAsync(body.Length, request.HttpContext.RequestAborted);
 
             // This may be the thread that polls the sockets: it has others to look at.
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            return unpack is null ? body : Unpack(body, unpack);
+            return unpack is null ? body : await UnpackAsync(body, unpack, request);
         }
         catch (Exception)
         {
@@ -66,7 +72,7 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, TimeProv
             static reader => ((PipeReader)reader!).CancelPendingRead(), reader, _timeout, Timeout.InfiniteTimeSpan);
         try
         {
-            while (!await ReadAsync(reader, body))
+            while (!await ReadAsync(reader, body, request.HttpContext.RequestAborted))
             {
             }
         }
@@ -76,13 +82,18 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, TimeProv
         }
     }
 
-    private async ValueTask<bool> ReadAsync(PipeReader reader, RentedBuffer body)
+    private async ValueTask<bool> ReadAsync(PipeReader reader, RentedBuffer body, CancellationToken aborted)
     {
         // No token: a read that is given up would leave the connection of no use, even for the answer.
         var result = await reader.ReadAsync(CancellationToken.None);
         try
         {
             CheckLength(body.Length + result.Buffer.Length);
+            if (body.Needs((int)result.Buffer.Length))
+            {
+                await body.ReserveAsync(body.Length + (int)result.Buffer.Length, aborted);
+            }
+
             result.Buffer.CopyTo(body.Claim((int)result.Buffer.Length));
         }
         finally
@@ -99,13 +110,17 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, TimeProv
         return result.IsCompleted;
     }
 
-    private RentedBuffer Unpack(RentedBuffer packed, Action<RentedBuffer, RentedBuffer> unpack)
+    private async ValueTask<RentedBuffer> UnpackAsync(
+        RentedBuffer packed, Action<RentedBuffer, RentedBuffer> unpack, HttpRequest request)
     {
-        var body = new RentedBuffer(_bytesMax);
+        var body = new RentedBuffer(
+            _bytesMax, budget.Open(request.HttpContext.Features.GetRequiredFeature<Caller>().Tenant));
         try
         {
+            // How much it becomes is known when it is there; as many at a time as there are threads to unpack.
             unpack(packed, body);
             CheckLength(body.Length);
+            await body.ReserveAsync(body.Length, request.HttpContext.RequestAborted);
             packed.Dispose();
             return body;
         }

@@ -15,8 +15,8 @@ namespace Evergrain.Frontend.Http;
 /// The stored responses over HTTP: read, stream again, cancel, delete, list what one was made from.
 /// </summary>
 /// <remarks>
-/// Source: OpenAI's API reference, <c>GET|DELETE /v1/responses/{id}</c>, <c>…/cancel</c> and <c>…/input_items</c>. There
-/// only background responses can be cancelled or streamed again; here every stored one can.
+/// Source: OpenAI's API reference, <c>GET|DELETE /v1/responses/{id}</c>, <c>…/cancel</c> and <c>…/input_items</c>.
+/// There only background responses can be cancelled or streamed again; here every stored one can.
 /// </remarks>
 internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, ServerDrain drain)
 {

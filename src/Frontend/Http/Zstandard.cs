@@ -125,7 +125,7 @@ internal sealed class Zstandard
     private static T Find<T>(nint library, string name)
         where T : Delegate => Marshal.GetDelegateForFunctionPointer<T>(NativeLibrary.GetExport(library, name));
 
-    /// <summary><c>ZSTD_inBuffer</c> and <c>ZSTD_outBuffer</c>: they differ in what may be written through them.</summary>
+    /// <summary><c>ZSTD_inBuffer</c> and <c>ZSTD_outBuffer</c>: they differ in who may write there.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Span(nint start, int size)
     {

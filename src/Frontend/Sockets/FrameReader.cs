@@ -1,4 +1,6 @@
 using System.Net.WebSockets;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
@@ -20,10 +22,13 @@ internal enum FrameOutcome
 
     /// <summary>The message is longer than allowed.</summary>
     OverLong,
+
+    /// <summary>A whole message, most of it dropped: there was no room for its bytes in time.</summary>
+    Refused,
 }
 
 /// <summary>One read message.</summary>
-internal readonly record struct Frame(FrameOutcome Outcome, RentedBuffer? Buffer = null);
+internal readonly record struct Frame(FrameOutcome Outcome, RentedBuffer? Buffer = null, Refusal? Refusal = null);
 
 /// <summary>
 /// Reads messages from one socket, one call at a time. It waits for the first byte without a buffer: an idle socket
@@ -33,13 +38,15 @@ internal readonly record struct Frame(FrameOutcome Outcome, RentedBuffer? Buffer
 /// A cancelled receive would abort the socket before its close frame could be sent. So a message that is late leaves
 /// its receive pending, and <see cref="DrainAsync"/> picks that up.
 /// </remarks>
-internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, TimeProvider time)
+internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, TimeProvider time, ByteBudget budget,
+    string tenant)
 {
     private Task<ValueWebSocketReceiveResult>? _late;
 
     /// <summary>Reads the next message, or learns that there is none.</summary>
+    /// <param name="closing">Ends a wait for room: whatever comes is dropped then.</param>
     /// <exception cref="WebSocketException">The connection is gone, or the peer broke the protocol.</exception>
-    public async ValueTask<Frame> ReadAsync()
+    public async ValueTask<Frame> ReadAsync(CancellationToken closing)
     {
         var first = await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None);
         if (first.MessageType == WebSocketMessageType.Close)
@@ -49,17 +56,21 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
 
         // This may be the thread that polls the sockets: it has others to look at, so the frame is read elsewhere.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var buffer = new RentedBuffer(options.FrameBytesMax);
-        var outcome = FrameOutcome.Closed;
+        var buffer = new RentedBuffer(options.FrameBytesMax, budget.Open(tenant));
+        var frame = new Frame(FrameOutcome.Closed);
         try
         {
-            outcome = first.EndOfMessage ? OutcomeOf(first) : await ReadRestAsync(buffer, first);
-            return new Frame(outcome, outcome == FrameOutcome.Text ? buffer : null);
+            frame = first.EndOfMessage ? Whole(first, buffer, null) : await ReadRestAsync(buffer, first, closing);
+            return frame;
         }
         finally
         {
-            // A stalled receive may still write into the buffer: it is then left to the collector, not to the pool.
-            if (outcome is not (FrameOutcome.Text or FrameOutcome.Stalled))
+            if (frame.Outcome == FrameOutcome.Stalled)
+            {
+                // Its receive may still write into the buffer: that is left to the collector, not to the pool.
+                buffer.Discharge();
+            }
+            else if (frame.Buffer is null)
             {
                 buffer.Dispose();
             }
@@ -78,57 +89,90 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
         }
     }
 
-    private async ValueTask<FrameOutcome> ReadRestAsync(RentedBuffer buffer, ValueWebSocketReceiveResult result)
+    private async ValueTask<Frame> ReadRestAsync(RentedBuffer buffer, ValueWebSocketReceiveResult result,
+        CancellationToken closing)
     {
+        Refusal? refusal = null;
         var begun = time.GetTimestamp();
         while (!result.EndOfMessage)
         {
-            var isText = result.MessageType == WebSocketMessageType.Text;
-            var receive = socket.ReceiveAsync(isText ? buffer.Free() : buffer.Reuse(), CancellationToken.None);
+            var isKept = result.MessageType == WebSocketMessageType.Text && refusal is null;
+            if (isKept && buffer.IsFull)
+            {
+                refusal = await MakeRoomAsync(buffer, closing);
+                isKept = refusal is null;
+            }
+
+            var receive = socket.ReceiveAsync(isKept ? buffer.Free() : buffer.Reuse(), CancellationToken.None);
             if (receive.IsCompleted)
             {
                 result = await receive;
             }
-            else if (await IsInTimeAsync(receive.AsTask(), begun))
+            else if (await IsInTimeAsync(receive.AsTask(), begun, buffer.Waited))
             {
                 result = await _late!;
                 _late = null;
             }
             else
             {
-                return FrameOutcome.Stalled;
+                return new Frame(FrameOutcome.Stalled);
             }
 
             buffer.Advance(result.Count);
             if (buffer.IsOverLong)
             {
-                return FrameOutcome.OverLong;
+                return new Frame(FrameOutcome.OverLong);
             }
         }
 
-        return OutcomeOf(result);
+        return Whole(result, buffer, refusal);
     }
 
-    private async ValueTask<bool> IsInTimeAsync(Task<ValueWebSocketReceiveResult> receive, long begun)
+    /// <summary>Waits until the buffer may grow; if that takes too long what it holds is dropped.</summary>
+    private static async ValueTask<Refusal?> MakeRoomAsync(RentedBuffer buffer, CancellationToken closing)
+    {
+        try
+        {
+            await buffer.ReserveAsync(buffer.Length + 1, closing);
+            return null;
+        }
+        catch (ConversationException e)
+        {
+            buffer.Shrink();
+            return e.Refusal;
+        }
+        catch (OperationCanceledException) when (closing.IsCancellationRequested)
+        {
+            buffer.Shrink();
+            return new Refusal(RefusalKind.Unavailable, "The connection is closing.");
+        }
+    }
+
+    /// <summary>Whether the next bytes come before the message is late; time spent on room is not the
+    /// peer's.</summary>
+    private async ValueTask<bool> IsInTimeAsync(Task<ValueWebSocketReceiveResult> receive, long begun,
+        TimeSpan waited)
     {
         _late = receive;
-        var left = options.FrameTimeout - time.GetElapsedTime(begun);
+        var left = options.FrameTimeout - (time.GetElapsedTime(begun) - waited);
         if (left <= TimeSpan.Zero)
         {
             return false;
         }
 
-        using var waited = new CancellationTokenSource();
-        var deadline = Task.Delay(left, time, waited.Token);
+        using var answered = new CancellationTokenSource();
+        var deadline = Task.Delay(left, time, answered.Token);
         var isInTime = await Task.WhenAny(receive, deadline) == receive;
-        await waited.CancelAsync();
+        await answered.CancelAsync();
         return isInTime;
     }
 
-    private static FrameOutcome OutcomeOf(ValueWebSocketReceiveResult result) => result.MessageType switch
-    {
-        WebSocketMessageType.Text => FrameOutcome.Text,
-        WebSocketMessageType.Binary => FrameOutcome.Binary,
-        _ => FrameOutcome.Closed,
-    };
+    private static Frame Whole(ValueWebSocketReceiveResult result, RentedBuffer buffer, Refusal? refusal) =>
+        result.MessageType switch
+        {
+            WebSocketMessageType.Text when refusal is not null => new Frame(FrameOutcome.Refused, Refusal: refusal),
+            WebSocketMessageType.Text => new Frame(FrameOutcome.Text, buffer),
+            WebSocketMessageType.Binary => new Frame(FrameOutcome.Binary),
+            _ => new Frame(FrameOutcome.Closed),
+        };
 }

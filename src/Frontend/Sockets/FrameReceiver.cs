@@ -22,7 +22,7 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
         {
             while (true)
             {
-                var frame = await reader.ReadAsync();
+                var frame = await reader.ReadAsync(closing);
                 switch (frame.Outcome)
                 {
                     case FrameOutcome.Text:
@@ -31,6 +31,9 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
                     case FrameOutcome.Binary:
                         await RefuseAsync(new Refusal(RefusalKind.InvalidRequest,
                             "Binary frames are not understood: send JSON in text frames."));
+                        break;
+                    case FrameOutcome.Refused:
+                        await RefuseAsync(frame.Refusal!);
                         break;
                     case FrameOutcome.Stalled:
                         return SocketEnd.FrameStalled;
@@ -60,11 +63,16 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
 
     private async ValueTask AcceptAsync(RentedBuffer buffer)
     {
+        var receivedAt = services.Time.GetTimestamp();
         var refusal = FrameSkim.Read(buffer.Written.Span, out var skim);
         if (refusal is null && skim.Kind == FrameKind.Create)
         {
-            await QueueAsync(new QueuedCreate(skim.Create, buffer, services.Time.GetTimestamp()));
-            return;
+            refusal = await ChargeAsync(buffer);
+            if (refusal is null)
+            {
+                await QueueAsync(new QueuedCreate(skim.Create, buffer, receivedAt));
+                return;
+            }
         }
 
         buffer.Dispose();
@@ -75,6 +83,27 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
         else if (skim.Kind == FrameKind.Cancel)
         {
             await CancelAsync(skim.ResponseId);
+        }
+    }
+
+    /// <summary>
+    /// A create that fitted into the first, free buffer is charged for it as well, now that it may wait for long.
+    /// </summary>
+    private async ValueTask<Refusal?> ChargeAsync(RentedBuffer buffer)
+    {
+        try
+        {
+            await buffer.ReserveAsync(buffer.Length, closing);
+            return null;
+        }
+        catch (ConversationException e)
+        {
+            return e.Refusal;
+        }
+        catch (OperationCanceledException)
+        {
+            // Closing: it is dropped like everything that comes now.
+            return null;
         }
     }
 

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
@@ -9,7 +10,7 @@ namespace Evergrain.Frontend.Sockets;
 
 /// <summary><c>GET /v1/responses</c>: upgrades to a WebSocket and serves it.</summary>
 internal sealed class ResponsesSocket(TurnServices services, TurnRunner runner, ServerDrain drain,
-    SocketDrain sockets)
+    SocketDrain sockets, ConnectionGate connections)
 {
     private const string Codex = "codex";
     private const string CodexHeader = "x-codex-";
@@ -35,6 +36,7 @@ internal sealed class ResponsesSocket(TurnServices services, TurnRunner runner, 
         }
 
         var caller = context.Features.GetRequiredFeature<Caller>();
+        using var place = connections.Enter(caller.Tenant);
         var wantsKeepalive = WantsKeepalive(context.Request.Headers);
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
         var peer = new PeerConnection(

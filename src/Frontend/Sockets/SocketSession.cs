@@ -36,7 +36,7 @@ internal sealed class SocketSession : IDisposable
         TurnServices services, TurnRunner runner, WebSocket socket, Caller caller, PeerConnection peer)
     {
         (_services, _runner, _socket, _tenant, _peer) = (services, runner, socket, caller.Tenant, peer);
-        _reader = new FrameReader(socket, services.Options, services.Time);
+        _reader = new FrameReader(socket, services.Options, services.Time, services.ReceivedBytes, caller.Tenant);
         _writer = new FrameWriter(socket, peer.Stream, peer.Abort, services);
         _queue = new TurnQueue(services.Options);
         _leases = new UnstoredLeases(services, caller.Tenant, _closing.Token);
@@ -189,6 +189,7 @@ internal sealed class SocketSession : IDisposable
             Body = create.Body,
             Leases = _leases,
             ReceivedAt = create.QueuedAt,
+            Cancelled = create.Cancelled,
         }, delivery, _closing.Token);
     }
 

@@ -18,6 +18,9 @@ internal sealed class QueuedError(Refusal refusal) : QueuedFrame
 /// <summary>A create and how far it has come.</summary>
 internal sealed class QueuedCreate(CreateSkim skim, RentedBuffer buffer, long queuedAt) : QueuedFrame, IDisposable
 {
+    // Never disposed: without a timer there is nothing to give back.
+    private readonly CancellationTokenSource _cancelled = new();
+
     public CreateSkim Skim { get; } = skim;
 
     /// <summary>The create's bytes; empty once they were returned.</summary>
@@ -31,8 +34,11 @@ internal sealed class QueuedCreate(CreateSkim skim, RentedBuffer buffer, long qu
     /// <summary>The response, once started; guarded by the queue.</summary>
     public ResponseId? Response { get; set; }
 
-    /// <summary>Whether a cancel came before the response was started; guarded by the queue.</summary>
-    public bool IsCancelled { get; set; }
+    /// <summary>Cancelled by a cancel that comes before the response was started.</summary>
+    public CancellationToken Cancelled => _cancelled.Token;
+
+    /// <summary>Ends its wait for a place, if it is in one, without running what comes behind it.</summary>
+    public void Cancel() => _cancelled.Cancel();
 
     public void Dispose() => Body.Dispose();
 }
@@ -96,7 +102,7 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
         lock (_gate)
         {
             create.Response = response;
-            return create.IsCancelled;
+            return create.Cancelled.IsCancellationRequested;
         }
     }
 
@@ -131,7 +137,7 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
                 return CancelOutcome.Running;
             }
 
-            target?.IsCancelled = true;
+            target?.Cancel();
             return CancelOutcome.Nothing;
         }
     }

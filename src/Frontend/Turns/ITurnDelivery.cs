@@ -6,10 +6,10 @@ namespace Evergrain.Frontend.Turns;
 /// <summary>The client can take no more: there is nobody to tell anything.</summary>
 internal sealed class ClientGoneException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>How the events of one response reach whoever asked for them. Called by one turn, a call at a time.</summary>
+/// <summary>How the events of one response reach whoever asked for them. Used by one turn, a call at a time.</summary>
 internal interface ITurnDelivery
 {
-    /// <summary>The number of the first event it takes; <see cref="int.MaxValue"/>: it waits for the end only.</summary>
+    /// <summary>The number of the first event it takes; <see cref="int.MaxValue"/>: it waits for the end.</summary>
     int From { get; }
 
     /// <summary>Whether something has reached the client: then nothing is tried again behind its back.</summary>

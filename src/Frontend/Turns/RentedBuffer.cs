@@ -1,11 +1,14 @@
 using System.Buffers;
+using System.Numerics;
+using Evergrain.Frontend.Admission;
 
 namespace Evergrain.Frontend.Turns;
 
 /// <summary>
-/// A rented, growing buffer for one message. Whoever holds it returns it once, by disposing it; it is empty then.
+/// A rented, growing buffer for one message, and what it is charged for it, if anything. Whoever holds it returns both
+/// once, by disposing it; it is empty then.
 /// </summary>
-internal sealed class RentedBuffer(int bytesMax) : IDisposable
+internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null) : IDisposable
 {
     // Most messages are a tool result of about 2 KB.
     private const int FirstBytes = 4096;
@@ -14,9 +17,29 @@ internal sealed class RentedBuffer(int bytesMax) : IDisposable
 
     public int Length { get; private set; }
 
+    /// <summary>Whether <see cref="Free"/> would rent a larger buffer.</summary>
+    public bool IsFull => Length == _bytes.Length;
+
+    /// <summary>Whether so many more bytes take a larger buffer.</summary>
+    public bool Needs(int more) => _bytes.Length - Length < more;
+
     public bool IsOverLong => Length > bytesMax;
 
     public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, Length);
+
+    /// <summary>How long it has waited for room.</summary>
+    public TimeSpan Waited => charge?.Waited ?? TimeSpan.Zero;
+
+    /// <summary>
+    /// Charges what holding so many bytes takes, as soon as there is room. The first, small buffer is free until this
+    /// is called.
+    /// </summary>
+    /// <exception cref="Conversations.Ports.ConversationException">There was no room in time.</exception>
+    public ValueTask ReserveAsync(int length, CancellationToken cancellationToken) =>
+        charge?.GrowAsync(CapacityFor(length), cancellationToken) ?? ValueTask.CompletedTask;
+
+    /// <summary>Gives back what was charged: the bytes stay with whoever still writes into them.</summary>
+    public void Discharge() => charge?.Dispose();
 
     /// <summary>What was written, for those who take nothing but an array.</summary>
     public ArraySegment<byte> Segment => new(_bytes, 0, Length);
@@ -55,8 +78,17 @@ internal sealed class RentedBuffer(int bytesMax) : IDisposable
     /// <summary>Forgets the content of a message that is only consumed, yet still counts its bytes.</summary>
     public Memory<byte> Reuse() => _bytes;
 
+    /// <summary>Gives back all but a small buffer: of the rest of the message only the length counts.</summary>
+    public void Shrink()
+    {
+        ArrayPool<byte>.Shared.Return(_bytes);
+        _bytes = ArrayPool<byte>.Shared.Rent(FirstBytes);
+        Discharge();
+    }
+
     public void Dispose()
     {
+        Discharge();
         if (_bytes.Length > 0)
         {
             ArrayPool<byte>.Shared.Return(_bytes);
@@ -64,9 +96,15 @@ internal sealed class RentedBuffer(int bytesMax) : IDisposable
         }
     }
 
+    // Pools give powers of two.
+    private int CapacityFor(int length) =>
+        length <= _bytes.Length ? _bytes.Length : (int)BitOperations.RoundUpToPowerOf2((uint)Larger(length));
+
+    private int Larger(int least) => Math.Max(least, (int)Math.Min(2L * _bytes.Length, bytesMax + 1L));
+
     private void Grow(int least)
     {
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(least, (int)Math.Min(2L * _bytes.Length, bytesMax + 1L)));
+        var larger = ArrayPool<byte>.Shared.Rent(Larger(least));
         Written.CopyTo(larger);
         ArrayPool<byte>.Shared.Return(_bytes);
         _bytes = larger;

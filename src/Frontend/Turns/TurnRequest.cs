@@ -17,6 +17,9 @@ internal sealed class TurnRequest
     /// <summary>When it was whole, as a timestamp: what comes before its start counts as waiting.</summary>
     public required long ReceivedAt { get; init; }
 
+    /// <summary>Cancels it while it waits for a place to run; what has begun is cancelled otherwise.</summary>
+    public CancellationToken Cancelled { get; init; }
+
     /// <summary>Whether it runs on however long nobody reads it.</summary>
     public bool IsBackground { get; init; }
 }

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Admission;
 
 namespace Evergrain.Frontend.Turns;
 
@@ -22,9 +23,10 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
     /// <exception cref="ClientGoneException">The client can take no more.</exception>
     public async Task RunAsync(TurnRequest request, ITurnDelivery delivery, CancellationToken cancellationToken)
     {
+        using var place = await EnterAsync(request, cancellationToken);
         services.Instruments.TurnStarted(request.ReceivedAt);
         var begun = services.Time.GetTimestamp();
-        var start = MakeStart(request);
+        var start = MakeStart(request) with { IsCancelled = place is null };
         TurnAddress? started = null;
         for (var attempt = 1; ; attempt++)
         {
@@ -41,6 +43,21 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
                 var delay = services.Jitter(RetryDelay * (1 << (attempt - 1)), RetryJitter);
                 await Task.Delay(delay, services.Time, cancellationToken);
             }
+        }
+    }
+
+    /// <summary>Waits for a place to run.</summary>
+    /// <returns>Null if the create was cancelled meanwhile: what calls no model needs no place.</returns>
+    private async ValueTask<TurnPlace?> EnterAsync(TurnRequest request, CancellationToken cancellationToken)
+    {
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, request.Cancelled);
+        try
+        {
+            return await services.Turns.EnterAsync(request.Tenant, request.Skim.Model, waiting.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
         }
     }
 

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Telemetry;
 
 namespace Evergrain.Frontend.Turns;
@@ -17,6 +18,10 @@ internal sealed class TurnServices
     public required FrontendInstruments Instruments { get; init; }
 
     public required FaultReporter Faults { get; init; }
+
+    public required TurnGate Turns { get; init; }
+
+    public required ByteBudget ReceivedBytes { get; init; }
 
     /// <summary>A duration, give or take a share of it: clients that came together do not leave together.</summary>
     public TimeSpan Jitter(TimeSpan duration, double share)

@@ -15,7 +15,9 @@ namespace Evergrain.Providers.Demo;
 /// </remarks>
 /// <param name="models">The model names it answers to.</param>
 /// <param name="time">What <c>delay_ms</c> and <c>chunk_ms</c> are measured by.</param>
-public sealed class DemoBackend(IReadOnlyList<string> models, TimeProvider time) : IModelBackend
+/// <param name="callsMax">How many calls it says that it takes at a time; it does not count them itself.</param>
+public sealed class DemoBackend(IReadOnlyList<string> models, TimeProvider time, int callsMax = int.MaxValue)
+    : IModelBackend
 {
     private readonly string[] _models = [.. models];
 
@@ -24,6 +26,9 @@ public sealed class DemoBackend(IReadOnlyList<string> models, TimeProvider time)
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Models => _models;
+
+    /// <inheritdoc/>
+    public int CallsMax => callsMax;
 
     /// <inheritdoc/>
     public bool Serves(string model) => Array.IndexOf(_models, model) >= 0;

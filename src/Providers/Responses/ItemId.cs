@@ -8,7 +8,8 @@ namespace Evergrain.Providers.Responses;
 /// <summary>Takes an item's id out of its JSON, or puts another in its place. No other byte changes.</summary>
 internal static class ItemId
 {
-    private static readonly JsonReaderOptions Options = new() { MaxDepth = Limits.JsonDepthMax };
+    /// <summary>As deep as an item may be.</summary>
+    public static readonly JsonReaderOptions Options = new() { MaxDepth = Limits.JsonDepthMax };
 
     /// <summary>The item with this id; without one where that is null.</summary>
     /// <param name="json">An item: a JSON object that begins with its brace and repeats no member.</param>

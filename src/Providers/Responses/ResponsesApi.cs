@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Frozen;
 using System.Text;
 using System.Text.Encodings.Web;
+using System.Text.Json;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Demo;
@@ -33,8 +34,10 @@ internal sealed class ResponsesApi(string server) : IModelApi
     /// <inheritdoc/>
     public Rendered Render(Item item, object? state)
     {
-        var id = item.Origin is { } origin && origin.Rendering == Rendering ? origin.Id : null;
-        var bytes = ItemId.Replace(item.Json.Span, id, ","u8);
+        var json = item.Json.Span;
+        var id = item.Origin is { } origin && origin.Rendering == Rendering &&
+            (item.Type != "reasoning" || CarriesThoughts(json)) ? origin.Id : null;
+        var bytes = ItemId.Replace(json, id, ","u8);
         return new Rendered(bytes, Estimate.Tokens(bytes.Length), null);
     }
 
@@ -66,6 +69,32 @@ internal sealed class ResponsesApi(string server) : IModelApi
 
     /// <inheritdoc/>
     public IEventDecoder Decode(ModelCall call) => new ResponsesDecoder();
+
+    /// <summary>
+    /// Whether a reasoning item holds what was thought, sealed or plain. OpenAI looks for one that does not by its id,
+    /// and refuses the call: it kept nothing. Without an id it takes the item as it is.
+    /// </summary>
+    private static bool CarriesThoughts(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, ItemId.Options);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var (isSealed, isPlain) =
+                (ItemId.IsNamed(ref reader, "encrypted_content"u8), ItemId.IsNamed(ref reader, "content"u8));
+            reader.Read();
+            var start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            var value = json[start..(int)reader.BytesConsumed];
+            if ((isSealed && value[0] == '"' && value.Length > 2) ||
+                (isPlain && value[0] == '[' && !value[1..^1].Trim(" \t\r\n"u8).IsEmpty))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private static void Write(ArrayBufferWriter<byte> head, string field, ReadOnlySpan<byte> json)
     {

@@ -56,7 +56,10 @@ public sealed class CommandLineTests : IDisposable
         using var second = Start("--port", "0", "--data", _data.FullName);
         var refusal = await second.StandardError.ReadToEndAsync(_patience.Token);
         await second.WaitForExitAsync(_patience.Token);
-        using var third = Start("--port", new Uri(address).Port.ToString(), "--data", _data.FullName + "/other");
+        var keys = Path.Combine(_data.FullName, "keys");
+        await File.WriteAllTextAsync(keys, "secret", _patience.Token);
+        using var third = Start("--port", new Uri(address).Port.ToString(), "--data", _data.FullName + "/other",
+            "--api-keys", keys);
         var taken = await third.StandardError.ReadToEndAsync(_patience.Token);
         await third.WaitForExitAsync(_patience.Token);
         using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);

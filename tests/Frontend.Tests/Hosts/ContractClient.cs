@@ -22,7 +22,7 @@ public sealed class ContractClient(ContractHost host, string tenant, ulong lease
 
     /// <summary>Starts a turn from a create's JSON.</summary>
     public async Task<ResponseId> CreateAsync(string json, ConversationId conversation, UInt128? request = null,
-        bool isBackground = false) =>
+        bool isBackground = false, bool isCancelled = false) =>
         await host.Conversations.StartTurnAsync(new StartTurn
         {
             Key = Key(conversation),
@@ -30,6 +30,7 @@ public sealed class ContractClient(ContractHost host, string tenant, ulong lease
             Lease = Lease,
             Create = Encoding.UTF8.GetBytes(json),
             IsBackground = isBackground,
+            IsCancelled = isCancelled,
         }, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
 
     /// <summary>Starts a turn of one user message.</summary>

@@ -30,6 +30,26 @@ public abstract partial class ConversationsContract
         await Client.ReadAsync(next);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Cancel_BeforeTheStart_EndsTheTurnWithoutAModel(bool store)
+    {
+        var id = await Client.CreateAsync(ContractClient.Json("\"hello\"", store: store),
+            ContractClient.NewConversation(), isCancelled: true);
+        var events = await Client.ReadAsync(id);
+        Assert.Equal("response.created", ContractClient.TypeOf(events[0]));
+        Assert.Equal("response.incomplete", ContractClient.TypeOf(events[^1]));
+        Assert.Equal("cancelled", (await Client.GetAsync(id)).GetProperty("status").GetString());
+        Assert.Equal(0, Model.CountCalls("hello"));
+
+        var next = await Client.CreateAsync(ContractClient.Json("\"go on\"", id, store: store), id.Conversation);
+        var call = await Model.CallAsync("go on");
+        Assert.Equal(2, call.Call.Context.ItemCount);
+        await call.AnswerAsync();
+        await Client.ReadAsync(next);
+    }
+
     [Fact]
     public async Task Cancel_EndedTurn_LeavesItAsItIs()
     {

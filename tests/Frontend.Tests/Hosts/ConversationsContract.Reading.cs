@@ -32,6 +32,22 @@ public abstract partial class ConversationsContract
         }
     }
 
+    [Theory]
+    [InlineData("stored")]
+    [InlineData("unstored")]
+    public async Task ReadEvents_FromBehindEveryNumber_WaitsForTheEndAndGivesNothing(string how)
+    {
+        var id = await Client.SayAsync("hello", store: how == "stored");
+        var call = await Model.CallAsync("hello");
+        var reading = Client.ReadAsync(id, from: int.MaxValue);
+        await call.SayAsync(Speech.Message("one answer"));
+        Assert.False(reading.IsCompleted);
+        await call.SayAsync(Speech.Completed);
+        Assert.Empty(await reading);
+        Assert.Empty(await Client.ReadAsync(id, from: int.MaxValue));
+        Assert.Contains("\"completed\"", await Client.GetTextAsync(id), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task ReadEvents_ReaderLeavesMidStream_TurnAndOtherReadersGoOn()
     {

@@ -40,7 +40,8 @@ public sealed class EventStreamTests
         {
             var lines = whole.Split('\n');
             Assert.Equal(2, lines.Length);
-            Assert.Equal(lines[0]["event: ".Length..], JsonDocument.Parse(lines[1]["data: ".Length..]).RootElement.TypeOf());
+            var json = JsonDocument.Parse(lines[1]["data: ".Length..]).RootElement;
+            Assert.Equal(lines[0]["event: ".Length..], json.TypeOf());
         }
     }
 

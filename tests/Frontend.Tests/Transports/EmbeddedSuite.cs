@@ -3,7 +3,9 @@ using Evergrain.Frontend.Tests.Hosting;
 
 namespace Evergrain.Frontend.Tests.Transports;
 
-/// <summary>The suite over real conversations and the demo model, with what needs them: context, calls, failures.</summary>
+/// <summary>
+/// The suite over real conversations and the demo model, with what needs them: context, calls, failures.
+/// </summary>
 public abstract class EmbeddedSuite : TransportSuite
 {
     [Fact]

@@ -43,6 +43,24 @@ public sealed class ItemRenderingTests
         Assert.Equal(rendered, Render(item, new ItemOrigin("chat", "up")));
     }
 
+    [Theory]
+    [InlineData("""{"type":"reasoning","summary":[{"text":"s"}]}""", false)]
+    [InlineData("""{"type":"reasoning","encrypted_content":null,"content":[ ]}""", false)]
+    [InlineData("""{"type":"reasoning","encrypted_content":"","content":null}""", false)]
+    [InlineData("""{"type":"reasoning","x":{"encrypted_content":"g"}}""", false)]
+    [InlineData("""{"type":"reasoning","summary":[],"encrypted_content":"g"}""", true)]
+    [InlineData("""{"type":"reasoning","content":[{"type":"reasoning_text","text":"r"}]}""", true)]
+    public void Render_Reasoning_HasAnIdOnlyWhereItHoldsThoughts(string item, bool hasId)
+    {
+        var bytes = Encoding.UTF8.GetBytes(item);
+        var rendered = Api.Render(new Item(bytes, "reasoning", ItemRole.None)
+        {
+            Origin = new ItemOrigin("responses:main", "rs_up"),
+        }, state: null);
+        var expected = hasId ? ",{\"id\":\"rs_up\"," + item[1..] : "," + item;
+        Assert.Equal(expected, Encoding.UTF8.GetString(rendered.Bytes.Span));
+    }
+
     [Fact]
     public void Render_AnIdThatNeedsEscapes_IsAJsonString() =>
         Assert.Equal(""",{"id":"a\"\\é"}""", Render("""{"id":"x"}""", new ItemOrigin("responses:main", "a\"\\é")));

@@ -1,0 +1,89 @@
+using System.ComponentModel.DataAnnotations;
+using Evergrain.Frontend.Access;
+using Microsoft.Extensions.Configuration;
+
+namespace Evergrain.Frontend.Admission;
+
+/// <summary>One tenant's bounds, with nothing left open.</summary>
+internal sealed record TenantBounds(int ConnectionsMax, int RunningTurnsMax, int WaitingTurnsMax, long ReceivedBytesMax,
+    int Weight);
+
+/// <summary>The bounds in force, in all and by tenant. Immutable; a reload makes new ones.</summary>
+internal sealed class AdmissionBounds
+{
+    private readonly Dictionary<string, TenantBounds> _tenants = new(StringComparer.Ordinal);
+    private readonly TenantBounds _others;
+
+    private AdmissionBounds(AdmissionOptions all, TenantOptions others)
+    {
+        All = all;
+        _others = Resolve(new TenantOptions(), others, all);
+    }
+
+    /// <summary>The bounds in all; nobody writes to them again.</summary>
+    public AdmissionOptions All { get; }
+
+    /// <summary>How many tenants have settings of their own.</summary>
+    public int TenantCount => _tenants.Count;
+
+    public TenantBounds Of(string tenant) => _tenants.GetValueOrDefault(tenant, _others);
+
+    /// <summary>Reads both sections. Each mistake names its section; what is wrong counts as not said.</summary>
+    public static AdmissionBounds Load(IConfiguration configuration, List<string> mistakes)
+    {
+        var all = Read<AdmissionOptions>(configuration.GetSection(AdmissionOptions.Section), mistakes);
+        var tenants = configuration.GetSection(TenantOptions.Section);
+        var others = Read<TenantOptions>(tenants.GetSection(TenantOptions.Others), mistakes);
+        var bounds = new AdmissionBounds(all, others);
+        foreach (var section in tenants.GetChildren().Where(static section => section.Key != TenantOptions.Others))
+        {
+            if (!ApiKeySet.IsTenant(section.Key))
+            {
+                mistakes.Add($"{section.Path}: a tenant is '*' or 1 to 64 characters of [a-z0-9_-].");
+                continue;
+            }
+
+            bounds._tenants[section.Key] = Resolve(Read<TenantOptions>(section, mistakes), others, all);
+        }
+
+        return bounds;
+    }
+
+    private static TenantBounds Resolve(TenantOptions own, TenantOptions others, AdmissionOptions all) => new(
+        own.ConnectionsMax ?? others.ConnectionsMax ?? int.MaxValue,
+        own.RunningTurnsMax ?? others.RunningTurnsMax ?? int.MaxValue,
+        own.WaitingTurnsMax ?? others.WaitingTurnsMax ?? ((all.WaitingTurnsMax + 1) / 2),
+        own.ReceivedBytesMax ?? others.ReceivedBytesMax ?? (all.ReceivedBytesMax / 4),
+        own.Weight ?? others.Weight ?? 1);
+
+    private static T Read<T>(IConfigurationSection section, List<string> mistakes)
+        where T : class, new()
+    {
+        var options = new T();
+        if (!string.IsNullOrEmpty(section.Value))
+        {
+            mistakes.Add($"{section.Path}: '{section.Value}' is not an object of settings.");
+            return options;
+        }
+
+        try
+        {
+            section.Bind(options, static binder => binder.ErrorOnUnknownConfiguration = true);
+        }
+        catch (InvalidOperationException e)
+        {
+            // An unknown name, or a value of another type; the message says which.
+            mistakes.Add($"{section.Path}: {e.Message}");
+            return new T();
+        }
+
+        var wrong = new List<ValidationResult>();
+        if (Validator.TryValidateObject(options, new ValidationContext(options), wrong, validateAllProperties: true))
+        {
+            return options;
+        }
+
+        mistakes.AddRange(wrong.Select(result => $"{section.Path}: {result.ErrorMessage}"));
+        return new T();
+    }
+}

@@ -1,0 +1,29 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Telemetry;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Evergrain.Frontend.Admission;
+
+/// <summary>Registers what bounds the load.</summary>
+internal static class AdmissionExtensions
+{
+    /// <summary>Bounds come from <paramref name="configuration"/>, whose files are looked at for changes.</summary>
+    public static IServiceCollection AddAdmission(this IServiceCollection services, IConfiguration configuration) =>
+        services
+            .AddSingleton<IValidateOptions<EvergrainOptions>>(new AdmissionRules(configuration))
+            .AddSingleton(provider => new AdmissionSettings(configuration,
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<AdmissionSettings>>()))
+            .AddHostedService(static provider => provider.GetRequiredService<AdmissionSettings>())
+            .AddSingleton(static provider => new TurnGate(
+                new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
+                provider.GetRequiredService<AdmissionSettings>(),
+                provider.GetRequiredService<AdmissionInstruments>(),
+                provider.GetRequiredService<TimeProvider>()))
+            .AddSingleton<ByteBudget>()
+            .AddSingleton<ConnectionGate>()
+            .AddSingleton<AdmissionInstruments>();
+}
