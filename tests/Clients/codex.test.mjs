@@ -5,103 +5,22 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Codex, codexMissing, script } from './lib/codex.mjs';
-import { RecordingProxy } from './lib/proxy.mjs';
+import {
+  appendLine, assertEndedWith, assertIncremental, assertStreams, assertWorkedOnOnce, isModelItem, loopCalls,
+  playCustomExec, playParallelCalls, playShellLoop, wholeFile, withCodex,
+} from './lib/codex-loops.mjs';
 import { Server } from './lib/server.mjs';
-import { assertStream } from './lib/stream.mjs';
 
 const limits = { timeout: 120_000, skip: codexMissing };
-const loopCalls = 20;
 
 if (codexMissing) console.log(`Codex tests are left out: ${codexMissing}`);
 
-/** A server, a recording proxy before it and a Codex that knows only the proxy, for as long as `body` runs. */
-async function withCodex(body, model = 'demo') {
-  const server = await Server.start({ models: [model] });
-  const proxy = await RecordingProxy.start(server);
-  const codex = await Codex.create(proxy.baseUrl, model);
-  try {
-    await body({ server, proxy, codex });
-  } finally {
-    await codex.remove();
-    await proxy.stop();
-    await server.stop();
-  }
-}
+test('Loop_OfTwentyShellCalls_IsIncrementalAndWorksOnEachItemOnce', limits, () => withCodex(playShellLoop));
 
-const appendLine = (number) => `echo line ${number} >> lines.txt; echo said ${number}`;
-const wholeFile = (count) => Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join('');
-const isModelItem = (item) => /(^|_)call$|^reasoning$/.test(item.type) || item.role === 'assistant';
-
-function assertEndedWith(run, text) {
-  assert.ok(run.completed, run.story);
-  assert.equal(run.lastMessage, text, run.story);
-}
-
-/** Every turn of a connection after its first continues the one before and brings new items only. */
-function assertIncremental(turns) {
-  const sent = new Set();
-  const lastId = new Map();
-  for (const { connection, create, last } of turns) {
-    assert.equal(last?.type, 'response.completed', JSON.stringify(last));
-    assert.equal(create.previous_response_id ?? undefined, lastId.get(connection));
-    for (const item of create.input) {
-      const text = JSON.stringify(item);
-      assert.ok(!sent.has(text), `sent twice: ${text}`);
-      assert.ok(!isModelItem(item), `sent back to us: ${text}`);
-      sent.add(text);
-    }
-    lastId.set(connection, last.response.id);
-  }
-}
-
-function assertStreams(turns) {
-  for (const turn of turns) assertStream(turn.events);
-}
-
-/** Items that ever existed: those the client sent and those the model made. Each must have been worked on once. */
-async function assertWorkedOnOnce(server, turns) {
-  const sizes = turns.map((turn) => turn.create.input.length + turn.last.response.output.length);
-  const items = sizes.reduce((sum, size) => sum + size, 0);
-  assert.deepEqual(await server.counters(), { validated: items, rendered: items, counted: items });
-}
-
-test('Loop_OfTwentyShellCalls_IsIncrementalAndWorksOnEachItemOnce', limits, () => withCodex(
-  async ({ server, proxy, codex }) => {
-    const steps = Array.from({ length: loopCalls }, (_, index) => ({ shell: appendLine(index + 1) }));
-    const run = await codex.exec(`Do it.\n${script([...steps, { say: 'all done' }])}`);
-    assertEndedWith(run, 'all done');
-    assert.deepEqual(run.commands.map((command) => command.exit_code), steps.map(() => 0));
-    assert.equal(await readFile(join(codex.work, 'lines.txt'), 'utf8'), wholeFile(loopCalls));
-    assert.deepEqual(proxy.requests, [], 'it never left WebSocket');
-    assert.equal(proxy.connections.length, 1);
-    const turns = proxy.turns();
-    assert.equal(turns[0].create.generate, false);
-    assert.equal(turns.length, 1 + loopCalls + 1, 'a warm-up, one turn a call, and the last word');
-    for (const turn of turns.slice(2)) {
-      assert.deepEqual(turn.create.input.map((item) => item.type), ['function_call_output']);
-    }
-    assertIncremental(turns);
-    assertStreams(turns);
-    await assertWorkedOnOnce(server, turns);
-  }));
-
-test('Calls_ParallelWithReasoning_AreAnsweredInOneTurn', limits, () => withCodex(
-  async ({ server, proxy, codex }) => {
-    const parallel = ['one', 'two', 'three'].map((word) => ({ shell: `echo ${word}` }));
-    const steps = [{ think: 'Three at once.', then: { parallel } }, { say: 'gathered' }];
-    const run = await codex.exec(`Do it.\n${script(steps)}`);
-    assertEndedWith(run, 'gathered');
-    assert.deepEqual(run.reasoning, ['Three at once.'], run.story);
-    assert.deepEqual(run.commands.map((command) => command.aggregated_output).sort(),
-      ['one\n', 'three\n', 'two\n']);
-    const turns = proxy.turns();
-    assert.deepEqual(turns[1].last.response.output.map((item) => item.type),
-      ['reasoning', 'function_call', 'function_call', 'function_call']);
-    assert.equal(turns[2].create.input.length, 3);
-    assertIncremental(turns);
-    assertStreams(turns);
-    await assertWorkedOnOnce(server, turns);
-  }));
+test('Calls_ParallelWithReasoning_AreAnsweredInOneTurn', limits, () => withCodex(async (parts) => {
+  const run = await playParallelCalls(parts);
+  assert.deepEqual(run.reasoning, ['Three at once.'], run.story);
+}));
 
 test('Turn_SecondOfTheUserInOneProcess_ContinuesOnTheSameSocket', limits, () => withCodex(
   async ({ server, proxy, codex }) => {
@@ -165,24 +84,8 @@ test('Server_KilledInTheLoopAndRestarted_CodexRecoversAndEndsRight', limits, asy
   }
 });
 
-test('Model_WithToolsAsAnItem_RunsItsLoopThroughCustomExec', limits, () => withCodex(
-  async ({ server, proxy, codex }) => {
-    const steps = [1, 2, 3].map((number) => ({ shell: appendLine(number) }));
-    const run = await codex.exec(`Do it.\n${script([...steps, { say: 'all done' }])}`);
-    assertEndedWith(run, 'all done');
-    assert.equal(await readFile(join(codex.work, 'lines.txt'), 'utf8'), wholeFile(3));
-    const turns = proxy.turns();
-    const items = turns.flatMap((turn) => turn.create.input);
-    assert.equal(items.filter((item) => item.type === 'additional_tools').length, 1);
-    assert.ok(turns.every((turn) => turn.create.tools === undefined));
-    const calls = turns.flatMap((turn) => turn.last.response.output).filter((item) => item.call_id);
-    assert.deepEqual(calls.map((call) => [call.type, call.name]), steps.map(() => ['custom_tool_call', 'exec']));
-    const outputs = items.filter((item) => item.type === 'custom_tool_call_output');
-    outputs.forEach((output, index) => assert.match(JSON.stringify(output.output), new RegExp(`said ${index + 1}`)));
-    assertIncremental(turns);
-    assertStreams(turns);
-    await assertWorkedOnOnce(server, turns);
-  }, 'gpt-6.1-sol'));
+test('Model_WithToolsAsAnItem_RunsItsLoopThroughCustomExec', limits, () => (
+  withCodex(playCustomExec, { model: 'gpt-6.1-sol' })));
 
 test('Output_Unusual_GoesThroughAndComesBack', limits, () => withCodex(
   async ({ server, proxy, codex }) => {

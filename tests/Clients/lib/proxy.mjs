@@ -1,5 +1,5 @@
-// A WebSocket proxy that stands between a real client and the server, forwards every frame, and remembers it.
-import { createServer } from 'node:http';
+// A proxy that stands between a real client and the server, forwards frames and plain requests, and remembers them.
+import { createServer, request as send } from 'node:http';
 import { once } from 'node:events';
 import { WebSocket, WebSocketServer } from 'ws';
 
@@ -7,14 +7,14 @@ const hopHeaders = /^(host|connection|upgrade|sec-websocket-)/;
 const terminal = new Set(['response.completed', 'response.incomplete', 'response.failed', 'error']);
 
 export class RecordingProxy {
-  #http = createServer((request, response) => {
-    this.requests.push(`${request.method} ${request.url}`);
-    response.writeHead(404).end();
-  });
+  #http = createServer((request, response) => this.#exchange(request, response));
   #sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 0 });
   #open = new Set();
 
-  /** Plain HTTP requests that came: a client that gave up on WebSocket shows here. */
+  /**
+   * Plain HTTP requests that came, in order: `{method, path, headers, body, status, answer}`, the body parsed, the
+   * answer as text once it is over. A client that gave up on WebSocket shows here.
+   */
   requests = [];
   /** One entry per socket: the handshake's path and headers, and frames in order, `{fromClient, json}`. */
   connections = [];
@@ -38,6 +38,29 @@ export class RecordingProxy {
     this.#http.close();
     this.#http.closeAllConnections();
     await once(this.#http, 'close');
+  }
+
+  async #exchange(request, response) {
+    const { method, url: path, headers } = request;
+    const entry = { method, path, headers, body: null, status: null, answer: null };
+    this.requests.push(entry);
+    const pieces = [];
+    for await (const piece of request) pieces.push(piece);
+    const bytes = Buffer.concat(pieces);
+    entry.body = bytes.length > 0 ? JSON.parse(bytes.toString()) : null;
+    const upstream = send({ host: '127.0.0.1', port: this.target, method, path, headers });
+    upstream.on('error', () => response.destroy());
+    upstream.on('response', (answer) => {
+      const told = [];
+      entry.status = answer.statusCode;
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.on('data', (piece) => told.push(piece));
+      answer.on('end', () => { entry.answer = Buffer.concat(told).toString(); });
+      answer.on('error', () => response.destroy());
+      answer.pipe(response);
+    });
+    response.on('close', () => upstream.destroy());
+    upstream.end(bytes);
   }
 
   #upgrade(request, socket, head) {
@@ -72,6 +95,13 @@ export class RecordingProxy {
       if (sayable) to.close(code, reason);
       else to.terminate();
     });
+  }
+
+  /** Closes every open socket as a server that goes away does, and waits until both ends know. */
+  async drop() {
+    const gone = [...this.#open].map((socket) => once(socket, 'close'));
+    this.#open.forEach((socket) => socket.close(1012));
+    await Promise.all(gone);
   }
 
   /** Every create with the events that answered it, in order: `{connection, create, events, last}`. */

@@ -36,7 +36,9 @@ export class Server {
   #child = null;
   #log = '';
 
-  /** @param {{models?: string[], apiKeys?: string[]}} options */
+  /**
+   * @param {{models?: string[], apiKeys?: string[], modelUrl?: string, modelApi?: string, modelKey?: string}} options
+   */
   constructor(options, port, data) {
     this.options = options;
     this.port = port;
@@ -72,6 +74,9 @@ export class Server {
     const args = ['--port', String(this.port), '--data', this.data];
     (this.options.models ?? []).forEach((name) => args.push('--model', name));
     (this.options.apiKeys ?? []).forEach((key) => args.push('--api-key', key));
+    const { modelUrl, modelApi, modelKey } = this.options;
+    if (modelUrl) args.push('--model-url', modelUrl, '--model-api', modelApi);
+    if (modelKey) args.push('--model-key', modelKey);
     const child = spawn(command, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     children.add(child);
     this.#child = child;

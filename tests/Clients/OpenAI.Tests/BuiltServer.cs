@@ -1,0 +1,76 @@
+using System.ClientModel;
+using System.ClientModel.Primitives;
+using System.Diagnostics;
+using OpenAI.Responses;
+
+namespace Evergrain.Clients.Tests;
+
+/// <summary>
+/// The built server in a process of its own, on a free port, with an empty data directory that goes when it ends.
+/// </summary>
+public sealed class BuiltServer : IAsyncLifetime
+{
+    /// <summary>The model that every test asks; it plays scripts.</summary>
+    public const string Model = "demo";
+
+    /// <summary>The one bound on every wait of a test; reaching it is a failure.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-openai-");
+    private Process? _process;
+    private Task<string>? _error;
+
+    /// <summary>The official client, which never tries twice: a test sees what the server said.</summary>
+    public ResponsesClient Client { get; private set; } = null!;
+
+    public Uri Address { get; private set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        string[] line =
+        [
+            Path.Combine(AppContext.BaseDirectory, "evergrain.dll"), "--port", "0", "--data", _data.FullName,
+            "--api-key", "sk-right",
+        ];
+        foreach (var word in line)
+        {
+            start.ArgumentList.Add(word);
+        }
+
+        using var patience = new CancellationTokenSource(Patience);
+        _process = Process.Start(start)!;
+        _error = _process.StandardError.ReadToEndAsync(CancellationToken.None);
+        var greeting = await _process.StandardOutput.ReadLineAsync(patience.Token);
+        var address = greeting?.Split(' ').FirstOrDefault(word => word.StartsWith("http://", StringComparison.Ordinal));
+        Assert.True(address is not null, $"The server did not start: {greeting}");
+        Address = new Uri(address);
+        Client = CreateClient("sk-right");
+    }
+
+    public ResponsesClient CreateClient(string apiKey) => new(new ApiKeyCredential(apiKey), new ResponsesClientOptions
+    {
+        Endpoint = new Uri(Address, "/v1"),
+        RetryPolicy = new ClientRetryPolicy(maxRetries: 0),
+        NetworkTimeout = Patience,
+    });
+
+    /// <summary>Ends the server. What it said on stderr fails the run: nothing should have troubled it.</summary>
+    public async Task DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync(CancellationToken.None);
+            _process.Dispose();
+            Assert.Empty(await _error!);
+        }
+
+        _data.Delete(recursive: true);
+    }
+}
