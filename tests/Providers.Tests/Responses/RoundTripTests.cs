@@ -6,7 +6,9 @@ using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Providers.Tests.Responses;
 
-/// <summary>What a server's streams become for clients, and that this stream is one a Responses server could send.</summary>
+/// <summary>
+/// What a server's streams become for clients, and that this stream is one a Responses server could send.
+/// </summary>
 public sealed class RoundTripTests
 {
     private const string End = """{"type":"response.completed","response":{}}""";
