@@ -14,7 +14,8 @@ internal sealed record LoadOptions
           --data DIR           where the server's data directory is made, on the disk to measure; default: here
         """;
 
-    private static readonly string[] AllQuestions = ["turns", "forks", "memory", "sockets", "added", "upstream", "overload"];
+    private static readonly string[] AllQuestions =
+        ["turns", "forks", "memory", "sockets", "added", "upstream", "overload"];
 
     /// <summary>What is to be answered, in order.</summary>
     public required IReadOnlyList<string> Questions { get; init; }

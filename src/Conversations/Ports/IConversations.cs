@@ -23,7 +23,8 @@ public interface IConversations
 
     /// <summary>
     /// The events of a response from number <paramref name="from"/> on, each exactly once, in order, up to and with
-    /// the terminal event. Reading again from any number gives the same bytes. Abandoning the enumeration stops
+    /// the terminal event. Reading again from any number gives the same bytes; from behind the last one it waits for
+    /// the end and gives nothing. Abandoning the enumeration stops
     /// nothing but itself, save that an unstored turn that nobody reads is cancelled.
     /// </summary>
     /// <exception cref="ConversationException">

@@ -20,8 +20,8 @@ internal static class VerbatimItem
             InputItem.Read(json.Span, "output");
             ItemDigest.Chain(ItemDigest.Root, json.Span);
             var done = ReplayedItem.Parse(json).Started;
-            if ((done.Item, done.Name, done.Namespace, done.CallId) !=
-                (open.Kind, open.Name, open.Namespace, open.CallId))
+            if (done.Item != open.Kind || (open.IsCall &&
+                (done.Name, done.Namespace, done.CallId) != (open.Name, open.Namespace, open.CallId)))
             {
                 throw new FormatException("the model server ended another item than it began");
             }

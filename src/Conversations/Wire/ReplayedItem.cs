@@ -9,6 +9,7 @@ internal sealed class ReplayedItem
     private readonly Dictionary<string, string> _fields = new(StringComparer.Ordinal);
     private readonly List<ReadOnlyMemory<byte>> _texts = [];
     private readonly List<ReadOnlyMemory<byte>> _summaries = [];
+    private ReadOnlyMemory<byte> _opaque;
     private ReadOnlyMemory<byte> _rest;
     private int _nextText;
     private int _nextSummary;
@@ -41,6 +42,11 @@ internal sealed class ReplayedItem
             var name = reader.GetString()!;
             reader.Read();
             item.ReadMember(name, ref reader, json);
+        }
+
+        if (item.Started.Item == OutputKind.Compaction && !item._opaque.IsEmpty)
+        {
+            item._texts.Add(item._opaque);
         }
 
         return item;
@@ -81,8 +87,12 @@ internal sealed class ReplayedItem
             case "id" or "type" or "name" or "namespace" or "call_id" when reader.TokenType == JsonTokenType.String:
                 _fields[name] = reader.GetString()!;
                 break;
-            case "arguments" or "input" or "encrypted_content" when reader.TokenType == JsonTokenType.String:
+            case "arguments" or "input" when reader.TokenType == JsonTokenType.String:
                 _texts.Add(Inside(ref reader, json));
+                break;
+            case "encrypted_content" when reader.TokenType == JsonTokenType.String:
+                // A reasoning item may have one beside its texts: there it is none that was streamed.
+                _opaque = json.Slice((int)reader.TokenStartIndex + 1, reader.ValueSpan.Length);
                 break;
             case "content" when reader.TokenType == JsonTokenType.StartArray:
                 ReadParts(ref reader, json, _texts);

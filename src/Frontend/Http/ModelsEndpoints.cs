@@ -14,7 +14,8 @@ internal sealed class ModelsEndpoints(IEnumerable<IModelBackend> backends)
     public Task GetAsync(HttpContext context)
     {
         // Names of model servers have slashes, which clients send as they are or escaped; routing leaves the latter.
-        var model = ((string?)context.GetRouteValue("id") ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+        var id = (string?)context.GetRouteValue("id") ?? "";
+        var model = id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         if (!backends.Any(backend => backend.Serves(model)))
         {
             throw ConversationException.Of(RefusalKind.NotFound, $"The model '{model}' is not served here.", "model");

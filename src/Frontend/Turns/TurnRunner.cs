@@ -90,8 +90,8 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
             await request.Leases.AddAsync(start.Key.Id);
         }
 
-        var turn = new TurnAddress(request.Tenant, await services.Conversations.StartTurnAsync(start, cancellationToken),
-            request.Leases.Id);
+        var response = await services.Conversations.StartTurnAsync(start, cancellationToken);
+        var turn = new TurnAddress(request.Tenant, response, request.Leases.Id);
         request.Body.Dispose();
         if (delivery.Started(turn.Response))
         {

@@ -25,34 +25,36 @@ internal sealed partial class ModelListing(IEnumerable<IModelBackend> backends, 
 
     private async Task FollowAsync(ModelServerBackend backend, CancellationToken stoppingToken)
     {
-        var (options, upstreams) = (backend.Server.Options, backend.Server.Upstreams.All);
-        var known = new string[upstreams.Count][];
-        Array.Fill(known, []);
-        var failed = new bool[upstreams.Count];
+        var listed = backend.Server.Upstreams.All.Select(static upstream => new Listed(upstream)).ToList();
         try
         {
             while (true)
             {
-                for (var i = 0; i < upstreams.Count; i++)
+                foreach (var one in listed)
                 {
-                    var listed = await ListAsync(backend.Server, upstreams[i], stoppingToken);
-                    known[i] = listed ?? known[i];
-                    if (listed is null && !failed[i])
-                    {
-                        LogNotListed(services.Logger, options.Name, upstreams[i].Url);
-                    }
-
-                    failed[i] = listed is null;
-                    backend.Offer(known.SelectMany(static models => models));
+                    await RefreshAsync(backend.Server, one, stoppingToken);
+                    backend.Offer(listed.SelectMany(static one => one.Models));
                 }
 
-                await Task.Delay(options.ModelsInterval, services.Time, stoppingToken);
+                await Task.Delay(backend.Server.Options.ModelsInterval, services.Time, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             // The server stops.
         }
+    }
+
+    private async Task RefreshAsync(ModelServer server, Listed listed, CancellationToken stoppingToken)
+    {
+        var models = await ListAsync(server, listed.Upstream, stoppingToken);
+        if (models is null && !listed.IsFailing)
+        {
+            LogNotListed(services.Logger, server.Options.Name, listed.Upstream.Url);
+        }
+
+        listed.IsFailing = models is null;
+        listed.Models = models ?? listed.Models;
     }
 
     /// <summary>Asks one URL; null if it gives no list.</summary>
@@ -96,4 +98,14 @@ internal sealed partial class ModelListing(IEnumerable<IModelBackend> backends, 
 
     [LoggerMessage(122, LogLevel.Warning, "Model server {Server} at {Url} does not say which models it offers.")]
     private static partial void LogNotListed(ILogger logger, string server, string url);
+
+    /// <summary>What one URL said last.</summary>
+    private sealed class Listed(Upstream upstream)
+    {
+        public Upstream Upstream { get; } = upstream;
+
+        public string[] Models { get; set; } = [];
+
+        public bool IsFailing { get; set; }
+    }
 }

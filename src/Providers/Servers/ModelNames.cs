@@ -35,7 +35,9 @@ internal sealed class ModelNames
 
     public static bool IsPattern(string model) => model.Contains('*', StringComparison.Ordinal);
 
-    /// <summary>Whether it can be a model's name, or a pattern of one; what another server says may be anything.</summary>
+    /// <summary>
+    /// Whether it can be a model's name, or a pattern of one; what another server says may be anything.
+    /// </summary>
     public static bool IsName(string? model) => model is { Length: > 0 and <= CharsMax } &&
         !model.AsSpan().ContainsAnyInRange('\0', ' ') && !model.AsSpan().ContainsAnyInRange('\x7f', '\x9f');
 

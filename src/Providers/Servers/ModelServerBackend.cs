@@ -103,6 +103,9 @@ internal sealed class ModelServer
     /// <summary>The one client for all its URLs.</summary>
     public HttpMessageInvoker Http { get; }
 
+    private static int UrlsOfOneHost(ModelServerOptions options) => options.Urls
+        .GroupBy(static url => new Uri(url).Authority, StringComparer.Ordinal).Max(static urls => urls.Count());
+
     private static SocketsHttpHandler Handler(ModelServerOptions options) => new()
     {
         AllowAutoRedirect = false,
@@ -112,8 +115,7 @@ internal sealed class ModelServer
         PooledConnectionLifetime = ConnectionLifetime,
 
         // URLs may share a host; one more connection asks for the list of models.
-        MaxConnectionsPerServer = options.CallsMax *
-            options.Urls.GroupBy(static url => new Uri(url).Authority, StringComparer.Ordinal).Max(static urls => urls.Count()) + 1,
+        MaxConnectionsPerServer = (options.CallsMax * UrlsOfOneHost(options)) + 1,
 
         // What is left of an answer nobody wants is not waited for: the server must see at once that it is alone.
         MaxResponseDrainSize = 0,

@@ -25,8 +25,8 @@ public sealed class ModelServerOptions
     public IList<string> Models { get; init; } = [];
 
     /// <summary>
-    /// Where it answers, 1 to 16 equal places: what comes before <c>/chat/completions</c>, as in <c>http://host:8000/v1</c>. A
-    /// conversation keeps to one of them.
+    /// Where it answers, 1 to 16 equal places: what comes before <c>/chat/completions</c>, as in
+    /// <c>http://host:8000/v1</c>. A conversation keeps to one of them.
     /// </summary>
     public IList<string> Urls { get; init; } = [];
 
@@ -87,7 +87,9 @@ public sealed class ModelServerOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan BackOffMax { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How often a server with patterns is asked which models it has, 1 s to 1 day. Default 1 minute.</summary>
+    /// <summary>
+    /// How often a server with patterns is asked which models it has, 1 s to 1 day. Default 1 minute.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan ModelsInterval { get; set; } = TimeSpan.FromMinutes(1);
 }

@@ -203,5 +203,6 @@ internal sealed partial class ServerCall : IAsyncDisposable
     private static partial void LogRefused(ILogger logger, string server, string url, string reason);
 
     [LoggerMessage(121, LogLevel.Warning, "A call to model server {Server} at {Url} failed: {Outcome}, {Reason}.")]
-    private static partial void LogFailed(ILogger logger, string server, string url, CallOutcome outcome, string reason);
+    private static partial void LogFailed(
+        ILogger logger, string server, string url, CallOutcome outcome, string reason);
 }

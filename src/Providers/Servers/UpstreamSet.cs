@@ -90,8 +90,12 @@ internal sealed class UpstreamSet
         lock (_gate)
         {
             var wait = BackOff(++upstream.Failures);
-            var asked = retryAfter < _options.BackOffMax ? retryAfter.Value : retryAfter is null ? wait : _options.BackOffMax;
-            upstream.AwayUntil = _services.Time.GetUtcNow() + (asked > wait ? asked : wait);
+            if (retryAfter > wait)
+            {
+                wait = retryAfter.Value < _options.BackOffMax ? retryAfter.Value : _options.BackOffMax;
+            }
+
+            upstream.AwayUntil = _services.Time.GetUtcNow() + wait;
         }
     }
 

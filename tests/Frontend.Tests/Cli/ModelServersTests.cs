@@ -123,7 +123,8 @@ public sealed class ModelServersTests : IAsyncLifetime
     private async Task<string> AskAsync(Uri address, string model)
     {
         using var socket = new ClientWebSocket();
-        await socket.ConnectAsync(new UriBuilder(address) { Scheme = "ws", Path = "/v1/responses" }.Uri, _patience.Token);
+        var url = new UriBuilder(address) { Scheme = "ws", Path = "/v1/responses" }.Uri;
+        await socket.ConnectAsync(url, _patience.Token);
         var create = $$"""{"type":"response.create","model":"{{model}}","store":false,"input":"Hello"}""";
         await socket.SendAsync(
             Encoding.UTF8.GetBytes(create), WebSocketMessageType.Text, endOfMessage: true, _patience.Token);

@@ -58,7 +58,7 @@ public sealed class ModelServerCallTests
     [Theory]
     [InlineData("data: a\n\ndata: last\n\ndata: [DONE]\n\n")]
     [InlineData("data: a\n\ndata: last\n\n")]
-    [InlineData("\ufeff: hello\r\nevent: x\r\nid: 1\r\ndata: a\r\n\r\n: wait\r\n\r\ndata:last\r\n\r\ndata: [DONE]\r\n\r\n")]
+    [InlineData("\ufeff: hi\r\nevent: x\r\nid:1\r\ndata: a\r\n\r\n: wait\r\n\r\ndata:last\r\n\r\ndata: [DONE]\r\n\r\n")]
     [InlineData("data: a\n\ndata:\n\nevent: ping\n\ndata: last\n\ndata: [DONE]\n\ndata: bad\n\n")]
     public async Task Stream_InEachSpelling_IsReadTheSame(string text)
     {
@@ -88,7 +88,8 @@ public sealed class ModelServerCallTests
     public async Task Connection_AfterAWholeAnswer_IsUsedAgain()
     {
         await using var upstream = await ScriptedUpstream.StartAsync(
-            UpstreamScript.Stream("end", "[DONE]"), UpstreamScript.Stream("last", "[DONE]"), UpstreamScript.Stream("end"));
+            UpstreamScript.Stream("end", "[DONE]"), UpstreamScript.Stream("last", "[DONE]"),
+            UpstreamScript.Stream("end"));
         using var fixture = ServerFixture.Over(upstream.Url);
 
         await fixture.AskAsync();

@@ -62,7 +62,8 @@ internal sealed class ServerFixture : IDisposable
     /// <summary>A call whose context holds these items.</summary>
     public static ModelCall Call(UInt128 affinity = default, params string[] items)
     {
-        ReadOnlyMemory<byte>[] chunks = [.. items.Select(item => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(',' + item))];
+        ReadOnlyMemory<byte>[] chunks =
+            [.. items.Select(static item => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(',' + item))];
         return new ModelCall
         {
             Model = "m",

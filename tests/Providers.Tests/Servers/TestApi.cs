@@ -21,13 +21,12 @@ internal sealed class TestApi : IModelApi
     public Rendered Render(Item item, object? state) => new(item.Json, 1, null);
 
     public RequestBody Write(ModelCall call) => Refusal is null
-        ? new RequestBody(Encoding.UTF8.GetBytes($$"""{"model":"{{call.Model}}","items":["""), call.Context, "]}"u8.ToArray())
-        {
-            SkipsComma = true,
-        }
+        ? new RequestBody(HeadOf(call.Model), call.Context, "]}"u8.ToArray()) { SkipsComma = true }
         : throw ConversationException.Of(RefusalKind.InvalidRequest, Refusal);
 
     public IEventDecoder Decode(ModelCall call) => new Decoder();
+
+    private static byte[] HeadOf(string model) => Encoding.UTF8.GetBytes($$"""{"model":"{{model}}","items":[""");
 
     private sealed class Decoder : IEventDecoder
     {

@@ -147,7 +147,8 @@ public abstract partial class BackendBehaviour : IAsyncLifetime
     [Fact]
     public async Task Refusal_OfTheModel_IsAPartOfItsMessage()
     {
-        var transcript = await AnsweredAsync(new NeutralAnswer(AnswerEnd.Stop, new AnswerPiece.Refuse("I can", "not.")));
+        var transcript = await AnsweredAsync(
+            new NeutralAnswer(AnswerEnd.Stop, new AnswerPiece.Refuse("I can", "not.")));
 
         Assert.Equal(["Message Refusal=I cannot."], transcript.Items);
         Assert.Equal(ModelEventKind.Completed, transcript.End.Kind);

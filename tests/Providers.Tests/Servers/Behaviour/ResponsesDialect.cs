@@ -5,7 +5,9 @@ using Evergrain.Providers.Servers;
 
 namespace Evergrain.Providers.Tests.Servers.Behaviour;
 
-/// <summary>The events of <c>POST /v1/responses</c> as a stream. Source: OpenAI's reference of streaming events.</summary>
+/// <summary>
+/// The events of <c>POST /v1/responses</c> as a stream. Source: OpenAI's reference of streaming events.
+/// </summary>
 internal sealed class ResponsesDialect : Dialect
 {
     public override IModelApi Api { get; } = new ResponsesApi("test");
@@ -14,7 +16,8 @@ internal sealed class ResponsesDialect : Dialect
 
     public override IEnumerable<string> UserTexts(JsonNode body) => body["input"]!.AsArray()
         .Where(static item => (string?)item!["role"] == "user")
-        .Select(static item => string.Concat(item!["content"]!.AsArray().Select(static part => (string?)part!["text"])));
+        .Select(static item => item!["content"]!.AsArray())
+        .Select(static parts => string.Concat(parts.Select(static part => (string?)part!["text"])));
 
     public override IEnumerable<string> Functions(JsonNode body) =>
         body["tools"]!.AsArray().Select(static tool => (string)tool!["name"]!);

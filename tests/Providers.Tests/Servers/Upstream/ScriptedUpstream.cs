@@ -98,8 +98,8 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
         var call = new ReceivedCall
         {
             Path = context.Request.Path.Value!,
-            Headers = context.Request.Headers.ToDictionary(
-                static header => header.Key, static header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+            Headers = context.Request.Headers.ToDictionary(static header => header.Key,
+                static header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
             Connection = context.Connection.Id,
             Body = body.ToArray(),
             Left = left.Task,
