@@ -54,14 +54,19 @@ function assertGrowing(inputs) {
   });
 }
 
-/** A server is told only ids that it gave itself, and every one of those. */
+/**
+ * A server is told only ids that it gave itself, and every one of those, save of reasoning that holds no thoughts:
+ * a server that stored nothing would look for it in vain.
+ */
 function assertIdsAreTheirOwn(requests) {
   const given = [];
   for (const { body, answer } of requests) {
     assert.deepEqual(body.input.map(({ id }) => id).filter((id) => id !== undefined), given);
     const events = eventsOf(answer);
     assertStream(events);
-    given.push(...events.at(-1).response.output.map(({ id }) => id));
+    const kept = events.at(-1).response.output
+      .filter((item) => item.type !== 'reasoning' || item.encrypted_content || item.content?.length > 0);
+    given.push(...kept.map(({ id }) => id));
   }
   assert.ok(given.length > 0);
 }

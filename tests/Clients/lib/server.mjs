@@ -49,7 +49,13 @@ export class Server {
   static async start(options = {}) {
     const data = await mkdtemp(join(tmpdir(), 'evergrain-data-'));
     const server = new Server(options, await freePort(), data);
-    await server.launch();
+    try {
+      await server.launch();
+    } catch (error) {
+      await server.kill();
+      await rm(data, { recursive: true, force: true });
+      throw error;
+    }
     return server;
   }
 
