@@ -178,21 +178,29 @@ public sealed class AdmissionSocketTests : IDisposable
     [Fact]
     public async Task Metrics_WhileATurnWaits_ShowItAndItsBytes()
     {
-        await using var server = await TestServer.StartAsync(_conversations, OneTurn, Impatient);
+        await using var server = await TestServer.StartAsync(_conversations, OneTurn,
+            ("Admission:WaitingTurnsMax", "1"));
         using var http = server.CreateHttpClient();
         using var first = await WireClient.ConnectAsync(server);
         using var second = await WireClient.ConnectAsync(server);
+        using var third = await WireClient.ConnectAsync(server);
         await first.SendAsync(WireClient.Create(Hello));
         await _conversations.HearAsync("read");
-        await second.RunAsync(WireClient.Create(Hello));
+        await second.SendAsync(WireClient.Create(Hello));
+        await UntilAsync(server, 1);
+        await third.RunAsync(WireClient.Create(Hello));
 
         var metrics = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
 
-        Assert.Contains("\nevergrain_turns_waiting 0\n", metrics, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_turns_refused{reason=\"server_running\"} 1\n", metrics, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_bytes_receiving 4096\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_turns_waiting 1\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_turns_refused{reason=\"tenant_waiting\"} 1\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_bytes_receiving ", metrics, StringComparison.Ordinal);
+        Assert.DoesNotContain("\nevergrain_bytes_receiving 0\n", metrics, StringComparison.Ordinal);
         Assert.Contains("\nevergrain_phases_ended_count{phase=\"queue\"} 1\n", metrics, StringComparison.Ordinal);
-        _read.Release();
+        _read.Release(2);
+        await second.ReadTurnAsync();
+        metrics = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
+        Assert.Contains("\nevergrain_turns_waiting 0\n", metrics, StringComparison.Ordinal);
     }
 
     [Fact]
