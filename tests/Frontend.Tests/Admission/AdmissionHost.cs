@@ -27,6 +27,9 @@ internal sealed class AdmissionHost : IDisposable
         }
 
         _services = services.BuildServiceProvider();
+
+        // What a rewrite changes is what was read before it, also where the first step is a rewrite.
+        Settings = _services.GetRequiredService<AdmissionSettings>();
     }
 
     public ManualTime Time { get; } = new();
@@ -37,7 +40,7 @@ internal sealed class AdmissionHost : IDisposable
 
     public ConnectionGate Connections => _services.GetRequiredService<ConnectionGate>();
 
-    public AdmissionSettings Settings => _services.GetRequiredService<AdmissionSettings>();
+    public AdmissionSettings Settings { get; }
 
     /// <summary>Settings of admission and of tenants, as the file has them.</summary>
     public static string Json(string all, string tenants = "{}") =>
