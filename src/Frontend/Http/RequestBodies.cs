@@ -72,7 +72,8 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
             static reader => ((PipeReader)reader!).CancelPendingRead(), reader, _timeout, Timeout.InfiniteTimeSpan);
         try
         {
-            while (!await ReadAsync(reader, body, request.HttpContext.RequestAborted))
+            var clock = new BodyClock(late, time, _timeout);
+            while (!await ReadAsync(reader, body, clock, request.HttpContext.RequestAborted))
             {
             }
         }
@@ -82,18 +83,15 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
         }
     }
 
-    private async ValueTask<bool> ReadAsync(PipeReader reader, RentedBuffer body, CancellationToken aborted)
+    private async ValueTask<bool> ReadAsync(PipeReader reader, RentedBuffer body, BodyClock clock,
+        CancellationToken aborted)
     {
         // No token: a read that is given up would leave the connection of no use, even for the answer.
         var result = await reader.ReadAsync(CancellationToken.None);
         try
         {
             CheckLength(body.Length + result.Buffer.Length);
-            if (body.Needs((int)result.Buffer.Length))
-            {
-                await body.ReserveAsync(body.Length + (int)result.Buffer.Length, aborted);
-            }
-
+            await clock.PauseAsync(body, body.MakeRoomAsync((int)result.Buffer.Length, aborted));
             result.Buffer.CopyTo(body.Claim((int)result.Buffer.Length));
         }
         finally
@@ -111,14 +109,14 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
     }
 
     private async ValueTask<RentedBuffer> UnpackAsync(
-        RentedBuffer packed, Action<RentedBuffer, RentedBuffer> unpack, HttpRequest request)
+        RentedBuffer packed, Unpack unpack, HttpRequest request)
     {
         var body = new RentedBuffer(
             _bytesMax, budget.Open(request.HttpContext.Features.GetRequiredFeature<Caller>().Tenant));
         try
         {
-            // How much it becomes is known when it is there; as many at a time as there are threads to unpack.
-            unpack(packed, body);
+            // A small body may become a large one: it is charged while it grows, and not once it is there.
+            await unpack(packed, body, request.HttpContext.RequestAborted);
             CheckLength(body.Length);
             await body.ReserveAsync(body.Length, request.HttpContext.RequestAborted);
             packed.Dispose();
@@ -142,6 +140,26 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
         if (length > _bytesMax)
         {
             throw ConversationException.Of(RefusalKind.TooLarge, $"The body is longer than {_bytesMax} bytes.");
+        }
+    }
+
+    /// <summary>The time a client has to send its body; it stands still while the body waits for room.</summary>
+    private sealed class BodyClock(ITimer late, TimeProvider time, TimeSpan timeout)
+    {
+        private readonly long _begun = time.GetTimestamp();
+
+        public async ValueTask PauseAsync(RentedBuffer body, ValueTask room)
+        {
+            if (room.IsCompleted)
+            {
+                await room;
+                return;
+            }
+
+            late.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            await room;
+            var left = timeout - (time.GetElapsedTime(_begun) - body.Waited);
+            late.Change(left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         }
     }
 }

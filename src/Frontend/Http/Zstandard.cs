@@ -46,7 +46,7 @@ internal sealed class Zstandard
 
     /// <summary>Unpacks a whole body, frame after frame; stops where it becomes too long.</summary>
     /// <exception cref="InvalidDataException">It is broken, cut off, or needs too large a window.</exception>
-    public void Unpack(RentedBuffer packed, RentedBuffer body)
+    public async ValueTask UnpackAsync(RentedBuffer packed, RentedBuffer body, CancellationToken cancellationToken)
     {
         var context = _create();
         if (context == 0)
@@ -59,7 +59,8 @@ internal sealed class Zstandard
         try
         {
             Check(_setParameter(context, WindowLogParameter, WindowLogMax));
-            UnpackAll(context, new Span(pin.AddrOfPinnedObject() + source.Offset, source.Count), body);
+            await UnpackAllAsync(context, new Span(pin.AddrOfPinnedObject() + source.Offset, source.Count), body,
+                cancellationToken);
         }
         finally
         {
@@ -68,13 +69,15 @@ internal sealed class Zstandard
         }
     }
 
-    private void UnpackAll(nint context, Span input, RentedBuffer body)
+    private async ValueTask UnpackAllAsync(nint context, Span input, RentedBuffer body,
+        CancellationToken cancellationToken)
     {
         // What is left of the frame, as the library guesses; 0: it is whole. An empty body has no frame at all.
         nuint left = 1;
         var isFull = false;
         while ((input.Position < input.Size || (isFull && left > 0)) && !body.IsOverLong)
         {
+            await body.MakeRoomAsync(1, cancellationToken);
             left = Step(context, ref input, body, out isFull);
         }
 

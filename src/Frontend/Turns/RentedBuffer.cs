@@ -20,9 +20,6 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null) : ID
     /// <summary>Whether <see cref="Free"/> would rent a larger buffer.</summary>
     public bool IsFull => Length == _bytes.Length;
 
-    /// <summary>Whether so many more bytes take a larger buffer.</summary>
-    public bool Needs(int more) => _bytes.Length - Length < more;
-
     public bool IsOverLong => Length > bytesMax;
 
     public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, Length);
@@ -37,6 +34,12 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null) : ID
     /// <exception cref="Conversations.Ports.ConversationException">There was no room in time.</exception>
     public ValueTask ReserveAsync(int length, CancellationToken cancellationToken) =>
         charge?.GrowAsync(CapacityFor(length), cancellationToken) ?? ValueTask.CompletedTask;
+
+    /// <summary>Waits, where so many more bytes take a larger buffer, until there is room for it.</summary>
+    /// <exception cref="Conversations.Ports.ConversationException">There was no room in time.</exception>
+    public ValueTask MakeRoomAsync(int more, CancellationToken cancellationToken) => _bytes.Length - Length < more
+        ? ReserveAsync(Length + more, cancellationToken)
+        : ValueTask.CompletedTask;
 
     /// <summary>Gives back what was charged: the bytes stay with whoever still writes into them.</summary>
     public void Discharge() => charge?.Dispose();
