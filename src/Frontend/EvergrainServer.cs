@@ -113,7 +113,9 @@ public static class EvergrainServer
             Faults = provider.GetRequiredService<FaultReporter>(),
             Turns = provider.GetRequiredService<TurnGate>(),
             ReceivedBytes = provider.GetRequiredService<ByteBudget>(),
+            Thread = provider.GetRequiredService<PollingThread>(),
         })
+        .AddSingleton<PollingThread>()
         .AddSingleton<EventPump>()
         .AddSingleton<TurnRunner>()
         .AddSingleton<ServerDrain>()

@@ -41,6 +41,9 @@ internal sealed class TurnGate
         instruments.ObserveWaitingTurns(() => Waiting);
     }
 
+    /// <summary>Turns that have a place.</summary>
+    public int Running => Volatile.Read(ref _running);
+
     /// <summary>Turns in line.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
 

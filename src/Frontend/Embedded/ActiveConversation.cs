@@ -113,7 +113,7 @@ internal sealed partial class ActiveConversation
     public Task<ReadStep> ReadAsync(TurnAddress turn, int from, CancellationToken cancellationToken)
     {
         Touch();
-        return _mailbox.AskAsync<ReadStep>(
+        return _mailbox.AskBrieflyAsync<ReadStep>(
             (conversation, answer) => _waiting.Read(conversation, turn, from, answer), cancellationToken);
     }
 
@@ -170,7 +170,7 @@ internal sealed partial class ActiveConversation
         CancellationToken cancellationToken)
     {
         Touch();
-        return _mailbox.AskAsync<T>((conversation, answer) =>
+        return _mailbox.AskBrieflyAsync<T>((conversation, answer) =>
         {
             var (value, record) = input(conversation);
             _durable.Add(record, answer, value);

@@ -37,21 +37,16 @@ internal sealed class Mailbox
     /// ends, however it ends, nothing reads what the caller handed over.
     /// </summary>
     /// <exception cref="ActivationEndedException">The conversation is no longer here: activate it again.</exception>
-    public async Task<T> AskAsync<T>(Action<Conversation, TaskCompletionSource<T>> input, CancellationToken token)
-    {
-        var question = new Question<T>(input, token);
-        try
-        {
-            await _letters.Writer.WriteAsync(question, token);
-        }
-        catch (ChannelClosedException)
-        {
-            throw new ActivationEndedException();
-        }
+    public Task<T> AskAsync<T>(Action<Conversation, TaskCompletionSource<T>> input, CancellationToken token) =>
+        PostAsync(new Question<T>(input, TaskCreationOptions.RunContinuationsAsynchronously, token), token);
 
-        await using var registration = token.UnsafeRegister(static state => ((Question<T>)state!).Abandon(), question);
-        return await question.Answer;
-    }
+    /// <summary>
+    /// Asks likewise, for whoever does little with the answer before it waits again: it goes on at once, on
+    /// the conversation's own thread, and not after a way through the thread pool. What it asks next is read when the
+    /// conversation is done with this.
+    /// </summary>
+    public Task<T> AskBrieflyAsync<T>(Action<Conversation, TaskCompletionSource<T>> input, CancellationToken token) =>
+        PostAsync(new Question<T>(input, TaskCreationOptions.None, token), token);
 
     /// <summary>Posts without waiting, for timers; false: full or closed.</summary>
     public bool TryTell(Action<Conversation> input) => _letters.Writer.TryWrite(new Statement(input));
@@ -83,6 +78,21 @@ internal sealed class Mailbox
         }
     }
 
+    private async Task<T> PostAsync<T>(Question<T> question, CancellationToken token)
+    {
+        try
+        {
+            await _letters.Writer.WriteAsync(question, token);
+        }
+        catch (ChannelClosedException)
+        {
+            throw new ActivationEndedException();
+        }
+
+        await using var registration = token.UnsafeRegister(static state => ((Question<T>)state!).Abandon(), question);
+        return await question.Answer;
+    }
+
     /// <summary>One input of a conversation.</summary>
     internal abstract class Letter
     {
@@ -101,11 +111,12 @@ internal sealed class Mailbox
         }
     }
 
-    private sealed class Question<T>(Action<Conversation, TaskCompletionSource<T>> input, CancellationToken token)
+    private sealed class Question<T>(
+        Action<Conversation, TaskCompletionSource<T>> input, TaskCreationOptions options, CancellationToken token)
         : Letter
     {
         private const int Waiting = 0, Delivering = 1, Delivered = 2, Abandoned = 3;
-        private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<T> _answer = new(options);
         private int _state;
 
         public Task<T> Answer => _answer.Task;

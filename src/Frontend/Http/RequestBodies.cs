@@ -14,7 +14,8 @@ namespace Evergrain.Frontend.Http;
 /// <summary>
 /// Reads whole request bodies of JSON into rented memory: bounded in bytes, as sent and unpacked, and in time.
 /// </summary>
-internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudget budget, TimeProvider time)
+internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudget budget, PollingThread thread,
+    TimeProvider time)
 {
     private readonly int _bytesMax = options.Value.BodyBytesMax;
     private readonly TimeSpan _timeout = options.Value.BodyTimeout;
@@ -35,8 +36,8 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
             await FillAsync(body, request);
             await body.ReserveAsync(body.Length, request.HttpContext.RequestAborted);
 
-            // This may be the thread that polls the sockets: it has others to look at.
-            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            // The body's last bytes may have come on it.
+            await thread.LeaveAsync(unpack is null ? body.Length : int.MaxValue);
             return unpack is null ? body : await UnpackAsync(body, unpack, request);
         }
         catch (Exception)

@@ -9,15 +9,15 @@ namespace Evergrain.Frontend.Http;
 
 /// <summary>The outermost step: a request id on every answer, and a JSON error for every failure.</summary>
 internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultReporter faults,
-    FrontendInstruments instruments)
+    FrontendInstruments instruments, PollingThread thread)
 {
     public async Task InvokeAsync(HttpContext context)
     {
         context.Response.Headers["x-request-id"] = "req_" + Base62.Format(ids.Next128());
         if (!context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
         {
-            // This may be the thread that polls the sockets: only health checks are short enough to be answered on it.
-            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            // Health checks are always short enough to be answered on it.
+            await thread.LeaveAsync();
         }
 
         Refusal? refusal;

@@ -43,6 +43,9 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
 {
     private Task<ValueWebSocketReceiveResult>? _late;
 
+    /// <summary>What the frames come on.</summary>
+    public required PollingThread Thread { get; init; }
+
     /// <summary>Reads the next message, or learns that there is none.</summary>
     /// <param name="closing">Ends a wait for room: whatever comes is dropped then.</param>
     /// <exception cref="WebSocketException">The connection is gone, or the peer broke the protocol.</exception>
@@ -54,13 +57,13 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
             return new Frame(FrameOutcome.Closed);
         }
 
-        // This may be the thread that polls the sockets: it has others to look at, so the frame is read elsewhere.
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await Thread.LeaveAsync();
         var buffer = new RentedBuffer(options.FrameBytesMax, budget.Open(tenant));
         var frame = new Frame(FrameOutcome.Closed);
         try
         {
             frame = first.EndOfMessage ? Whole(first, buffer, null) : await ReadRestAsync(buffer, first, closing);
+            await Thread.LeaveAsync(buffer.Length);
             return frame;
         }
         finally

@@ -36,7 +36,10 @@ internal sealed class SocketSession : IDisposable
         TurnServices services, TurnRunner runner, WebSocket socket, Caller caller, PeerConnection peer)
     {
         (_services, _runner, _socket, _tenant, _peer) = (services, runner, socket, caller.Tenant, peer);
-        _reader = new FrameReader(socket, services.Options, services.Time, services.ReceivedBytes, caller.Tenant);
+        _reader = new FrameReader(socket, services.Options, services.Time, services.ReceivedBytes, caller.Tenant)
+        {
+            Thread = services.Thread,
+        };
         _writer = new FrameWriter(socket, peer.Stream, peer.Abort, services);
         _queue = new TurnQueue(services.Options);
         _leases = new UnstoredLeases(services, caller.Tenant, _closing.Token);

@@ -23,6 +23,8 @@ internal sealed class TurnServices
 
     public required ByteBudget ReceivedBytes { get; init; }
 
+    public required PollingThread Thread { get; init; }
+
     /// <summary>A duration, give or take a share of it: clients that came together do not leave together.</summary>
     public TimeSpan Jitter(TimeSpan duration, double share)
     {

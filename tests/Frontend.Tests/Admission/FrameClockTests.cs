@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Net.WebSockets;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Sockets;
+using Evergrain.Frontend.Turns;
 using Evergrain.Frontend.Tests.Hosts;
 
 namespace Evergrain.Frontend.Tests.Admission;
@@ -87,7 +88,10 @@ public sealed class FrameClockTests
         var server = WebSocket.CreateFromStream(new Ends(up.Reader, down.Writer),
             new WebSocketCreationOptions { IsServer = true });
         var options = new EvergrainOptions { FrameTimeout = FrameTimeout };
-        return (client, new FrameReader(server, options, host.Time, host.Budget, "default"));
+        return (client, new FrameReader(server, options, host.Time, host.Budget, "default")
+        {
+            Thread = new PollingThread(host.Gate),
+        });
     }
 
     /// <summary>One side of a connection in memory.</summary>
