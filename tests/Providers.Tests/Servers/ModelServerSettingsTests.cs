@@ -94,7 +94,7 @@ public sealed class ModelServerSettingsTests
     public void ModelUrl_ThatIsLong_NamesItsServerAlone()
     {
         var names = new[] { "red", "blue" }.Select(static team => Assert.Single(Backends($$$"""
-            {"Evergrain":{"ModelUrl":"http://{{{new string('a', 60)}}}.local:8000/{{{team}}}/v1","ModelApi":"responses"}}
+            {"Evergrain":{"ModelUrl":"http://{{{new string('a', 60)}}}.local/{{{team}}}/v1","ModelApi":"responses"}}
             """)).Rendering).ToList();
 
         Assert.NotEqual(names[0], names[1]);
