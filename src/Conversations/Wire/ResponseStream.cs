@@ -38,6 +38,12 @@ internal sealed class ResponseStream(
     public byte[]? Apply(in ModelEvent model)
     {
         // What is refused was not streamed, and must not be in the shape that replay follows.
+        if (model.Kind != ModelEventKind.ItemDone)
+        {
+            // In UTF-8 a name has at most three bytes for each of its letters.
+            CheckShape(model.Json.Length + (3L * (model.Name?.Length ?? 0)));
+        }
+
         var json = Step(model);
         if (model.Kind != ModelEventKind.ItemDone)
         {
@@ -135,7 +141,7 @@ internal sealed class ResponseStream(
     {
         Count(text.Length);
         item.TextBytes += text.Length;
-        if (item.TextBytes > OutputItemBytesMax)
+        if (item.TextBytes > RecordedBytesMax)
         {
             throw new FormatException("the model's output is too large");
         }
@@ -212,7 +218,7 @@ internal sealed class ResponseStream(
         }
 
         Count(json.Length);
-        if (json.Length > OutputItemBytesMax)
+        if (json.Length > RecordedBytesMax)
         {
             throw new FormatException("the model's output is too large");
         }
@@ -224,6 +230,7 @@ internal sealed class ResponseStream(
             streamed = _buffer.Take();
         }
 
+        CheckShape(streamed.Length);
         _shape.AddItemDoneAs(streamed);
         item.WriteAs(_buffer, json.Span);
         return _buffer.Take();
@@ -246,6 +253,14 @@ internal sealed class ResponseStream(
             .Raw(",\"item\":"u8).Raw(json);
         End();
         return json;
+    }
+
+    private void CheckShape(long bytes)
+    {
+        if (_shape.Length + bytes > RecordedBytesMax)
+        {
+            throw new FormatException("the model's output is too large");
+        }
     }
 
     private void Count(int bytes)
@@ -277,6 +292,6 @@ internal sealed class ResponseStream(
         emit(_buffer.Take());
     }
 
-    // Room for an item's other members within one journal record.
-    private const int OutputItemBytesMax = Limits.RecordBytesMax - (64 << 10);
+    // Room for an item's other members, or what stands beside a shape, within one journal record.
+    private const int RecordedBytesMax = Limits.RecordBytesMax - (64 << 10);
 }

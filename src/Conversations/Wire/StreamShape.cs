@@ -24,6 +24,9 @@ internal sealed class StreamShapeWriter
     private readonly ArrayBufferWriter<byte> _bytes = new(64);
     private byte _version = Version;
 
+    /// <summary>Bytes so far.</summary>
+    public int Length => 1 + _bytes.WrittenCount;
+
     /// <summary>The shape so far, in an array of its own.</summary>
     public byte[] ToArray() => [_version, .. _bytes.WrittenSpan];
 

@@ -71,8 +71,12 @@ internal sealed record ServerError(string Code, string Message)
         var words = string.IsNullOrWhiteSpace(message) ? "The model server reported an error." : message;
         return new ServerError(
             CodeOf(words, type ?? string.Empty, code ?? string.Empty),
-            words.Length > MessageCharsMax ? words[..MessageCharsMax] : words);
+            words.Length > MessageCharsMax ? words[..LengthOfWhole(words)] : words);
     }
+
+    // Never between the halves of a character.
+    private static int LengthOfWhole(string words) =>
+        char.IsHighSurrogate(words[MessageCharsMax - 1]) ? MessageCharsMax - 1 : MessageCharsMax;
 
     // Source: the codes that Codex tells apart, and what OpenAI, vLLM, SGLang and llama.cpp say.
     private static string CodeOf(string message, string type, string code) => (code, type) switch

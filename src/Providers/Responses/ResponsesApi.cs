@@ -37,8 +37,18 @@ internal sealed class ResponsesApi(string server) : IModelApi
         var json = item.Json.Span;
         var id = item.Origin is { } origin && origin.Rendering == Rendering &&
             (item.Type != "reasoning" || CarriesThoughts(json)) ? origin.Id : null;
+        var names = state as ApprovalNames;
+        if (item.Type == ApprovalNames.Answer)
+        {
+            json = ApprovalNames.Answered(ref names, json);
+        }
+        else if (item.Type == ApprovalNames.Question && id is not null)
+        {
+            names = ApprovalNames.Asked(names, json, id);
+        }
+
         var bytes = ItemId.Replace(json, id, ","u8);
-        return new Rendered(bytes, Estimate.Tokens(bytes.Length), null);
+        return new Rendered(bytes, Estimate.Tokens(bytes.Length), names);
     }
 
     /// <inheritdoc/>

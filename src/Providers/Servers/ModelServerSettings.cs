@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 
@@ -11,6 +13,7 @@ internal static class ModelServerSettings
     private const string Key = "Evergrain:ModelKey";
 
     private const int NameCharsMax = 64;
+    private const int NameHashChars = 16;
 
     public static bool Exist(IConfiguration configuration) =>
         configuration[Url] is not null || configuration.GetSection(ModelServerOptions.Section).GetChildren().Any();
@@ -59,14 +62,27 @@ internal static class ModelServerSettings
     };
 
     /// <summary>
-    /// Host and port: another server has another name, and is not sent the ids that this one gave to items.
+    /// Host, port and path without <c>/v1</c>: another server has another name, and is not sent the ids that this one
+    /// gave to items.
     /// </summary>
     private static string NameOf(string url)
     {
-        var authority = Uri.TryCreate(url, UriKind.Absolute, out var uri) ? uri.Authority : "";
-        var name = string.Concat(authority.Select(static letter =>
+        var place = Uri.TryCreate(url, UriKind.Absolute, out var uri) ? uri.Authority + PathOf(uri) : "";
+        var name = string.Concat(place.Select(static letter =>
             char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' ? letter : '-')).Trim('-');
-        return name.Length is > 0 and <= NameCharsMax ? name : "model";
+        if (name.Length > NameCharsMax)
+        {
+            var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(place)))[..NameHashChars];
+            name = $"{name[..(NameCharsMax - NameHashChars - 1)]}-{hash}";
+        }
+
+        return name.Length > 0 ? name : "model";
+    }
+
+    private static string PathOf(Uri url)
+    {
+        var path = url.AbsolutePath.TrimEnd('/');
+        return path.EndsWith("/v1", StringComparison.Ordinal) ? path[..^"/v1".Length] : path;
     }
 
     private static ModelServerOptions Bind(IConfigurationSection section, List<string> mistakes)

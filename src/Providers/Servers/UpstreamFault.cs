@@ -58,10 +58,10 @@ internal sealed record UpstreamFault(CallOutcome Outcome, string Code, string Me
             $"The model server's answer cannot be read: {e.Message}") { Reason = e.GetType().Name },
         HttpRequestException or IOException when isAnswering => new UpstreamFault(CallOutcome.Broken, ServerError,
             "The connection to the model server broke in the middle of its answer.")
-        { Remedy = Remedy.OtherUrl, Reason = e.Message },
+        { Remedy = Remedy.OtherUrl, Reason = ReasonOf(e) },
         HttpRequestException or IOException => new UpstreamFault(CallOutcome.Unreachable, ServerError,
             "The model server could not be reached.")
-        { Remedy = HadConnection(e) ? Remedy.SameUrl : Remedy.OtherUrl, Reason = e.Message },
+        { Remedy = HadConnection(e) ? Remedy.SameUrl : Remedy.OtherUrl, Reason = ReasonOf(e) },
         TaskCanceledException { InnerException: TimeoutException } => new UpstreamFault(CallOutcome.Unreachable,
             ServerError, "The model server could not be reached in time.")
         { Remedy = Remedy.OtherUrl, Reason = "ConnectTimeout" },
@@ -91,6 +91,16 @@ internal sealed record UpstreamFault(CallOutcome Outcome, string Code, string Me
             Reason = clock.Wait.ToString(),
         };
     }
+
+    // What is thrown over bytes that are no HTTP quotes them, and they may be an answer's.
+    private static string ReasonOf(Exception e) => e switch
+    {
+        HttpRequestException when !HadConnection(e) => e.Message,
+        HttpRequestException { InnerException: HttpIOException inner } => inner.HttpRequestError.ToString(),
+        HttpRequestException request => request.HttpRequestError.ToString(),
+        HttpIOException http => http.HttpRequestError.ToString(),
+        _ => e.GetType().Name,
+    };
 
     private static bool HadConnection(Exception e) => e is not HttpRequestException
     {

@@ -76,7 +76,7 @@ internal static class UpstreamRefusal
             : Number(headers, "retry-after") is { } seconds ? seconds
             : headers.RetryAfter?.Date is { } date ? Math.Max(0, (date - now).TotalSeconds)
             : (double?)null;
-        return wait <= RetryMax.TotalSeconds ? TimeSpan.FromSeconds(wait.Value) : null;
+        return wait >= 0 && wait <= RetryMax.TotalSeconds ? TimeSpan.FromSeconds(wait.Value) : null;
     }
 
     private static double? Number(HttpResponseHeaders headers, string name) =>

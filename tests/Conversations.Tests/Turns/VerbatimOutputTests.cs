@@ -139,6 +139,43 @@ public sealed class VerbatimOutputTests
         }
     }
 
+    [Fact]
+    public void Events_ThatNoRecordCouldHold_FailTheTurnAndAreReplayed()
+    {
+        var driver = new ConversationDriver();
+        var id = driver.Say("draw");
+        var image = $$"""{"partial_image_b64":"{{new string('A', 6 << 20)}}"}""";
+        driver.Model(id, Started(OutputKind.Other, """{"type":"image_generation_call"}"""),
+            Raw("response.image_generation_call.partial_image", image),
+            Raw("response.image_generation_call.partial_image", image),
+            Raw("response.image_generation_call.partial_image", image));
+        driver.AppendAll();
+
+        var live = driver.Events(id);
+        Assert.Contains("response.failed", live[^1], StringComparison.Ordinal);
+        Assert.Equal(2, live.Count(static json => json.Contains("partial_image_b64", StringComparison.Ordinal)));
+        driver.Restart();
+        Assert.Equal(live, driver.Events(id));
+    }
+
+    [Fact]
+    public void Items_StreamedOtherwiseThanTheyEnd_AreRefusedWhereNoRecordHoldsBoth()
+    {
+        var driver = new ConversationDriver();
+        var id = driver.Say("go");
+        var text = new ModelEvent(ModelEventKind.Delta) { Text = Encoding.ASCII.GetBytes(new string('a', 9 << 20)) };
+        for (var i = 0; i < 2; i++)
+        {
+            driver.Model(id, Started(OutputKind.Message, """{"type":"message"}"""),
+                new ModelEvent(ModelEventKind.PartStarted) { Part = PartKind.OutputText }, text,
+                new ModelEvent(ModelEventKind.PartDone), Done(Said, null));
+        }
+
+        driver.AppendAll();
+
+        Assert.Contains("response.failed", driver.Events(id)[^1], StringComparison.Ordinal);
+    }
+
     private static ResponseId Answer(ConversationDriver driver, string streamed, string item)
     {
         var id = driver.Say("go");

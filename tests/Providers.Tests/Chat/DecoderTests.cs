@@ -181,6 +181,10 @@ public sealed class DecoderTests
     public void Decode_LongError_IsCut() => Assert.Equal(1000,
         Driver.Read($$"""{"error":"{{new string('x', 5000)}}"}""").End.Message!.Length);
 
+    [Fact]
+    public void Decode_LongError_IsCutBetweenCharacters() => Assert.Equal(new string('x', 999),
+        Driver.Read($$"""{"error":"{{new string('x', 999)}}😀 and more"}""").End.Message);
+
     [Theory]
     [InlineData("[]")]
     [InlineData("\"x\"")]

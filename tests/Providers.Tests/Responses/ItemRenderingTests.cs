@@ -73,8 +73,45 @@ public sealed class ItemRenderingTests
         Assert.Null(rendered.State);
     }
 
+    [Fact]
+    public void Render_AnApproval_NamesItsQuestionAsTheServerDoes()
+    {
+        var asked = Api.Render(Item("""{"id":"mcpr_ours","type":"mcp_approval_request"}""", "mcp_approval_request") with
+        {
+            Origin = new ItemOrigin("responses:main", "mcpr_up"),
+        }, state: null);
+        var between = Api.Render(Item("""{"type":"x"}"""), asked.State);
+        const string answer = """{"type":"mcp_approval_response","approval_request_id":"mcpr_ours","approve":true}""";
+
+        var answered = Api.Render(Item(answer, "mcp_approval_response"), between.State);
+
+        Assert.Equal("," + answer.Replace("mcpr_ours", "mcpr_up", StringComparison.Ordinal),
+            Encoding.UTF8.GetString(answered.Bytes.Span));
+        Assert.Null(answered.State);
+        Assert.NotNull(between.State);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"mcp_approval_response","approval_request_id":"mcpr_other"}""")]
+    [InlineData("""{"type":"mcp_approval_response","approval_request_id":"\ud800"}""")]
+    [InlineData("""{"type":"mcp_approval_response","approval_request_id":null}""")]
+    [InlineData("""{"type":"mcp_approval_response"}""")]
+    public void Render_AnApprovalOfWhatIsNotKnown_LeavesItAsItIs(string answer)
+    {
+        var asked = Api.Render(Item("""{"id":"mcpr_ours","type":"mcp_approval_request"}""", "mcp_approval_request") with
+        {
+            Origin = new ItemOrigin("responses:main", "mcpr_up"),
+        }, state: null);
+
+        var answered = Api.Render(Item(answer, "mcp_approval_response"), asked.State);
+
+        Assert.Equal("," + answer, Encoding.UTF8.GetString(answered.Bytes.Span));
+        Assert.Same(asked.State, answered.State);
+    }
+
     private static string Render(string json, ItemOrigin? origin) =>
         Encoding.UTF8.GetString(Api.Render(Item(json) with { Origin = origin }, state: null).Bytes.Span);
 
-    private static Item Item(string json) => new(Encoding.UTF8.GetBytes(json), "message", ItemRole.Assistant);
+    private static Item Item(string json, string type = "message") =>
+        new(Encoding.UTF8.GetBytes(json), type, type == "message" ? ItemRole.Assistant : ItemRole.None);
 }

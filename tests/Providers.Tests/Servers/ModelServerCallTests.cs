@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Tests.Hosts;
@@ -66,6 +68,35 @@ public sealed class ModelServerCallTests
         using var fixture = ServerFixture.Over(upstream.Url);
 
         Assert.Equal("a Completed", Words(await fixture.AskAsync()));
+    }
+
+    [Theory]
+    [InlineData("my own words\r\n\r\n")]
+    [InlineData("HTTP/1.1 200 OK\r\nmy own words\r\n\r\n")]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nmy own words\r\n")]
+    public async Task Answer_ThatIsNoHttp_IsNotLogged(string answer)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var serving = Task.Run(async () =>
+        {
+            // The request is sent again, once: the connection might have been an old one.
+            while (true)
+            {
+                using var client = await listener.AcceptTcpClientAsync();
+                await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(answer));
+                await client.GetStream().CopyToAsync(Stream.Null);
+            }
+        });
+        using var fixture = ServerFixture.Over($"http://{listener.LocalEndpoint}/v1");
+
+        var events = await fixture.AskAsync().WaitAsync(Waits.Patience);
+        listener.Stop();
+
+        await Assert.ThrowsAnyAsync<Exception>(() => serving.WaitAsync(Waits.Patience));
+        Assert.Equal(ModelEventKind.Failed, Assert.Single(events).Kind);
+        Assert.NotEmpty(fixture.Log.Lines);
+        Assert.DoesNotContain("words", string.Concat(fixture.Log.Lines), StringComparison.Ordinal);
     }
 
     [Fact]

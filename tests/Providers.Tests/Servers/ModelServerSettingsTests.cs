@@ -80,12 +80,24 @@ public sealed class ModelServerSettingsTests
     [InlineData("https://api.host.com/v1", "api.host.com")]
     [InlineData("http://127.0.0.1:8000/v1", "127.0.0.1-8000")]
     [InlineData("http://[::1]:8000/v1", "1--8000")]
+    [InlineData("https://gateway.local/teams/red/v1", "gateway.local-teams-red")]
+    [InlineData("https://gateway.local/teams/blue/v1/", "gateway.local-teams-blue")]
     public void ModelUrl_OfTheCommandLine_NamesItsServer(string url, string name)
     {
         var backend = Assert.Single(Backends($$$"""{"Evergrain":{"ModelUrl":"{{{url}}}","ModelApi":"responses"}}"""));
 
         Assert.Equal(name, ((ModelServerBackend)backend).Server.Options.Name);
         Assert.Equal($"responses:{name}", backend.Rendering);
+    }
+
+    [Fact]
+    public void ModelUrl_ThatIsLong_NamesItsServerAlone()
+    {
+        var names = new[] { "red", "blue" }.Select(static team => Assert.Single(Backends($$$"""
+            {"Evergrain":{"ModelUrl":"http://{{{new string('a', 60)}}}.local/{{{team}}}/v1","ModelApi":"responses"}}
+            """)).Rendering).ToList();
+
+        Assert.NotEqual(names[0], names[1]);
     }
 
     [Fact]

@@ -128,6 +128,8 @@ public sealed class UpstreamRefusalTests
     [InlineData("retry-after-ms", "250", 0.25)]
     [InlineData("Retry-After", "soon", null)]
     [InlineData("Retry-After", "-1", null)]
+    [InlineData("Retry-After", "-Infinity", null)]
+    [InlineData("retry-after-ms", "NaN", null)]
     [InlineData("Retry-After", "999999999", null)]
     [InlineData("Retry-After", "1e999", null)]
     public void RetryAfter_InEachForm_IsRead(string name, string value, double? seconds)
