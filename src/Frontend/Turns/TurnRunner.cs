@@ -28,12 +28,25 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
         var begun = services.Time.GetTimestamp();
         var start = MakeStart(request) with { IsCancelled = place is null };
         TurnAddress? started = null;
+        var isCancelled = false;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                var turn = started ??= await StartAsync(request, start, delivery, cancellationToken);
-                var sending = await pump.RunAsync(turn, delivery, cancellationToken);
+                if (started is null)
+                {
+                    // Its bytes are gone now: what fails from here on must not begin it again.
+                    started = await StartAsync(request, start, cancellationToken);
+                    isCancelled = delivery.Started(started.Value.Response);
+                }
+
+                if (isCancelled)
+                {
+                    await services.Conversations.CancelAsync(started.Value, cancellationToken);
+                    isCancelled = false;
+                }
+
+                var sending = await pump.RunAsync(started.Value, delivery, cancellationToken);
                 services.Instruments.TurnEnded(begun, sending);
                 return;
             }
@@ -81,7 +94,7 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
         };
     }
 
-    private async ValueTask<TurnAddress> StartAsync(TurnRequest request, StartTurn start, ITurnDelivery delivery,
+    private async ValueTask<TurnAddress> StartAsync(TurnRequest request, StartTurn start,
         CancellationToken cancellationToken)
     {
         if (!request.Skim.Store)
@@ -91,13 +104,7 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
         }
 
         var response = await services.Conversations.StartTurnAsync(start, cancellationToken);
-        var turn = new TurnAddress(request.Tenant, response, request.Leases.Id);
         request.Body.Dispose();
-        if (delivery.Started(turn.Response))
-        {
-            await services.Conversations.CancelAsync(turn, cancellationToken);
-        }
-
-        return turn;
+        return new TurnAddress(request.Tenant, response, request.Leases.Id);
     }
 }
