@@ -23,24 +23,27 @@ internal static class BodyEncoding
 
     /// <summary>How to unpack what a <c>Content-Encoding</c> names; null: there is nothing to unpack.</summary>
     /// <exception cref="ConversationException">The encoding is not taken, or there are several.</exception>
-    public static Action<RentedBuffer, RentedBuffer>? Find(string encoding) => encoding.ToLowerInvariant() switch
+    public static Func<RentedBuffer, IUnpacking>? Find(string encoding) => encoding.ToLowerInvariant() switch
     {
         "" or "identity" => null,
-        "gzip" or "x-gzip" => UnpackGzip,
-        "zstd" when Zstandard.Library is { } library => library.Unpack,
+        "gzip" or "x-gzip" => static packed => new Gzip(packed.Segment),
+        "zstd" when Zstandard.Library is { } library => library.Open,
         _ => throw ConversationException.Of(RefusalKind.UnsupportedMedia,
             $"The Content-Encoding '{RoutingFields.Shorten(encoding)}' is not taken: send one of {Accepted}, or none."),
     };
 
-    private static void UnpackGzip(RentedBuffer packed, RentedBuffer body)
+    private sealed class Gzip(ArraySegment<byte> packed) : IUnpacking
     {
-        var bytes = packed.Segment;
-        using var source = new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false);
-        using var gzip = new GZipStream(source, CompressionMode.Decompress);
-        int read;
-        while (!body.IsOverLong && (read = gzip.Read(body.Free().Span)) > 0)
+        private readonly GZipStream _gzip = new(
+            new MemoryStream(packed.Array!, packed.Offset, packed.Count, writable: false), CompressionMode.Decompress);
+
+        public bool Step(RentedBuffer body)
         {
+            var read = _gzip.Read(body.Free().Span);
             body.Advance(read);
+            return read > 0;
         }
+
+        public void Dispose() => _gzip.Dispose();
     }
 }

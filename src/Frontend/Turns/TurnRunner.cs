@@ -8,7 +8,7 @@ namespace Evergrain.Frontend.Turns;
 /// Runs one create from its start to the end of its turn. Every turn that a client asks for, by whichever transport,
 /// begins and ends in <see cref="RunAsync"/>.
 /// </summary>
-internal sealed class TurnRunner(TurnServices services, EventPump pump)
+internal sealed class TurnRunner(TurnServices services, EventPump pump, ServerDrain drain)
 {
     // A conversation that moves to another owner is back within tens of milliseconds; the sum stays below a second.
     private const int AttemptsMax = 4;
@@ -61,16 +61,21 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
 
     /// <summary>Waits for a place to run.</summary>
     /// <returns>Null if the create was cancelled meanwhile: what calls no model needs no place.</returns>
+    /// <exception cref="ConversationException">It was refused, or the server stops: what waits would begin only to
+    /// hold that up.</exception>
     private async ValueTask<TurnPlace?> EnterAsync(TurnRequest request, CancellationToken cancellationToken)
     {
-        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, request.Cancelled);
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken, request.Cancelled, drain.Begun);
         try
         {
             return await services.Turns.EnterAsync(request.Tenant, request.Skim.Model, waiting.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return null;
+            return request.Cancelled.IsCancellationRequested
+                ? null
+                : throw new ConversationException(ServerDrain.Restarting);
         }
     }
 
