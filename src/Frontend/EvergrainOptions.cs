@@ -43,6 +43,13 @@ public sealed class EvergrainOptions
     [Range(1 << 10, 64 << 20)]
     public int FrameBytesMax { get; set; } = 16 << 20;
 
+    /// <summary>
+    /// Connections of plain HTTP, 1 to 1,000,000; one more is closed at once. A WebSocket counts until it is upgraded,
+    /// then as one of <c>Admission:ConnectionsMax</c>. Default 10,000.
+    /// </summary>
+    [Range(1, 1_000_000)]
+    public int HttpConnectionsMax { get; set; } = 10_000;
+
     /// <summary>Time from a message's beginning to its end, 100 ms to 10 minutes. Default 30 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan FrameTimeout { get; set; } = TimeSpan.FromSeconds(30);

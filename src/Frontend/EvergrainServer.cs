@@ -180,6 +180,7 @@ public static class EvergrainServer
     private static void Listen(KestrelServerOptions kestrel, IOptions<EvergrainOptions> options)
     {
         kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxConcurrentConnections = options.Value.HttpConnectionsMax;
         kestrel.Limits.MaxRequestBodySize = options.Value.BodyBytesMax;
         if (EvergrainAccessRules.TryParseAddress(options.Value.Address, out var address))
         {

@@ -4,10 +4,6 @@ using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Http;
 
-/// <summary>Unpacks a whole body into another buffer, which waits for room as it grows.</summary>
-/// <exception cref="InvalidDataException">What is packed is broken or cut off.</exception>
-internal delegate ValueTask Unpack(RentedBuffer packed, RentedBuffer body, CancellationToken cancellationToken);
-
 /// <summary>Unpacks request bodies: <c>gzip</c>, and <c>zstd</c> where the system's library for it loads.</summary>
 internal static class BodyEncoding
 {
@@ -27,27 +23,27 @@ internal static class BodyEncoding
 
     /// <summary>How to unpack what a <c>Content-Encoding</c> names; null: there is nothing to unpack.</summary>
     /// <exception cref="ConversationException">The encoding is not taken, or there are several.</exception>
-    public static Unpack? Find(string encoding) => encoding.ToLowerInvariant() switch
+    public static Func<RentedBuffer, IUnpacking>? Find(string encoding) => encoding.ToLowerInvariant() switch
     {
         "" or "identity" => null,
-        "gzip" or "x-gzip" => UnpackGzipAsync,
-        "zstd" when Zstandard.Library is { } library => library.UnpackAsync,
+        "gzip" or "x-gzip" => static packed => new Gzip(packed.Segment),
+        "zstd" when Zstandard.Library is { } library => library.Open,
         _ => throw ConversationException.Of(RefusalKind.UnsupportedMedia,
             $"The Content-Encoding '{RoutingFields.Shorten(encoding)}' is not taken: send one of {Accepted}, or none."),
     };
 
-    private static async ValueTask UnpackGzipAsync(RentedBuffer packed, RentedBuffer body,
-        CancellationToken cancellationToken)
+    private sealed class Gzip(ArraySegment<byte> packed) : IUnpacking
     {
-        var bytes = packed.Segment;
-        using var source = new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false);
-        await using var gzip = new GZipStream(source, CompressionMode.Decompress);
-        var read = 1;
-        while (!body.IsOverLong && read > 0)
+        private readonly GZipStream _gzip = new(
+            new MemoryStream(packed.Array!, packed.Offset, packed.Count, writable: false), CompressionMode.Decompress);
+
+        public bool Step(RentedBuffer body)
         {
-            await body.MakeRoomAsync(1, cancellationToken);
-            read = await gzip.ReadAsync(body.Free(), cancellationToken);
+            var read = _gzip.Read(body.Free().Span);
             body.Advance(read);
+            return read > 0;
         }
+
+        public void Dispose() => _gzip.Dispose();
     }
 }

@@ -19,12 +19,9 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        if (drain.IsDraining)
-        {
-            throw new ConversationException(ServerDrain.Restarting);
-        }
-
+        drain.Check();
         using var body = await bodies.ReadAsync(context.Request);
+        drain.Check();
         if (CreateSkim.ReadBody(body.Written.Span, out var skim) is { } refusal)
         {
             throw new ConversationException(refusal);
@@ -83,7 +80,9 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
     private async Task StreamAsync(HttpContext context, TurnRequest request, CancellationToken cancellationToken)
     {
         var stream = new EventStream(context, services);
-        await stream.RunAsync(() => runner.RunAsync(request, stream, cancellationToken));
+        await stream.RunAsync(() => request.IsBackground
+            ? background.DeliverAsync(request, stream, cancellationToken)
+            : runner.RunAsync(request, stream, cancellationToken));
         await context.Response.CompleteAsync();
     }
 

@@ -110,17 +110,16 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
     }
 
     private async ValueTask<RentedBuffer> UnpackAsync(
-        RentedBuffer packed, Unpack unpack, HttpRequest request)
+        RentedBuffer packed, Func<RentedBuffer, IUnpacking> open, HttpRequest request)
     {
-        var body = new RentedBuffer(
-            _bytesMax, budget.Open(request.HttpContext.Features.GetRequiredFeature<Caller>().Tenant));
+        using var unpacking = open(packed);
+
+        // One charge for both: a request must not wait for room that it holds itself.
+        var body = packed.Beside();
         try
         {
-            // A small body may become a large one: it is charged while it grows, and not once it is there.
-            await unpack(packed, body, request.HttpContext.RequestAborted);
-            CheckLength(body.Length);
-            await body.ReserveAsync(body.Length, request.HttpContext.RequestAborted);
-            packed.Dispose();
+            await UnpackAsync(unpacking, body, request.HttpContext.RequestAborted);
+            packed.Surrender();
             return body;
         }
         catch (InvalidDataException e)
@@ -134,6 +133,24 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
             body.Dispose();
             throw;
         }
+    }
+
+    private async ValueTask UnpackAsync(IUnpacking unpacking, RentedBuffer body, CancellationToken aborted)
+    {
+        var isMore = true;
+        while (isMore && !body.IsOverLong)
+        {
+            // How much it becomes is known when it is there, so it is charged before each time that it grows.
+            if (body.IsFull)
+            {
+                await body.ReserveAsync(body.Length + 1, aborted);
+            }
+
+            isMore = unpacking.Step(body);
+        }
+
+        CheckLength(body.Length);
+        await body.ReserveAsync(body.Length, aborted);
     }
 
     private void CheckLength(long length)

@@ -44,65 +44,13 @@ internal sealed class Zstandard
     /// <summary>The library; null where it does not load. It stays loaded.</summary>
     public static Zstandard? Library { get; } = Load();
 
-    /// <summary>Unpacks a whole body, frame after frame; stops where it becomes too long.</summary>
-    /// <exception cref="InvalidDataException">It is broken, cut off, or needs too large a window.</exception>
-    public async ValueTask UnpackAsync(RentedBuffer packed, RentedBuffer body, CancellationToken cancellationToken)
+    /// <summary>Begins to unpack a whole body, frame after frame.</summary>
+    public IUnpacking Open(RentedBuffer packed)
     {
         var context = _create();
-        if (context == 0)
-        {
-            throw new InvalidOperationException("libzstd has no memory for a context.");
-        }
-
-        var source = packed.Segment;
-        var pin = GCHandle.Alloc(source.Array, GCHandleType.Pinned);
-        try
-        {
-            Check(_setParameter(context, WindowLogParameter, WindowLogMax));
-            await UnpackAllAsync(context, new Span(pin.AddrOfPinnedObject() + source.Offset, source.Count), body,
-                cancellationToken);
-        }
-        finally
-        {
-            pin.Free();
-            _free(context);
-        }
-    }
-
-    private async ValueTask UnpackAllAsync(nint context, Span input, RentedBuffer body,
-        CancellationToken cancellationToken)
-    {
-        // What is left of the frame, as the library guesses; 0: it is whole. An empty body has no frame at all.
-        nuint left = 1;
-        var isFull = false;
-        while ((input.Position < input.Size || (isFull && left > 0)) && !body.IsOverLong)
-        {
-            await body.MakeRoomAsync(1, cancellationToken);
-            left = Step(context, ref input, body, out isFull);
-        }
-
-        if (left > 0 && !body.IsOverLong)
-        {
-            throw new InvalidDataException("The zstd stream is cut off.");
-        }
-    }
-
-    private nuint Step(nint context, ref Span input, RentedBuffer body, out bool isFull)
-    {
-        MemoryMarshal.TryGetArray<byte>(body.Free(), out var room);
-        var pin = GCHandle.Alloc(room.Array, GCHandleType.Pinned);
-        try
-        {
-            var output = new Span(pin.AddrOfPinnedObject() + room.Offset, room.Count);
-            var left = Check(_decompress(context, ref output, ref input));
-            body.Advance((int)output.Position);
-            isFull = output.Position == output.Size;
-            return left;
-        }
-        finally
-        {
-            pin.Free();
-        }
+        return context != 0
+            ? new Unpacking(this, context, packed.Segment)
+            : throw new InvalidOperationException("libzstd has no memory for a context.");
     }
 
     private nuint Check(nuint result) => _isError(result) == 0
@@ -127,6 +75,56 @@ internal sealed class Zstandard
 
     private static T Find<T>(nint library, string name)
         where T : Delegate => Marshal.GetDelegateForFunctionPointer<T>(NativeLibrary.GetExport(library, name));
+
+    /// <summary>One body; it is broken, cut off, or needs too large a window where a step throws.</summary>
+    private sealed class Unpacking : IUnpacking
+    {
+        private readonly Zstandard _library;
+        private readonly nint _context;
+        private GCHandle _pin;
+        private Span _input;
+
+        // What is left of the frame, as the library guesses; 0: it is whole. An empty body has no frame at all.
+        private nuint _left = 1;
+        private bool _isFull;
+
+        public Unpacking(Zstandard library, nint context, ArraySegment<byte> packed)
+        {
+            (_library, _context) = (library, context);
+            _pin = GCHandle.Alloc(packed.Array, GCHandleType.Pinned);
+            _input = new Span(_pin.AddrOfPinnedObject() + packed.Offset, packed.Count);
+            library._setParameter(context, WindowLogParameter, WindowLogMax);
+        }
+
+        public bool Step(RentedBuffer body)
+        {
+            if (_input.Position == _input.Size && (!_isFull || _left == 0))
+            {
+                return _left == 0 ? false : throw new InvalidDataException("The zstd stream is cut off.");
+            }
+
+            MemoryMarshal.TryGetArray<byte>(body.Free(), out var room);
+            var pin = GCHandle.Alloc(room.Array, GCHandleType.Pinned);
+            try
+            {
+                var output = new Span(pin.AddrOfPinnedObject() + room.Offset, room.Count);
+                _left = _library.Check(_library._decompress(_context, ref output, ref _input));
+                body.Advance((int)output.Position);
+                _isFull = output.Position == output.Size;
+                return true;
+            }
+            finally
+            {
+                pin.Free();
+            }
+        }
+
+        public void Dispose()
+        {
+            _pin.Free();
+            _library._free(_context);
+        }
+    }
 
     /// <summary><c>ZSTD_inBuffer</c> and <c>ZSTD_outBuffer</c>: they differ in who may write there.</summary>
     [StructLayout(LayoutKind.Sequential)]

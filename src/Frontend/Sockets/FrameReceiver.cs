@@ -118,7 +118,16 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
             return;
         }
 
-        await queue.AddAsync(frame, closing);
+        try
+        {
+            await queue.AddAsync(frame, closing);
+        }
+        catch (OperationCanceledException)
+        {
+            // The queue was full until the end: it never got in, so nobody else gives its bytes back.
+            (frame as QueuedCreate)?.Dispose();
+            throw;
+        }
     }
 
     private async ValueTask CancelAsync(string? named)

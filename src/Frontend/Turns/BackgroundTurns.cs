@@ -9,7 +9,8 @@ namespace Evergrain.Frontend.Turns;
 /// Owns the runs of turns whose client has its answer already. When the server stops they have as long as any other.
 /// </summary>
 /// <remarks>A run takes no events. It lasts as long as its turn, which so counts as running here.</remarks>
-internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, ServerDrain drain) : IHostedService
+internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, EventPump pump, ServerDrain drain)
+    : IHostedService
 {
     private readonly ConcurrentDictionary<Task, bool> _running = new();
 
@@ -22,6 +23,17 @@ internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, 
         // StopAsync waits for it.
         _ = RunAsync(request, delivery);
         return delivery.Response;
+    }
+
+    /// <summary>
+    /// Starts a turn that runs on by itself and delivers its events: a reader that leaves takes no place along.
+    /// </summary>
+    /// <exception cref="ConversationException">The create is refused, or its events cannot go on.</exception>
+    /// <exception cref="ClientGoneException">The client can take no more.</exception>
+    public async Task DeliverAsync(TurnRequest request, ITurnDelivery delivery, CancellationToken cancellationToken)
+    {
+        var turn = new TurnAddress(request.Tenant, await StartAsync(request));
+        await pump.RunAsync(turn, delivery, cancellationToken);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -8,7 +8,7 @@ namespace Evergrain.Frontend.Turns;
 /// A rented, growing buffer for one message, and what it is charged for it, if anything. Whoever holds it returns both
 /// once, by disposing it; it is empty then.
 /// </summary>
-internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null) : IDisposable
+internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null, int beside = 0) : IDisposable
 {
     // Most messages are a tool result of about 2 KB.
     private const int FirstBytes = 4096;
@@ -33,7 +33,7 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null) : ID
     /// </summary>
     /// <exception cref="Conversations.Ports.ConversationException">There was no room in time.</exception>
     public ValueTask ReserveAsync(int length, CancellationToken cancellationToken) =>
-        charge?.GrowAsync(CapacityFor(length), cancellationToken) ?? ValueTask.CompletedTask;
+        charge?.GrowAsync(beside + (long)CapacityFor(length), cancellationToken) ?? ValueTask.CompletedTask;
 
     /// <summary>Waits, where so many more bytes take a larger buffer, until there is room for it.</summary>
     /// <exception cref="Conversations.Ports.ConversationException">There was no room in time.</exception>
@@ -43,6 +43,21 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null) : ID
 
     /// <summary>Gives back what was charged: the bytes stay with whoever still writes into them.</summary>
     public void Discharge() => charge?.Dispose();
+
+    /// <summary>
+    /// A second buffer on the same charge, which then counts both; it keeps doing so when this one is surrendered.
+    /// </summary>
+    public RentedBuffer Beside() => new(bytesMax, charge, _bytes.Length);
+
+    /// <summary>Gives the memory back and leaves what was charged for it to the buffer beside it.</summary>
+    public void Surrender()
+    {
+        if (_bytes.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_bytes);
+            (_bytes, Length) = ([], 0);
+        }
+    }
 
     /// <summary>What was written, for those who take nothing but an array.</summary>
     public ArraySegment<byte> Segment => new(_bytes, 0, Length);
@@ -92,11 +107,7 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null) : ID
     public void Dispose()
     {
         Discharge();
-        if (_bytes.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_bytes);
-            (_bytes, Length) = ([], 0);
-        }
+        Surrender();
     }
 
     // Pools give powers of two.

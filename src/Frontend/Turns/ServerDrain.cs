@@ -28,6 +28,16 @@ internal sealed class ServerDrain(IHostApplicationLifetime lifetime, TimeProvide
     /// <summary>Cancelled when the time of running turns is over.</summary>
     public CancellationToken Over => _over.Token;
 
+    /// <summary>Refuses what would begin now.</summary>
+    /// <exception cref="ConversationException">The server takes no more work.</exception>
+    public void Check()
+    {
+        if (IsDraining)
+        {
+            throw new ConversationException(Restarting);
+        }
+    }
+
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _registration = Begun.Register(() => _deadline = time.CreateTimer(

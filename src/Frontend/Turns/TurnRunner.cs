@@ -8,7 +8,7 @@ namespace Evergrain.Frontend.Turns;
 /// Runs one create from its start to the end of its turn. Every turn that a client asks for, by whichever transport,
 /// begins and ends in <see cref="RunAsync"/>.
 /// </summary>
-internal sealed class TurnRunner(TurnServices services, EventPump pump)
+internal sealed class TurnRunner(TurnServices services, EventPump pump, ServerDrain drain)
 {
     // A conversation that moves to another owner is back within tens of milliseconds; the sum stays below a second.
     private const int AttemptsMax = 4;
@@ -28,12 +28,25 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
         var begun = services.Time.GetTimestamp();
         var start = MakeStart(request) with { IsCancelled = place is null };
         TurnAddress? started = null;
+        var isCancelled = false;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                var turn = started ??= await StartAsync(request, start, delivery, cancellationToken);
-                var sending = await pump.RunAsync(turn, delivery, cancellationToken);
+                if (started is null)
+                {
+                    // Its bytes are gone now: what fails from here on must not begin it again.
+                    started = await StartAsync(request, start, cancellationToken);
+                    isCancelled = delivery.Started(started.Value.Response);
+                }
+
+                if (isCancelled)
+                {
+                    await services.Conversations.CancelAsync(started.Value, cancellationToken);
+                    isCancelled = false;
+                }
+
+                var sending = await pump.RunAsync(started.Value, delivery, cancellationToken);
                 services.Instruments.TurnEnded(begun, sending);
                 return;
             }
@@ -48,16 +61,21 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
 
     /// <summary>Waits for a place to run.</summary>
     /// <returns>Null if the create was cancelled meanwhile: what calls no model needs no place.</returns>
+    /// <exception cref="ConversationException">It was refused, or the server stops: what waits would begin only to
+    /// hold that up.</exception>
     private async ValueTask<TurnPlace?> EnterAsync(TurnRequest request, CancellationToken cancellationToken)
     {
-        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, request.Cancelled);
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken, request.Cancelled, drain.Begun);
         try
         {
             return await services.Turns.EnterAsync(request.Tenant, request.Skim.Model, waiting.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return null;
+            return request.Cancelled.IsCancellationRequested
+                ? null
+                : throw new ConversationException(ServerDrain.Restarting);
         }
     }
 
@@ -81,7 +99,7 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
         };
     }
 
-    private async ValueTask<TurnAddress> StartAsync(TurnRequest request, StartTurn start, ITurnDelivery delivery,
+    private async ValueTask<TurnAddress> StartAsync(TurnRequest request, StartTurn start,
         CancellationToken cancellationToken)
     {
         if (!request.Skim.Store)
@@ -91,13 +109,7 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump)
         }
 
         var response = await services.Conversations.StartTurnAsync(start, cancellationToken);
-        var turn = new TurnAddress(request.Tenant, response, request.Leases.Id);
         request.Body.Dispose();
-        if (delivery.Started(turn.Response))
-        {
-            await services.Conversations.CancelAsync(turn, cancellationToken);
-        }
-
-        return turn;
+        return new TurnAddress(request.Tenant, response, request.Leases.Id);
     }
 }

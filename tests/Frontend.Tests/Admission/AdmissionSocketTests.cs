@@ -77,6 +77,54 @@ public sealed class AdmissionSocketTests : IDisposable
     }
 
     [Fact]
+    public async Task Turns_InLineWhenTheServerStops_AreToldAtOnce()
+    {
+        await using var server = await TestServer.StartAsync(_conversations, OneTurn);
+        using var first = await WireClient.ConnectAsync(server);
+        using var second = await WireClient.ConnectAsync(server);
+        using var http = server.CreateHttpClient();
+        await first.SendAsync(WireClient.Create(Hello));
+        await _conversations.HearAsync("read");
+        await second.SendAsync(WireClient.Create(Hello));
+        var posting = Task.WhenAll(
+            http.PostAsync("/v1/responses", Json(WireClient.Create(Hello))),
+            http.PostAsync("/v1/responses", Json(WireClient.Create(Hello, ",\"stream\":true"))),
+            http.PostAsync("/v1/responses", Json(WireClient.Create(Hello, ",\"background\":true"))));
+        await UntilAsync(server, 4);
+
+        var stopping = server.StopAsync();
+
+        Assert.Equal(503, Assert.Single(await second.ReadTurnAsync()).StatusOf());
+        Assert.Equal(1012, await second.ReadCloseAsync());
+        Assert.All(await posting, static answer => Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode));
+        _read.Release();
+        Assert.Equal("response.completed", (await first.ReadTurnAsync())[^1].TypeOf());
+        await stopping;
+    }
+
+    [Fact]
+    public async Task BackgroundTurn_WhoseReaderLeft_KeepsItsPlace()
+    {
+        var ending = new TaskCompletionSource();
+        _conversations.OnRead = static _ => ValueTask.CompletedTask;
+        _conversations.OnEnd = _ => new ValueTask(ending.Task);
+        await using var server = await TestServer.StartAsync(_conversations, OneTurn, Impatient);
+        using (var leaving = server.CreateHttpClient())
+        using (var request = new HttpRequestMessage(HttpMethod.Post, "/v1/responses"))
+        {
+            request.Content = Json(WireClient.Create(Hello, ",\"background\":true,\"stream\":true"));
+            using var stream = await leaving.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            Assert.Equal(HttpStatusCode.OK, stream.StatusCode);
+        }
+
+        using var http = server.CreateHttpClient();
+        using var refused = await http.PostAsync("/v1/responses", Json(WireClient.Create(Hello)));
+        ending.SetResult();
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+    }
+
+    [Fact]
     public async Task Turn_OfASmallTenant_IsNextWhateverWaitsOfABigOne()
     {
         await using var server = await TestServer.StartAsync(_conversations, ("Admission:RunningTurnsMax", "2"),
@@ -243,6 +291,8 @@ public sealed class AdmissionSocketTests : IDisposable
             await http.GetAsync("/health/ready", patience.Token);
         }
     }
+
+    private static StringContent Json(string create) => new(create, Encoding.UTF8, "application/json");
 
     private sealed class ClientSet : IDisposable
     {

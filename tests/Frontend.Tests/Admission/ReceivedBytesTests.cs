@@ -1,4 +1,7 @@
+using System.IO.Compression;
+using System.Net;
 using System.Text;
+using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Tests.Hosting;
 
@@ -90,6 +93,104 @@ public sealed class ReceivedBytesTests
     }
 
     [Fact]
+    public async Task Cancel_ThatFailsAtTheStart_IsTriedAgainButTheCreateIsNot()
+    {
+        var failures = 1;
+        _conversations.OnCancel = () =>
+        {
+            if (failures-- > 0)
+            {
+                throw ConversationException.Of(RefusalKind.Unavailable, "Moving.");
+            }
+        };
+        await using var server = await TestServer.StartAsync(_conversations);
+        using var raw = await RawSocket.ConnectAsync(server);
+        await raw.UpgradeAsync();
+        await SendAsync(raw, Create(100));
+        await _conversations.HearAsync("start");
+        await SendAsync(raw, """{"type":"response.cancel"}""");
+        await raw.SendHeaderAsync(0x89, 0);
+        Assert.Equal(0xA, (await raw.ReadFrameAsync())?.Opcode);
+        _started.Release(2);
+
+        var text = string.Empty;
+        while (!text.Contains("\"sequence_number\":2", StringComparison.Ordinal))
+        {
+            text = Encoding.UTF8.GetString((await raw.ReadFrameAsync())!.Value.Payload);
+        }
+
+        Assert.Contains("response.incomplete", text, StringComparison.Ordinal);
+        Assert.Single(_conversations.Calls, static call => call.Verb == "start");
+    }
+
+    [Fact]
+    public async Task Create_InAQueueFullOfErrors_HoldsNothingOnceItsSocketIsClosed()
+    {
+        var never = new TaskCompletionSource();
+        _conversations.OnEnd = _ => new ValueTask(never.Task);
+        _started.Release();
+        await using var server = await TestServer.StartAsync(_conversations, ("QueuedCreatesMax", "1"),
+            ("DrainTimeout", "00:00:00.1"));
+        using var client = await WireClient.ConnectAsync(server);
+        await client.SendAsync(Create(100));
+        await _conversations.HearAsync("read");
+        for (var i = 0; i < 65; i++)
+        {
+            await client.SendAsync("{}");
+        }
+
+        await client.SendAsync(Create(10_000));
+        await UntilAsync(server, static budget => budget.Held > 10_000);
+        await server.StopAsync();
+
+        Assert.Equal(0, server.Get<ByteBudget>().Held);
+    }
+
+    [Fact]
+    public async Task Packed_AloneAndLongerThanTheRoom_Passes()
+    {
+        _started.Release();
+        await using var server = await TestServer.StartAsync(_conversations, Room, TenantRoom);
+        using var http = server.CreateHttpClient();
+        using var packed = new MemoryStream();
+        await using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            await gzip.WriteAsync(Encoding.UTF8.GetBytes(Create(200_000)));
+        }
+
+        using var body = new ByteArrayContent(packed.ToArray());
+        body.Headers.ContentEncoding.Add("gzip");
+        using var answer = await http.PostAsync("/v1/responses", body);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(0, server.Get<ByteBudget>().Held);
+    }
+
+    [Fact]
+    public async Task Packed_ThatFindsNoRoomWhileItGrows_IsRefused()
+    {
+        await using var server = await TestServer.StartAsync(_conversations, Room, TenantRoom, Impatient);
+        using var first = await WireClient.ConnectAsync(server);
+        await first.SendAsync(Create(20_000));
+        await _conversations.HearAsync("start");
+        using var http = server.CreateHttpClient();
+        using var packed = new MemoryStream();
+        await using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            await gzip.WriteAsync(Encoding.UTF8.GetBytes(Create(60_000)));
+        }
+
+        using var body = new ByteArrayContent(packed.ToArray());
+        body.Headers.ContentEncoding.Add("gzip");
+        using var answer = await http.PostAsync("/v1/responses", body);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
+        Assert.Equal(32_768, server.Get<ByteBudget>().Held);
+        _started.Release();
+        Assert.Equal("response.completed", (await first.ReadTurnAsync())[^1].TypeOf());
+    }
+
+    [Fact]
     public async Task Frames_DroppedHalfRead_HoldNothing()
     {
         await using var server = await TestServer.StartAsync(_conversations, ("FrameTimeout", "00:00:00.2"),
@@ -137,11 +238,14 @@ public sealed class ReceivedBytesTests
 
     private static string Create(int bytes) => WireClient.Create(Hello, $",\"x\":\"{new string('x', bytes)}\"");
 
-    private static async Task UntilOneWaitsAsync(TestServer server)
+    private static Task UntilOneWaitsAsync(TestServer server) =>
+        UntilAsync(server, static budget => budget.Waiting > 0);
+
+    private static async Task UntilAsync(TestServer server, Func<ByteBudget, bool> isSo)
     {
         using var http = server.CreateHttpClient();
         using var patience = new CancellationTokenSource(TestServer.Patience);
-        while (server.Get<ByteBudget>().Waiting == 0)
+        while (!isSo(server.Get<ByteBudget>()))
         {
             await http.GetAsync("/health/ready", patience.Token);
         }

@@ -28,6 +28,9 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
     /// <summary>Called before the last events of a reading; may throw.</summary>
     public Func<TurnAddress, ValueTask> OnEnd { get; set; } = static _ => ValueTask.CompletedTask;
 
+    /// <summary>Called before each cancel; may throw.</summary>
+    public Action OnCancel { get; set; } = static () => { };
+
     /// <summary>Every call as <c>verb conversation</c>, in order.</summary>
     public ConcurrentQueue<(string Verb, ConversationKey Key, UInt128 RequestId, LeaseId Lease)> Calls { get; } = new();
 
@@ -85,6 +88,7 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
     public async ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken)
     {
         Note("cancel", turn.Key, turn.Lease);
+        OnCancel();
         await Find(turn).Cancelled.CancelAsync();
     }
 

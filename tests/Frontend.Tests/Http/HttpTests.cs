@@ -28,6 +28,19 @@ public sealed class HttpTests
         await http.GetStringAsyncOf($"/v1/responses/{id}", HttpStatusCode.NotFound);
     }
 
+    [Fact]
+    public async Task Connection_OverTheBound_IsClosed()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(), ("HttpConnectionsMax", "1"));
+        using var first = server.CreateHttpClient();
+        using var second = server.CreateHttpClient();
+        await first.GetStringAsyncOf("/health/live", HttpStatusCode.OK);
+
+        await Assert.ThrowsAsync<HttpRequestException>(
+            () => second.GetStringAsyncOf("/health/live", HttpStatusCode.OK));
+        await first.GetStringAsyncOf("/health/live", HttpStatusCode.OK);
+    }
+
     [Theory]
     [InlineData("?limit=1&order=asc&after=msg_1", 200, "\"1 asc msg_1\"")]
     [InlineData("?limit=100", 200, "\"100 desc \"")]
