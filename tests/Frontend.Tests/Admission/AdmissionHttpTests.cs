@@ -134,7 +134,8 @@ public sealed class AdmissionHttpTests : IDisposable
         var posting = PostAsync(http, 1_000_000, isPacked: true);
         await _conversations.HearAsync("start");
 
-        Assert.Equal(1 << 20, server.Get<ByteBudget>().Held);
+        // And for the few KB that it came as: those stay charged until the turn has started.
+        Assert.InRange(server.Get<ByteBudget>().Held, 1 << 20, (1 << 20) + (16 << 10));
         _started.Release();
         Assert.Equal(HttpStatusCode.OK, (await posting).StatusCode);
         await UntilAsync(server, () => server.Get<ByteBudget>().Held == 0);
