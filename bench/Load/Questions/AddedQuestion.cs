@@ -19,7 +19,8 @@ internal static class AddedQuestion
 {
     private const int SectionTurns = 20;
     private const int Sections = 20;
-    private const int WarmUpSections = 40;
+    // The runtime compiles in the background for some 20 s.
+    private const int WarmUpSections = 300;
     private const int Deltas = 10;
 
     public static async Task<Verdicts> AskAsync(LoadOptions options, CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using Evergrain.Load.Server;
 
 namespace Evergrain.Load.Questions;
 
@@ -11,7 +12,10 @@ namespace Evergrain.Load.Questions;
 internal static class PostControl
 {
     public const string Verb = "post";
-    private const int PieceBytes = 64 << 10;
+
+    // As the server's own writes, and its sockets complete inline as the server's do.
+    private const int PieceBytes = 32 << 10;
+    private const string Inline = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
     /// <summary>Starts the process and reads what it prints.</summary>
     public static async Task<double> MeasureAsync(
@@ -20,6 +24,7 @@ internal static class PostControl
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, UseShellExecute = false };
         string[] arguments = [typeof(PostControl).Assembly.Location, Verb, url, Text(bytes), Text(count)];
         Array.ForEach(arguments, start.ArgumentList.Add);
+        start.Environment[Inline] = "1";
         using var process = Process.Start(start)!;
         var printed = await process.StandardOutput.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
@@ -37,14 +42,14 @@ internal static class PostControl
         using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false, UseCookies = false });
         var piece = new byte[PieceBytes];
         var before = TimeSpan.Zero;
-        using var own = Process.GetCurrentProcess();
+        using var own = new ServerProbe(Environment.ProcessId, 0);
 
         // As many again before, for the runtime's compiler.
         for (var i = -count; i < count; i++)
         {
             if (i == 0)
             {
-                before = own.TotalProcessorTime;
+                before = own.ProcessorTime();
             }
 
             using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new Pieces(piece, bytes) };
@@ -52,8 +57,7 @@ internal static class PostControl
             await answer.Content.CopyToAsync(Stream.Null, cancellationToken);
         }
 
-        own.Refresh();
-        Console.WriteLine(((own.TotalProcessorTime - before).TotalMilliseconds / count)
+        Console.WriteLine(((own.ProcessorTime() - before).TotalMilliseconds / count)
             .ToString(CultureInfo.InvariantCulture));
     }
 

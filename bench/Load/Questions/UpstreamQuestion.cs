@@ -17,8 +17,9 @@ namespace Evergrain.Load.Questions;
 internal static class UpstreamQuestion
 {
     private const int SectionTurns = 8;
-    private const int Sections = 15;
-    private const int WarmUpSections = 30;
+    private const int Sections = 40;
+    // The runtime compiles in the background for some 20 s, which would count most where turns are longest.
+    private const int WarmUpSections = 250;
     private const int ControlPosts = 100;
     private static readonly int[] Sizes = [10, 100, 1_000, 10_000];
 
