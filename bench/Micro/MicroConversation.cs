@@ -24,7 +24,11 @@ internal sealed class MicroConversation
     private readonly Conversation _conversation;
     private ResponseId? _last;
 
-    public MicroConversation() => _conversation = new Conversation(_key, Activation, Models, _ids);
+    public MicroConversation(ModelCatalog? models = null) =>
+        _conversation = new Conversation(_key, Activation, models ?? Models, _ids);
+
+    /// <summary>The last call that a model was asked for.</summary>
+    public ModelCall? Call { get; private set; }
 
     /// <summary>What was journaled, in order.</summary>
     public List<ReadOnlyMemory<byte>> Appends { get; } = [];
@@ -68,6 +72,7 @@ internal sealed class MicroConversation
             isDone = true;
             foreach (var effect in _conversation.TakeEffects())
             {
+                Call = (effect as Effect.CallModel)?.Call ?? Call;
                 if (effect is Effect.Append append)
                 {
                     Appends.Add(append.Records);
