@@ -23,7 +23,8 @@ internal readonly record struct ContentPart(bool IsText, ReadOnlyMemory<byte> By
 /// Reads the parts of messages, reasoning and outputs into those that chat completions have. What they do not have is
 /// replaced by words that say so: the model can tell the user, and no later turn is refused for it.
 /// </summary>
-internal sealed class ContentReader
+/// <param name="takesMedia">Whether images, files and audio have a place where the parts go.</param>
+internal sealed class ContentReader(bool takesMedia)
 {
     private readonly List<ContentPart> _parts = [];
 
@@ -71,9 +72,9 @@ internal sealed class ContentReader
             "input_text" or "text" or "output_text" or "reasoning_text" or "summary_text" =>
                 Text(JsonContent.Inside(part["text"u8])),
             "refusal" => Text(JsonContent.Inside(part["refusal"u8])),
-            "input_image" => Image(part),
-            "input_file" => File(part),
-            "input_audio" => Audio(part),
+            "input_image" when takesMedia => Image(part),
+            "input_file" when takesMedia => File(part),
+            "input_audio" when takesMedia => Audio(part),
             _ => null,
         };
         if (read is null)

@@ -70,7 +70,7 @@ internal sealed class ItemRenderer(ChatState before, string? reasoningField, Bod
         {
             case ItemRole.Assistant:
                 Attach();
-                State = State with { Texts = State.Texts.AddRange(Texts(Read(content))) };
+                State = State with { Texts = State.Texts.AddRange(Texts(Read(content, takesMedia: false))) };
                 break;
             case ItemRole.User:
                 CloseAssistant();
@@ -81,7 +81,7 @@ internal sealed class ItemRenderer(ChatState before, string? reasoningField, Bod
             default:
                 Close();
                 output.Raw(",{\"role\":\"system\",\"content\":"u8);
-                WriteText(Read(content));
+                WriteText(Read(content, takesMedia: false));
                 output.Raw("}"u8);
                 break;
         }
@@ -180,9 +180,10 @@ internal sealed class ItemRenderer(ChatState before, string? reasoningField, Bod
     private static IEnumerable<ReadOnlyMemory<byte>> Texts(IEnumerable<ContentPart> parts) =>
         parts.Where(part => part.IsText).Select(part => part.Bytes);
 
-    private List<ContentPart> Read(ReadOnlyMemory<byte> content)
+    // What is no text has a place in a user's messages only.
+    private List<ContentPart> Read(ReadOnlyMemory<byte> content, bool takesMedia = true)
     {
-        var reader = new ContentReader();
+        var reader = new ContentReader(takesMedia);
         var parts = reader.Read(content);
         State = reader.Omitted.IsEmpty ? State : State with { Omitted = State.Omitted.With(reader.Omitted) };
         return parts;

@@ -63,6 +63,16 @@ public sealed class RenderingTests
     }
 
     [Theory]
+    [InlineData("developer", "system")]
+    [InlineData("system", "system")]
+    [InlineData("assistant", "assistant")]
+    public void Render_ImageWhereNoneMayStand_SaysSoToTheModel(string role, string there) => Assert.Equal(
+        $$"""[{"role":"{{there}}","content":"[input_image was left out: the model server cannot be given it]"}]""",
+        ChatDriver.Of($$"""
+            {"role":"{{role}}","content":[{"type":"input_image","image_url":"https://x/y.png"}]}
+            """).Messages());
+
+    [Theory]
     [InlineData("""{"type":"input_image","file_id":"file_1"}""", "input_image")]
     [InlineData("""{"type":"input_file","file_url":"https://x"}""", "input_file")]
     [InlineData("""{"type":"hologram","beam":1}""", "hologram")]
