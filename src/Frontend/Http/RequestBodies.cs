@@ -141,11 +141,7 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
         while (isMore && !body.IsOverLong)
         {
             // How much it becomes is known when it is there, so it is charged before each time that it grows.
-            if (body.IsFull)
-            {
-                await body.ReserveAsync(body.Length + 1, aborted);
-            }
-
+            await body.MakeRoomAsync(1, aborted);
             isMore = unpacking.Step(body);
         }
 

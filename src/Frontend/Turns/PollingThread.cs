@@ -15,13 +15,10 @@ internal sealed class PollingThread(TurnGate turns)
     // As many starts as the processors work on at a time; when thousands come at once all but the first few leave.
     private static readonly int RunningMax = 4 * Environment.ProcessorCount;
 
-    /// <summary>Whether the thread has to be left for a request of so many bytes.</summary>
-    public bool IsNeeded(int bytes = 0) => bytes > BytesMax || turns.Running >= RunningMax;
-
-    /// <summary>Leaves the thread if it is needed.</summary>
+    /// <summary>Leaves the thread if a request of so many bytes would keep it too long, or if it is needed.</summary>
     public async ValueTask LeaveAsync(int bytes = 0)
     {
-        if (IsNeeded(bytes))
+        if (bytes > BytesMax || turns.Running >= RunningMax)
         {
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         }
