@@ -11,9 +11,11 @@ namespace Evergrain.Conversations.Ports;
 /// position: 0, 1, 2… without gaps, per conversation. The journal does not look inside.
 /// </para>
 /// <para>
-/// The position is the fence. Whoever appends states where he believes the end is; if that is not the end, nothing is
-/// stored and <see cref="PositionTakenException"/> tells the caller that another writer owns the conversation now.
-/// A deleted or unknown conversation ends at 0, so an append at 0 begins it anew.
+/// The end is the fence. Whoever appends states where he believes the log ends: how many appends it holds and who wrote
+/// the last. If it does not end there, nothing is stored and <see cref="PositionTakenException"/> tells the caller that
+/// another writer owns the conversation now. A deleted or unknown conversation ends at <see cref="JournalEnd.None"/>, so
+/// an append there begins it anew; since the last writer belongs to an end, whoever still holds the end of a log that
+/// was deleted cannot meet its successor's at the same position.
 /// </para>
 /// <para>
 /// When <see cref="AppendAsync"/> returns, the append survives the death of the process and of the machine, and every
@@ -39,9 +41,9 @@ public interface IJournal : IAsyncDisposable
     /// </summary>
     bool IsExclusive { get; }
 
-    /// <summary>Stores one append at <paramref name="position"/>.</summary>
+    /// <summary>Stores one append at <paramref name="end"/>.</summary>
     /// <param name="key">The conversation.</param>
-    /// <param name="position">Where the caller believes the log ends: the number of appends it has seen.</param>
+    /// <param name="end">Where the caller believes the log ends.</param>
     /// <param name="writer">The activation's random 64-bit id.</param>
     /// <param name="records">
     /// Framed records, at least one byte and at most <see cref="JournalBounds.AppendBytesMax"/> together.
@@ -49,18 +51,22 @@ public interface IJournal : IAsyncDisposable
     /// <param name="cancellationToken">
     /// Stops waiting; the outcome is then unknown. A journal that is already storing the append may go on to its end.
     /// </param>
-    /// <exception cref="PositionTakenException">The log does not end at <paramref name="position"/>.</exception>
+    /// <exception cref="PositionTakenException">The log does not end at <paramref name="end"/>.</exception>
     /// <exception cref="JournalUnavailableException">The store failed: a full disk, a broken file.</exception>
-    ValueTask AppendAsync(ConversationKey key, long position, ulong writer, ReadOnlyMemory<byte> records,
+    ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records,
         CancellationToken cancellationToken);
 
     /// <summary>
-    /// The appends from <paramref name="from"/> on, in order and without gaps, up to the end as it was when reading
-    /// began or later. An unknown conversation has none. One that is deleted while it is read may end early; its
-    /// successor of the same key is never mixed in.
+    /// The appends behind <paramref name="from"/>, in order and without gaps, up to the end as it was when reading
+    /// began or later. Behind <see cref="JournalEnd.None"/> that is all of them; an unknown conversation has none. One
+    /// that is deleted while it is read may end early; its successor of the same key is never mixed in.
     /// </summary>
     /// <remarks>Entries arrive in bounded portions: a reader may stop, or take as long as he likes.</remarks>
-    IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, long from, CancellationToken cancellationToken);
+    /// <exception cref="PositionTakenException">
+    /// The log does not hold <paramref name="from"/>: it was deleted, perhaps begun anew.
+    /// </exception>
+    IAsyncEnumerable<JournalEntry> ReadAsync(
+        ConversationKey key, JournalEnd from, CancellationToken cancellationToken);
 
     /// <summary>
     /// Conversations of a tenant that hold at least one append, in order of creation, at most
@@ -71,10 +77,23 @@ public interface IJournal : IAsyncDisposable
         CancellationToken cancellationToken);
 
     /// <summary>
-    /// Removes all of a conversation's appends at once, durably. Removing what is not there is no error. Cancelling
-    /// leaves the outcome unknown.
+    /// Removes all of a conversation's appends at once, durably, if the log still ends at <paramref name="end"/>. That
+    /// it is not there is no error. Cancelling leaves the outcome unknown.
     /// </summary>
-    ValueTask DeleteAsync(ConversationKey key, CancellationToken cancellationToken);
+    /// <exception cref="PositionTakenException">The log ends elsewhere; all of it stays.</exception>
+    ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken);
+}
+
+/// <summary>Where a log ends. Two logs of one key, one begun after the other was deleted, share no end.</summary>
+/// <param name="Position">How many appends it holds: the position of the next.</param>
+/// <param name="LastWriter">Who wrote the last of them; 0 where there is none.</param>
+public readonly record struct JournalEnd(long Position, ulong LastWriter)
+{
+    /// <summary>Where a log ends that does not exist.</summary>
+    public static readonly JournalEnd None;
+
+    /// <summary>The end behind an append.</summary>
+    public static JournalEnd Behind(JournalEntry entry) => new(entry.Position + 1, entry.Writer);
 }
 
 /// <summary>One append as it was stored.</summary>
@@ -83,13 +102,15 @@ public interface IJournal : IAsyncDisposable
 /// <param name="Records">Its framed records.</param>
 public readonly record struct JournalEntry(long Position, ulong Writer, ReadOnlyMemory<byte> Records);
 
-/// <summary>The log does not end where the writer believed: another writer owns the conversation now.</summary>
-public sealed class PositionTakenException(ConversationKey key, long position)
-    : Exception($"The journal of {key.Id} does not end at position {position}: another writer was there first.")
+/// <summary>
+/// The log does not end where the writer believed, or was deleted: another writer owns the conversation now.
+/// </summary>
+public sealed class PositionTakenException(ConversationKey key, JournalEnd end)
+    : Exception($"The journal of {key.Id} does not end at position {end.Position} any more: another writer was there.")
 {
     /// <summary>The conversation.</summary>
     public ConversationKey Key { get; } = key;
 
-    /// <summary>The position that was not the end.</summary>
-    public long Position { get; } = position;
+    /// <summary>The end that was none.</summary>
+    public JournalEnd End { get; } = end;
 }

@@ -21,30 +21,30 @@ public sealed class InMemoryJournal : IJournal
     public bool IsExclusive => true;
 
     /// <inheritdoc/>
-    public ValueTask AppendAsync(ConversationKey key, long position, ulong writer, ReadOnlyMemory<byte> records,
+    public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records,
         CancellationToken cancellationToken)
     {
-        JournalBounds.CheckAppend(position, records);
+        JournalBounds.CheckAppend(end, records);
         cancellationToken.ThrowIfCancellationRequested();
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (position != (Find(key)?.Count ?? 0))
+            if (end != EndOf(Find(key)))
             {
-                return ValueTask.FromException(new PositionTakenException(key, position));
+                return ValueTask.FromException(new PositionTakenException(key, end));
             }
 
-            FindOrBegin(key).Add(new JournalEntry(position, writer, records.ToArray()));
+            FindOrBegin(key).Add(new JournalEntry(end.Position, writer, records.ToArray()));
         }
 
         return ValueTask.CompletedTask;
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, long from,
+    public async IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, JournalEnd from,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        JournalBounds.CheckPosition(from);
+        JournalBounds.CheckEnd(from);
         foreach (var entry in Tail(key, from))
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -79,12 +79,19 @@ public sealed class InMemoryJournal : IJournal
     }
 
     /// <inheritdoc/>
-    public ValueTask DeleteAsync(ConversationKey key, CancellationToken cancellationToken)
+    public ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken)
     {
+        JournalBounds.CheckEnd(end);
         cancellationToken.ThrowIfCancellationRequested();
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            var log = Find(key);
+            if (log is not null && end != EndOf(log))
+            {
+                return ValueTask.FromException(new PositionTakenException(key, end));
+            }
+
             if (_tenants.TryGetValue(key.Tenant, out var logs) && logs.Remove(key.Id) && logs.Count == 0)
             {
                 _tenants.Remove(key.Tenant);
@@ -106,14 +113,19 @@ public sealed class InMemoryJournal : IJournal
         return ValueTask.CompletedTask;
     }
 
-    private JournalEntry[] Tail(ConversationKey key, long from)
+    private JournalEntry[] Tail(ConversationKey key, JournalEnd from)
     {
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            return Find(key) is { } log && from < log.Count ? [.. log.Skip((int)from)] : [];
+            var log = Find(key) ?? [];
+            var count = (int)Math.Min(from.Position, log.Count);
+            return from == EndOf(log[..count]) ? [.. log.Skip(count)] : throw new PositionTakenException(key, from);
         }
     }
+
+    private static JournalEnd EndOf(List<JournalEntry>? log) =>
+        log is { Count: > 0 } ? JournalEnd.Behind(log[^1]) : JournalEnd.None;
 
     private List<JournalEntry>? Find(ConversationKey key) =>
         _tenants.GetValueOrDefault(key.Tenant)?.GetValueOrDefault(key.Id);

@@ -11,9 +11,9 @@ public static class JournalBounds
 
     /// <summary>Refuses what no journal may be asked to store.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The position or the size is out of bounds.</exception>
-    public static void CheckAppend(long position, ReadOnlyMemory<byte> records)
+    public static void CheckAppend(JournalEnd end, ReadOnlyMemory<byte> records)
     {
-        CheckPosition(position);
+        CheckEnd(end);
         if (records.Length is 0 or > AppendBytesMax)
         {
             throw new ArgumentOutOfRangeException(nameof(records), records.Length,
@@ -21,11 +21,11 @@ public static class JournalBounds
         }
     }
 
-    /// <summary>Refuses a position that no log can have.</summary>
+    /// <summary>Refuses an end that no log can have.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The position is negative or beyond the last one.</exception>
-    public static void CheckPosition(long position)
+    public static void CheckEnd(JournalEnd end)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(position);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(position, PositionMax);
+        ArgumentOutOfRangeException.ThrowIfNegative(end.Position, nameof(end));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(end.Position, PositionMax, nameof(end));
     }
 }

@@ -65,7 +65,7 @@ public sealed partial class Conversation
     public bool IsIdle => IsAtRest && !_turns.HasUnstored && _readers == 0;
 
     /// <summary>Whether there is nothing: no turn here, none in the journal, none on its way there.</summary>
-    public bool IsEmpty => IsIdle && _outbox.Position == 0;
+    public bool IsEmpty => IsIdle && _outbox.End.Position == 0;
 
     /// <summary>Whether nothing runs and nothing is being written.</summary>
     public bool IsAtRest => _running.Count == 0 && _outbox.IsIdle;
@@ -231,7 +231,7 @@ public sealed partial class Conversation
         if (_hasDeletions && IsIdle && !IsLost && !IsDeleted && !_turns.HasVisibleStored)
         {
             IsDeleted = true;
-            _effects.Add(new Effect.DeleteJournal());
+            _effects.Add(new Effect.DeleteJournal(_outbox.End));
         }
     }
 

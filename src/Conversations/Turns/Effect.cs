@@ -14,7 +14,7 @@ public abstract record Effect
     /// Append to the journal; then call <see cref="Conversation.OnAppended"/> or
     /// <see cref="Conversation.OnAppendFailed"/>. One is under way at a time.
     /// </summary>
-    public sealed record Append(long Position, ReadOnlyMemory<byte> Records) : Effect;
+    public sealed record Append(JournalEnd End, ReadOnlyMemory<byte> Records) : Effect;
 
     /// <summary>Call a model; feed its events to <see cref="Conversation.OnModelEvent"/>.</summary>
     public sealed record CallModel(TurnId Turn, IModelBackend Backend, ModelCall Call) : Effect;
@@ -31,7 +31,8 @@ public abstract record Effect
     public sealed record WakeAt(DateTimeOffset Time) : Effect;
 
     /// <summary>
-    /// No response of the conversation is left: delete its journal, give the activation no further input, forget it.
+    /// No response of the conversation is left: delete its journal if it still ends there, give the activation no
+    /// further input, forget it.
     /// </summary>
-    public sealed record DeleteJournal : Effect;
+    public sealed record DeleteJournal(JournalEnd End) : Effect;
 }

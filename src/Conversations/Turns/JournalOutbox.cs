@@ -10,11 +10,10 @@ internal sealed class JournalOutbox(ulong activation)
 {
     private readonly List<Record> _pending = [];
     private IReadOnlyList<Record> _inFlight = [];
-    private ulong _lastWriter;
     private bool _hasClaimed;
 
-    /// <summary>Appends in the journal, as far as this activation knows.</summary>
-    public long Position { get; private set; }
+    /// <summary>Where the journal ends, as far as this activation knows.</summary>
+    public JournalEnd End { get; private set; }
 
     /// <summary>Records made by this activation.</summary>
     public long Made { get; private set; }
@@ -28,10 +27,10 @@ internal sealed class JournalOutbox(ulong activation)
     public bool IsIdle => _pending.Count == 0 && _inFlight.Count == 0;
 
     /// <summary>Whether the next record must be a claim: another activation wrote last.</summary>
-    public bool MustClaim => Position > 0 && _lastWriter != activation && !_hasClaimed;
+    public bool MustClaim => End.Position > 0 && End.LastWriter != activation && !_hasClaimed;
 
     /// <summary>Takes an append of the journal into account during recovery.</summary>
-    public void Recovered(JournalEntry entry) => (Position, _lastWriter) = (entry.Position + 1, entry.Writer);
+    public void Recovered(JournalEntry entry) => End = JournalEnd.Behind(entry);
 
     /// <summary>Makes a record; gives its number, for gates.</summary>
     public long Add(Record record)
@@ -54,7 +53,7 @@ internal sealed class JournalOutbox(ulong activation)
         _pending.RemoveRange(0, count);
         var bytes = RecordFrames.Write(_inFlight);
         BytesWritten += bytes.Length;
-        return new Effect.Append(Position, bytes);
+        return new Effect.Append(End, bytes);
     }
 
     /// <summary>The append under way is durable: gives its records, to be applied.</summary>
@@ -63,8 +62,7 @@ internal sealed class JournalOutbox(ulong activation)
         var done = _inFlight;
         _inFlight = [];
         Durable += done.Count;
-        Position++;
-        _lastWriter = activation;
+        End = new JournalEnd(End.Position + 1, activation);
         return done;
     }
 

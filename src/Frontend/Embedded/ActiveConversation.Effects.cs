@@ -42,8 +42,8 @@ internal sealed partial class ActiveConversation
             case Effect.WakeAt wake:
                 _timer.Change(Later(wake.Time - Now), Timeout.InfiniteTimeSpan);
                 break;
-            case Effect.DeleteJournal:
-                _writing = EraseAsync();
+            case Effect.DeleteJournal delete:
+                _writing = EraseAsync(delete.End);
                 break;
         }
     }
@@ -67,17 +67,17 @@ internal sealed partial class ActiveConversation
         catch (Exception e)
         {
             // Whatever became of it, the next activation reads it in the journal.
-            LogAppendFailed(_context.Logger, e, Key.Id, append.Position);
+            LogAppendFailed(_context.Logger, e, Key.Id, append.End.Position);
             _isJournalFailing = e is not PositionTakenException;
             await _mailbox.TellAsync(static conversation => conversation.OnAppendFailed());
         }
     }
 
-    private async Task EraseAsync()
+    private async Task EraseAsync(JournalEnd end)
     {
         try
         {
-            await _context.Journal.DeleteAsync(Key, CancellationToken.None);
+            await _context.Journal.DeleteAsync(Key, end, CancellationToken.None);
         }
         catch (Exception e)
         {

@@ -29,10 +29,10 @@ internal sealed record EmbeddedContext
 
     // Journal calls are never abandoned: the outcome of an append must be known.
     public IAsyncEnumerable<JournalEntry> ReadJournalAsync(ConversationKey key) =>
-        Journal.ReadAsync(key, 0, CancellationToken.None);
+        Journal.ReadAsync(key, JournalEnd.None, CancellationToken.None);
 
     public ValueTask AppendAsync(ConversationKey key, Effect.Append append, ulong writer) =>
-        Journal.AppendAsync(key, append.Position, writer, append.Records, CancellationToken.None);
+        Journal.AppendAsync(key, append.End, writer, append.Records, CancellationToken.None);
 }
 
 /// <summary>Adds up what warm conversations hold, and calls for a sweep when that is over the budget.</summary>

@@ -26,7 +26,7 @@ internal sealed class JournalMeter
             {
                 Add(ref _refused, 1);
             }
-            else if (write.Position is not null)
+            else if (!write.IsDelete)
             {
                 Add(ref _appends, 1);
                 Add(ref _appendedBytes, write.Records.Length);

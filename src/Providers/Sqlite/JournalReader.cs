@@ -20,7 +20,7 @@ internal sealed class JournalReader : IDisposable
 
     private readonly string _file;
     private readonly SqliteConnection _connection;
-    private readonly Statement _begin, _end, _find, _read, _list;
+    private readonly Statement _begin, _end, _find, _writer, _read, _list;
 
     public JournalReader(string file)
     {
@@ -30,6 +30,7 @@ internal sealed class JournalReader : IDisposable
         _begin = new Statement(database, "BEGIN");
         _end = new Statement(database, "COMMIT");
         _find = new Statement(database, "SELECT number FROM conversations WHERE tenant = ?1 AND id = ?2");
+        _writer = new Statement(database, "SELECT writer FROM appends WHERE conversation = ?1 AND position = ?2");
         _read = new Statement(database, """
             SELECT position, writer, records FROM appends WHERE conversation = ?1 AND position >= ?2 ORDER BY position
             """);
@@ -39,16 +40,22 @@ internal sealed class JournalReader : IDisposable
     }
 
     /// <summary>The next appends, if the conversation is still the one that was begun with (0: any).</summary>
-    public JournalPage Read(ConversationKey key, long from, long begunWith)
+    /// <exception cref="PositionTakenException">The log never ended at <paramref name="from"/>.</exception>
+    public JournalPage Read(ConversationKey key, JournalEnd from, long begunWith)
     {
         // Both statements see one moment: else a delete in between could show a half-cleaned conversation.
         _begin.Run();
         try
         {
             var conversation = Find(key);
+            if (begunWith == 0 && !Holds(conversation, from))
+            {
+                throw new PositionTakenException(key, from);
+            }
+
             return conversation == 0 || (begunWith != 0 && conversation != begunWith)
                 ? new JournalPage(0, [], HasMore: false)
-                : ReadPage(conversation, from);
+                : ReadPage(conversation, from.Position);
         }
         finally
         {
@@ -86,10 +93,15 @@ internal sealed class JournalReader : IDisposable
         _begin.Dispose();
         _end.Dispose();
         _find.Dispose();
+        _writer.Dispose();
         _read.Dispose();
         _list.Dispose();
         _connection.Dispose();
     }
+
+    private bool Holds(long conversation, JournalEnd end) => end == JournalEnd.None || (end.Position > 0 &&
+        _writer.Bind(1, conversation).Bind(2, end.Position - 1).FirstInt64() is { } writer &&
+        (ulong)writer == end.LastWriter);
 
     private JournalPage ReadPage(long conversation, long from)
     {

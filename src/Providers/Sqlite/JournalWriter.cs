@@ -139,12 +139,14 @@ internal sealed class JournalWriter
     /// <summary>Does one write in the open transaction; true if a conversation was deleted.</summary>
     private bool Apply(PendingWrite write)
     {
-        if (write.Position is not { } position)
+        if (write.IsDelete)
         {
-            return _tables.Delete(write.Key);
+            var deleted = _tables.TryDelete(write.Key, write.End);
+            write.IsRefused = deleted is null;
+            return deleted is true;
         }
 
-        write.IsRefused = !_tables.TryAppend(write.Key, position, write.Writer, write.Records.Span);
+        write.IsRefused = !_tables.TryAppend(write.Key, write.End, write.Writer, write.Records.Span);
         return false;
     }
 

@@ -7,7 +7,7 @@ namespace Evergrain.Providers.Sqlite;
 /// An append or a delete on its way through the writer. Whoever comes first, the writer that takes it or the caller
 /// that cancels it, decides: once taken, it is carried to its end, since the writer then reads the caller's buffer.
 /// </summary>
-internal sealed class PendingWrite(ConversationKey key)
+internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 {
     private const int Waiting = 0;
     private const int Taken = 1;
@@ -19,8 +19,11 @@ internal sealed class PendingWrite(ConversationKey key)
 
     public ConversationKey Key { get; } = key;
 
-    /// <summary>Where to append; null for a delete.</summary>
-    public long? Position { get; init; }
+    /// <summary>Where the log must end.</summary>
+    public JournalEnd End { get; } = end;
+
+    /// <summary>Whether the conversation is to be deleted, not appended to.</summary>
+    public bool IsDelete { get; init; }
 
     public ulong Writer { get; init; }
 
@@ -45,7 +48,7 @@ internal sealed class PendingWrite(ConversationKey key)
     {
         if (IsRefused)
         {
-            _done.SetException(new PositionTakenException(Key, Position ?? 0));
+            _done.SetException(new PositionTakenException(Key, End));
         }
         else
         {

@@ -48,25 +48,25 @@ public sealed class SqliteJournal : IJournal
     }
 
     /// <inheritdoc/>
-    public async ValueTask AppendAsync(ConversationKey key, long position, ulong writer, ReadOnlyMemory<byte> records,
+    public async ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records,
         CancellationToken cancellationToken)
     {
-        JournalBounds.CheckAppend(position, records);
-        var write = new PendingWrite(key) { Position = position, Writer = writer, Records = records };
+        JournalBounds.CheckAppend(end, records);
+        var write = new PendingWrite(key, end) { Writer = writer, Records = records };
         await _writer.WriteAsync(write, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, long from,
+    public async IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, JournalEnd from,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        JournalBounds.CheckPosition(from);
+        JournalBounds.CheckEnd(from);
         var page = default(JournalPage);
         do
         {
             var (next, begunWith) = (from, page.Conversation);
             page = await _readers.RunAsync(reader => reader.Read(key, next, begunWith), cancellationToken);
-            from += page.Entries.Count;
+            from = page.Entries.Count > 0 ? JournalEnd.Behind(page.Entries[^1]) : from;
             foreach (var entry in page.Entries)
             {
                 yield return entry;
@@ -84,8 +84,11 @@ public sealed class SqliteJournal : IJournal
     }
 
     /// <inheritdoc/>
-    public async ValueTask DeleteAsync(ConversationKey key, CancellationToken cancellationToken) =>
-        await _writer.WriteAsync(new PendingWrite(key), cancellationToken);
+    public async ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken)
+    {
+        JournalBounds.CheckEnd(end);
+        await _writer.WriteAsync(new PendingWrite(key, end) { IsDelete = true }, cancellationToken);
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -18,7 +19,7 @@ internal sealed class WriteTables : IDisposable
     private readonly SqliteConnection _connection;
     private readonly sqlite3 _database;
     private readonly List<Statement> _statements = [];
-    private readonly Dictionary<ConversationKey, (long Conversation, long Position)> _ends = [];
+    private readonly Dictionary<ConversationKey, (long Conversation, JournalEnd End)> _ends = [];
     private readonly Statement _begin, _commit, _rollback;
     private readonly Statement _find, _end, _create, _append;
     private readonly Statement _remove, _drop, _dropped, _sizes, _sweep, _swept;
@@ -32,7 +33,8 @@ internal sealed class WriteTables : IDisposable
         _commit = Prepare("COMMIT");
         _rollback = Prepare("ROLLBACK");
         _find = Prepare("SELECT number FROM conversations WHERE tenant = ?1 AND id = ?2");
-        _end = Prepare("SELECT max(position) + 1 FROM appends WHERE conversation = ?1");
+        _end = Prepare(
+            "SELECT position + 1, writer FROM appends WHERE conversation = ?1 ORDER BY position DESC LIMIT 1");
         _create = Prepare("INSERT INTO conversations (number, tenant, id) VALUES (?1, ?2, ?3)");
         _append = Prepare("INSERT INTO appends (conversation, position, writer, records) VALUES (?1, ?2, ?3, ?4)");
         _remove = Prepare("DELETE FROM conversations WHERE number = ?1");
@@ -63,11 +65,11 @@ internal sealed class WriteTables : IDisposable
         }
     }
 
-    /// <summary>Stores an append in the open transaction; false if the log does not end at its position.</summary>
-    public bool TryAppend(ConversationKey key, long position, ulong writer, ReadOnlySpan<byte> records)
+    /// <summary>Stores an append in the open transaction; false if the log does not end where it should.</summary>
+    public bool TryAppend(ConversationKey key, JournalEnd believed, ulong writer, ReadOnlySpan<byte> records)
     {
         var (conversation, end) = FindEnd(key);
-        if (position != end)
+        if (believed != end)
         {
             return false;
         }
@@ -77,22 +79,29 @@ internal sealed class WriteTables : IDisposable
             conversation = Create(key);
         }
 
-        _append.Bind(1, conversation).Bind(2, position).Bind(3, (long)writer).Bind(4, records).Run();
-        Remember(key, conversation, position + 1);
+        _append.Bind(1, conversation).Bind(2, end.Position).Bind(3, (long)writer).Bind(4, records).Run();
+        Remember(key, conversation, new JournalEnd(end.Position + 1, writer));
         return true;
     }
 
     /// <summary>
-    /// Takes a conversation away in the open transaction, if it is there; its appends are swept later, unseen.
+    /// Takes a conversation away in the open transaction; its appends are swept later, unseen. False: it was not
+    /// there; null: it does not end where it should, and stays.
     /// </summary>
-    public bool Delete(ConversationKey key)
+    public bool? TryDelete(ConversationKey key, JournalEnd believed)
     {
-        _ends.Remove(key);
-        if (Find(key) is not { } conversation)
+        var (conversation, end) = FindEnd(key);
+        if (conversation == 0)
         {
             return false;
         }
 
+        if (believed != end)
+        {
+            return null;
+        }
+
+        _ends.Remove(key);
         _remove.Bind(1, conversation).Run();
         _drop.Bind(1, conversation).Run();
         return true;
@@ -146,7 +155,7 @@ internal sealed class WriteTables : IDisposable
     internal static void WriteId(ConversationId id, Span<byte> bytes) =>
         BinaryPrimitives.WriteUInt128BigEndian(bytes, id.Value);
 
-    private (long Conversation, long End) FindEnd(ConversationKey key)
+    private (long Conversation, JournalEnd End) FindEnd(ConversationKey key)
     {
         if (_ends.TryGetValue(key, out var known))
         {
@@ -155,10 +164,23 @@ internal sealed class WriteTables : IDisposable
 
         if (Find(key) is not { } conversation)
         {
-            return (0, 0);
+            return (0, JournalEnd.None);
         }
 
-        return Remember(key, conversation, _end.Bind(1, conversation).FirstInt64() ?? 0);
+        return Remember(key, conversation, ReadEnd(conversation));
+    }
+
+    private JournalEnd ReadEnd(long conversation)
+    {
+        _end.Bind(1, conversation);
+        try
+        {
+            return _end.Step() ? new JournalEnd(_end.Int64(0), (ulong)_end.Int64(1)) : JournalEnd.None;
+        }
+        finally
+        {
+            _end.Reset();
+        }
     }
 
     private long? Find(ConversationKey key)
@@ -176,7 +198,8 @@ internal sealed class WriteTables : IDisposable
         return _nextConversation++;
     }
 
-    private (long Conversation, long End) Remember(ConversationKey key, long conversation, long end)
+    private (long Conversation, JournalEnd End) Remember(
+        ConversationKey key, long conversation, JournalEnd end)
     {
         if (_ends.Count >= EndsMax)
         {

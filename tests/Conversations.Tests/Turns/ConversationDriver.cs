@@ -127,8 +127,8 @@ internal sealed class ConversationDriver
     public void AppendOne()
     {
         var append = Append ?? throw new InvalidOperationException("nothing is being written");
-        Assert.Equal(Journal.Count, append.Position);
-        Journal.Add(new JournalEntry(append.Position, _activation, append.Records.ToArray()));
+        Assert.Equal(Journal.Count == 0 ? JournalEnd.None : JournalEnd.Behind(Journal[^1]), append.End);
+        Journal.Add(new JournalEntry(append.End.Position, _activation, append.Records.ToArray()));
         Append = null;
         Conversation.OnAppended();
         Take();

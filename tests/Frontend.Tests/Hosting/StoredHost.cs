@@ -66,7 +66,7 @@ internal sealed class StoredHost : ConversationsHost
     {
         Assert.True(ResponseId.TryParse(response, out var id));
         var count = 0;
-        await foreach (var _ in _journal.ReadAsync(new ConversationKey(tenant, id.Conversation), 0,
+        await foreach (var _ in _journal.ReadAsync(new ConversationKey(tenant, id.Conversation), JournalEnd.None,
             CancellationToken.None))
         {
             count++;

@@ -81,7 +81,7 @@ internal sealed class EmbeddedHost : ContractHost
     public override async Task<IReadOnlyList<JournalEntry>> ReadJournalAsync(ConversationKey key)
     {
         var entries = new List<JournalEntry>();
-        await foreach (var entry in _journal.ReadAsync(key, 0, CancellationToken.None))
+        await foreach (var entry in _journal.ReadAsync(key, JournalEnd.None, CancellationToken.None))
         {
             entries.Add(entry);
         }
@@ -91,7 +91,7 @@ internal sealed class EmbeddedHost : ContractHost
 
     /// <summary>Writes an append of nonsense behind a conversation's last one.</summary>
     public async Task CorruptAsync(ConversationKey key) => await _journal.AppendAsync(
-        key, (await ReadJournalAsync(key)).Count, 1, "no records at all"u8.ToArray(), CancellationToken.None);
+        key, JournalEnd.Behind((await ReadJournalAsync(key))[^1]), 1, "no records at all"u8.ToArray(), CancellationToken.None);
 
     public override async ValueTask DisposeAsync()
     {
@@ -139,18 +139,18 @@ internal sealed class EmbeddedHost : ContractHost
     {
         public bool IsExclusive => true;
 
-        public ValueTask AppendAsync(ConversationKey key, long position, ulong writer, ReadOnlyMemory<byte> records,
+        public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records,
             CancellationToken cancellationToken) =>
-            journal.AppendAsync(key, position, writer, records, cancellationToken);
+            journal.AppendAsync(key, end, writer, records, cancellationToken);
 
-        public IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, long from,
+        public IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, JournalEnd from,
             CancellationToken cancellationToken) => journal.ReadAsync(key, from, cancellationToken);
 
         public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
             CancellationToken cancellationToken) => journal.ListAsync(tenant, after, limit, cancellationToken);
 
-        public ValueTask DeleteAsync(ConversationKey key, CancellationToken cancellationToken) =>
-            journal.DeleteAsync(key, cancellationToken);
+        public ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken) =>
+            journal.DeleteAsync(key, end, cancellationToken);
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

@@ -64,7 +64,7 @@ internal sealed class FaultyJournal(IJournal journal) : IJournal
     /// <summary>Its process is dead: nothing reaches the journal any more.</summary>
     public void Kill() => _isDead = true;
 
-    public async ValueTask AppendAsync(ConversationKey key, long position, ulong writer,
+    public async ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer,
         ReadOnlyMemory<byte> records, CancellationToken cancellationToken)
     {
         Func<ReadOnlyMemory<byte>, Task<AppendFault>>? decide;
@@ -81,25 +81,26 @@ internal sealed class FaultyJournal(IJournal journal) : IJournal
 
         if (fault == AppendFault.Taken)
         {
-            throw new PositionTakenException(key, position);
+            throw new PositionTakenException(key, end);
         }
 
-        await journal.AppendAsync(key, position, writer, records, cancellationToken);
+        await journal.AppendAsync(key, end, writer, records, cancellationToken);
         if (fault == AppendFault.After)
         {
             throw new JournalUnavailableException("The test broke the journal after the write.");
         }
     }
 
-    public IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, long from,
+    public IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, JournalEnd from,
         CancellationToken cancellationToken) => journal.ReadAsync(key, from, cancellationToken);
 
     public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
         CancellationToken cancellationToken) => journal.ListAsync(tenant, after, limit, cancellationToken);
 
-    public ValueTask DeleteAsync(ConversationKey key, CancellationToken cancellationToken) => _isDead || FailsDelete
-        ? throw new JournalUnavailableException("The test broke the journal.")
-        : journal.DeleteAsync(key, cancellationToken);
+    public ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken) =>
+        _isDead || FailsDelete
+            ? throw new JournalUnavailableException("The test broke the journal.")
+            : journal.DeleteAsync(key, end, cancellationToken);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

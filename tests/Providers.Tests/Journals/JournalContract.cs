@@ -30,7 +30,7 @@ public abstract class JournalContract : IAsyncLifetime
     {
         var key = NewKey();
         await Journal.AppendAsync(key, 0, ulong.MaxValue, Bytes(1, 5), Token);
-        await Journal.AppendAsync(key, 1, 7, Bytes(2, 2_000), Token);
+        await Journal.AppendAsync(key, new JournalEnd(1, ulong.MaxValue), 7, Bytes(2, 2_000), Token);
 
         var entries = await ReadAllAsync(key);
 
@@ -44,7 +44,6 @@ public abstract class JournalContract : IAsyncLifetime
     [InlineData(1, 599)]
     [InlineData(599, 1)]
     [InlineData(600, 0)]
-    [InlineData(JournalBounds.PositionMax, 0)]
     public async Task Read_FromPosition_GivesTheRestInOrder(long from, int expected)
     {
         var key = NewKey();
@@ -70,9 +69,72 @@ public abstract class JournalContract : IAsyncLifetime
 
         var refused = await AssertRefusedAsync(key, position);
 
-        Assert.Equal((key, position), (refused.Key, refused.Position));
+        Assert.Equal((key, position), (refused.Key, refused.End.Position));
         Assert.Equal(3, (await ReadAllAsync(key)).Count);
         await Journal.AppendAsync(key, 3, 1, Bytes(3, 10), Token);
+    }
+
+    [Fact]
+    public async Task Append_BehindAnotherWriterThanTheLast_IsRefusedAndStoresNothing()
+    {
+        var key = NewKey();
+        await FillAsync(key, 3);
+
+        await Assert.ThrowsAsync<PositionTakenException>(
+            async () => await Journal.AppendAsync(key, new JournalEnd(3, 2), 2, Bytes(1, 10), Token));
+
+        Assert.Equal(3, (await ReadAllAsync(key)).Count);
+    }
+
+    [Theory]
+    [InlineData(4, 1)]
+    [InlineData(3, 2)]
+    [InlineData(2, 2)]
+    [InlineData(0, 1)]
+    [InlineData(JournalBounds.PositionMax, 1)]
+    public async Task Read_BehindAnEndTheLogNeverHad_IsRefused(long position, ulong lastWriter)
+    {
+        var key = NewKey();
+        await FillAsync(key, 3);
+
+        var refused = await Assert.ThrowsAsync<PositionTakenException>(
+            () => ReadAllAsync(key, new JournalEnd(position, lastWriter)));
+
+        Assert.Equal(new JournalEnd(position, lastWriter), refused.End);
+    }
+
+    [Fact]
+    public async Task Log_BegunAnewAfterItsEndWasSeen_RefusesWhoeverHoldsThatEnd()
+    {
+        var key = NewKey();
+        await FillAsync(key, 3);
+        var seen = await Journal.EndAsync(key, Token);
+        await Journal.DeleteAsync(key, seen, Token);
+        for (var position = 0; position < 3; position++)
+        {
+            await Journal.AppendAsync(key, position, writer: 2, Bytes(2, 10), Token);
+        }
+
+        await Assert.ThrowsAsync<PositionTakenException>(
+            async () => await Journal.AppendAsync(key, seen, 1, Bytes(1, 10), Token));
+        await Assert.ThrowsAsync<PositionTakenException>(() => ReadAllAsync(key, seen));
+        await Assert.ThrowsAsync<PositionTakenException>(async () => await Journal.DeleteAsync(key, seen, Token));
+
+        Assert.All(await ReadAllAsync(key), entry => Assert.Equal(2UL, entry.Writer));
+    }
+
+    [Fact]
+    public async Task Delete_AtAnotherEnd_IsRefusedAndLeavesEverything()
+    {
+        var key = NewKey();
+        await FillAsync(key, 3);
+
+        foreach (var end in (JournalEnd[])[JournalEnd.None, new(2, 1), new(3, 2), new(4, 1)])
+        {
+            await Assert.ThrowsAsync<PositionTakenException>(async () => await Journal.DeleteAsync(key, end, Token));
+        }
+
+        Assert.Equal(3, (await ReadAllAsync(key)).Count);
     }
 
     [Fact]
@@ -118,7 +180,7 @@ public abstract class JournalContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Delete_WhatIsNotThere_IsNoError() => await Journal.DeleteAsync(NewKey(), Token);
+    public async Task Delete_WhatIsNotThere_IsNoError() => await Journal.DeleteAsync(NewKey(), new JournalEnd(2, 1), Token);
 
     [Fact]
     public async Task Delete_LeavesOtherConversationsAlone()
@@ -265,7 +327,10 @@ public abstract class JournalContract : IAsyncLifetime
         }
     }
 
-    protected async Task<List<JournalEntry>> ReadAllAsync(ConversationKey key, long from = 0)
+    protected Task<List<JournalEntry>> ReadAllAsync(ConversationKey key, long from = 0) =>
+        ReadAllAsync(key, from == 0 ? JournalEnd.None : new JournalEnd(from, 1));
+
+    protected async Task<List<JournalEntry>> ReadAllAsync(ConversationKey key, JournalEnd from)
     {
         var entries = new List<JournalEntry>();
         await foreach (var entry in Journal.ReadAsync(key, from, Token))

@@ -72,19 +72,28 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
         var key = model.Key(operation);
         var bytes = Bytes(operation.Number, operation.Size);
         await Journal.AppendAsync(key, model.End(key), (ulong)operation.Number, bytes, Token);
-        model.Append(key, new JournalEntry(model.End(key), (ulong)operation.Number, bytes));
+        model.Append(key, new JournalEntry(model.End(key).Position, (ulong)operation.Number, bytes));
     }
 
     private async Task CheckRefusedAsync(Model model, Operation operation)
     {
         var key = model.Key(operation);
-        var position = operation.Number >= model.End(key) ? operation.Number + 1 : operation.Number;
-        await AssertRefusedAsync(key, position);
+        var end = model.End(key);
+        JournalEnd[] others =
+        [
+            end with { Position = end.Position + 1 + operation.Number },
+            end with { LastWriter = end.LastWriter + 1 },
+            end.Position == 0 ? new JournalEnd(1, 0) : JournalEnd.None,
+        ];
+        var other = others[operation.Number % others.Length];
+        await Assert.ThrowsAsync<PositionTakenException>(
+            async () => await Journal.AppendAsync(key, other, 1, Bytes(1, 10), Token));
     }
 
-    private async Task CheckReadAsync(Model model, ConversationKey key, long from)
+    private async Task CheckReadAsync(Model model, ConversationKey key, int number)
     {
-        var expected = model.Read(key).Skip((int)from).ToList();
+        var from = model.EndAt(key, number);
+        var expected = model.Read(key).Skip((int)from.Position).ToList();
         var actual = await ReadAllAsync(key, from);
         Assert.Equal(expected.Select(e => (e.Position, e.Writer)), actual.Select(e => (e.Position, e.Writer)));
         Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First.Records, pair.Second.Records));
@@ -140,7 +149,10 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
         public ConversationKey Key(Operation operation) =>
             new(Tenant(operation.Tenant), new ConversationId((UInt128)operation.Conversation));
 
-        public long End(ConversationKey key) => Read(key).Count;
+        public JournalEnd End(ConversationKey key) => EndAt(key, int.MaxValue);
+
+        public JournalEnd EndAt(ConversationKey key, int count) =>
+            Read(key).Take(count).Select(JournalEnd.Behind).LastOrDefault();
 
         public List<JournalEntry> Read(ConversationKey key) => _logs.Find(l => l.Key == key).Log ?? [];
 
@@ -151,7 +163,7 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
 
         public void Append(ConversationKey key, JournalEntry entry)
         {
-            if (End(key) == 0)
+            if (End(key) == JournalEnd.None)
             {
                 _logs.Add((key, []));
             }
