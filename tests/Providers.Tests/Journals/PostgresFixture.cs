@@ -2,6 +2,7 @@ using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Postgres;
 using Evergrain.Tests.Services;
+using Npgsql;
 
 namespace Evergrain.Providers.Tests.Journals;
 
@@ -89,6 +90,18 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
         }
 
         return failure.Message;
+    }
+
+    /// <summary>Another session holds a conversation's row until its connection is closed.</summary>
+    protected async Task<NpgsqlConnection> LockAsync(ConversationKey key)
+    {
+        var connection = await server.ConnectAsync(Database);
+        await using var command = new NpgsqlCommand($"""
+            BEGIN; SELECT 1 FROM evergrain.conversations
+            WHERE tenant = '{key.Tenant}' AND id = '{key.Id.ToGuid()}' FOR UPDATE
+            """, connection);
+        await command.ExecuteNonQueryAsync(Token);
+        return connection;
     }
 
     protected async Task UntilAsync(Func<bool> condition)
