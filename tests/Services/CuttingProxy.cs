@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace Evergrain.Tests.Services;
 
-/// <summary>A way to a server that breaks on demand: before a request reaches it, or before its answer comes back.</summary>
+/// <summary>A way to a server that breaks on demand: before a request arrives, or before its answer does.</summary>
 public sealed class CuttingProxy : IAsyncDisposable
 {
     private const int BufferBytes = 64 << 10;

@@ -4,8 +4,8 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Providers.Tests.Journals;
 
 /// <summary>
-/// What every journal promises of an append. A provider inherits this and what builds on it, and says how its journal is
-/// opened.
+/// What every journal promises of an append. A provider inherits this and what builds on it, and says how its journal
+/// is opened.
 /// </summary>
 public abstract class JournalContract : IAsyncLifetime
 {

@@ -121,7 +121,8 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
 
     /// <summary>Asks for something at an end the log does not have, if that is refused there.</summary>
     private async Task CheckRefusedAsync(Model model, Operation operation,
-        Func<IJournal, ConversationKey, JournalEnd, Task> ask, Func<ConversationKey, JournalEnd, bool>? isAllowed = null)
+        Func<IJournal, ConversationKey, JournalEnd, Task> ask,
+        Func<ConversationKey, JournalEnd, bool>? isAllowed = null)
     {
         var key = model.Key(operation);
         var end = model.End(key);

@@ -49,8 +49,8 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
     }
 
     /// <summary>A journal that ends with the test.</summary>
-    protected Task<PostgresJournal> OpenAsync(int? port = null, double reconnectSeconds = 10, int lockMilliseconds = 5_000,
-        int writers = 4) => OpenAsync(new PostgresJournalOptions
+    protected Task<PostgresJournal> OpenAsync(int? port = null, double reconnectSeconds = 10,
+        int lockMilliseconds = 5_000, int writers = 4) => OpenAsync(new PostgresJournalOptions
         {
             Url = server.Url(Database, port),
             ReconnectTime = TimeSpan.FromSeconds(reconnectSeconds),
@@ -102,6 +102,17 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
             """, connection);
         await command.ExecuteNonQueryAsync(Token);
         return connection;
+    }
+
+    /// <summary>Ends when a session waits for a row that another holds.</summary>
+    protected async Task UntilWaitingAsync()
+    {
+        while (await server.ExecuteAsync("postgres", $"""
+            SELECT count(*) FROM pg_stat_activity WHERE datname = '{Database}' AND wait_event_type = 'Lock'
+            """) is 0L)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Token);
+        }
     }
 
     protected async Task UntilAsync(Func<bool> condition)

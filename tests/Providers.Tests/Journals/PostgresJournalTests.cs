@@ -7,7 +7,8 @@ namespace Evergrain.Providers.Tests.Journals;
 
 [Trait("Needs", "Postgres")]
 [Collection(PostgresCollection.Name)]
-public sealed class PostgresJournalTests(PostgresServer server, ITestOutputHelper output) : SharedJournalContract(output)
+public sealed class PostgresJournalTests(PostgresServer server, ITestOutputHelper output)
+    : SharedJournalContract(output)
 {
     private string _database = "";
 

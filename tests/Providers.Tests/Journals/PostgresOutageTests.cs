@@ -93,7 +93,8 @@ public sealed class PostgresOutageTests(PostgresServer server, ITestOutputHelper
     }
 
     private List<Task<Log>> StartWriting(PostgresJournal journal) =>
-        [.. Enumerable.Range(1, Conversations).Select(i => Task.Run(() => WriteAsync(journal, KeyOf(i), (ulong)i), Token))];
+        [.. Enumerable.Range(1, Conversations)
+            .Select(i => Task.Run(() => WriteAsync(journal, KeyOf(i), (ulong)i), Token))];
 
     /// <summary>Appends as a conversation does: at the end it knows, and after a failure at the end it reads.</summary>
     private async Task<Log> WriteAsync(PostgresJournal journal, ConversationKey key, ulong writer)

@@ -230,14 +230,4 @@ public sealed class PostgresTransactionTests(PostgresServer server) : PostgresFi
 
         await Task.WhenAll([first, .. rest]);
     }
-
-    private async Task UntilWaitingAsync()
-    {
-        while (await Server.ExecuteAsync("postgres", $"""
-            SELECT count(*) FROM pg_stat_activity WHERE datname = '{Database}' AND wait_event_type = 'Lock'
-            """) is 0L)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Token);
-        }
-    }
 }

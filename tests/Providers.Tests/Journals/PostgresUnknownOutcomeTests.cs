@@ -5,7 +5,7 @@ using Evergrain.Tests.Services;
 
 namespace Evergrain.Providers.Tests.Journals;
 
-/// <summary>Connections that break between the sending and the answer, where nobody knows whether it was stored.</summary>
+/// <summary>Connections that break between sending and answer, where nobody knows whether it was stored.</summary>
 [Trait("Needs", "Postgres")]
 [Collection(PostgresCollection.Name)]
 public sealed class PostgresUnknownOutcomeTests(PostgresServer server) : PostgresFixture(server), IAsyncLifetime
@@ -117,6 +117,7 @@ public sealed class PostgresUnknownOutcomeTests(PostgresServer server) : Postgre
 
         // While the only writer waits for one row, the others gather; their transaction then waits for another.
         var first = _journal.AppendAsync(Key, AfterFirst, 1, Bytes(2, 10), Token).AsTask();
+        await UntilWaitingAsync();
         var appends = Enumerable.Range(2, 100).Select(i => _journal.AppendAsync(
             KeyOf(i), i == 2 ? AfterFirst : JournalEnd.None, 1, Bytes(1, 10), Token).AsTask()).ToList();
         await firstRow.CloseAsync();

@@ -68,7 +68,7 @@ public sealed class SqliteJournalTornTailTests : IDisposable
         await journal.AppendAsync(Key, expected, 1, Bytes(expected), Token);
     }
 
-    /// <summary>Fills a journal and copies its files while it is open; gives the log's length behind each append.</summary>
+    /// <summary>Fills a journal and copies its files while open; gives the log's length behind each append.</summary>
     private async Task<List<int>> FillAsync(TemporaryDirectory directory)
     {
         var ends = new List<int>();
