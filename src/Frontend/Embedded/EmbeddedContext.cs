@@ -24,12 +24,15 @@ internal sealed record EmbeddedContext
 
     public required EmbeddedOptions Options { get; init; }
 
+    /// <summary>What this host's own activations left open.</summary>
+    public LostActivations Lost { get; } = new();
+
     /// <summary>The check on new input; null: there is none.</summary>
     public InputGate? InputGate { get; init; }
 
     // Journal calls are never abandoned: the outcome of an append must be known.
-    public IAsyncEnumerable<JournalEntry> ReadJournalAsync(ConversationKey key) =>
-        Journal.ReadAsync(key, JournalEnd.None, CancellationToken.None);
+    public IAsyncEnumerable<JournalEntry> ReadJournalAsync(ConversationKey key, JournalEnd from) =>
+        Journal.ReadAsync(key, from, CancellationToken.None);
 
     public ValueTask AppendAsync(ConversationKey key, Effect.Append append, ulong writer) =>
         Journal.AppendAsync(key, append.End, writer, append.Records, CancellationToken.None);

@@ -91,7 +91,8 @@ internal sealed class EmbeddedHost : ContractHost
 
     /// <summary>Writes an append of nonsense behind a conversation's last one.</summary>
     public async Task CorruptAsync(ConversationKey key) => await _journal.AppendAsync(
-        key, JournalEnd.Behind((await ReadJournalAsync(key))[^1]), 1, "no records at all"u8.ToArray(), CancellationToken.None);
+        key, JournalEnd.Behind((await ReadJournalAsync(key))[^1]), 1, "no records at all"u8.ToArray(),
+        CancellationToken.None);
 
     public override async ValueTask DisposeAsync()
     {

@@ -180,7 +180,8 @@ public abstract class JournalContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Delete_WhatIsNotThere_IsNoError() => await Journal.DeleteAsync(NewKey(), new JournalEnd(2, 1), Token);
+    public async Task Delete_WhatIsNotThere_IsNoError() =>
+        await Journal.DeleteAsync(NewKey(), new JournalEnd(2, 1), Token);
 
     [Fact]
     public async Task Delete_LeavesOtherConversationsAlone()
