@@ -18,7 +18,7 @@ internal sealed partial class ActiveConversation
     // Two servers that take a conversation from each other for every request are told to stop it, not served.
     private const int SettlingsMax = 16;
 
-    // When the newest look at the journal began, of which all was taken in; touched by the conversation's loop alone.
+    // The moment the newest look at the journal began of which all was taken in; touched by the loop alone.
     private long _freshAt;
 
     /// <summary>Does what the conversation lacks for an answer, and asks again, until it is settled.</summary>
@@ -67,7 +67,7 @@ internal sealed partial class ActiveConversation
     /// <summary>Reads what others wrote behind what this activation knows.</summary>
     private async Task CatchUpAsync(CancellationToken cancellationToken)
     {
-        var begun = _context.Time.GetTimestamp();
+        var begun = _context.NextMoment();
         var end = await _mailbox.AskAsync<JournalEnd>(
             static (conversation, answer) => answer.TrySetResult(conversation.End), cancellationToken);
         if (await ReadTailAsync(end) is not { } tail)
@@ -116,7 +116,7 @@ internal sealed partial class ActiveConversation
     private Task TakeOverAsync(CancellationToken cancellationToken) =>
         AskDurableAsync(conversation => (true, conversation.TakeOver(Now)), cancellationToken);
 
-    /// <summary>Says to the conversation how new its knowledge is, for what was asked at a time.</summary>
+    /// <summary>Says to the conversation whether it knows enough for what was asked at a moment.</summary>
     private Conversation AsOf(Conversation conversation, long askedAt)
     {
         conversation.IsFresh = _context.Journal.IsExclusive || _freshAt >= askedAt;

@@ -244,7 +244,7 @@ internal sealed partial class ActiveConversation
 
     private async Task RecoverAsync()
     {
-        _freshAt = _context.Time.GetTimestamp();
+        _freshAt = _context.NextMoment();
         await foreach (var entry in _context.ReadJournalAsync(Key, JournalEnd.None))
         {
             _conversation.Recover(entry);

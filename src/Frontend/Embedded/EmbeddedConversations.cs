@@ -225,13 +225,13 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
             cancellationToken);
 
     /// <summary>
-    /// Asks the conversation's activation, the next one if that ends. What is asked gets the time it was asked at: by
+    /// Asks the conversation's activation, the next one if that ends. What is asked gets the moment it was asked at: by
     /// it an activation knows whether it has read enough of a journal that others write too.
     /// </summary>
     private async Task<T> WithActiveAsync<T>(ConversationKey key, Func<ActiveConversation, long, Task<T>> ask,
         CancellationToken cancellationToken)
     {
-        var askedAt = _context.Time.GetTimestamp();
+        var askedAt = _context.NextMoment();
         for (var tries = 1; ; tries++)
         {
             var active = Activate(key);
