@@ -1,3 +1,5 @@
+using Evergrain.Providers.Journals;
+
 namespace Evergrain.Providers.Sqlite;
 
 /// <summary>Counts what the writer does: written by its thread, read by anyone.</summary>

@@ -1,15 +1,10 @@
 using System.Buffers.Binary;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
 using Microsoft.Data.Sqlite;
 
 namespace Evergrain.Providers.Sqlite;
-
-/// <summary>Some of a conversation's appends, as they were at one moment.</summary>
-/// <param name="Conversation">Its number, which a successor of the same key does not share; 0: there is none.</param>
-/// <param name="Entries">The appends, in order.</param>
-/// <param name="HasMore">Whether there may be more.</param>
-internal readonly record struct JournalPage(long Conversation, List<JournalEntry> Entries, bool HasMore);
 
 /// <summary>One connection that only reads, with its statements. One thread at a time uses it.</summary>
 internal sealed class JournalReader : IDisposable
@@ -54,7 +49,7 @@ internal sealed class JournalReader : IDisposable
             }
 
             return conversation == 0 || (begunWith != 0 && conversation != begunWith)
-                ? new JournalPage(0, [], HasMore: false)
+                ? JournalPage.Nothing
                 : ReadPage(conversation, from.Position);
         }
         finally

@@ -1,5 +1,4 @@
-using System.Threading.Channels;
-using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
 using Microsoft.Data.Sqlite;
 
 namespace Evergrain.Providers.Sqlite;
@@ -13,7 +12,7 @@ internal sealed class JournalWriter
     private readonly SqliteJournalOptions _options;
     private readonly string _file;
     private readonly WriteTables _tables;
-    private readonly Channel<PendingWrite> _queue;
+    private readonly WriteQueue _queue;
     private readonly ManualResetEventSlim _wake = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<PendingWrite> _batch = [];
@@ -26,8 +25,8 @@ internal sealed class JournalWriter
         _options = options;
         _file = file;
         _tables = tables;
-        _queue = Channel.CreateBounded<PendingWrite>(
-            new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
+        _queue = new WriteQueue(
+            options.QueueLength, options.TransactionCountMax, options.TransactionBytesMax, _wake.Set);
 
         // What a killed process left counts: else a server that is killed often would never copy its log.
         var log = new FileInfo(file + JournalDatabase.LogSuffix);
@@ -38,28 +37,13 @@ internal sealed class JournalWriter
     public SqliteJournalCounters Counters => _meter.Read();
 
     /// <summary>Ends when the write is durable, refused or failed.</summary>
-    public async Task WriteAsync(PendingWrite write, CancellationToken cancellationToken)
-    {
-        await using var registration = cancellationToken.UnsafeRegister(
-            static (state, token) => ((PendingWrite)state!).Cancel(token), write);
-        try
-        {
-            await _queue.Writer.WriteAsync(write, cancellationToken);
-        }
-        catch (ChannelClosedException e)
-        {
-            throw new ObjectDisposedException("The journal is closed.", e);
-        }
-
-        _wake.Set();
-        await write.Done;
-    }
+    public Task WriteAsync(PendingWrite write, CancellationToken cancellationToken) =>
+        _queue.WriteAsync(write, cancellationToken);
 
     /// <summary>Takes no more writes, finishes those that wait, and ends the thread.</summary>
     public Task StopAsync()
     {
-        _queue.Writer.TryComplete();
-        _wake.Set();
+        _queue.Close();
         return _ended.Task;
     }
 
@@ -68,11 +52,11 @@ internal sealed class JournalWriter
         while (true)
         {
             _wake.Reset();
-            if (TakeBatch())
+            if (_queue.TryTake(_batch))
             {
                 CommitBatch();
             }
-            else if (_queue.Reader.Completion.IsCompleted)
+            else if (_queue.IsDrained)
             {
                 break;
             }
@@ -87,22 +71,6 @@ internal sealed class JournalWriter
         }
 
         _ended.SetResult();
-    }
-
-    private bool TakeBatch()
-    {
-        var bytes = 0L;
-        while (_batch.Count < _options.TransactionCountMax && bytes < _options.TransactionBytesMax &&
-            _queue.Reader.TryRead(out var write))
-        {
-            if (write.TryTake())
-            {
-                _batch.Add(write);
-                bytes += write.Records.Length;
-            }
-        }
-
-        return _batch.Count > 0;
     }
 
     private void CommitBatch()

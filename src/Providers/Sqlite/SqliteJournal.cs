@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
-using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
 
 namespace Evergrain.Providers.Sqlite;
 
@@ -57,22 +57,14 @@ public sealed class SqliteJournal : IJournal
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, JournalEnd from,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<JournalEntry> ReadAsync(
+        ConversationKey key, JournalEnd from, CancellationToken cancellationToken)
     {
         JournalBounds.CheckEnd(from);
-        var page = default(JournalPage);
-        do
-        {
-            var (next, begunWith) = (from, page.Conversation);
-            page = await _readers.RunAsync(reader => reader.Read(key, next, begunWith), cancellationToken);
-            from = page.Entries.Count > 0 ? JournalEnd.Behind(page.Entries[^1]) : from;
-            foreach (var entry in page.Entries)
-            {
-                yield return entry;
-            }
-        }
-        while (page.HasMore);
+        return JournalPage.ReadAllAsync(from, ReadPageAsync, cancellationToken);
+
+        Task<JournalPage> ReadPageAsync(JournalEnd behind, long begunWith, CancellationToken token) =>
+            _readers.RunAsync(reader => reader.Read(key, behind, begunWith), token);
     }
 
     /// <inheritdoc/>

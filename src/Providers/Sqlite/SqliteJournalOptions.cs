@@ -18,8 +18,7 @@ public sealed class SqliteJournalOptions
     public int TransactionCountMax { get; init; } = 256;
 
     /// <summary>
-    /// Bytes after which a transaction takes no further append, 1 byte to 1 GiB, default 8 MiB. The last append taken
-    /// may exceed it.
+    /// Bytes of one transaction's appends, 1 byte to 1 GiB, default 8 MiB. An append that has more goes alone.
     /// </summary>
     [Range(1, 1 << 30)]
     public int TransactionBytesMax { get; init; } = 8 << 20;

@@ -1,11 +1,11 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 
-namespace Evergrain.Providers.Sqlite;
+namespace Evergrain.Providers.Journals;
 
 /// <summary>
-/// An append or a delete on its way through the writer. Whoever comes first, the writer that takes it or the caller
-/// that cancels it, decides: once taken, it is carried to its end, since the writer then reads the caller's buffer.
+/// An append or a delete on its way through a writer. Whoever comes first, the writer that takes it or the caller that
+/// cancels it, decides: once taken, it is carried to its end, since the writer then reads the caller's buffer.
 /// </summary>
 internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 {
@@ -31,6 +31,9 @@ internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 
     /// <summary>Set by the writer inside the transaction, believed only once it is committed.</summary>
     public bool IsRefused { get; set; }
+
+    /// <summary>Set by a writer that may have stored it already: its connection broke before the answer.</summary>
+    public bool IsDoubtful { get; set; }
 
     public Task Done => _done.Task;
 

@@ -1,0 +1,163 @@
+using System.Globalization;
+using Evergrain.Conversations.Ports;
+using Npgsql;
+
+namespace Evergrain.Providers.Postgres;
+
+/// <summary>
+/// The connections to one server, few and bounded, and what is done when one breaks: try again over another, with
+/// growing pauses, for a bounded time.
+/// </summary>
+internal sealed class PostgresConnections : IAsyncDisposable
+{
+    // Beside its records, what an append takes on the wire: the tenant twice over, and Parse the first time.
+    private const int MessageBytesMax = 512;
+    private const int StatementTextBytes = 4_096;
+    private const int ReadBufferBytes = 64 << 10;
+
+    // More statements than there are; each is prepared when a connection first meets it.
+    private const int StatementsMax = 16;
+
+    // The first try over a new connection comes at once: usually only the old one was broken.
+    private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(1);
+    private const double JitterShare = 0.5;
+
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _reconnectTime;
+    private readonly RandomIdSource _chance = new();
+
+    public PostgresConnections(PostgresJournalOptions options)
+    {
+        _time = options.Time;
+        _reconnectTime = options.ReconnectTime;
+        var settings = PostgresUrl.Parse(options.Url);
+        Place = new PostgresPlace(
+            settings.Host!.StartsWith('/') ? settings.Host : $"{settings.Host}:{settings.Port}",
+            settings.Database!, settings.Username!);
+        Configure(settings, options);
+        Reads = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(settings.ToString())
+        {
+            ReadBufferSize = ReadBufferBytes,
+            MaxPoolSize = options.ReadersMax,
+        });
+
+        // What one transaction sends fits into the buffer and then, since nothing else is on its way, into the
+        // socket's: the operating system has all of it or nothing.
+        settings.WriteBufferSize =
+            options.TransactionBytesMax + (options.TransactionCountMax * MessageBytesMax) + StatementTextBytes;
+        settings.SocketSendBufferSize = settings.WriteBufferSize;
+        settings.MaxPoolSize = options.WritersMax;
+        Writes = NpgsqlDataSource.Create(settings);
+    }
+
+    public PostgresPlace Place { get; }
+
+    public PostgresMeter Meter { get; } = new();
+
+    /// <summary>For appends and deletes; also for the schema, before there are any.</summary>
+    public NpgsqlDataSource Writes { get; }
+
+    public NpgsqlDataSource Reads { get; }
+
+    /// <summary>
+    /// Does some work over a connection. If that breaks, the work is done again over another one, from its start: it
+    /// must not mind. Throws what the last try threw.
+    /// </summary>
+    public async Task<T> RunAsync<T>(NpgsqlDataSource source, Func<NpgsqlConnection, Task<T>> work,
+        CancellationToken cancellationToken)
+    {
+        var broken = 0L;
+        for (var failures = 0; ; failures++)
+        {
+            try
+            {
+                await using var connection = await source.OpenConnectionAsync(cancellationToken);
+                return await work(connection);
+            }
+            catch (Exception e) when (PostgresFault.IsConnectionLost(e) && !cancellationToken.IsCancellationRequested)
+            {
+                broken = failures == 0 ? _time.GetTimestamp() : broken;
+                var left = _reconnectTime - _time.GetElapsedTime(broken);
+                if (left <= TimeSpan.Zero)
+                {
+                    throw;
+                }
+
+                Meter.Reconnecting();
+                var pause = PauseAfter(failures);
+                await Task.Delay(pause < left ? pause : left, _time, cancellationToken);
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Writes.DisposeAsync();
+        await Reads.DisposeAsync();
+    }
+
+    private static void Configure(NpgsqlConnectionStringBuilder settings, PostgresJournalOptions options)
+    {
+        settings.Options = $"{settings.Options} {SessionOptions(options)}".Trim();
+        settings.ApplicationName ??= "evergrain";
+        settings.Pooling = true;
+        settings.MinPoolSize = 0;
+        settings.Multiplexing = false;
+        settings.Enlist = false;
+        settings.MaxAutoPrepare = StatementsMax;
+        settings.AutoPrepareMinUsages = 1;
+        settings.IncludeFailedBatchedCommand = true;
+
+        // The session's state is never changed, so there is nothing to reset.
+        settings.NoResetOnClose = true;
+        settings.CommandTimeout = (int)Math.Ceiling(options.StatementTimeout.TotalSeconds) + 5;
+        settings.Timeout = Math.Min(settings.Timeout, Math.Max(1, (int)options.ReconnectTime.TotalSeconds));
+
+        // A host that vanished is noticed on idle connections too.
+        settings.TcpKeepAlive = true;
+        settings.TcpKeepAliveTime = 10;
+        settings.TcpKeepAliveInterval = 5;
+    }
+
+    /// <summary>What the server's own configuration must not decide for us. Later words win over the URL's.</summary>
+    private static string SessionOptions(PostgresJournalOptions options)
+    {
+        (string Name, string Value)[] settings =
+        [
+            // The journal's promise: an append that returned is on disk, and on the standbys that the server waits for.
+            ("synchronous_commit", "on"),
+            ("default_transaction_isolation", @"read\ committed"),
+
+            // No wait without a bound: for a lock, for a statement, for a client that was stopped or vanished.
+            ("lock_timeout", Milliseconds(options.LockTimeout)),
+            ("statement_timeout", Milliseconds(options.StatementTimeout)),
+            ("idle_in_transaction_session_timeout", "10000"),
+            ("tcp_keepalives_idle", "15"),
+            ("tcp_keepalives_interval", "5"),
+            ("tcp_keepalives_count", "3"),
+
+            // Every statement here goes through an index, however few rows the server believes there are.
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("jit", "off"),
+        ];
+        return string.Join(' ', settings.Select(setting => $"-c {setting.Name}={setting.Value}"));
+    }
+
+    private static string Milliseconds(TimeSpan time) =>
+        ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+
+    private TimeSpan PauseAfter(int failures)
+    {
+        if (failures == 0)
+        {
+            return TimeSpan.Zero;
+        }
+
+        var doubled = PauseMin * Math.Pow(2, Math.Min(failures - 1, 10));
+        var longest = doubled < PauseMax ? doubled : PauseMax;
+        var chance = (_chance.Next64() >> 11) * (1.0 / (1UL << 53));
+        return longest * (1 - (JitterShare * chance));
+    }
+}

@@ -1,0 +1,124 @@
+using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
+
+namespace Evergrain.Providers.Postgres;
+
+/// <summary>
+/// The journal that several servers share: tables of a PostgreSQL database. An append is one statement with the log's
+/// end as its condition; the appends of many conversations share a transaction and a round trip.
+/// </summary>
+/// <remarks>
+/// <para>
+/// An append that returned is on the server's disk, and on the standbys that the server is told to wait for; the
+/// session sets <c>synchronous_commit</c> itself. What the server cannot keep (<c>fsync = off</c>, a failover to a
+/// standby that it did not wait for) is lost here too.
+/// </para>
+/// <para>
+/// A connection that breaks is opened again and the operation goes on, for a bounded time. An append whose answer was
+/// lost is sent again together with a look at its position, so that it is stored once and reported as it is.
+/// </para>
+/// <para>
+/// Connect to the server itself, not through a pooler that divides sessions: statements are prepared, and settings are
+/// given with the connection. Conversations are listed in the order of their numbers; of two that begin at the same
+/// moment, the one with the lower number may appear the later.
+/// </para>
+/// </remarks>
+public sealed class PostgresJournal : IJournal
+{
+    private readonly PostgresConnections _connections;
+    private readonly PostgresWriter _writer;
+    private readonly PostgresReader _reader;
+    private int _disposed;
+
+    private PostgresJournal(PostgresJournalOptions options, PostgresConnections connections)
+    {
+        _connections = connections;
+        _writer = new PostgresWriter(options, connections);
+        _reader = new PostgresReader(connections, options);
+    }
+
+    /// <inheritdoc/>
+    public bool IsExclusive => false;
+
+    /// <summary>What was done since the journal was opened.</summary>
+    public PostgresJournalCounters Counters => _connections.Meter.Read();
+
+    /// <summary>Connects, and makes the schema or checks the one that is there.</summary>
+    /// <exception cref="JournalUnavailableException">
+    /// The URL is wrong, the server cannot be reached, refuses or is too old, or the schema is foreign or newer. The
+    /// message never holds the password.
+    /// </exception>
+    /// <exception cref="ValidationException">An option is out of its range.</exception>
+    public static async Task<PostgresJournal> OpenAsync(
+        PostgresJournalOptions options, CancellationToken cancellationToken)
+    {
+        Validator.ValidateObject(options, new ValidationContext(options), validateAllProperties: true);
+        var connections = new PostgresConnections(options);
+        try
+        {
+            await PostgresSchema.PrepareAsync(connections, options, cancellationToken);
+            return new PostgresJournal(options, connections);
+        }
+        catch
+        {
+            await connections.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records,
+        CancellationToken cancellationToken)
+    {
+        JournalBounds.CheckAppend(end, records);
+        CheckCanExist(key, end);
+        var write = new PendingWrite(key, end) { Writer = writer, Records = records };
+        await _writer.WriteAsync(write, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<JournalEntry> ReadAsync(
+        ConversationKey key, JournalEnd from, CancellationToken cancellationToken)
+    {
+        JournalBounds.CheckEnd(from);
+        return JournalPage.ReadAllAsync(from,
+            (behind, begunWith, token) => _reader.ReadAsync(key, behind, begunWith, token), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
+        CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return await _reader.ListAsync(tenant, after, limit, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken)
+    {
+        JournalBounds.CheckEnd(end);
+        await _writer.WriteAsync(new PendingWrite(key, end) { IsDelete = true }, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            await _writer.StopAsync();
+            await _reader.CloseAsync();
+            await _connections.DisposeAsync();
+        }
+    }
+
+    // The statement that begins a log asks only whether there is one.
+    private static void CheckCanExist(ConversationKey key, JournalEnd end)
+    {
+        if (end.Position == 0 && end != JournalEnd.None)
+        {
+            throw new PositionTakenException(key, end);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+using System.Data;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
+using Npgsql;
+
+namespace Evergrain.Providers.Postgres;
+
+/// <summary>Reads pages of logs and lists, each with one statement, and so as they are at one moment.</summary>
+internal sealed class PostgresReader(PostgresConnections connections, PostgresJournalOptions options)
+{
+    // A page of a read: enough to make the round trip cheap, little enough to hold while its reader is slow.
+    private const int PageCountMax = 256;
+    private const int PageBytesMax = 512 << 10;
+
+    private readonly ReadGate _gate = new(options.ReadersMax);
+
+    // A row that is there even if no append follows, with the log's end and who wrote the append before. The server
+    // adds up the sizes, so that a page of large appends is not sent to be thrown away.
+    private readonly string _read = $"""
+        SELECT c.number, c.next, b.writer, a.position, a.writer, a.records
+        FROM "{options.Schema}".conversations c
+        LEFT JOIN "{options.Schema}".appends b ON b.conversation = c.number AND b.position = $3 - 1
+        LEFT JOIN LATERAL (
+          SELECT position, writer, records FROM (
+            SELECT position, writer, records, sum(octet_length(records)) OVER
+              (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+            FROM (
+              SELECT position, writer, records FROM "{options.Schema}".appends
+              WHERE conversation = c.number AND position >= $3 ORDER BY position LIMIT {PageCountMax}) counted) summed
+          WHERE before IS NULL OR before < {PageBytesMax}) a ON true
+        WHERE c.tenant = $1 AND c.id = $2 AND ($4 = 0 OR c.number = $4)
+        ORDER BY a.position
+        """;
+
+    private readonly string _list = $"""
+        SELECT id FROM "{options.Schema}".conversations WHERE tenant = $1 ORDER BY number LIMIT $2
+        """;
+
+    private readonly string _listAfter = $"""
+        SELECT id FROM "{options.Schema}".conversations WHERE tenant = $1 AND number >
+          (SELECT number FROM "{options.Schema}".conversations WHERE tenant = $1 AND id = $3)
+        ORDER BY number LIMIT $2
+        """;
+
+    /// <summary>The next appends, if the conversation is still the one that was begun with (0: any).</summary>
+    /// <exception cref="PositionTakenException">The log never ended at <paramref name="from"/>.</exception>
+    public Task<JournalPage> ReadAsync(ConversationKey key, JournalEnd from, long begunWith,
+        CancellationToken cancellationToken) => RunAsync(async connection =>
+    {
+        await using var command = new NpgsqlCommand(_read, connection);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = key.Tenant });
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = key.Id.ToGuid() });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = from.Position });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = begunWith });
+
+        // Sequential: records of 64 MiB are read into their array and nowhere else.
+        await using var rows = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
+        if (await rows.ReadAsync(cancellationToken))
+        {
+            return await ReadPageAsync(rows, key, from, cancellationToken);
+        }
+
+        return begunWith != 0 || from == JournalEnd.None ? JournalPage.Nothing
+            : throw new PositionTakenException(key, from);
+    }, cancellationToken);
+
+    public Task<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
+        CancellationToken cancellationToken) => RunAsync<IReadOnlyList<ConversationId>>(async connection =>
+    {
+        await using var command = new NpgsqlCommand(after is null ? _list : _listAfter, connection);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = tenant });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = limit });
+        if (after is { } id)
+        {
+            command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = id.ToGuid() });
+        }
+
+        var page = new List<ConversationId>();
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+        while (await rows.ReadAsync(cancellationToken))
+        {
+            page.Add(rows.GetGuid(0).ToConversationId());
+        }
+
+        return page;
+    }, cancellationToken);
+
+    /// <summary>Waits for the reads under way and allows no more.</summary>
+    public Task CloseAsync() => _gate.CloseAsync();
+
+    private Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> read, CancellationToken cancellationToken) =>
+        _gate.RunAsync(async () =>
+        {
+            try
+            {
+                return await connections.RunAsync(connections.Reads, read, cancellationToken);
+            }
+            catch (Exception e) when (e is NpgsqlException || PostgresFault.IsConnectionLost(e))
+            {
+                throw PostgresFault.Unavailable(e, connections.Place);
+            }
+        }, cancellationToken);
+
+    private async Task<JournalPage> ReadPageAsync(NpgsqlDataReader rows, ConversationKey key, JournalEnd from,
+        CancellationToken cancellationToken)
+    {
+        var entries = new List<JournalEntry>();
+        var (number, next) = (rows.GetInt64(0), rows.GetInt64(1));
+        var before = await rows.IsDBNullAsync(2, cancellationToken) ? (ulong?)null : (ulong)rows.GetInt64(2);
+        if (from.Position > 0 ? before != from.LastWriter : from != JournalEnd.None)
+        {
+            throw new PositionTakenException(key, from);
+        }
+
+        do
+        {
+            if (await rows.IsDBNullAsync(3, cancellationToken))
+            {
+                break;
+            }
+
+            var position = rows.GetInt64(3);
+            var writer = (ulong)rows.GetInt64(4);
+            CheckNext(position, from.Position + entries.Count);
+            var records = await rows.GetFieldValueAsync<byte[]>(5, cancellationToken);
+            entries.Add(new JournalEntry(position, writer, records));
+        }
+        while (await rows.ReadAsync(cancellationToken));
+
+        // The end and the appends are of one moment: where appends are left, at least one was to come.
+        var read = from.Position + entries.Count;
+        CheckNext(entries.Count == 0 && read < next ? next : read, read);
+        return new JournalPage(number, entries, HasMore: read < next);
+    }
+
+    private void CheckNext(long position, long expected)
+    {
+        if (position != expected)
+        {
+            throw new JournalUnavailableException($"The journal at {connections.Place.Server} is damaged (append " +
+                $"{expected} is missing): restore it from a backup.");
+        }
+    }
+}

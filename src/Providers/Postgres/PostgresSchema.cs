@@ -1,0 +1,139 @@
+using Evergrain.Conversations.Ports;
+using Npgsql;
+
+namespace Evergrain.Providers.Postgres;
+
+/// <summary>Makes the tables, or checks those that are there.</summary>
+/// <remarks>
+/// A conversation's row says where its log ends. It is overwritten by each append; room is left in its page and no
+/// index holds what changes, so that the new version lies beside the old one and no index is touched. Appends of up to
+/// 8 KB lie in the table itself, larger ones beside it, uncompressed: they are mostly small, and written more often
+/// than read. Numbers of conversations are never used twice.
+/// </remarks>
+internal static class PostgresSchema
+{
+    private const int SchemaVersion = 1;
+
+    /// <summary>Opens the first connection, and makes the schema where there is none.</summary>
+    /// <exception cref="JournalUnavailableException">
+    /// The server cannot be reached, refuses, is too old, or the schema is foreign or newer.
+    /// </exception>
+    public static async Task PrepareAsync(PostgresConnections connections, PostgresJournalOptions options,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = await connections.Writes.OpenConnectionAsync(cancellationToken);
+            await CheckServerAsync(connection, connections.Place, options, cancellationToken);
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            await MakeOrCheckAsync(connection, connections.Place, options.Schema, cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException
+            or System.Net.Sockets.SocketException)
+        {
+            throw PostgresFault.Unavailable(e, connections.Place);
+        }
+    }
+
+    private static async Task CheckServerAsync(NpgsqlConnection connection, PostgresPlace place,
+        PostgresJournalOptions options, CancellationToken cancellationToken)
+    {
+        var version = await QueryInt64Async(connection, "SELECT current_setting('server_version_num')::bigint",
+            cancellationToken);
+        if (version < options.ServerVersionMin)
+        {
+            throw new JournalUnavailableException($"PostgreSQL at {place.Server} has version " +
+                $"{connection.ServerVersion}, this program needs {options.ServerVersionMin / 10_000}: " +
+                "use a newer one.");
+        }
+
+        if (await QueryInt64Async(connection, "SELECT pg_is_in_recovery()::int::bigint", cancellationToken) != 0)
+        {
+            throw new JournalUnavailableException(
+                $"PostgreSQL at {place.Server} is a standby and takes no writes: name the primary server.");
+        }
+    }
+
+    private static async Task MakeOrCheckAsync(NpgsqlConnection connection, PostgresPlace place, string schema,
+        CancellationToken cancellationToken)
+    {
+        // Servers that start at the same time come one after the other. Ends with the transaction.
+        await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock(hashtextextended('evergrain {schema}', 0))",
+            cancellationToken);
+        if (await ExistsAsync(connection, $"to_regclass('\"{schema}\".schema_version')", cancellationToken))
+        {
+            await CheckAsync(connection, place, schema, cancellationToken);
+            return;
+        }
+
+        if (await ExistsAsync(connection, $"to_regclass('\"{schema}\".conversations')", cancellationToken) ||
+            await ExistsAsync(connection, $"to_regclass('\"{schema}\".appends')", cancellationToken))
+        {
+            throw new JournalUnavailableException($"The schema {schema} of the database {place.Database} at " +
+                $"{place.Server} holds another program's tables: name another schema.");
+        }
+
+        if (!await ExistsAsync(connection, $"to_regnamespace('\"{schema}\"')", cancellationToken))
+        {
+            await ExecuteAsync(connection, $"CREATE SCHEMA \"{schema}\"", cancellationToken);
+        }
+
+        await ExecuteAsync(connection, Tables(schema), cancellationToken);
+    }
+
+    private static async Task CheckAsync(NpgsqlConnection connection, PostgresPlace place, string schema,
+        CancellationToken cancellationToken)
+    {
+        var version = await QueryInt64Async(connection, $"SELECT max(version)::bigint FROM \"{schema}\".schema_version",
+            cancellationToken);
+        if (version > SchemaVersion)
+        {
+            throw new JournalUnavailableException($"The journal at {place.Server} (database {place.Database}, schema " +
+                $"{schema}) has schema version {version}, this program knows up to {SchemaVersion}: " +
+                "start the newer version that made it.");
+        }
+
+        var missing = await QueryInt64Async(connection, $"""
+            SELECT count(*) FROM unnest(ARRAY['conversations', 'appends']) AS name,
+              unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS word
+            WHERE NOT (name = 'appends' AND word = 'UPDATE')
+              AND NOT has_table_privilege(format('"{schema}".%I', name), word)
+            """, cancellationToken);
+        if (missing > 0)
+        {
+            throw new JournalUnavailableException($"User {place.User} may not read and write the tables of schema " +
+                $"{schema} in the database {place.Database} at {place.Server}: grant SELECT, INSERT, UPDATE, DELETE.");
+        }
+    }
+
+    private static string Tables(string schema) => $"""
+        CREATE TABLE "{schema}".schema_version (version int NOT NULL);
+        INSERT INTO "{schema}".schema_version VALUES ({SchemaVersion});
+        CREATE TABLE "{schema}".conversations (
+          number bigint GENERATED ALWAYS AS IDENTITY, id uuid NOT NULL, tenant text COLLATE "C" NOT NULL,
+          next bigint NOT NULL, writer bigint NOT NULL,
+          PRIMARY KEY (tenant, id), UNIQUE (tenant, number)) WITH (fillfactor = 50);
+        CREATE TABLE "{schema}".appends (
+          conversation bigint NOT NULL, position bigint NOT NULL, writer bigint NOT NULL, records bytea NOT NULL,
+          PRIMARY KEY (conversation, position)) WITH (toast_tuple_target = 8160);
+        ALTER TABLE "{schema}".appends ALTER COLUMN records SET STORAGE EXTERNAL;
+        """;
+
+    private static async Task<bool> ExistsAsync(NpgsqlConnection connection, string expression,
+        CancellationToken cancellationToken) =>
+        await QueryInt64Async(connection, $"SELECT ({expression} IS NOT NULL)::int::bigint", cancellationToken) != 0;
+
+    private static async Task<long> QueryInt64Async(NpgsqlConnection connection, string sql,
+        CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+}
