@@ -43,7 +43,6 @@ public sealed partial class Conversation
             }
 
             Recover(entry);
-            WakeReadersOfEnded();
         }
     }
 
@@ -85,9 +84,6 @@ public sealed partial class Conversation
     }
 
     private static bool RunsElsewhere(Turn turn) => turn is { Status: TurnStatus.Running, Live: null };
-
-    private void WakeReadersOfEnded() => _effects.AddRange(_turns.ReadFromJournal
-        .Select(static turn => new Effect.WakeReaders(turn.Id)));
 }
 
 /// <summary>What a host has to do before a conversation can answer.</summary>

@@ -136,19 +136,24 @@ public sealed partial class Conversation
     /// <summary>
     /// Cancels a running turn; one that runs elsewhere is taken over for it. One that has ended stays as it is.
     /// </summary>
+    /// <returns>The record that must be durable before the caller may be told: for one taken over; else 0.</returns>
     /// <exception cref="ConversationException">It is not found.</exception>
     /// <exception cref="UnsettledException">Whether it has ended is for the journal to say.</exception>
-    public void Cancel(TurnId id, LeaseId lease, DateTimeOffset now)
+    public long Cancel(TurnId id, LeaseId lease, DateTimeOffset now)
     {
         var turn = FindFresh(id, lease);
         if (turn.Live is { IsOver: false })
         {
             Cancel(turn, now);
         }
-        else if (RunsElsewhere(turn))
+
+        if (!RunsElsewhere(turn))
         {
-            Claim(now, turn);
+            return 0;
         }
+
+        Claim(now, turn);
+        return _outbox.Made;
     }
 
     /// <summary>Ends every running turn as interrupted, with its finished items: the host is about to stop.</summary>

@@ -20,9 +20,6 @@ internal sealed class TurnTree
     /// <summary>Stored turns whose end is not in the journal and that do not run here.</summary>
     public IEnumerable<Turn> Abandoned => _stored.Where(turn => turn is { Status: TurnStatus.Running, Live: null });
 
-    /// <summary>Turns that are read and did not run here.</summary>
-    public IEnumerable<Turn> ReadFromJournal => _stored.Where(turn => turn is { Readers: > 0, Live: null });
-
     /// <summary>Whether any stored turn is still to be found.</summary>
     public bool HasVisibleStored => _stored.Exists(turn => !turn.IsHidden);
 
