@@ -21,6 +21,7 @@ public sealed class PostgresServer : IAsyncLifetime
 
     // The shell outlives neither: what it started ends when its stdin does, that is, when this process does.
     private const string Keeper = """
+        exec 2> /dev/null
         folder=$1; shift
         "$@" >> "$folder/log" 2>&1 < /dev/null & server=$!
         read -r word

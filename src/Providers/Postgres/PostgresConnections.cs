@@ -33,7 +33,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
         _reconnectTime = options.ReconnectTime;
         var settings = PostgresUrl.Parse(options.Url);
         Place = new PostgresPlace(
-            settings.Host!.StartsWith('/') ? settings.Host : $"{settings.Host}:{settings.Port}",
+            IsUnixSocket(settings) ? settings.Host! : $"{settings.Host}:{settings.Port}",
             settings.Database!, settings.Username!);
         Configure(settings, options);
         Reads = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(settings.ToString())
@@ -97,6 +97,8 @@ internal sealed class PostgresConnections : IAsyncDisposable
         await Reads.DisposeAsync();
     }
 
+    private static bool IsUnixSocket(NpgsqlConnectionStringBuilder settings) => settings.Host!.StartsWith('/');
+
     private static void Configure(NpgsqlConnectionStringBuilder settings, PostgresJournalOptions options)
     {
         settings.Options = $"{settings.Options} {SessionOptions(options)}".Trim();
@@ -114,10 +116,13 @@ internal sealed class PostgresConnections : IAsyncDisposable
         settings.CommandTimeout = (int)Math.Ceiling(options.StatementTimeout.TotalSeconds) + 5;
         settings.Timeout = Math.Min(settings.Timeout, Math.Max(1, (int)options.ReconnectTime.TotalSeconds));
 
-        // A host that vanished is noticed on idle connections too.
-        settings.TcpKeepAlive = true;
-        settings.TcpKeepAliveTime = 10;
-        settings.TcpKeepAliveInterval = 5;
+        if (!IsUnixSocket(settings))
+        {
+            // A host that vanished is noticed on idle connections too.
+            settings.TcpKeepAlive = true;
+            settings.TcpKeepAliveTime = 10;
+            settings.TcpKeepAliveInterval = 5;
+        }
     }
 
     /// <summary>What the server's own configuration must not decide for us. Later words win over the URL's.</summary>

@@ -16,7 +16,7 @@ public sealed class PostgresJournalOptions
     /// The schema of the database that holds the tables; made if it is not there. 1 to 63 lower-case letters, digits
     /// and underscores, default <c>evergrain</c>. Journals in two schemas know nothing of each other.
     /// </summary>
-    [RegularExpression("[a-z_][a-z0-9_]{0,62}")]
+    [Required, RegularExpression("[a-z_][a-z0-9_]{0,62}")]
     public string Schema { get; init; } = "evergrain";
 
     /// <summary>Appends and deletes that wait for a writer, 1 to 65,536, default 1,024; more wait to enter.</summary>

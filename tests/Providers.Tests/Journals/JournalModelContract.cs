@@ -20,11 +20,18 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
     private static readonly Gen<Operation> Operations = Gen.Frequency(
         (12, OperationOf(Kind.Append)),
         (3, OperationOf(Kind.AppendElsewhere)),
+        (2, OperationOf(Kind.Pause)),
+        (3, OperationOf(Kind.Resume)),
         (3, OperationOf(Kind.Read)),
+        (1, OperationOf(Kind.ReadElsewhere)),
         (2, OperationOf(Kind.List)),
-        (2, OperationOf(Kind.Delete)));
+        (2, OperationOf(Kind.Delete)),
+        (1, OperationOf(Kind.DeleteElsewhere)));
 
     protected ITestOutputHelper Output => output;
+
+    /// <summary>Another server's journal on the same store; where no two may share it, the only one.</summary>
+    protected virtual IJournal Other => Journal;
 
     [Fact]
     public async Task AnySequence_OfOperations_AgreesWithTheModel()
@@ -55,27 +62,66 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
         from tenant in Gen.Choose(0, Tenants.Length - 1)
         from conversation in Gen.Choose(1, 3)
         from number in Gen.Choose(0, 4)
+        from isOther in Gen.Elements(false, true)
         from size in Gen.Frequency((6, Gen.Choose(1, 300)), (2, Gen.Choose(301, 9_000)), (1, Gen.Choose(9_001, 90_000)))
-        select new Operation(kind, tenant, conversation, number, size);
+        select new Operation(kind, tenant, conversation, number, isOther, size);
 
     private Task CheckAsync(Model model, Operation operation) => operation.Kind switch
     {
         Kind.Append => CheckAppendAsync(model, operation),
-        Kind.AppendElsewhere => CheckRefusedAsync(model, operation),
-        Kind.Read => CheckReadAsync(model, model.Key(operation), operation.Number),
+        Kind.AppendElsewhere => CheckRefusedAsync(model, operation, (journal, key, end) =>
+            journal.AppendAsync(key, end, 1, Bytes(1, 10), Token).AsTask()),
+        Kind.Pause => PauseAsync(model, operation),
+        Kind.Resume => CheckResumeAsync(model, operation),
+        Kind.Read => CheckReadAsync(On(operation), model, model.Key(operation), operation.Number),
+        Kind.ReadElsewhere => CheckRefusedAsync(model, operation, (journal, key, end) =>
+            journal.ReadAsync(key, end, Token).GetAsyncEnumerator(Token).MoveNextAsync().AsTask(), model.HasHad),
         Kind.List => CheckListAsync(model, operation),
+        Kind.DeleteElsewhere => CheckRefusedAsync(model, operation, (journal, key, end) =>
+            journal.DeleteAsync(key, end, Token).AsTask(), (key, _) => model.End(key) == JournalEnd.None),
         _ => CheckDeleteAsync(model, operation),
     };
 
-    private async Task CheckAppendAsync(Model model, Operation operation)
+    private IJournal On(Operation operation) => operation.IsOther ? Other : Journal;
+
+    private Task CheckAppendAsync(Model model, Operation operation) =>
+        CheckAppendAsync(model, operation, model.End(model.Key(operation)));
+
+    private async Task CheckAppendAsync(Model model, Operation operation, JournalEnd end)
     {
         var key = model.Key(operation);
         var bytes = Bytes(operation.Number, operation.Size);
-        await Journal.AppendAsync(key, model.End(key), (ulong)operation.Number, bytes, Token);
-        model.Append(key, new JournalEntry(model.End(key).Position, (ulong)operation.Number, bytes));
+        await On(operation).AppendAsync(key, end, (ulong)operation.Number, bytes, Token);
+        model.Append(key, new JournalEntry(end.Position, (ulong)operation.Number, bytes));
     }
 
-    private async Task CheckRefusedAsync(Model model, Operation operation)
+    /// <summary>A writer stops where the log ends now.</summary>
+    private static Task PauseAsync(Model model, Operation operation)
+    {
+        var key = model.Key(operation);
+        model.Paused[key] = model.End(key);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>The writer goes on where it stopped; meanwhile others may have written, deleted, begun anew.</summary>
+    private async Task CheckResumeAsync(Model model, Operation operation)
+    {
+        var key = model.Key(operation);
+        var end = model.Paused.GetValueOrDefault(key);
+        var append = () => CheckAppendAsync(model, operation, end);
+        if (end == model.End(key))
+        {
+            await append();
+        }
+        else
+        {
+            Assert.Equal(end, (await Assert.ThrowsAsync<PositionTakenException>(append)).End);
+        }
+    }
+
+    /// <summary>Asks for something at an end the log does not have, if that is refused there.</summary>
+    private async Task CheckRefusedAsync(Model model, Operation operation,
+        Func<IJournal, ConversationKey, JournalEnd, Task> ask, Func<ConversationKey, JournalEnd, bool>? isAllowed = null)
     {
         var key = model.Key(operation);
         var end = model.End(key);
@@ -86,15 +132,17 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
             end.Position == 0 ? new JournalEnd(1, 0) : JournalEnd.None,
         ];
         var other = others[operation.Number % others.Length];
-        await Assert.ThrowsAsync<PositionTakenException>(
-            async () => await Journal.AppendAsync(key, other, 1, Bytes(1, 10), Token));
+        if (isAllowed?.Invoke(key, other) != true)
+        {
+            await Assert.ThrowsAsync<PositionTakenException>(() => ask(On(operation), key, other));
+        }
     }
 
-    private async Task CheckReadAsync(Model model, ConversationKey key, int number)
+    private async Task CheckReadAsync(IJournal journal, Model model, ConversationKey key, int number)
     {
         var from = model.EndAt(key, number);
         var expected = model.Read(key).Skip((int)from.Position).ToList();
-        var actual = await ReadAllAsync(key, from);
+        var actual = await ReadAllAsync(journal, key, from);
         Assert.Equal(expected.Select(e => (e.Position, e.Writer)), actual.Select(e => (e.Position, e.Writer)));
         Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First.Records, pair.Second.Records));
     }
@@ -104,14 +152,14 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
         var tenant = model.Key(operation).Tenant;
         var all = model.List(tenant);
         var at = Math.Min(operation.Number, all.Count);
-        var page = await Journal.ListAsync(tenant, at == 0 ? null : all[at - 1], 2, Token);
+        var page = await On(operation).ListAsync(tenant, at == 0 ? null : all[at - 1], 2, Token);
         Assert.Equal(all.Skip(at).Take(2), page);
     }
 
     private async Task CheckDeleteAsync(Model model, Operation operation)
     {
         var key = model.Key(operation);
-        await Journal.DeleteAsync(key, Token);
+        await On(operation).DeleteAsync(key, model.End(key), Token);
         model.Delete(key);
     }
 
@@ -123,7 +171,7 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
             Assert.Equal(model.List(tenant), listed);
             foreach (var id in listed)
             {
-                await CheckReadAsync(model, new ConversationKey(tenant, id), 0);
+                await CheckReadAsync(Other, model, new ConversationKey(tenant, id), 0);
             }
         }
     }
@@ -132,17 +180,24 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
     {
         Append,
         AppendElsewhere,
+        Pause,
+        Resume,
         Read,
+        ReadElsewhere,
         List,
         Delete,
+        DeleteElsewhere,
     }
 
-    private sealed record Operation(Kind Kind, int Tenant, int Conversation, int Number, int Size);
+    private sealed record Operation(Kind Kind, int Tenant, int Conversation, int Number, bool IsOther, int Size);
 
     /// <summary>A journal as plainly as it can be said.</summary>
     private sealed class Model(string name)
     {
         private readonly List<(ConversationKey Key, List<JournalEntry> Log)> _logs = [];
+
+        /// <summary>Where a writer of a conversation stopped.</summary>
+        public Dictionary<ConversationKey, JournalEnd> Paused { get; } = [];
 
         public string Tenant(int number) => $"{name}-{Tenants[number]}";
 
@@ -153,6 +208,9 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
 
         public JournalEnd EndAt(ConversationKey key, int count) =>
             Read(key).Take(count).Select(JournalEnd.Behind).LastOrDefault();
+
+        public bool HasHad(ConversationKey key, JournalEnd end) =>
+            end.Position <= Read(key).Count && EndAt(key, (int)end.Position) == end;
 
         public List<JournalEntry> Read(ConversationKey key) => _logs.Find(l => l.Key == key).Log ?? [];
 

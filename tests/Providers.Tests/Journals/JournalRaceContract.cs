@@ -4,7 +4,7 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Providers.Tests.Journals;
 
 /// <summary>What every journal promises when many use it at once.</summary>
-public abstract class JournalRaceContract : JournalContract
+public abstract class JournalRaceContract : JournalSizeContract
 {
     [Fact]
     public async Task Append_ManyWritersRaceForOnePosition_ExactlyOneWins()
@@ -112,6 +112,29 @@ public abstract class JournalRaceContract : JournalContract
             await deleting;
             Assert.Empty(await ReadAllAsync(key));
         }
+    }
+
+    [Fact]
+    public async Task Append_WhileOthersRead_IsSeenWholeOrNotAtAll()
+    {
+        var key = NewKey();
+        var appending = Task.Run(async () =>
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                await Journal.AppendAsync(key, i, 1, Bytes(i, 2 << 20), Token);
+            }
+        }, Token);
+        while (!appending.IsCompleted)
+        {
+            foreach (var entry in await ReadAllAsync(key))
+            {
+                Assert.True(entry.Records.Span.SequenceEqual(Bytes((int)entry.Position, 2 << 20)));
+            }
+        }
+
+        await appending;
+        Assert.Equal(10, (await ReadAllAsync(key)).Count);
     }
 
     [Fact]

@@ -148,6 +148,8 @@ public sealed class SqliteJournalTests(ITestOutputHelper output) : JournalModelC
         _directory.Dispose();
     }
 
+    protected override Task<long> CostAsync() => Task.FromResult(Sqlite.Counters.LogBytes);
+
     protected override async Task<IJournal> OpenAsync() =>
         await SqliteJournal.OpenAsync(new SqliteJournalOptions { Directory = _directory.Path }, Token);
 

@@ -1,0 +1,71 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Providers.Tests.Journals;
+
+/// <summary>What every journal promises of appends that are large, and of logs that are long.</summary>
+public abstract class JournalSizeContract : JournalLogContract
+{
+    private const int LongLog = 10_000;
+
+    // Appends at the two ends of a long log whose cost is compared: enough for the store's own rhythm to even out.
+    private const int Sample = 1_000;
+    private const int UsualBytes = 500;
+
+    // Flat, as docs/performance.md means it.
+    private const double CostRatioMax = 1.2;
+
+    [Theory]
+    [InlineData(16 << 20)]
+    [InlineData(JournalBounds.AppendBytesMax)]
+    public async Task Append_Large_ComesBackWhole(int size)
+    {
+        var key = NewKey();
+        var bytes = Bytes(4, size);
+        await Journal.AppendAsync(key, 0, 1, bytes, Token);
+        await Journal.AppendAsync(key, 1, 1, Bytes(5, 10), Token);
+
+        var entries = await ReadAllAsync(key);
+
+        Assert.True(entries[0].Records.Span.SequenceEqual(bytes));
+        Assert.Equal(Bytes(5, 10), entries[1].Records.ToArray());
+    }
+
+    [Fact]
+    public async Task Log_OfTenThousandAppends_ComesBackWholeAndItsLastCostNoMoreThanItsFirst()
+    {
+        var key = NewKey();
+        await FillAsync(key, Sample, UsualBytes);
+        var first = await CostOfAsync(() => ExtendAsync(key, Sample, 2 * Sample));
+        await ExtendAsync(key, 2 * Sample, LongLog - Sample);
+        var last = await CostOfAsync(() => ExtendAsync(key, LongLog - Sample, LongLog));
+
+        var entries = await ReadAllAsync(key);
+        Assert.Equal(Enumerable.Range(0, LongLog).Select(i => (long)i), entries.Select(e => e.Position));
+        Assert.All(entries, e => Assert.Equal(Bytes((int)e.Position, UsualBytes), e.Records.ToArray()));
+        Assert.Equal(LongLog - 1, Assert.Single(await ReadAllAsync(key, LongLog - 1)).Position);
+        Assert.InRange(first, Sample * UsualBytes, long.MaxValue);
+        Assert.True(last <= first * CostRatioMax, $"{Sample} appends cost {first} bytes at first, {last} at last");
+    }
+
+    /// <summary>
+    /// Bytes that the store wrote so far, or, where it writes none, that it allocated: what appends cost, without a
+    /// clock.
+    /// </summary>
+    protected abstract Task<long> CostAsync();
+
+    private async Task<long> CostOfAsync(Func<Task> work)
+    {
+        var before = await CostAsync();
+        await work();
+        return await CostAsync() - before;
+    }
+
+    private async Task ExtendAsync(ConversationKey key, int from, int to)
+    {
+        for (var i = from; i < to; i++)
+        {
+            await Journal.AppendAsync(key, i, 1, Bytes(i, UsualBytes), Token);
+        }
+    }
+}

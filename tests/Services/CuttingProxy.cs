@@ -1,0 +1,124 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Evergrain.Tests.Services;
+
+/// <summary>A way to a server that breaks on demand: before a request reaches it, or before its answer comes back.</summary>
+public sealed class CuttingProxy : IAsyncDisposable
+{
+    private const int BufferBytes = 64 << 10;
+
+    private readonly int _serverPort;
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentDictionary<Task, bool> _pairs = [];
+    private readonly Task _accepting;
+    private Cut _armed;
+    private TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public CuttingProxy(int serverPort)
+    {
+        _serverPort = serverPort;
+        _listener.Start();
+        _accepting = AcceptAsync();
+    }
+
+    private enum Cut
+    {
+        Nothing,
+        Request,
+        Answer,
+    }
+
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    /// <summary>Whether new connections end at once.</summary>
+    public bool IsClosed { get; set; }
+
+    /// <summary>The next request reaches nobody; its connection ends. The task ends when it has.</summary>
+    public Task CutRequest() => Arm(Cut.Request);
+
+    /// <summary>The next request reaches the server, its answer reaches nobody. The task ends when it is cut.</summary>
+    public Task CutAnswer() => Arm(Cut.Answer);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _listener.Stop();
+        await _accepting;
+        await Task.WhenAll(_pairs.Keys);
+        _stop.Dispose();
+    }
+
+    private Task Arm(Cut cut)
+    {
+        _cut = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Interlocked.Exchange(ref _armed, cut);
+        return _cut.Task;
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var client = await _listener.AcceptTcpClientAsync(_stop.Token);
+                var pair = RelayAsync(client);
+                _pairs[pair] = true;
+                _ = pair.ContinueWith(ended => _pairs.TryRemove(ended, out var _), CancellationToken.None,
+                    TaskContinuationOptions.None, TaskScheduler.Default);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            // Stopped.
+        }
+    }
+
+    private async Task RelayAsync(TcpClient client)
+    {
+        using var server = new TcpClient();
+        using var both = client;
+        if (IsClosed)
+        {
+            return;
+        }
+
+        try
+        {
+            await server.ConnectAsync(IPAddress.Loopback, _serverPort, _stop.Token);
+            client.NoDelay = server.NoDelay = true;
+            var (to, from) = (server.GetStream(), client.GetStream());
+            await Task.WhenAny(RelayAsync(from, to, Cut.Request), RelayAsync(to, from, Cut.Answer));
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException or IOException)
+        {
+            // The connection ends, which is what its ends see.
+        }
+    }
+
+    /// <summary>Passes bytes on until one side ends, or the armed cut is met.</summary>
+    private async Task RelayAsync(NetworkStream from, NetworkStream to, Cut mine)
+    {
+        var buffer = new byte[BufferBytes];
+        try
+        {
+            while (await from.ReadAsync(buffer, _stop.Token) is var count and > 0)
+            {
+                if (Interlocked.CompareExchange(ref _armed, Cut.Nothing, mine) == mine)
+                {
+                    _cut.TrySetResult();
+                    return;
+                }
+
+                await to.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException)
+        {
+            // The other direction ended the connection.
+        }
+    }
+}
