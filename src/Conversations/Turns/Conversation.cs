@@ -136,9 +136,10 @@ public sealed partial class Conversation
     /// <summary>
     /// Cancels a running turn; one that runs elsewhere is taken over for it. One that has ended stays as it is.
     /// </summary>
+    /// <returns>The record that must be durable before the caller may be told; 0: none.</returns>
     /// <exception cref="ConversationException">It is not found.</exception>
     /// <exception cref="UnsettledException">Whether it has ended is for the journal to say.</exception>
-    public void Cancel(TurnId id, LeaseId lease, DateTimeOffset now)
+    public long Cancel(TurnId id, LeaseId lease, DateTimeOffset now)
     {
         var turn = FindFresh(id, lease);
         if (turn.Live is { IsOver: false })
@@ -147,8 +148,12 @@ public sealed partial class Conversation
         }
         else if (RunsElsewhere(turn))
         {
+            // Another server may get there first: the cancel is then to be asked for again.
             Claim(now, turn);
+            return _outbox.Made;
         }
+
+        return 0;
     }
 
     /// <summary>Ends every running turn as interrupted, with its finished items: the host is about to stop.</summary>

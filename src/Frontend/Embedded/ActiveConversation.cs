@@ -86,6 +86,11 @@ internal sealed partial class ActiveConversation
             return (id, conversation.StartRecord(id.Turn));
         }, cancellationToken);
 
+    /// <summary>Cancels a turn; ends, if that takes the conversation over, when it is durable.</summary>
+    public Task CancelAsync(long askedAt, TurnAddress turn, CancellationToken cancellationToken) => AskDurableAsync(
+        conversation => (true, AsOf(conversation, askedAt).Cancel(turn.Response.Turn, turn.Lease, Now)),
+        cancellationToken);
+
     /// <summary>
     /// Deletes a response; ends when that is durable and, after the last one that nobody reads, the journal gone.
     /// </summary>

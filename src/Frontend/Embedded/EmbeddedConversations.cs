@@ -123,9 +123,9 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
 
     /// <inheritdoc/>
     public async ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        await AskAsync(turn, (conversation, now) =>
+        await WithActiveAsync(turn.Key, async (active, askedAt) =>
         {
-            conversation.Cancel(turn.Response.Turn, turn.Lease, now);
+            await active.CancelAsync(askedAt, turn, cancellationToken);
             return true;
         }, cancellationToken);
 
