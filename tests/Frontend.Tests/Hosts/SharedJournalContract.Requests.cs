@@ -91,6 +91,19 @@ public abstract partial class SharedJournalContract
     }
 
     [Fact]
+    public async Task Cancel_WhatRunsElsewhere_WhoseAppendIsRefused_IsMadeAgain()
+    {
+        var id = await AtOne.SayAsync("hello");
+        await One.Model.CallAsync("hello");
+        Other.Faults.FailNext(AppendFault.Taken);
+
+        await AtOther.CancelAsync(id);
+
+        Assert.Equal("cancelled", (await AtOther.GetAsync(id)).GetProperty("status").GetString());
+        Assert.Equal(1, Other.Counts.Lost);
+    }
+
+    [Fact]
     public async Task Conversations_LoopingAtBothHosts_LoseAndDoubleNothing()
     {
         const int conversations = 12, turns = 10;
