@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend;
 using Evergrain.Frontend.Embedded;
-using Evergrain.Providers.Sqlite;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -14,11 +13,11 @@ using Microsoft.Extensions.Options;
 
 namespace Evergrain.Cli;
 
-/// <summary>One process that needs no other: conversations in memory, their journal in a SQLite file.</summary>
+/// <summary>One process that needs no other: conversations in memory, their journal in a
+/// SQLite file, or in a database that several such processes share.</summary>
 internal static class EmbeddedServer
 {
     private const string SettingsFile = "evergrain.json";
-    private const string DataDefault = "data";
     private const string ModelKey = $"{EvergrainOptions.Section}:ModelKey";
 
     /// <summary>Serves until the process is told to stop. A wrong setting is one sentence on stderr.</summary>
@@ -28,12 +27,11 @@ internal static class EmbeddedServer
         try
         {
             var builder = CreateBuilder(settings);
-            var data = builder.Configuration[$"{EvergrainOptions.Section}:Data"] ?? DataDefault;
-            await using var journal = await SqliteJournal.OpenAsync(
-                new SqliteJournalOptions { Directory = data }, cancellationToken);
+            var composition = JournalComposition.Read(builder.Configuration);
+            await using var journal = await composition.OpenAsync(cancellationToken);
             await using var app = Compose(builder, settings, journal);
             await app.StartAsync(cancellationToken);
-            await GreetAsync(app, data);
+            await GreetAsync(app, composition.Place(journal));
             await app.WaitForShutdownAsync(cancellationToken);
             return 0;
         }
@@ -121,14 +119,14 @@ internal static class EmbeddedServer
         }
     }
 
-    private static async Task GreetAsync(WebApplication app, string data)
+    private static async Task GreetAsync(WebApplication app, string journal)
     {
         var address = app.Urls.First();
         var models = new ModelCatalog([.. app.Services.GetServices<IModelBackend>()]).Names.ToList();
         var options = app.Services.GetRequiredService<IOptions<EvergrainOptions>>().Value;
         var key = options.ApiKeys.Count > 0 || options.ApiKeysFile is not null ? "-H 'Authorization: Bearer KEY' " : "";
         var create = $$"""{"type":"response.create","model":"{{models.FirstOrDefault("MODEL")}}","input":"Hello"}""";
-        await Console.Out.WriteLineAsync(ModelComposition.Greeting(models, address, data));
+        await Console.Out.WriteLineAsync(ModelComposition.Greeting(models, address, journal));
         var socket = $"{address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses";
         await Console.Out.WriteLineAsync($"Try: npx -y wscat {key}-c {socket} -w 1 -x '{create}'");
     }

@@ -37,8 +37,8 @@ internal static class ModelComposition
     }
 
     /// <summary>The first line after the start: what is served where.</summary>
-    public static string Greeting(IReadOnlyList<string> models, string address, string data) =>
+    public static string Greeting(IReadOnlyList<string> models, string address, string journal) =>
         $"Evergrain listens on {address} with " +
         $"{(models.Count > 0 ? string.Join(", ", models) : "the models of its servers")}; " +
-        $"data in {data}";
+        journal;
 }

@@ -20,6 +20,17 @@ internal static class ServeCommand
             Description = "The data directory, default ./data.",
             HelpName = "DIR",
         };
+        var journal = new Option<string>("--journal")
+        {
+            Description = "Where conversations are kept: in a SQLite file of the data directory, or in PostgreSQL.",
+            HelpName = "sqlite|postgres",
+        };
+        var journalUrl = new Option<string>("--journal-url")
+        {
+            Description = "PostgreSQL's URL, such as postgres://user@127.0.0.1:5432/evergrain. The process list shows " +
+                "it: with a password better Evergrain__JournalUrl in the environment.",
+            HelpName = "URL",
+        };
         var models = new Option<string[]>("--model")
         {
             Description = "A name the demo model answers to, default demo; repeatable.",
@@ -57,7 +68,7 @@ internal static class ServeCommand
         };
         var command = new RootCommand("Evergrain: holds agent conversations and speaks the OpenAI Responses API.")
         {
-            address, port, data, config, modelUrl, modelApi, modelKey, models, keys, keysFile,
+            address, port, data, journal, journalUrl, config, modelUrl, modelApi, modelKey, models, keys, keysFile,
         };
         command.SetAction((line, cancellationToken) => EmbeddedServer.RunAsync(new CommandLineSettings
         {
@@ -66,6 +77,8 @@ internal static class ServeCommand
                 ["Address"] = line.GetValue(address),
                 ["Port"] = line.GetValue(port)?.ToString(CultureInfo.InvariantCulture),
                 ["Data"] = line.GetValue(data),
+                ["Journal"] = line.GetValue(journal),
+                ["JournalUrl"] = line.GetValue(journalUrl),
                 ["ApiKeysFile"] = line.GetValue(keysFile),
                 ["ModelUrl"] = line.GetValue(modelUrl),
                 ["ModelApi"] = line.GetValue(modelApi),

@@ -11,8 +11,8 @@ namespace Evergrain.Conversations.Ports;
 /// position: 0, 1, 2… without gaps, per conversation. The journal does not look inside.
 /// </para>
 /// <para>
-/// The end is the fence. Whoever appends states where he believes the log ends: how many appends it holds and who wrote
-/// the last. If it does not end there, nothing is stored and <see cref="PositionTakenException"/> tells the caller that
+/// The end is the fence. Whoever appends states where he believes the log ends: how many appends it holds, and who
+/// wrote the last. If it does not end there, nothing is stored and <see cref="PositionTakenException"/> tells the caller that
 /// another writer owns the conversation now. A deleted or unknown conversation ends at <see cref="JournalEnd.None"/>, so
 /// an append there begins it anew; since the last writer belongs to an end, whoever still holds the end of a log that
 /// was deleted cannot meet its successor's at the same position.

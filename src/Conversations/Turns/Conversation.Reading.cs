@@ -14,9 +14,10 @@ public sealed partial class Conversation
 
     /// <summary>Attaches a reader to a turn; <see cref="Detach"/> must follow.</summary>
     /// <exception cref="ConversationException">The turn is not found.</exception>
+    /// <exception cref="UnsettledException">It does not run here, and the journal may say more of it.</exception>
     public void Attach(TurnId id, LeaseId lease, DateTimeOffset now)
     {
-        var turn = Find(id, lease);
+        var turn = FindFresh(id, lease);
         Hold(lease, now);
         turn.Readers++;
         turn.OrphanedAt = null;
@@ -57,15 +58,14 @@ public sealed partial class Conversation
             return new ReadStep([], IsLast: false) { IsGone = true };
         }
 
-        if (turn.Ending is { Outcome: TurnOutcome.Interrupted })
+        if (turn.IsCutShort)
         {
-            return new ReadStep([InterruptedEvent(turn, from)], IsLast: true);
+            return new ReadStep([CutShortEvent(turn, from)], IsLast: true);
         }
 
-        if (turn is { Log: null, Live: null } && turn.Status != TurnStatus.Ended)
+        if (RunsElsewhere(turn))
         {
-            // Open in the journal and not ours: it may run elsewhere.
-            return new ReadStep([], IsLast: false) { IsLost = IsLost };
+            return new ReadStep([], IsLast: false) { IsLost = IsLost, IsElsewhere = !IsLost };
         }
 
         var log = turn.Log ??= Replay(turn);
@@ -76,18 +76,20 @@ public sealed partial class Conversation
 
     /// <summary>The response object of a turn as it stands.</summary>
     /// <exception cref="ConversationException">The turn is not found.</exception>
+    /// <exception cref="UnsettledException">It does not run here, and the journal may say more of it.</exception>
     public ReadOnlyMemory<byte> Get(TurnId id, LeaseId lease)
     {
-        var turn = FindShown(id, lease);
+        var turn = FindEndedOrOurs(id, lease);
         ResponseObject.Write(_buffer, Snapshot(turn, turn.Ending, turn.Output, turn.Digest));
         return _buffer.Take();
     }
 
     /// <summary>The JSON of one finished output item of a turn.</summary>
     /// <exception cref="ConversationException">The turn or the item is not found.</exception>
+    /// <exception cref="UnsettledException">It does not run here, and the journal may say more of it.</exception>
     public ReadOnlyMemory<byte> GetOutputItem(TurnId id, LeaseId lease, int index)
     {
-        var turn = FindShown(id, lease);
+        var turn = FindEndedOrOurs(id, lease);
         return turn.Status == TurnStatus.Ended && index >= 0 && index < turn.Output.Count
             ? turn.Output[index]
             : throw ConversationException.Of(RefusalKind.NotFound, $"Output {index} of '{IdOf(turn)}' not found.");
@@ -95,6 +97,7 @@ public sealed partial class Conversation
 
     /// <summary>A page of the items a turn was made from.</summary>
     /// <exception cref="ConversationException">The turn or the page's anchor is not found.</exception>
+    /// <exception cref="UnsettledException">It does not run here, and the journal may say more of it.</exception>
     public ReadOnlyMemory<byte> ListInputItems(TurnId id, LeaseId lease, ItemPage page)
     {
         var turn = FindShown(id, lease);
@@ -110,6 +113,7 @@ public sealed partial class Conversation
     /// <summary>Deletes a response; a running turn is cancelled first.</summary>
     /// <returns>The record that must be durable before the caller may be told; 0: none.</returns>
     /// <exception cref="ConversationException">The turn is not found.</exception>
+    /// <exception cref="UnsettledException">It does not run here, and the journal may say more of it.</exception>
     public long Delete(TurnId id, LeaseId lease, DateTimeOffset now)
     {
         var turn = FindShown(id, lease);
@@ -136,7 +140,13 @@ public sealed partial class Conversation
     private ResponseId IdOf(Turn turn) => new(_key.Id, turn.Id);
 
     private Turn FindShown(TurnId id, LeaseId lease) =>
-        Find(id, lease) is { Status: not TurnStatus.Proposed } turn ? turn : throw NotFound(id);
+        FindFresh(id, lease) is { Status: not TurnStatus.Proposed } turn ? turn : throw NotFound(id);
+
+    private Turn FindEndedOrOurs(TurnId id, LeaseId lease)
+    {
+        var turn = FindShown(id, lease);
+        return RunsElsewhere(turn) ? throw new UnsettledException(Unsettled.End) : turn;
+    }
 
     private ResponseSnapshot Snapshot(Turn turn, TurnEnding? ending, IReadOnlyList<ReadOnlyMemory<byte>> output,
         Digest digest) => new()
@@ -172,7 +182,7 @@ public sealed partial class Conversation
     }
 
     // Its deltas died with the server that sent them: whatever a reader has seen, this comes next.
-    private byte[] InterruptedEvent(Turn turn, int from)
+    private byte[] CutShortEvent(Turn turn, int from)
     {
         byte[] written = [];
         WriteTerminal(turn, new ResponseStream(IdOf(turn), turn.Dialect, json => written = json, from));
@@ -203,9 +213,12 @@ public readonly record struct ReadStep(IReadOnlyList<ReadOnlyMemory<byte>> Event
     /// <summary>Whether the activation is over before the turn was: read on in the next one.</summary>
     public bool IsLost { get; init; }
 
+    /// <summary>Whether the turn is open at another server: only the journal's tail can say more of it.</summary>
+    public bool IsElsewhere { get; init; }
+
     /// <summary>Whether the turn is no longer to be found.</summary>
     public bool IsGone { get; init; }
 
     /// <summary>Whether the reader has to wait until it is woken.</summary>
-    public bool MustWait => Events.Count == 0 && !IsLast && !IsLost && !IsGone;
+    public bool MustWait => Events.Count == 0 && !IsLast && !IsLost && !IsElsewhere && !IsGone;
 }

@@ -200,7 +200,8 @@ public sealed partial class Conversation
         return _outbox.Add(finished);
     }
 
-    private TurnFinished Interrupted(Turn turn, DateTimeOffset now)
+    /// <summary>How a turn ends that this activation does not run: with its durable items, and no stream.</summary>
+    private static TurnFinished CutShort(Turn turn, TurnEnding ending)
     {
         var proposal = new Proposal(turn.Input, null);
         foreach (var json in turn.Output)
@@ -211,9 +212,7 @@ public sealed partial class Conversation
         return new TurnFinished
         {
             Turn = turn.Id.Number,
-            Ending = Ending(TurnOutcome.Interrupted, "server_error",
-                "interrupted: the server that ran this response died. Its finished items are kept; continue from it.",
-                now),
+            Ending = ending,
             Shape = default,
             Digest = proposal.Digest,
         };

@@ -13,7 +13,7 @@ namespace Evergrain.Conversations.Turns;
 /// <remarks>
 /// Its parts: <c>Conversation.Starting</c> begins turns, <c>.Requests</c> knows what was begun already, <c>.Running</c>
 /// takes model events and ends turns, <c>.Applying</c> is what the journal's records do, live and in recovery,
-/// <c>.Reading</c> answers readers.
+/// <c>.Reading</c> answers readers, <c>.Sharing</c> is about a journal that others write too.
 /// After each input the host takes the effects and runs them in order.
 /// </remarks>
 public sealed partial class Conversation
@@ -33,6 +33,7 @@ public sealed partial class Conversation
     private long _validated;
     private long _rendered;
     private long _recovered;
+    private long _claims;
 
     /// <summary>An activation of a conversation, empty until its journal is recovered.</summary>
     /// <param name="key">Whose conversation, and which.</param>
@@ -76,7 +77,7 @@ public sealed partial class Conversation
     public long Bytes => _itemBytes + _parameters.Bytes + FixedBytes;
 
     /// <summary>What was done so far.</summary>
-    public ConversationWork Work => new(_validated, _rendered, _rendered, _recovered, _outbox.BytesWritten);
+    public ConversationWork Work => new(_validated, _rendered, _rendered, _recovered, _claims, _outbox.BytesWritten);
 
     /// <summary>How many of this activation's records are durable; see <see cref="Delete"/>.</summary>
     public long DurableRecords => _outbox.Durable;
@@ -109,21 +110,6 @@ public sealed partial class Conversation
         return taken;
     }
 
-    /// <summary>Claims the conversation and ends every abandoned turn as interrupted, in one append.</summary>
-    public void TakeOver(DateTimeOffset now)
-    {
-        if (!_outbox.MustClaim)
-        {
-            return;
-        }
-
-        _outbox.Add(new Claimed());
-        foreach (var turn in _turns.Abandoned)
-        {
-            _outbox.Add(Interrupted(turn, now));
-        }
-    }
-
     /// <summary>The append under way is durable.</summary>
     public void OnAppended()
     {
@@ -147,15 +133,27 @@ public sealed partial class Conversation
         }
     }
 
-    /// <summary>Cancels a running turn. One that has ended stays as it is.</summary>
+    /// <summary>
+    /// Cancels a running turn; one that runs elsewhere is taken over for it. One that has ended stays as it is.
+    /// </summary>
+    /// <returns>The record that must be durable before the caller may be told: for one taken over; else 0.</returns>
     /// <exception cref="ConversationException">It is not found.</exception>
-    public void Cancel(TurnId id, LeaseId lease, DateTimeOffset now)
+    /// <exception cref="UnsettledException">Whether it has ended is for the journal to say.</exception>
+    public long Cancel(TurnId id, LeaseId lease, DateTimeOffset now)
     {
-        var turn = Find(id, lease);
+        var turn = FindFresh(id, lease);
         if (turn.Live is { IsOver: false })
         {
             Cancel(turn, now);
         }
+
+        if (!RunsElsewhere(turn))
+        {
+            return 0;
+        }
+
+        Claim(now, turn);
+        return _outbox.Made;
     }
 
     /// <summary>Ends every running turn as interrupted, with its finished items: the host is about to stop.</summary>
@@ -250,7 +248,19 @@ public sealed partial class Conversation
         }
     }
 
-    private Turn Find(TurnId id, LeaseId lease) => _turns.Find(id, lease) ?? throw NotFound(id);
+    /// <summary>
+    /// A turn as a caller may find it, and as it is now: one that runs here, or any once the journal's tail is read.
+    /// </summary>
+    private Turn FindFresh(TurnId id, LeaseId lease)
+    {
+        var turn = _turns.Find(id, lease);
+        if (id.IsStored && turn is not { Live: not null })
+        {
+            RequireFresh();
+        }
+
+        return turn ?? throw NotFound(id);
+    }
 
     private ConversationException NotFound(TurnId id) => ConversationException.Of(
         RefusalKind.NotFound, $"Response with id '{new ResponseId(_key.Id, id)}' not found.");

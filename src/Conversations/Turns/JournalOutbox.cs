@@ -30,7 +30,10 @@ internal sealed class JournalOutbox(ulong activation)
     public bool MustClaim => End.Position > 0 && End.LastWriter != activation && !_hasClaimed;
 
     /// <summary>Takes an append of the journal into account during recovery.</summary>
-    public void Recovered(JournalEntry entry) => End = JournalEnd.Behind(entry);
+    public void Recovered(JournalEntry entry) => (End, _hasClaimed) = (JournalEnd.Behind(entry), false);
+
+    /// <summary>Whether it is the append under way, stored and not confirmed yet.</summary>
+    public bool IsOwn(JournalEntry entry) => _inFlight.Count > 0 && entry.Writer == activation;
 
     /// <summary>Makes a record; gives its number, for gates.</summary>
     public long Add(Record record)
@@ -62,6 +65,7 @@ internal sealed class JournalOutbox(ulong activation)
         var done = _inFlight;
         _inFlight = [];
         Durable += done.Count;
+        _hasClaimed = false;
         End = new JournalEnd(End.Position + 1, activation);
         return done;
     }

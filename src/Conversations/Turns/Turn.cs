@@ -67,6 +67,9 @@ internal sealed class Turn
     /// <summary>How it ended; null before.</summary>
     public TurnEnding? Ending { get; set; }
 
+    /// <summary>Whether another activation than the one that ran it ended it: its stream died with that one.</summary>
+    public bool IsCutShort => Ending is not null && Shape.IsEmpty;
+
     /// <summary>The digest of its branch, output included; once it has ended.</summary>
     public Digest Digest { get; set; }
 

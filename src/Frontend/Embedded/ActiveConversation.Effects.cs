@@ -67,8 +67,16 @@ internal sealed partial class ActiveConversation
         catch (Exception e)
         {
             // Whatever became of it, the next activation reads it in the journal.
-            LogAppendFailed(_context.Logger, e, Key.Id, append.End.Position);
             _isJournalFailing = e is not PositionTakenException;
+            if (_isJournalFailing || _context.Journal.IsExclusive)
+            {
+                LogAppendFailed(_context.Logger, e, Key.Id, append.End.Position);
+            }
+            else
+            {
+                LogTaken(_context.Logger, Key.Id, append.End.Position);
+            }
+
             await _mailbox.TellAsync(static conversation => conversation.OnAppendFailed());
         }
     }
@@ -78,6 +86,10 @@ internal sealed partial class ActiveConversation
         try
         {
             await _context.Journal.DeleteAsync(Key, end, CancellationToken.None);
+        }
+        catch (PositionTakenException)
+        {
+            // Another server went on with it meanwhile.
         }
         catch (Exception e)
         {
@@ -122,6 +134,10 @@ internal sealed partial class ActiveConversation
     [LoggerMessage(102, LogLevel.Error, "Conversation {Conversation}: append {Position} failed; it is opened again.")]
     private static partial void LogAppendFailed(
         ILogger logger, Exception e, ConversationId conversation, long position);
+
+    [LoggerMessage(107, LogLevel.Information, "Conversation {Conversation}: another server has taken it over; append " +
+        "{Position} was refused.")]
+    private static partial void LogTaken(ILogger logger, ConversationId conversation, long position);
 
     [LoggerMessage(103, LogLevel.Error, "Conversation {Conversation} was deleted, but its journal could not be.")]
     private static partial void LogEraseFailed(ILogger logger, Exception e, ConversationId conversation);

@@ -57,11 +57,12 @@ internal sealed partial class ActiveConversation
         (_isStopping && _conversation.IsAtRest && (_isGraceOver || !_conversation.HasReaders));
 
     /// <summary>Asks the conversation; the answer comes when the input was processed.</summary>
-    public Task<T> AskAsync<T>(Func<Conversation, DateTimeOffset, T> input, CancellationToken cancellationToken)
+    public Task<T> AskAsync<T>(long askedAt, Func<Conversation, DateTimeOffset, T> input,
+        CancellationToken cancellationToken)
     {
         Touch();
-        return _mailbox.AskAsync<T>(
-            (conversation, answer) => answer.TrySetResult(input(conversation, Now)), cancellationToken);
+        return _mailbox.AskAsync<T>((conversation, answer) =>
+            answer.TrySetResult(input(AsOf(conversation, askedAt), Now)), cancellationToken);
     }
 
     /// <summary>Tells the conversation something whose outcome nobody waits for.</summary>
@@ -71,7 +72,7 @@ internal sealed partial class ActiveConversation
     /// <summary>
     /// Starts a turn; ends when its id is durable. Before that, another activation could give the id to another turn.
     /// </summary>
-    public Task<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken) =>
+    public Task<ResponseId> StartTurnAsync(long askedAt, StartTurn start, CancellationToken cancellationToken) =>
         AskDurableAsync(conversation =>
         {
             if (_isStopping)
@@ -80,23 +81,29 @@ internal sealed partial class ActiveConversation
             }
 
             var begun = _context.Time.GetTimestamp();
-            var id = conversation.StartTurn(start, Now);
+            var id = AsOf(conversation, askedAt).StartTurn(start, Now);
             _context.Instruments.PhaseEnded(ConversationPhase.Context, _context.Time.GetElapsedTime(begun));
             return (id, conversation.StartRecord(id.Turn));
         }, cancellationToken);
 
+    /// <summary>Cancels a turn; ends when one that ran elsewhere is durably taken over.</summary>
+    public Task CancelAsync(long askedAt, TurnAddress turn, CancellationToken cancellationToken) => AskDurableAsync(
+        conversation => (true, AsOf(conversation, askedAt).Cancel(turn.Response.Turn, turn.Lease, Now)),
+        cancellationToken);
+
     /// <summary>
     /// Deletes a response; ends when that is durable and, after the last one that nobody reads, the journal gone.
     /// </summary>
-    public Task DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) => AskDurableAsync(
-        conversation => (true, conversation.Delete(turn.Response.Turn, turn.Lease, Now)), cancellationToken);
+    public Task DeleteAsync(long askedAt, TurnAddress turn, CancellationToken cancellationToken) => AskDurableAsync(
+        conversation => (true, AsOf(conversation, askedAt).Delete(turn.Response.Turn, turn.Lease, Now)),
+        cancellationToken);
 
     /// <summary>Attaches a reader; <paramref name="isAgain"/>: it was attached to an earlier activation.</summary>
-    public async Task AttachAsync(TurnAddress turn, bool isAgain)
+    public async Task AttachAsync(long askedAt, TurnAddress turn, bool isAgain)
     {
         try
         {
-            await AskAsync((conversation, now) =>
+            await AskAsync(askedAt, (conversation, now) =>
             {
                 conversation.Attach(turn.Response.Turn, turn.Lease, now);
                 return true;
@@ -204,6 +211,11 @@ internal sealed partial class ActiveConversation
             LogCorrupt(_context.Logger, e, Key.Id);
             return ConversationException.Of(RefusalKind.Internal, "The conversation's journal is damaged.");
         }
+        catch (PositionTakenException)
+        {
+            // Another server took it over while this one did: the next activation reads what it wrote.
+            return new ActivationEndedException();
+        }
         catch (Exception e)
         {
             LogNotOpened(_context.Logger, e, Key.Id);
@@ -222,17 +234,29 @@ internal sealed partial class ActiveConversation
         }
 
         _context.Instruments.Passivated();
+        if (_conversation.IsLost)
+        {
+            _context.Instruments.Lost();
+        }
+
+        if (!_conversation.IsAtRest || _conversation.IsLost)
+        {
+            _context.Lost.Add(Key, _activation);
+        }
+
         return new ActivationEndedException();
     }
 
     private async Task RecoverAsync()
     {
-        await foreach (var entry in _context.ReadJournalAsync(Key))
+        _freshAt = _context.NextMoment();
+        await foreach (var entry in _context.ReadJournalAsync(Key, JournalEnd.None))
         {
             _conversation.Recover(entry);
         }
 
-        if (_context.Journal.IsExclusive && _conversation.HasAbandonedTurns)
+        var wasOurs = _context.Lost.Take(Key, _conversation.End.LastWriter);
+        if ((_context.Journal.IsExclusive || wasOurs) && _conversation.HasAbandonedTurns)
         {
             _conversation.TakeOver(Now);
             foreach (var append in _conversation.TakeEffects().OfType<Effect.Append>())

@@ -13,6 +13,9 @@ public sealed class ConversationInstruments
     private readonly Counter<long> _journaledBytes;
     private readonly Counter<long> _activated;
     private readonly Counter<long> _passivated;
+    private readonly Counter<long> _refreshed;
+    private readonly Counter<long> _claimed;
+    private readonly Counter<long> _lost;
     private readonly Histogram<double> _phases;
     private readonly UpDownCounter<long> _warm;
     private readonly UpDownCounter<long> _warmBytes;
@@ -30,6 +33,12 @@ public sealed class ConversationInstruments
         _activated = meter.CreateCounter<long>("evergrain.conversations.activated", "{conversation}", "Activations.");
         _passivated = meter.CreateCounter<long>("evergrain.conversations.passivated", "{conversation}",
             "Activations that ended.");
+        _refreshed = meter.CreateCounter<long>("evergrain.conversations.refreshed", "{conversation}",
+            "Warm conversations that took in what another server wrote.");
+        _claimed = meter.CreateCounter<long>("evergrain.conversations.claimed", "{conversation}",
+            "Conversations taken over from the activation that wrote last.");
+        _lost = meter.CreateCounter<long>("evergrain.conversations.lost", "{conversation}",
+            "Activations that ended because an append was refused or failed.");
         _phases = meter.CreateHistogram<double>("evergrain.phases.ended", "s");
         _warm = meter.CreateUpDownCounter<long>("evergrain.conversations.warm", "{conversation}", "Warm now.");
         _warmBytes = meter.CreateUpDownCounter<long>("evergrain.bytes.warm", "By", "Bytes of warm conversations.");
@@ -47,6 +56,10 @@ public sealed class ConversationInstruments
         _warm.Add(-1);
     }
 
+    internal void Refreshed() => _refreshed.Add(1);
+
+    internal void Lost() => _lost.Add(1);
+
     /// <summary>
     /// A part of a turn's time is over; the frontend reports <c>queue</c> and <c>deliver</c> likewise.
     /// </summary>
@@ -61,6 +74,7 @@ public sealed class ConversationInstruments
         Add(_rendered, now.Rendered - before.Rendered);
         Add(_counted, now.Counted - before.Counted);
         Add(_recovered, now.Recovered - before.Recovered);
+        Add(_claimed, now.Claims - before.Claims);
         Add(_journaledBytes, now.JournaledBytes - before.JournaledBytes);
     }
 

@@ -8,6 +8,8 @@ namespace Evergrain.Frontend.Embedded;
 /// <summary>What every conversation of a host shares.</summary>
 internal sealed record EmbeddedContext
 {
+    private long _moment;
+
     public required IJournal Journal { get; init; }
 
     public required ModelCatalog Models { get; init; }
@@ -24,12 +26,21 @@ internal sealed record EmbeddedContext
 
     public required EmbeddedOptions Options { get; init; }
 
+    /// <summary>What this host's own activations left open.</summary>
+    public LostActivations Lost { get; } = new();
+
     /// <summary>The check on new input; null: there is none.</summary>
     public InputGate? InputGate { get; init; }
 
+    /// <summary>
+    /// A moment after all that were given before: whether a look at a journal that others write too began after a
+    /// request was made. A clock would do but for two things at one reading of it.
+    /// </summary>
+    public long NextMoment() => Journal.IsExclusive ? 0 : Interlocked.Increment(ref _moment);
+
     // Journal calls are never abandoned: the outcome of an append must be known.
-    public IAsyncEnumerable<JournalEntry> ReadJournalAsync(ConversationKey key) =>
-        Journal.ReadAsync(key, JournalEnd.None, CancellationToken.None);
+    public IAsyncEnumerable<JournalEntry> ReadJournalAsync(ConversationKey key, JournalEnd from) =>
+        Journal.ReadAsync(key, from, CancellationToken.None);
 
     public ValueTask AppendAsync(ConversationKey key, Effect.Append append, ulong writer) =>
         Journal.AppendAsync(key, append.End, writer, append.Records, CancellationToken.None);

@@ -45,7 +45,6 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
             await gate.PassAsync(start, () => KnowsAsync(start, cancellationToken), cancellationToken);
         }
 
-        using var place = await _starts.EnterAsync(cancellationToken);
         try
         {
             return await StartAsync(start);
@@ -56,8 +55,12 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
             return await StartAsync(start with { References = references });
         }
 
-        Task<ResponseId> StartAsync(StartTurn turn) => WithActiveAsync(turn.Key, active =>
-            active.StartTurnAsync(turn, cancellationToken), cancellationToken);
+        Task<ResponseId> StartAsync(StartTurn turn) => WithActiveAsync(turn.Key, async (active, askedAt) =>
+        {
+            // Not held while a turn elsewhere is waited for.
+            using var place = await _starts.EnterAsync(cancellationToken);
+            return await active.StartTurnAsync(askedAt, turn, cancellationToken);
+        }, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -70,11 +73,16 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
         {
             for (var isLast = false; !isLast;)
             {
-                var step = await WithActiveAsync(turn.Key, async active =>
+                var step = await WithActiveAsync(turn.Key, async (active, askedAt) =>
                 {
-                    await AttachAsync(active);
+                    await AttachAsync(active, askedAt);
                     var read = await active.ReadAsync(turn, from, cancellationToken);
-                    return read.IsLost ? throw new ActivationEndedException() : read;
+                    return read switch
+                    {
+                        { IsLost: true } => throw new ActivationEndedException(),
+                        { IsElsewhere: true } => throw new UnsettledException(Unsettled.End),
+                        _ => read,
+                    };
                 }, cancellationToken);
                 if (step.IsGone)
                 {
@@ -95,11 +103,11 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
             await DetachAsync();
         }
 
-        async Task AttachAsync(ActiveConversation active)
+        async Task AttachAsync(ActiveConversation active, long askedAt)
         {
             if (active != attached)
             {
-                await active.AttachAsync(turn, isAgain: attached is not null);
+                await active.AttachAsync(askedAt, turn, isAgain: attached is not null);
                 attached = active;
             }
         }
@@ -115,9 +123,9 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
 
     /// <inheritdoc/>
     public async ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        await AskAsync(turn, (conversation, now) =>
+        await WithActiveAsync(turn.Key, async (active, askedAt) =>
         {
-            conversation.Cancel(turn.Response.Turn, turn.Lease, now);
+            await active.CancelAsync(askedAt, turn, cancellationToken);
             return true;
         }, cancellationToken);
 
@@ -138,9 +146,9 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
 
     /// <inheritdoc/>
     public async ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        await WithActiveAsync(turn.Key, async active =>
+        await WithActiveAsync(turn.Key, async (active, askedAt) =>
         {
-            await active.DeleteAsync(turn, cancellationToken);
+            await active.DeleteAsync(askedAt, turn, cancellationToken);
             return true;
         }, cancellationToken);
 
@@ -207,22 +215,29 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
     }
 
     private Task<bool> KnowsAsync(StartTurn start, CancellationToken cancellationToken) => WithActiveAsync(
-        start.Key, active => active.AskAsync((conversation, _) => conversation.Knows(start), cancellationToken),
+        start.Key, (active, askedAt) =>
+            active.AskAsync(askedAt, (conversation, _) => conversation.Knows(start), cancellationToken),
         cancellationToken);
 
     private Task<T> AskAsync<T>(TurnAddress turn, Func<Conversation, DateTimeOffset, T> input,
         CancellationToken cancellationToken) =>
-        WithActiveAsync(turn.Key, active => active.AskAsync(input, cancellationToken), cancellationToken);
+        WithActiveAsync(turn.Key, (active, askedAt) => active.AskAsync(askedAt, input, cancellationToken),
+            cancellationToken);
 
-    private async Task<T> WithActiveAsync<T>(ConversationKey key, Func<ActiveConversation, Task<T>> ask,
+    /// <summary>
+    /// Asks the conversation's activation, the next one if that ends. What is asked gets the moment it was asked at: by
+    /// it an activation knows whether it has read enough of a journal that others write too.
+    /// </summary>
+    private async Task<T> WithActiveAsync<T>(ConversationKey key, Func<ActiveConversation, long, Task<T>> ask,
         CancellationToken cancellationToken)
     {
+        var askedAt = _context.NextMoment();
         for (var tries = 1; ; tries++)
         {
             var active = Activate(key);
             try
             {
-                return await ask(active);
+                return await AskAsync(active, ask, askedAt, cancellationToken);
             }
             catch (ActivationEndedException) when (tries < ActivationsMax)
             {
@@ -233,6 +248,19 @@ public sealed class EmbeddedConversations : IConversations, IAsyncDisposable
                 throw new ConversationException(new Refusal(
                     RefusalKind.Unavailable, "The conversation cannot go on here now: try again."), e);
             }
+        }
+    }
+
+    private static async Task<T> AskAsync<T>(ActiveConversation active, Func<ActiveConversation, long, Task<T>> ask,
+        long askedAt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ask(active, askedAt);
+        }
+        catch (UnsettledException e)
+        {
+            return await active.SettleAsync(e.What, ask, askedAt, cancellationToken);
         }
     }
 

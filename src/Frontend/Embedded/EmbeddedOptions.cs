@@ -27,6 +27,14 @@ public sealed class EmbeddedOptions
     public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
+    /// How long a request waits for a turn that runs on another server of the same journal, before it is told to come
+    /// back or, where it asks for that turn to be run, takes it over. Default 15 seconds, up to 5 minutes:
+    /// before an event stream's first keepalive, so that the answer can still be a 503.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    public TimeSpan ElsewhereWait { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
     /// How long a cancelled model call may take to end before it is left alone. Default 10 seconds, 1 to 60.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:01:00")]

@@ -141,7 +141,7 @@ internal sealed class Mailbox
             {
                 input(conversation, _answer);
             }
-            catch (Exception e) when (e is ConversationException or ForeignItemsException)
+            catch (Exception e) when (e is ConversationException or ForeignItemsException or UnsettledException)
             {
                 _answer.TrySetException(e);
             }

@@ -42,6 +42,9 @@ public sealed class PostgresJournal : IJournal
     /// <inheritdoc/>
     public bool IsExclusive => false;
 
+    /// <summary>Server and database, for people; never the password.</summary>
+    public string Place => $"{_connections.Place.Server}/{_connections.Place.Database}";
+
     /// <summary>What was done since the journal was opened.</summary>
     public PostgresJournalCounters Counters => _connections.Meter.Read();
 

@@ -5,26 +5,29 @@ using System.Text.Json;
 namespace Evergrain.Frontend.Tests.Crash;
 
 /// <summary>Compares what the server holds with what clients sent and saw.</summary>
-internal sealed class Audit(HttpClient http, CrashTally tally)
+/// <param name="http">Asks the server.</param>
+/// <param name="tally">Counts what is found.</param>
+/// <param name="abandoned">Ends what a dead server left open, where the journal leaves that to clients.</param>
+internal sealed class Audit(HttpClient http, CrashTally tally, AbandonedTurns? abandoned = null)
 {
     private const int PageLimit = 100;
 
     /// <summary>
     /// Every acknowledged turn is there, once, in order, unchanged; every id that was seen still names its turn; what
-    /// was ambiguous is decided, and stays so. Gives the turns found to be interrupted now.
+    /// was ambiguous is decided, and stays so. Gives the turns found to be cut now.
     /// </summary>
     public async Task<IReadOnlyList<SentTurn>> CheckAsync(
         SentConversation conversation, CancellationToken cancellationToken)
     {
         var found = await FindAllAsync(conversation.Code!, cancellationToken);
         var sent = conversation.Turns;
-        var interrupted = new List<SentTurn>();
+        var cut = new List<SentTurn>();
         foreach (var response in found)
         {
             var turn = Assert.Single(sent, turn => turn.Nonce == response.Nonce);
             if (Settle(turn, response))
             {
-                interrupted.Add(turn);
+                cut.Add(turn);
             }
         }
 
@@ -36,7 +39,7 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
         }
 
         CheckOrder(sent, found);
-        return interrupted;
+        return cut;
     }
 
     /// <summary>The items that the response was made from are those that the clients sent and saw, in order.</summary>
@@ -56,7 +59,7 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
         await GetAsync($"resp_{code}_1", cancellationToken) ??
         throw new InvalidOperationException($"Conversation {code} has no first turn.");
 
-    /// <summary>Settles what became of a turn, or checks that it is unchanged; true: now found interrupted.</summary>
+    /// <summary>Settles what became of a turn, or checks that it is unchanged; true: now found cut.</summary>
     public bool Settle(SentTurn turn, ResponseView response)
     {
         turn.Id ??= response.Id;
@@ -71,17 +74,18 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
         }
 
         Assert.True(turn.IsAmbiguous, $"{turn.Id} has not ended, but its connection has not broken");
-        Assert.True(response.IsInterrupted || response.Status == "completed", response.Raw);
+        Assert.True(response.IsInterrupted || response.Status == "completed" ||
+            (response.Status == "cancelled" && abandoned?.HasCancelled(response.Id) == true), response.Raw);
         CheckSeenCalls(turn, response);
         turn.Response = response;
         tally.Decided(turn);
-        return response.IsInterrupted;
+        return response.IsCut;
     }
 
     /// <summary>A call whose <c>output_item.done</c> was seen, and what came before it, is in the output.</summary>
     private static void CheckSeenCalls(SentTurn turn, ResponseView response)
     {
-        var durable = response.IsInterrupted ? turn.Done.FindLastIndex(ResponseView.IsCall) + 1 : turn.Done.Count;
+        var durable = response.IsCut ? turn.Done.FindLastIndex(ResponseView.IsCall) + 1 : turn.Done.Count;
         Assert.Equal(turn.Done.Take(durable).Select(item => item.GetRawText()),
             response.Output.Take(durable).Select(item => item.GetRawText()));
     }
@@ -113,10 +117,25 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
 
     private async Task<ResponseView?> GetAsync(string id, CancellationToken cancellationToken)
     {
-        using var answer = await http.GetAsync(new Uri($"/v1/responses/{id}", UriKind.Relative), cancellationToken);
+        using var answer = await AskAsync(id, cancellationToken);
         var body = await answer.Content.ReadAsStringAsync(cancellationToken);
         Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.NotFound, $"{id}: {body}");
         return answer.StatusCode == HttpStatusCode.OK ? new ResponseView(body) : null;
+    }
+
+    private async Task<HttpResponseMessage> AskAsync(string id, CancellationToken cancellationToken)
+    {
+        var path = new Uri($"/v1/responses/{id}", UriKind.Relative);
+        var answer = await http.GetAsync(path, cancellationToken);
+        if (abandoned is null || answer.StatusCode != HttpStatusCode.ServiceUnavailable)
+        {
+            return answer;
+        }
+
+        Assert.NotNull(answer.Headers.RetryAfter);
+        answer.Dispose();
+        await abandoned.EndAsync(http, id, cancellationToken);
+        return await http.GetAsync(path, cancellationToken);
     }
 
     private async Task<List<JsonElement>> ListInputAsync(string id, CancellationToken cancellationToken)

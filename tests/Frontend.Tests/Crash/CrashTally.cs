@@ -10,17 +10,17 @@ internal sealed class CrashTally
 
     public int Kills { get; set; }
 
-    /// <summary>Kills after which at least one turn was found interrupted: started, and not finished.</summary>
+    /// <summary>Kills after which at least one turn was found cut: started, and not finished.</summary>
     public int KillsMidTurn { get; set; }
 
-    public int Interrupted => Count("interrupted");
+    public int Cut => Count("cut");
 
     public int Stored => Count("stored");
 
     public int Absent => Count("not stored");
 
     /// <summary>An ambiguous turn was found in the journal.</summary>
-    public void Decided(SentTurn turn) => Decide(turn, turn.Response!.IsInterrupted ? "interrupted" : "stored");
+    public void Decided(SentTurn turn) => Decide(turn, turn.Response!.IsCut ? "cut" : "stored");
 
     /// <summary>An ambiguous turn is not in the journal. It must not come back.</summary>
     public void NotStored(SentTurn turn) => Decide(turn, "not stored");

@@ -29,7 +29,7 @@ public sealed class DrainTests : IDisposable
 
         Assert.NotEmpty(running);
         Assert.All(running, turn => Assert.True(turn.IsAcknowledged, $"{turn.Id} ran and was not finished"));
-        await using var server = await ServerProcess.StartAsync(_data.FullName, _patience.Token);
+        await using var server = await ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), _patience.Token);
         using var http = server.CreateHttpClient();
         var tally = new CrashTally();
         var audit = new Audit(http, tally);
@@ -46,7 +46,7 @@ public sealed class DrainTests : IDisposable
     /// <summary>Runs turns, stops the server, and gives the turns that ran when it was told to stop.</summary>
     private async Task<List<SentTurn>> RunAndStopAsync()
     {
-        await using var server = await ServerProcess.StartAsync(_data.FullName, _patience.Token);
+        await using var server = await ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), _patience.Token);
         for (var i = 0; i < Clients; i++)
         {
             var client = new CrashClient(new TurnChooser(i, new Random(Seed + i), _sent));

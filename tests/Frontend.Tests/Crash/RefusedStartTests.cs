@@ -26,7 +26,7 @@ public sealed class RefusedStartTests : IDisposable
     [Fact]
     public async Task DataDirectory_HeldByARunningServer_IsRefusedAndTheServerGoesOn()
     {
-        await using var first = await ServerProcess.StartAsync(_data.FullName, _patience.Token);
+        await using var first = await ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), _patience.Token);
 
         await AssertRefusedAsync("in use by another process");
 
@@ -50,7 +50,7 @@ public sealed class RefusedStartTests : IDisposable
     [Fact]
     public async Task Database_CutShort_IsRefused()
     {
-        await using (var first = await ServerProcess.StartAsync(_data.FullName, _patience.Token))
+        await using (var first = await ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), _patience.Token))
         {
             await first.TerminateAsync(_patience.Token);
             Assert.Equal((0, ""), await first.ExitAsync(_patience.Token));

@@ -41,6 +41,9 @@ internal sealed class ResponseView
     public bool IsInterrupted => Status == "failed" && _root.GetProperty("error").GetProperty("message").GetString()!
         .StartsWith("interrupted:", StringComparison.Ordinal);
 
+    /// <summary>Whether it ended because its server died: by itself, or by a client that gave it up.</summary>
+    public bool IsCut => IsInterrupted || Status == "cancelled";
+
     public static string? NonceOf(JsonElement response) =>
         response.GetProperty("metadata").TryGetProperty("nonce", out var nonce) ? nonce.GetString() : null;
 

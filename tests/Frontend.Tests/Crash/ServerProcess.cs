@@ -19,9 +19,9 @@ internal sealed class ServerProcess : IAsyncDisposable
     public Uri Socket => new UriBuilder(Address) { Scheme = "ws", Path = "/v1/responses" }.Uri;
 
     /// <summary>Starts the server and waits for its greeting.</summary>
-    public static async Task<ServerProcess> StartAsync(string data, CancellationToken cancellationToken)
+    public static async Task<ServerProcess> StartAsync(ServerSettings settings, CancellationToken cancellationToken)
     {
-        var server = new ServerProcess(Launch("--port", "0", "--data", data));
+        var server = new ServerProcess(Launch(settings));
         var greeting = await server._process.StandardOutput.ReadLineAsync(cancellationToken);
         var address = greeting?.Split(' ').FirstOrDefault(word => word.StartsWith("http://", StringComparison.Ordinal));
         if (address is null)
@@ -37,7 +37,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static async Task<(int ExitCode, string Error)> RefuseAsync(params string[] options)
     {
         using var patience = new CancellationTokenSource(TestServer.Patience);
-        await using var server = new ServerProcess(Launch(options));
+        await using var server = new ServerProcess(Launch(new ServerSettings(options)));
         await server._process.WaitForExitAsync(patience.Token);
         return (server._process.ExitCode, await server._error);
     }
@@ -53,10 +53,13 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>SIGTERM; <see cref="ExitAsync"/> waits for what comes of it.</summary>
-    public async Task TerminateAsync(CancellationToken cancellationToken)
+    public Task TerminateAsync(CancellationToken cancellationToken) => SignalAsync("TERM", cancellationToken);
+
+    /// <summary>Sends a signal, by its name without SIG.</summary>
+    public async Task SignalAsync(string name, CancellationToken cancellationToken)
     {
         var id = _process.Id.ToString(CultureInfo.InvariantCulture);
-        using var kill = Process.Start("kill", ["-TERM", id]);
+        using var kill = Process.Start("kill", [$"-{name}", id]);
         await kill.WaitForExitAsync(cancellationToken);
     }
 
@@ -73,7 +76,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static Process Launch(params string[] options)
+    private static Process Launch(ServerSettings settings)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -82,9 +85,14 @@ internal sealed class ServerProcess : IAsyncDisposable
             RedirectStandardOutput = true,
         };
         start.ArgumentList.Add(typeof(Evergrain.Cli.ServeCommand).Assembly.Location);
-        foreach (var option in options)
+        foreach (var option in settings.Options)
         {
             start.ArgumentList.Add(option);
+        }
+
+        foreach (var (name, value) in settings.Environment)
+        {
+            start.Environment[name] = value;
         }
 
         return Process.Start(start)!;
@@ -99,4 +107,26 @@ internal sealed class ServerProcess : IAsyncDisposable
 
         return await _error;
     }
+}
+
+/// <summary>What a server is started with.</summary>
+internal sealed record ServerSettings(params IReadOnlyList<string> Options)
+{
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>A server with a journal of its own.</summary>
+    public static ServerSettings OnSqlite(string directory) => new("--port", "0", "--data", directory);
+
+    /// <summary>
+    /// A server on a journal that others may share. It waits for them only briefly, for a test's dead stay dead.
+    /// </summary>
+    public static ServerSettings OnPostgres(string url, int port = 0) =>
+        new("--port", port.ToString(CultureInfo.InvariantCulture), "--journal", "postgres")
+        {
+            Environment = new Dictionary<string, string>
+            {
+                ["Evergrain__JournalUrl"] = url,
+                ["Evergrain__ElsewhereWait"] = "00:00:00.200",
+            },
+        };
 }

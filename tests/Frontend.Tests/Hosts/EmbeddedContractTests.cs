@@ -23,3 +23,12 @@ public sealed class EmbeddedSqliteTests : ConversationsContract
     protected override async Task<ContractHost> StartHostAsync() => await EmbeddedHost.StartAsync(async () =>
         await SqliteJournal.OpenAsync(new SqliteJournalOptions { Directory = _directory }, CancellationToken.None));
 }
+
+/// <summary>The one host of a journal that others might write too.</summary>
+public sealed class EmbeddedSharedTests : ConversationsContract
+{
+    protected override bool KnowsItsDead => false;
+
+    protected override async Task<ContractHost> StartHostAsync() =>
+        await EmbeddedHost.StartSharedAsync(new InMemoryJournal());
+}

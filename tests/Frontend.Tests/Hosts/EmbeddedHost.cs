@@ -5,7 +5,7 @@ using Evergrain.Frontend.Embedded;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
-/// <summary>The embedded host over any exclusive journal, with a journal between them that can fail.</summary>
+/// <summary>The embedded host over any journal, with a journal between them that can fail.</summary>
 internal sealed class EmbeddedHost : ContractHost
 {
     private readonly Func<Task<IJournal>> _open;
@@ -43,6 +43,10 @@ internal sealed class EmbeddedHost : ContractHost
     /// <summary>Starts a host; <paramref name="open"/> opens its journal, and opens it again later.</summary>
     public static async Task<EmbeddedHost> StartAsync(Func<Task<IJournal>> open, EmbeddedOptions? options = null,
         IInputCheck? check = null) => new(open, await open(), options ?? new EmbeddedOptions(), check);
+
+    /// <summary>Starts a host over an in-memory journal that other hosts write too.</summary>
+    public static Task<EmbeddedHost> StartSharedAsync(InMemoryJournal journal) =>
+        StartAsync(() => Task.FromResult<IJournal>(new Kept(journal) { IsExclusive = false }));
 
     /// <summary>Starts a host over an in-memory journal.</summary>
     public static Task<EmbeddedHost> StartInMemoryAsync(EmbeddedOptions? options = null, IInputCheck? check = null)
@@ -91,7 +95,8 @@ internal sealed class EmbeddedHost : ContractHost
 
     /// <summary>Writes an append of nonsense behind a conversation's last one.</summary>
     public async Task CorruptAsync(ConversationKey key) => await _journal.AppendAsync(
-        key, JournalEnd.Behind((await ReadJournalAsync(key))[^1]), 1, "no records at all"u8.ToArray(), CancellationToken.None);
+        key, JournalEnd.Behind((await ReadJournalAsync(key))[^1]), 1, "no records at all"u8.ToArray(),
+        CancellationToken.None);
 
     public override async ValueTask DisposeAsync()
     {
@@ -137,7 +142,7 @@ internal sealed class EmbeddedHost : ContractHost
     /// <summary>A journal that outlives its host's process, as a file does.</summary>
     private sealed class Kept(InMemoryJournal journal) : IJournal
     {
-        public bool IsExclusive => true;
+        public bool IsExclusive { get; init; } = true;
 
         public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records,
             CancellationToken cancellationToken) =>

@@ -27,6 +27,12 @@ internal sealed class HostCounts : IDisposable
 
     public long Passivated => Total("evergrain.conversations.passivated");
 
+    public long Refreshed => Total("evergrain.conversations.refreshed");
+
+    public long Claimed => Total("evergrain.conversations.claimed");
+
+    public long Lost => Total("evergrain.conversations.lost");
+
     public long Warm => Total("evergrain.conversations.warm");
 
     /// <summary>Ends when so many conversations have been passivated in all.</summary>
