@@ -12,10 +12,10 @@ namespace Evergrain.Conversations.Ports;
 /// </para>
 /// <para>
 /// The end is the fence. Whoever appends states where he believes the log ends: how many appends it holds, and who
-/// wrote the last. If it does not end there, nothing is stored and <see cref="PositionTakenException"/> tells the caller that
-/// another writer owns the conversation now. A deleted or unknown conversation ends at <see cref="JournalEnd.None"/>, so
-/// an append there begins it anew; since the last writer belongs to an end, whoever still holds the end of a log that
-/// was deleted cannot meet its successor's at the same position.
+/// wrote the last. If it does not end there, nothing is stored and <see cref="PositionTakenException"/> tells the
+/// caller that another writer owns the conversation now. A deleted or unknown conversation ends at
+/// <see cref="JournalEnd.None"/>, so an append there begins it anew; since the last writer belongs to an end, whoever
+/// still holds the end of a log that was deleted cannot meet its successor's at the same position.
 /// </para>
 /// <para>
 /// When <see cref="AppendAsync"/> returns, the append survives the death of the process and of the machine, and every
