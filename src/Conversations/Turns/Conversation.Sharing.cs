@@ -64,15 +64,22 @@ public sealed partial class Conversation
             return;
         }
 
+        Record[] ends = [.. _turns.Abandoned.Select(turn => CutShort(turn, turn == cancelled
+            ? Ending(TurnOutcome.Cancelled, null, null, now)
+            : Ending(TurnOutcome.Interrupted, "server_error",
+                "interrupted: the server that ran this response died or lost its conversation to another one. " +
+                "Its finished items are kept; continue from it.", now)))];
+        if (Planted.HasFlag(PlantedBug.TakeoverWithoutClaim))
+        {
+            ApplyAll(ends);
+            return;
+        }
+
         _claims++;
         _outbox.Add(new Claimed());
-        foreach (var turn in _turns.Abandoned)
+        foreach (var end in ends)
         {
-            _outbox.Add(CutShort(turn, turn == cancelled
-                ? Ending(TurnOutcome.Cancelled, null, null, now)
-                : Ending(TurnOutcome.Interrupted, "server_error",
-                    "interrupted: the server that ran this response died or lost its conversation to another one. " +
-                    "Its finished items are kept; continue from it.", now)));
+            _outbox.Add(end);
         }
     }
 

@@ -24,6 +24,9 @@ internal sealed class JournalOutbox(ulong activation)
     /// <summary>Bytes handed to the journal.</summary>
     public long BytesWritten { get; private set; }
 
+    /// <summary>Records of the append under way.</summary>
+    public IReadOnlyList<Record> InFlight => _inFlight;
+
     public bool IsIdle => _pending.Count == 0 && _inFlight.Count == 0;
 
     /// <summary>Whether the next record must be a claim: another activation wrote last.</summary>
