@@ -20,6 +20,9 @@ internal sealed class Errand
     /// <summary>The turn it continues; null: none.</summary>
     public required Errand? Parent { get; init; }
 
+    /// <summary>Whether the parent's end was known when the create was made, so that it answers its calls.</summary>
+    public required bool KnowsParent { get; init; }
+
     /// <summary>The input items' JSON.</summary>
     public required List<byte[]> Items { get; init; }
 

@@ -83,7 +83,7 @@ internal sealed class Steps(World world, List<string>? words)
     /// <summary>Begins a turn behind nothing that must be run.</summary>
     public void Close(ConversationKey key)
     {
-        _agenda.Throw((ulong)_agenda.Now);
+        _agenda.Throw(((ulong)world.Errands.Count << 32) + (ulong)_agenda.Now);
         var items = new List<byte[]> { """{"role":"user","content":"goodbye"}"""u8.ToArray() };
         world.Send(Make(key, null, true, items, false, _agenda.Next128()), world.People[0], creates: true);
     }
@@ -103,6 +103,7 @@ internal sealed class Steps(World world, List<string>? words)
             IsBackground = isBackground,
             IsWrong = isWrong,
             Parent = parent,
+            KnowsParent = parent is { Seen.EndedAt: > 0 },
             Items = items,
             Create = Encoding.UTF8.GetBytes($$"""
                 {"model":"m","store":{{(isStored ? "true" : "false")}},"previous_response_id":{{previous}},
@@ -121,8 +122,7 @@ internal sealed class Steps(World world, List<string>? words)
     {
         var person = world.People[_agenda.Below(world.People.Count)];
         var parent = _agenda.Chance(85) ? AnyErrand(errand => errand.Id is not null, newest: _agenda.Chance(60)) : null;
-        var key = parent?.Key ?? world.Conversations[_agenda.Chance(75) ? 0 : 1];
-        Create(key, parent, person);
+        Create(parent?.Key ?? world.AnyConversation(), parent, person);
     }
 
     private void Read()

@@ -95,7 +95,7 @@ internal sealed partial class Witness
 
         if (refusal.Kind != RefusalKind.Conflict && !errand.IsWrong && errand.Parent is { IsStored: true, DeleteAskedAt: 0 } parent && errand.Key == parent.Key)
         {
-            Check(parent.Seen.EndedAt == 0 || parent.Seen.EndedAt > askedAt, Invariant.TurnIsKept,
+            Check(!errand.KnowsParent, Invariant.TurnIsKept,
                 $"{errand} may not continue {parent}: {refusal.Message}");
         }
     }

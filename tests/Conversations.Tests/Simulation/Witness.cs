@@ -137,7 +137,8 @@ internal sealed partial class Witness(Agenda agenda)
         var parent = started.Parent == 0 ? null : Turn(log, started.Parent);
         Check(parent is null or { Finished: not null }, Invariant.ParentEnded,
             $"{errand} continues {started.Parent}, which is open");
-        Check(parent?.Errand == errand.Parent, Invariant.InputAsSent, $"{errand} has another parent");
+        Check(parent?.Errand == errand.Parent || errand.Parent is { IsForgotten: true }, Invariant.InputAsSent,
+            $"{errand} has another parent");
         Check(!errand.IsWrong, Invariant.CallsAnsweredOnce, $"{errand} should have been refused");
         Check(input.Count == errand.Items.Count && started.InputCount == input.Count, Invariant.InputAsSent,
             $"{errand} has {input.Count} of {errand.Items.Count} items");

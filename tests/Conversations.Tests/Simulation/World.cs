@@ -28,7 +28,7 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// </remarks>
 internal sealed class World
 {
-    private const int Keys = 2;
+    private readonly ConversationKey[] _current = new ConversationKey[2];
     private readonly List<SimulatedClient> _clients = [];
 
     public World(Trace trace, PlantedBug planted, ulong seed)
@@ -45,8 +45,11 @@ internal sealed class World
             Host = Hosts[number % Hosts.Count],
             Lease = new LeaseId(Agenda.Next64()),
         })];
-        Conversations = [.. Enumerable.Range(0, Keys).Select(_ =>
-            new ConversationKey("default", new ConversationId(Agenda.Next128())))];
+        for (var i = 0; i < _current.Length; i++)
+        {
+            _current[i] = new ConversationKey("default", new ConversationId(Agenda.Next128()));
+            Conversations.Add(_current[i]);
+        }
     }
 
     public Agenda Agenda { get; }
@@ -61,7 +64,7 @@ internal sealed class World
 
     public List<Person> People { get; }
 
-    public List<ConversationKey> Conversations { get; }
+    public List<ConversationKey> Conversations { get; } = [];
 
     public List<Errand> Errands { get; } = [];
 
@@ -83,6 +86,23 @@ internal sealed class World
         }
 
         return Hosts[first];
+    }
+
+    /// <summary>
+    /// A conversation to begin a turn in; another in its place where all of it may be deleted: its ids are then free to
+    /// name other turns.
+    /// </summary>
+    public ConversationKey AnyConversation()
+    {
+        var place = Agenda.Chance(75) ? 0 : 1;
+        var key = _current[place];
+        if (Errands.Exists(errand => errand.Key == key && errand.DeleteAskedAt > 0))
+        {
+            key = _current[place] = new ConversationKey("default", new ConversationId(Agenda.Next128()));
+            Conversations.Add(key);
+        }
+
+        return key;
     }
 
     public void HostDied(SimulatedHost host)
