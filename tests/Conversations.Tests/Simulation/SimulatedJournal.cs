@@ -37,6 +37,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
         Action<Exception?> done)
     {
         agenda.Trace.Mix(append.Records.Span);
+        var deletions = witness.LogOf(key).Deletions;
         var (there, back) = (agenda.Between(1, 6), agenda.Between(1, 6));
         var fault = Take(_armedForAppends);
         if (fault is { } met)
@@ -51,15 +52,15 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
                 agenda.In(there, host, () => done(new JournalUnavailableException("simulated")));
                 return;
             case Fault.AppendFailsAfter:
-                agenda.In(there, null, () => Store(key, append, writer));
+                agenda.In(there, null, () => Store(key, append, writer, deletions));
                 agenda.In(there + back, host, () => done(new JournalUnavailableException("simulated")));
                 return;
             case Fault.AppendLate:
-                agenda.In(agenda.Between(20, 8000), null, () => StoreLate(key, append, writer));
+                agenda.In(agenda.Between(20, 8000), null, () => StoreLate(key, append, writer, deletions));
                 agenda.In(there, host, () => done(new JournalUnavailableException("simulated")));
                 return;
             case Fault.AcknowledgementLost:
-                agenda.In(there, null, () => Store(key, append, writer));
+                agenda.In(there, null, () => Store(key, append, writer, deletions));
                 agenda.In(agenda.Between(50, 8000), host, () => done(new JournalUnavailableException("simulated")));
                 return;
             case Fault.AppendDelayed:
@@ -70,7 +71,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
 
         agenda.In(there, null, () =>
         {
-            var outcome = Store(key, append, writer);
+            var outcome = Store(key, append, writer, deletions);
             agenda.In(back, host, () => done(outcome));
         });
     }
@@ -143,9 +144,13 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
         return entries;
     }
 
-    private Exception? Store(ConversationKey key, Effect.Append append, ulong writer)
+    private Exception? Store(ConversationKey key, Effect.Append append, ulong writer, int deletions)
     {
-        var outcome = Outcome(_journal.AppendAsync(key, append.End, writer, append.Records, CancellationToken.None));
+        // The one end that a deleted log shares with its successor is none: what journals do not refuse, this one does.
+        // See docs/decisions/0013-simulation.md.
+        var outcome = append.End == JournalEnd.None && witness.LogOf(key).Deletions > deletions
+            ? new PositionTakenException(key, append.End)
+            : Outcome(_journal.AppendAsync(key, append.End, writer, append.Records, CancellationToken.None));
         Say(key, writer, $"append {append.End.Position} {(outcome is null ? "is stored" : "is refused")}");
         if (outcome is null)
         {
@@ -155,8 +160,8 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
         return outcome;
     }
 
-    private void StoreLate(ConversationKey key, Effect.Append append, ulong writer) =>
-        Late = Store(key, append, writer) is null ? (Late.Stored + 1, Late.Refused) : (Late.Stored, Late.Refused + 1);
+    private void StoreLate(ConversationKey key, Effect.Append append, ulong writer, int deletions) =>
+        Late = Store(key, append, writer, deletions) is null ? (Late.Stored + 1, Late.Refused) : (Late.Stored, Late.Refused + 1);
 
     private static Exception? Outcome(ValueTask call) =>
         call.IsCompletedSuccessfully ? null : call.AsTask().Exception!.InnerException;

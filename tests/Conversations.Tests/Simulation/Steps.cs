@@ -74,7 +74,7 @@ internal sealed class Steps(World world, List<string>? words)
             items.Add(Encoding.UTF8.GetBytes($$"""{"role":"user","content":"{{Content(isStored)}}"}"""));
         }
 
-        var errand = Make(key, parent, isStored, items, isWrong, _agenda.Next128());
+        var errand = Make(key, parent, isStored, items, isWrong, _agenda.Next128(), _agenda.Chance(40));
         Say($"person {person.Number} at host {person.Host.Number} begins {errand} of {Name(key)} behind " +
             $"{parent?.ToString() ?? "nothing"}{(isStored ? "" : ", not stored")}{(isWrong ? ", wrongly" : "")}");
         world.Send(errand, person, creates: true);
@@ -85,11 +85,11 @@ internal sealed class Steps(World world, List<string>? words)
     {
         _agenda.Throw(((ulong)world.Errands.Count << 32) + (ulong)_agenda.Now);
         var items = new List<byte[]> { """{"role":"user","content":"goodbye"}"""u8.ToArray() };
-        world.Send(Make(key, null, true, items, false, _agenda.Next128()), world.People[0], creates: true);
+        world.Send(Make(key, null, true, items, false, _agenda.Next128(), false), world.People[0], creates: true);
     }
 
     private Errand Make(ConversationKey key, Errand? parent, bool isStored, List<byte[]> items, bool isWrong,
-        UInt128 request)
+        UInt128 request, bool isKeyed)
     {
         var previous = parent?.Id is { } id ? $"\"{id}\"" : "null";
         var isBackground = isStored && _agenda.Chance(10);
@@ -98,7 +98,7 @@ internal sealed class Steps(World world, List<string>? words)
             Number = world.Errands.Count + 1,
             Key = key,
             RequestId = request,
-            IsKeyed = _agenda.Chance(40),
+            IsKeyed = isKeyed,
             IsStored = isStored,
             IsBackground = isBackground,
             IsWrong = isWrong,
@@ -206,12 +206,9 @@ internal sealed class Steps(World world, List<string>? words)
             newest: _agenda.Chance(60)) is { } known)
         {
             var request = new UInt128((ulong)(known.RequestId >> 64), _agenda.Next64());
-            var errand = Make(known.Key, known.Parent, true, known.Items, known.IsWrong, request);
-            if (errand.IsKeyed)
-            {
-                Say($"someone uses the key of {known} for {errand}");
-                world.Send(errand, world.People[_agenda.Below(world.People.Count)], creates: true);
-            }
+            var errand = Make(known.Key, known.Parent, true, known.Items, known.IsWrong, request, isKeyed: true);
+            Say($"someone uses the key of {known} for {errand}");
+            world.Send(errand, world.People[_agenda.Below(world.People.Count)], creates: true);
         }
     }
 

@@ -60,8 +60,8 @@ internal sealed class LogFacts
     /// <summary>How often it changed.</summary>
     public int Changes { get; set; }
 
-    /// <summary>Whether it was ever deleted as a whole: then its ids may name other turns.</summary>
-    public bool WasDeleted { get; set; }
+    /// <summary>How often it was deleted as a whole: after that its ids may name other turns.</summary>
+    public int Deletions { get; set; }
 
     public IEnumerable<TurnFacts> Open => Turns.Where(static turn => turn.Finished is null);
 }

@@ -8,6 +8,9 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// <content>What left a host: ids, events, response objects, refusals.</content>
 internal sealed partial class Witness
 {
+    /// <summary>How often a turn was shown as running that someone had seen to end before that was asked.</summary>
+    public int StaleViews { get; private set; }
+
     /// <summary>A host said that a create became a turn.</summary>
     public void Started(Errand errand, ResponseId id)
     {
@@ -23,7 +26,7 @@ internal sealed partial class Witness
         }
 
         errand.Id = id;
-        Name(id, errand, LogOf(errand.Key).WasDeleted);
+        Name(id, errand, LogOf(errand.Key).Deletions > 0);
     }
 
     /// <summary>Events of a turn left a conversation, for a reader that asked from a number on.</summary>
@@ -64,12 +67,17 @@ internal sealed partial class Witness
             return;
         }
 
-        Check(errand.DeletedAt == 0 || errand.DeletedAt > askedAt, Invariant.DeletedStaysDeleted, $"{errand} is shown");
         if (WireText.StatusOf(response.Span) != "in_progress")
         {
+            Check(errand.DeletedAt == 0 || errand.DeletedAt > askedAt, Invariant.DeletedStaysDeleted,
+                $"{errand} is shown");
             SeeOutcome(errand, response);
+            return;
         }
-        else if (errand.IsStored)
+
+        // A host that was paused while it ran the turn does not know yet that another ended it.
+        StaleViews += errand.Seen.EndedAt > 0 && errand.Seen.EndedAt < askedAt ? 1 : 0;
+        if (errand.IsStored)
         {
             Check(FactsOf(errand) is not null || errand.DeleteAskedAt > 0, Invariant.StartIsDurable,
                 $"{errand} is shown and not stored");
@@ -115,7 +123,8 @@ internal sealed partial class Witness
             chain = SimulatedBackend.Behind(chain, item);
         }
 
-        Check((ulong)(call.Context.State ?? 0UL) == chain, Invariant.ContextOfBranch, $"{errand}");
+        Check((ulong)(call.Context.State ?? 0UL) == chain, Invariant.ContextOfBranch,
+            $"{errand}: {call.Context.ItemCount} items, {call.NewItems} new");
         Check(call.Context.ItemCount == (parent?.Items ?? 0) + errand.Items.Count &&
             call.NewItems == errand.Items.Count, Invariant.ContextOfBranch,
             $"{errand} has {call.Context.ItemCount} items");

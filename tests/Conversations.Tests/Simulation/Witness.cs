@@ -63,7 +63,7 @@ internal sealed partial class Witness(Agenda agenda)
         }
 
         log.Turns.Clear();
-        (log.End, log.WasDeleted, log.Changes) = (JournalEnd.None, true, log.Changes + 1);
+        (log.End, log.Deletions, log.Changes) = (JournalEnd.None, log.Deletions + 1, log.Changes + 1);
     }
 
     /// <summary>An append was stored.</summary>
@@ -163,7 +163,7 @@ internal sealed partial class Witness(Agenda agenda)
         CheckAnswers(turn);
         log.Turns.Add(turn);
         _facts.Add(started.RequestId, turn);
-        Name(new ResponseId(errand.Key.Id, TurnId.Stored(started.Turn)), errand, log.WasDeleted);
+        Name(new ResponseId(errand.Key.Id, TurnId.Stored(started.Turn)), errand, log.Deletions > 0);
     }
 
     private static void CheckAnswers(TurnFacts turn)
