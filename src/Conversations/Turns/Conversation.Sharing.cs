@@ -31,8 +31,14 @@ public sealed partial class Conversation
         foreach (var entry in entries)
         {
             // Since it was read, appends of our own may have been confirmed; or one is about to be.
-            if (entry.Position < End.Position || IsLost || (entry.Position == End.Position && _outbox.IsOwn(entry)))
+            if (entry.Position < End.Position || IsLost)
             {
+                continue;
+            }
+
+            if (entry.Position == End.Position && _outbox.IsOwn(entry))
+            {
+                _outbox.Stored();
                 continue;
             }
 

@@ -26,4 +26,26 @@ public sealed class SharedJournalTests
         Assert.All(asks, ask => Assert.Equal(
             Unsettled.Tail, Assert.Throws<UnsettledException>(() => ask(proposed.Turn)).What));
     }
+
+    [Fact]
+    public void StartTurn_ParentWhoseEndIsStoredAndNotConfirmed_WaitsForIt()
+    {
+        // A client may have read the end at another server, which read it in the journal before we were told.
+        var driver = new ConversationDriver();
+        var parent = driver.Say("hello");
+        driver.Model(parent, new ModelEvent(ModelEventKind.Completed));
+        var append = driver.Append!;
+        driver.Conversation.IsFresh = false;
+        AssertUnsettled(Unsettled.Tail);
+
+        driver.Conversation.OnTail([new JournalEntry(append.End.Position, 1, append.Records)]);
+        driver.Conversation.IsFresh = true;
+        AssertUnsettled(Unsettled.End);
+
+        driver.AppendAll();
+        Assert.Equal(2, driver.Create(ConversationDriver.Json("again", parent)).Turn.Number);
+
+        void AssertUnsettled(Unsettled what) => Assert.Equal(what, Assert.Throws<UnsettledException>(
+            () => driver.Create(ConversationDriver.Json("again", parent))).What);
+    }
 }
