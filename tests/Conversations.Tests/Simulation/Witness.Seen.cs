@@ -112,7 +112,7 @@ internal sealed partial class Witness
     public void Called(Errand errand, ModelCall call)
     {
         var parent = errand.Parent is { } before ? FactsOf(before) : null;
-        if (errand.Parent is not null && parent is null)
+        if ((errand.Parent is not null && parent is null) || LogOf(errand.Key).Deletions > 0)
         {
             return;
         }
