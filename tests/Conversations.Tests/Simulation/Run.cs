@@ -14,6 +14,9 @@ internal sealed record Outcome(BrokenInvariantException? Broken, uint Faults, Tr
 {
     /// <summary>How many late appends were stored and how many were refused.</summary>
     public (int Stored, int Refused) Late { get; init; }
+
+    /// <summary>How often a turn was shown as running that someone had seen to end before.</summary>
+    public int StaleViews { get; init; }
 }
 
 /// <summary>Runs a plan from the first step to the last check.</summary>
@@ -40,7 +43,11 @@ internal static class Run
             broken = e;
         }
 
-        return new Outcome(broken, world.Journal.Happened, trace, words) { Late = world.Journal.Late };
+        return new Outcome(broken, world.Journal.Happened, trace, words) 
+        {
+            Late = world.Journal.Late,
+            StaleViews = world.Witness.StaleViews,
+        };
     }
 
     private static void Live(World world, Plan plan, List<string>? words)

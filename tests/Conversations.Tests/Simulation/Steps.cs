@@ -74,7 +74,7 @@ internal sealed class Steps(World world, List<string>? words)
             items.Add(Encoding.UTF8.GetBytes($$"""{"role":"user","content":"{{Content(isStored)}}"}"""));
         }
 
-        var errand = Make(key, parent, isStored, items, isWrong, _agenda.Next128(), _agenda.Chance(40));
+        var errand = Make(key, parent, isStored, items, isWrong, _agenda.Next128(), _agenda.Chance(40), parent is { Seen.EndedAt: > 0 });
         Say($"person {person.Number} at host {person.Host.Number} begins {errand} of {Name(key)} behind " +
             $"{parent?.ToString() ?? "nothing"}{(isStored ? "" : ", not stored")}{(isWrong ? ", wrongly" : "")}");
         world.Send(errand, person, creates: true);
@@ -85,11 +85,11 @@ internal sealed class Steps(World world, List<string>? words)
     {
         _agenda.Throw(((ulong)world.Errands.Count << 32) + (ulong)_agenda.Now);
         var items = new List<byte[]> { """{"role":"user","content":"goodbye"}"""u8.ToArray() };
-        world.Send(Make(key, null, true, items, false, _agenda.Next128(), false), world.People[0], creates: true);
+        world.Send(Make(key, null, true, items, false, _agenda.Next128(), false, true), world.People[0], creates: true);
     }
 
     private Errand Make(ConversationKey key, Errand? parent, bool isStored, List<byte[]> items, bool isWrong,
-        UInt128 request, bool isKeyed)
+        UInt128 request, bool isKeyed, bool knowsParent)
     {
         var previous = parent?.Id is { } id ? $"\"{id}\"" : "null";
         var isBackground = isStored && _agenda.Chance(10);
@@ -103,7 +103,7 @@ internal sealed class Steps(World world, List<string>? words)
             IsBackground = isBackground,
             IsWrong = isWrong,
             Parent = parent,
-            KnowsParent = parent is { Seen.EndedAt: > 0 },
+            KnowsParent = knowsParent,
             Items = items,
             Create = Encoding.UTF8.GetBytes($$"""
                 {"model":"m","store":{{(isStored ? "true" : "false")}},"previous_response_id":{{previous}},
@@ -206,7 +206,7 @@ internal sealed class Steps(World world, List<string>? words)
             newest: _agenda.Chance(60)) is { } known)
         {
             var request = new UInt128((ulong)(known.RequestId >> 64), _agenda.Next64());
-            var errand = Make(known.Key, known.Parent, true, known.Items, known.IsWrong, request, isKeyed: true);
+            var errand = Make(known.Key, known.Parent, true, known.Items, known.IsWrong, request, true, known.KnowsParent);
             Say($"someone uses the key of {known} for {errand}");
             world.Send(errand, world.People[_agenda.Below(world.People.Count)], creates: true);
         }

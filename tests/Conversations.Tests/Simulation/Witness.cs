@@ -118,7 +118,7 @@ internal sealed partial class Witness(Agenda agenda)
             case TurnFinished finished:
                 return End(Turn(log, finished.Turn), entry, finished);
             case TurnDeleted deleted:
-                Delete(Turn(log, deleted.Turn));
+                Delete(log, Turn(log, deleted.Turn));
                 return 0;
             default:
                 return 0;
@@ -211,8 +211,14 @@ internal sealed partial class Witness(Agenda agenda)
         return finished.Shape.Length + (finished.Ending.Message?.Length ?? 0);
     }
 
-    private static void Delete(TurnFacts turn)
+    private void Delete(LogFacts log, TurnFacts turn)
     {
+        if (log.Deletions > 0 && turn.Errand.DeleteAskedAt == 0)
+        {
+            // Asked for by an id that named a turn of the log before.
+            turn.Errand.DeleteAskedAt = agenda.Tick();
+        }
+
         Check(turn.Errand.DeleteAskedAt > 0, Invariant.TurnIsKept, $"nobody asked to delete {turn.Errand}");
         turn.IsDeleted = true;
     }
