@@ -139,8 +139,12 @@ public sealed partial class Conversation
 
     private ResponseId IdOf(Turn turn) => new(_key.Id, turn.Id);
 
-    private Turn FindShown(TurnId id, LeaseId lease) =>
-        FindFresh(id, lease) is { Status: not TurnStatus.Proposed } turn ? turn : throw NotFound(id);
+    private Turn FindShown(TurnId id, LeaseId lease)
+    {
+        var turn = FindFresh(id, lease);
+        CheckConfirmed(turn);
+        return turn.Status != TurnStatus.Proposed ? turn : throw NotFound(id);
+    }
 
     private Turn FindEndedOrOurs(TurnId id, LeaseId lease)
     {

@@ -97,6 +97,16 @@ public sealed partial class Conversation
         }
     }
 
+    // What the journal holds of it may be known to whoever read it there, before we are told that it is stored.
+    private void CheckConfirmed(Turn? turn)
+    {
+        if (_outbox.IsStored && turn is { Status: TurnStatus.Proposed } or
+            { Status: TurnStatus.Running, Live.IsOver: true })
+        {
+            throw new UnsettledException(Unsettled.End);
+        }
+    }
+
     private static bool RunsElsewhere(Turn turn) => turn is { Status: TurnStatus.Running, Live: null };
 
     private void WakeReadersOfEnded() => _effects.AddRange(_turns.ReadFromJournal

@@ -80,6 +80,7 @@ public sealed partial class Conversation
         var parent = ResponseId.TryParse(text, out var id) && id.Conversation == _key.Id
             ? _turns.Find(id.Turn, lease)
             : null;
+        CheckConfirmed(parent);
         return parent switch
         {
             null or { Status: TurnStatus.Proposed } => throw ConversationException.Of(
@@ -87,8 +88,6 @@ public sealed partial class Conversation
                 $"Previous response with id '{text}' not found.", "previous_response_id"),
             { Status: TurnStatus.Running, Live: null } when IsFresh =>
                 throw new UnsettledException(create.Store ? Unsettled.Claim : Unsettled.End),
-            { Live.IsOver: true } when _outbox.IsStored =>
-                throw new UnsettledException(Unsettled.End), // Its end may be known to whoever read the journal.
             { Status: TurnStatus.Running } => throw ConversationException.Of(
                 RefusalKind.InvalidRequest,
                 $"Previous response with id '{text}' is still running.", "previous_response_id"),

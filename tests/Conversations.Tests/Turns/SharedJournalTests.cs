@@ -48,4 +48,22 @@ public sealed class SharedJournalTests
         void AssertUnsettled(Unsettled what) => Assert.Equal(what, Assert.Throws<UnsettledException>(
             () => driver.Create(ConversationDriver.Json("again", parent))).What);
     }
+
+    [Fact]
+    public void Find_TurnWhoseStartIsStoredAndNotConfirmed_WaitsForIt()
+    {
+        var driver = new ConversationDriver();
+        var id = driver.Create(ConversationDriver.Json("hello"));
+        var append = driver.Append!;
+        driver.Conversation.OnTail([new JournalEntry(append.End.Position, 1, append.Records)]);
+
+        Assert.All<Action>(
+            [
+                () => driver.Conversation.Get(id.Turn, ConversationDriver.Lease),
+                () => driver.Create(ConversationDriver.Json("again", id)),
+            ],
+            ask => Assert.Equal(Unsettled.End, Assert.Throws<UnsettledException>(ask).What));
+        driver.AppendAll();
+        Assert.Equal("in_progress", driver.Get(id).GetProperty("status").GetString());
+    }
 }
