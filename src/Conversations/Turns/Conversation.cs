@@ -246,8 +246,8 @@ public sealed partial class Conversation
     }
 
     /// <summary>
-    /// A turn as a caller may find it, and as it is now: one that runs here, or any once the journal's tail is read. One
-    /// that is only proposed may lose its number to another server's.
+    /// A turn as a caller may find it, and as it is now: one that runs here, or any once the journal's tail is read.
+    /// One that is only proposed may lose its number to another server's.
     /// </summary>
     private Turn FindFresh(TurnId id, LeaseId lease)
     {

@@ -26,8 +26,6 @@ internal sealed class Agenda : IIdSource
 
     public DateTimeOffset Time => Start + TimeSpan.FromMilliseconds(Now);
 
-    public bool IsEmpty => _queue.Count == 0;
-
     private static DateTimeOffset Start { get; } = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
     /// <summary>A moment that no other moment equals: later ones are greater.</summary>

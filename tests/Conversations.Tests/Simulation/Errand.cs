@@ -29,7 +29,7 @@ internal sealed class Errand
     /// <summary>The create's JSON.</summary>
     public required byte[] Create { get; init; }
 
-    /// <summary>Whether it must be refused: it answers what was not called, or leaves a call without an answer.</summary>
+    /// <summary>Whether it must be refused: it leaves a call open or answers none.</summary>
     public bool IsWrong { get; init; }
 
     /// <summary>The response's id, once a host said it.</summary>

@@ -9,8 +9,8 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// <summary>The simulation finds mistakes that are put there for it.</summary>
 public sealed partial class PlantedBugTests(ITestOutputHelper output)
 {
-    // Each is found within some tens.
-    private const ulong SeedsMax = 1000;
+    // Each is found within ten.
+    private const ulong SeedsMax = 100;
 
     public static TheoryData<int, string[]> Bugs => new()
     {

@@ -41,9 +41,10 @@ internal static class Shrinking
     {
         var shortest = Shortest(plan, broken.Invariant, planted);
         var outcome = Run.Of(shortest, planted, isTold: true);
+        var (all, left) = (plan.Steps.Count, shortest.Steps.Count);
         return $"""
             seed {plan.Seed}: {broken.Message}
-            EVERGRAIN_SEED={plan.Seed} replays it. The shortest of its plans that still fails has {shortest.Steps.Count} of {plan.Steps.Count} steps:
+            EVERGRAIN_SEED={plan.Seed} replays it. Of its {all} steps these {left} are enough:
               {string.Join("\n  ", outcome.Words)}
             then faults stop, and: {outcome.Broken?.Message}
             """;

@@ -56,8 +56,6 @@ internal sealed partial class SimulatedActivation
     /// <summary>When the newest look at the journal began of which all was taken in, as a tick.</summary>
     public long FreshAt { get; set; }
 
-    public JournalEnd End => _conversation.End;
-
     private bool IsOver => _isEnding || _conversation.IsLost || _conversation.IsDeleted ||
         (_isStopping && _conversation.IsAtRest && (_isGraceOver || !_conversation.HasReaders));
 
@@ -70,7 +68,7 @@ internal sealed partial class SimulatedActivation
 
     /// <summary>Gives the conversation an input, or keeps it until it is open.</summary>
     /// <param name="deliver">The input.</param>
-    /// <param name="fail">Called instead where the activation ended; with a refusal, or with null: ask the next.</param>
+    /// <param name="fail">Called instead where it has ended; with a refusal, or with null: ask the next.</param>
     public void Post(Action<Conversation> deliver, Action<Refusal?>? fail = null)
     {
         if (_life != _host.Life)

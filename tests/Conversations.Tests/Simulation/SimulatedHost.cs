@@ -29,9 +29,6 @@ internal sealed class SimulatedHost(World world, int number)
 
     public IReadOnlyList<SimulatedActivation> Active => _active;
 
-    /// <summary>Whether a conversation's newest activation is to be one more than there is.</summary>
-    public bool HasActive(ConversationKey key) => _active.Exists(active => active.Key == key && active.IsServing);
-
     /// <summary>The activation that a request reaches; one more is begun if there is none.</summary>
     public SimulatedActivation Activate(ConversationKey key)
     {

@@ -37,7 +37,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
         Action<Exception?> done)
     {
         agenda.Trace.Mix(append.Records.Span);
-        var deletions = witness.LogOf(key).Deletions;
+        var sent = new Sent(key, append, writer, witness.LogOf(key).Deletions);
         var (there, back) = (agenda.Between(1, 6), agenda.Between(1, 6));
         var fault = Take(_armedForAppends);
         if (fault is { } met)
@@ -52,15 +52,15 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
                 agenda.In(there, host, () => done(new JournalUnavailableException("simulated")));
                 return;
             case Fault.AppendFailsAfter:
-                agenda.In(there, null, () => Store(key, append, writer, deletions));
+                agenda.In(there, null, () => Store(sent));
                 agenda.In(there + back, host, () => done(new JournalUnavailableException("simulated")));
                 return;
             case Fault.AppendLate:
-                agenda.In(agenda.Between(20, 8000), null, () => StoreLate(key, append, writer, deletions));
+                agenda.In(agenda.Between(20, 8000), null, () => StoreLate(sent));
                 agenda.In(there, host, () => done(new JournalUnavailableException("simulated")));
                 return;
             case Fault.AcknowledgementLost:
-                agenda.In(there, null, () => Store(key, append, writer, deletions));
+                agenda.In(there, null, () => Store(sent));
                 agenda.In(agenda.Between(50, 8000), host, () => done(new JournalUnavailableException("simulated")));
                 return;
             case Fault.AppendDelayed:
@@ -71,7 +71,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
 
         agenda.In(there, null, () =>
         {
-            var outcome = Store(key, append, writer, deletions);
+            var outcome = Store(sent);
             agenda.In(back, host, () => done(outcome));
         });
     }
@@ -144,11 +144,12 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
         return entries;
     }
 
-    private Exception? Store(ConversationKey key, Effect.Append append, ulong writer, int deletions)
+    private Exception? Store(Sent sent)
     {
         // The one end that a deleted log shares with its successor is none: what journals do not refuse, this one does.
         // See docs/decisions/0013-simulation.md.
-        var outcome = append.End == JournalEnd.None && witness.LogOf(key).Deletions > deletions
+        var (key, append, writer) = (sent.Key, sent.Append, sent.Writer);
+        var outcome = append.End == JournalEnd.None && witness.LogOf(key).Deletions > sent.Deletions
             ? new PositionTakenException(key, append.End)
             : Outcome(_journal.AppendAsync(key, append.End, writer, append.Records, CancellationToken.None));
         Say(key, writer, $"append {append.End.Position} {(outcome is null ? "is stored" : "is refused")}");
@@ -160,8 +161,8 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
         return outcome;
     }
 
-    private void StoreLate(ConversationKey key, Effect.Append append, ulong writer, int deletions) =>
-        Late = Store(key, append, writer, deletions) is null ? (Late.Stored + 1, Late.Refused) : (Late.Stored, Late.Refused + 1);
+    private void StoreLate(Sent sent) =>
+        Late = Store(sent) is null ? (Late.Stored + 1, Late.Refused) : (Late.Stored, Late.Refused + 1);
 
     private static Exception? Outcome(ValueTask call) =>
         call.IsCompletedSuccessfully ? null : call.AsTask().Exception!.InnerException;
@@ -185,4 +186,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
             agenda.Trace.Say(agenda.Now, $"journal of {key.Id}: {writer:x4} {what}");
         }
     }
+
+    /// <summary>An append on its way, and how often its log had been deleted when it was sent.</summary>
+    private readonly record struct Sent(ConversationKey Key, Effect.Append Append, ulong Writer, int Deletions);
 }

@@ -7,7 +7,7 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// <remarks><c>EVERGRAIN_SEED</c> replays one of them and prints all that happens.</remarks>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    private const ulong SeedsShort = 100_000;
+    private const ulong SeedsShort = 5_000;
     private const ulong SeedsLong = 1_000_000;
     private const ulong Portion = 500;
     private const ulong RepeatedSeeds = 60;

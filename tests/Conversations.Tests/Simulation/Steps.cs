@@ -64,7 +64,11 @@ internal sealed class Steps(World world, List<string>? words)
                 $$"""{"type":"function_call_output","call_id":"{{call}}","output":"done"}"""));
         }
 
-        if (isWrong)
+        if (isWrong && items.Count > 0 && _agenda.Chance(50))
+        {
+            items.RemoveAt(0);
+        }
+        else if (isWrong)
         {
             items.Add("""{"type":"function_call_output","call_id":"nobody","output":"done"}"""u8.ToArray());
         }
@@ -74,7 +78,13 @@ internal sealed class Steps(World world, List<string>? words)
             items.Add(Encoding.UTF8.GetBytes($$"""{"role":"user","content":"{{Content(isStored)}}"}"""));
         }
 
-        var errand = Make(key, parent, isStored, items, isWrong, _agenda.Next128(), _agenda.Chance(40), parent is { Seen.EndedAt: > 0 });
+        var errand = Make(new Draft(key, parent, items, _agenda.Next128())
+        {
+            IsStored = isStored,
+            IsWrong = isWrong,
+            IsKeyed = _agenda.Chance(40),
+            KnowsParent = parent is { Seen.EndedAt: > 0 },
+        });
         Say($"person {person.Number} at host {person.Host.Number} begins {errand} of {Name(key)} behind " +
             $"{parent?.ToString() ?? "nothing"}{(isStored ? "" : ", not stored")}{(isWrong ? ", wrongly" : "")}");
         world.Send(errand, person, creates: true);
@@ -85,30 +95,28 @@ internal sealed class Steps(World world, List<string>? words)
     {
         _agenda.Throw(((ulong)world.Errands.Count << 32) + (ulong)_agenda.Now);
         var items = new List<byte[]> { """{"role":"user","content":"goodbye"}"""u8.ToArray() };
-        world.Send(Make(key, null, true, items, false, _agenda.Next128(), false, true), world.People[0], creates: true);
+        world.Send(Make(new Draft(key, null, items, _agenda.Next128())), world.People[0], creates: true);
     }
 
-    private Errand Make(ConversationKey key, Errand? parent, bool isStored, List<byte[]> items, bool isWrong,
-        UInt128 request, bool isKeyed, bool knowsParent)
+    private Errand Make(Draft draft)
     {
-        var previous = parent?.Id is { } id ? $"\"{id}\"" : "null";
-        var isBackground = isStored && _agenda.Chance(10);
+        var previous = draft.Parent?.Id is { } id ? $"\"{id}\"" : "null";
         var errand = new Errand
         {
             Number = world.Errands.Count + 1,
-            Key = key,
-            RequestId = request,
-            IsKeyed = isKeyed,
-            IsStored = isStored,
-            IsBackground = isBackground,
-            IsWrong = isWrong,
-            Parent = parent,
-            KnowsParent = knowsParent,
-            Items = items,
+            Key = draft.Key,
+            RequestId = draft.RequestId,
+            IsKeyed = draft.IsKeyed,
+            IsStored = draft.IsStored,
+            IsBackground = draft.IsStored && _agenda.Chance(10),
+            IsWrong = draft.IsWrong,
+            Parent = draft.Parent,
+            KnowsParent = draft.KnowsParent,
+            Items = draft.Items,
             Create = Encoding.UTF8.GetBytes($$"""
-                {"model":"m","store":{{(isStored ? "true" : "false")}},"previous_response_id":{{previous}},
-                 "instructions":"{{Content(isStored)}}",
-                 "input":[{{string.Join(',', items.Select(Encoding.UTF8.GetString))}}]}
+                {"model":"m","store":{{(draft.IsStored ? "true" : "false")}},"previous_response_id":{{previous}},
+                 "instructions":"{{Content(draft.IsStored)}}",
+                 "input":[{{string.Join(',', draft.Items.Select(Encoding.UTF8.GetString))}}]}
                 """),
         };
         world.Errands.Add(errand);
@@ -206,7 +214,12 @@ internal sealed class Steps(World world, List<string>? words)
             newest: _agenda.Chance(60)) is { } known)
         {
             var request = new UInt128((ulong)(known.RequestId >> 64), _agenda.Next64());
-            var errand = Make(known.Key, known.Parent, true, known.Items, known.IsWrong, request, true, known.KnowsParent);
+            var errand = Make(new Draft(known.Key, known.Parent, known.Items, request)
+            {
+                IsWrong = known.IsWrong,
+                IsKeyed = true,
+                KnowsParent = known.KnowsParent,
+            });
             Say($"someone uses the key of {known} for {errand}");
             world.Send(errand, world.People[_agenda.Below(world.People.Count)], creates: true);
         }
@@ -330,5 +343,17 @@ internal sealed class Steps(World world, List<string>? words)
         {
             _agenda.Trace.Say(_agenda.Now, "STEP " + line);
         }
+    }
+
+    /// <summary>A create to be made.</summary>
+    private sealed record Draft(ConversationKey Key, Errand? Parent, List<byte[]> Items, UInt128 RequestId)
+    {
+        public bool IsStored { get; init; } = true;
+
+        public bool IsWrong { get; init; }
+
+        public bool IsKeyed { get; init; }
+
+        public bool KnowsParent { get; init; }
     }
 }

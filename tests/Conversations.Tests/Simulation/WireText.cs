@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Evergrain.Conversations.Tests.Simulation;
 
-/// <summary>What the simulation reads of events and items, without parsing them: their writer's order is fixed.</summary>
+/// <summary>What is read of events and items without parsing them: their writer's order is fixed.</summary>
 internal static class WireText
 {
     /// <summary>An event's type.</summary>

@@ -98,12 +98,13 @@ internal sealed partial class Witness
     {
         if (FactsOf(errand) is { } facts && errand.DeleteAskedAt == 0)
         {
-            Check(facts.StartedAt > askedAt, Invariant.TurnIsKept, $"{errand} is stored and refused: {refusal.Message}");
+            Check(facts.StartedAt > askedAt, Invariant.TurnIsKept,
+                $"{errand} is stored and refused: {refusal.Message}");
         }
 
-        if (refusal.Kind != RefusalKind.Conflict && !errand.IsWrong && errand.Parent is { IsStored: true, DeleteAskedAt: 0 } parent && errand.Key == parent.Key)
+        if (errand is { IsWrong: false, Parent: { IsStored: true, DeleteAskedAt: 0 } parent })
         {
-            Check(!errand.KnowsParent, Invariant.TurnIsKept,
+            Check(!errand.KnowsParent || refusal.Kind == RefusalKind.Conflict, Invariant.TurnIsKept,
                 $"{errand} may not continue {parent}: {refusal.Message}");
         }
     }

@@ -15,14 +15,14 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// </para>
 /// <para>
 /// What is real: <c>Conversation</c> and all below it, <c>InMemoryJournal</c>, the bytes of records and events. What is
-/// made after the original: <see cref="SimulatedHost"/>, <see cref="SimulatedActivation"/> and <see cref="HostRequest"/>
-/// keep to what the embedded host does with effects, unsettled conversations and activations that end; a change there
-/// is made here too. <see cref="SimulatedJournal"/> puts distance and faults around the journal,
-/// <see cref="SimulatedCall"/> is a model, <see cref="SimulatedClient"/> a client with its frontend.
+/// made after the original: <see cref="SimulatedHost"/>, <see cref="SimulatedActivation"/> and
+/// <see cref="HostRequest"/> keep to what the embedded host does with effects, unsettled conversations and activations
+/// that end; a change there is made here too. <see cref="SimulatedJournal"/> puts distance and faults around the
+/// journal, <see cref="SimulatedCall"/> is a model, <see cref="SimulatedClient"/> a client with its frontend.
 /// </para>
 /// <para>
-/// What is checked: <see cref="Witness"/> knows what was asked for and what the journal holds, and checks each append as
-/// it is stored and each id, event and response object as it leaves. At the end faults stop, one host is left, every
+/// What is checked: <see cref="Witness"/> knows what was asked for and what the journal holds, and checks each append
+/// as it is stored and each id, event and response object as it leaves. At the end faults stop, one host is left, every
 /// request must be decided and every turn ended; then each journal is opened anew and must tell the same.
 /// </para>
 /// </remarks>
