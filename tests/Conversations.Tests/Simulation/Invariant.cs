@@ -28,6 +28,7 @@ internal static class Invariant
     public const string ContextOfBranch = "a model is called with the branch's items, each rendered once";
     public const string WorkOnce = "an activation validates and renders each item once";
     public const string EverythingEnds = "without faults every request is decided and every turn ends";
+    public const string NoException = "nothing throws but what its contract says";
     public const string JournalOpens = "a journal opens";
     public const string KeyMeansOneCreate = "an idempotency key with another create is refused";
 }

@@ -42,6 +42,10 @@ internal static class Run
         {
             broken = e;
         }
+        catch (Exception e)
+        {
+            broken = new BrokenInvariantException(Invariant.NoException, e.ToString());
+        }
 
         return new Outcome(broken, world.Journal.Happened, trace, words) 
         {

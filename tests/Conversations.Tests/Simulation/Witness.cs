@@ -134,6 +134,8 @@ internal sealed partial class Witness(Agenda agenda)
         Check(!_facts.ContainsKey(started.RequestId), Invariant.OneTurnPerRequest,
             $"{errand} is stored again as {started.Turn}");
         Check(errand.IsStored, Invariant.UnstoredStaysOut, $"{errand} was not to be stored");
+        Check(!errand.IsKeyed || !log.Turns.Exists(turn => turn.Errand.RequestId >> 64 == errand.RequestId >> 64),
+            Invariant.KeyMeansOneCreate, $"{errand}");
         var parent = started.Parent == 0 ? null : Turn(log, started.Parent);
         Check(parent is null or { Finished: not null }, Invariant.ParentEnded,
             $"{errand} continues {started.Parent}, which is open");
