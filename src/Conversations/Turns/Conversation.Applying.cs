@@ -29,6 +29,14 @@ public sealed partial class Conversation
         }
     }
 
+    private void ApplyAll(IReadOnlyList<Record> records)
+    {
+        foreach (var record in records)
+        {
+            Apply(record);
+        }
+    }
+
     private void Apply(Record record)
     {
         switch (record)
@@ -85,7 +93,7 @@ public sealed partial class Conversation
         {
             Id = TurnId.Stored(started.Turn),
             Parent = started.Parent == 0 ? null : Known(started.Parent),
-            RequestId = started.RequestId,
+            RequestId = Planted.HasFlag(PlantedBug.RequestIdForgotten) ? 0 : started.RequestId,
             CreatedAt = started.CreatedAt,
             Parameters = _parameters.ByNumbers(started.Values),
             Dialect = started.Dialect,

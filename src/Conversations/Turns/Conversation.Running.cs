@@ -155,7 +155,8 @@ public sealed partial class Conversation
         };
         if (turn.Id.IsStored)
         {
-            turn.Log.Gate(held, RecordEnd(turn, live, partial, finished));
+            var end = RecordEnd(turn, live, partial, finished);
+            turn.Log.Gate(held, Planted.HasFlag(PlantedBug.TerminalEventBeforeDurable) ? 0 : end);
         }
         else
         {

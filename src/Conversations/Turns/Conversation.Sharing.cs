@@ -31,8 +31,14 @@ public sealed partial class Conversation
         foreach (var entry in entries)
         {
             // Since it was read, appends of our own may have been confirmed; or one is about to be.
-            if (entry.Position < End.Position || IsLost || (entry.Position == End.Position && _outbox.IsOwn(entry)))
+            if (entry.Position < End.Position || IsLost)
             {
+                continue;
+            }
+
+            if (entry.Position == End.Position && _outbox.IsOwn(entry))
+            {
+                _outbox.Stored();
                 continue;
             }
 
@@ -63,15 +69,22 @@ public sealed partial class Conversation
             return;
         }
 
+        Record[] ends = [.. _turns.Abandoned.Select(turn => CutShort(turn, turn == cancelled
+            ? Ending(TurnOutcome.Cancelled, null, null, now)
+            : Ending(TurnOutcome.Interrupted, "server_error",
+                "interrupted: the server that ran this response died or lost its conversation to another one. " +
+                "Its finished items are kept; continue from it.", now)))];
+        if (Planted.HasFlag(PlantedBug.TakeoverWithoutClaim))
+        {
+            ApplyAll(ends);
+            return;
+        }
+
         _claims++;
         _outbox.Add(new Claimed());
-        foreach (var turn in _turns.Abandoned)
+        foreach (var end in ends)
         {
-            _outbox.Add(CutShort(turn, turn == cancelled
-                ? Ending(TurnOutcome.Cancelled, null, null, now)
-                : Ending(TurnOutcome.Interrupted, "server_error",
-                    "interrupted: the server that ran this response died or lost its conversation to another one. " +
-                    "Its finished items are kept; continue from it.", now)));
+            _outbox.Add(end);
         }
     }
 
@@ -80,6 +93,16 @@ public sealed partial class Conversation
         if (!IsFresh)
         {
             throw new UnsettledException(Unsettled.Tail);
+        }
+    }
+
+    // What the journal holds of it may be known to whoever read it there, before we are told that it is stored.
+    private void CheckConfirmed(Turn? turn)
+    {
+        if (_outbox.IsStored && turn is { Status: TurnStatus.Proposed } or
+            { Status: TurnStatus.Running, Live.IsOver: true })
+        {
+            throw new UnsettledException(Unsettled.End);
         }
     }
 

@@ -80,6 +80,7 @@ public sealed partial class Conversation
         var parent = ResponseId.TryParse(text, out var id) && id.Conversation == _key.Id
             ? _turns.Find(id.Turn, lease)
             : null;
+        CheckConfirmed(parent);
         return parent switch
         {
             null or { Status: TurnStatus.Proposed } => throw ConversationException.Of(

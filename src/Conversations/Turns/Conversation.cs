@@ -57,6 +57,9 @@ public sealed partial class Conversation
     /// </summary>
     public bool IsDeleted { get; private set; }
 
+    /// <summary>The mistakes it makes: tests alone plant any.</summary>
+    internal PlantedBug Planted { get; init; }
+
     /// <summary>Whether readers are attached.</summary>
     public bool HasReaders => _readers > 0;
 
@@ -96,6 +99,7 @@ public sealed partial class Conversation
         {
             // First: the disk is the slowest of them, and a model may answer at once.
             _effects.Insert(0, append);
+            ApplyAll(Planted.HasFlag(PlantedBug.ApplyBeforeWrite) ? _outbox.InFlight : []);
         }
 
         DeleteIfEmpty();
@@ -113,10 +117,8 @@ public sealed partial class Conversation
     /// <summary>The append under way is durable.</summary>
     public void OnAppended()
     {
-        foreach (var record in _outbox.Done())
-        {
-            Apply(record);
-        }
+        var done = _outbox.Done();
+        ApplyAll(Planted.HasFlag(PlantedBug.ApplyBeforeWrite) ? [] : done);
     }
 
     /// <summary>
@@ -250,11 +252,12 @@ public sealed partial class Conversation
 
     /// <summary>
     /// A turn as a caller may find it, and as it is now: one that runs here, or any once the journal's tail is read.
+    /// One that is only proposed may lose its number to another server's.
     /// </summary>
     private Turn FindFresh(TurnId id, LeaseId lease)
     {
         var turn = _turns.Find(id, lease);
-        if (id.IsStored && turn is not { Live: not null })
+        if (id.IsStored && turn is not { Live: not null, Status: not TurnStatus.Proposed })
         {
             RequireFresh();
         }

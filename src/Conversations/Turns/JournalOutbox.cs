@@ -24,6 +24,9 @@ internal sealed class JournalOutbox(ulong activation)
     /// <summary>Bytes handed to the journal.</summary>
     public long BytesWritten { get; private set; }
 
+    /// <summary>Records of the append under way.</summary>
+    public IReadOnlyList<Record> InFlight => _inFlight;
+
     public bool IsIdle => _pending.Count == 0 && _inFlight.Count == 0;
 
     /// <summary>Whether the next record must be a claim: another activation wrote last.</summary>
@@ -34,6 +37,12 @@ internal sealed class JournalOutbox(ulong activation)
 
     /// <summary>Whether it is the append under way, stored and not confirmed yet.</summary>
     public bool IsOwn(JournalEntry entry) => _inFlight.Count > 0 && entry.Writer == activation;
+
+    /// <summary>Whether the append under way was read in the journal: it is stored, and not confirmed yet.</summary>
+    public bool IsStored { get; private set; }
+
+    /// <summary>Notes that the append under way was read in the journal.</summary>
+    public void Stored() => IsStored = true;
 
     /// <summary>Makes a record; gives its number, for gates.</summary>
     public long Add(Record record)
@@ -63,7 +72,7 @@ internal sealed class JournalOutbox(ulong activation)
     public IReadOnlyList<Record> Done()
     {
         var done = _inFlight;
-        _inFlight = [];
+        (_inFlight, IsStored) = ([], false);
         Durable += done.Count;
         _hasClaimed = false;
         End = new JournalEnd(End.Position + 1, activation);

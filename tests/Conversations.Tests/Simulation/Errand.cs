@@ -1,0 +1,74 @@
+using Evergrain.Conversations.Ids;
+
+namespace Evergrain.Conversations.Tests.Simulation;
+
+/// <summary>One create and all that its clients know of it.</summary>
+internal sealed class Errand
+{
+    public required int Number { get; init; }
+
+    public required ConversationKey Key { get; init; }
+
+    public required UInt128 RequestId { get; init; }
+
+    public required bool IsKeyed { get; init; }
+
+    public required bool IsStored { get; init; }
+
+    public required bool IsBackground { get; init; }
+
+    /// <summary>The turn it continues; null: none.</summary>
+    public required Errand? Parent { get; init; }
+
+    /// <summary>Whether the parent's end was known when the create was made, so that it answers its calls.</summary>
+    public required bool KnowsParent { get; init; }
+
+    /// <summary>The input items' JSON.</summary>
+    public required List<byte[]> Items { get; init; }
+
+    /// <summary>The create's JSON.</summary>
+    public required byte[] Create { get; init; }
+
+    /// <summary>Whether it must be refused: it leaves a call open or answers none.</summary>
+    public bool IsWrong { get; init; }
+
+    /// <summary>The response's id, once a host said it.</summary>
+    public ResponseId? Id { get; set; }
+
+    /// <summary>Whether nothing more is to be done for it: it ended, was refused, or is gone.</summary>
+    public bool IsDecided { get; set; }
+
+    /// <summary>What readers saw of it.</summary>
+    public SeenEvents Seen { get; } = new();
+
+    /// <summary>Output items with a call id that it ended with, as its terminal event said.</summary>
+    public List<string> Calls { get; set; } = [];
+
+    /// <summary>When someone first asked to delete it, and when that was confirmed, as ticks; 0: not yet.</summary>
+    public long DeleteAskedAt { get; set; }
+
+    public long DeletedAt { get; set; }
+
+    /// <summary>
+    /// Whether its conversation was deleted as a whole: a client that sends it again begins another turn.
+    /// </summary>
+    public bool IsForgotten { get; set; }
+
+    public override string ToString() => Id is { } id ? $"turn {Number} ({id.Turn})" : $"turn {Number}";
+}
+
+/// <summary>The events of one turn as its readers saw them.</summary>
+internal sealed class SeenEvents
+{
+    /// <summary>By number; null where nobody saw that one yet.</summary>
+    public List<ReadOnlyMemory<byte>?> Events { get; } = [];
+
+    /// <summary>The response object that its terminal event carried, or a GET showed after its end.</summary>
+    public ReadOnlyMemory<byte> Outcome { get; set; }
+
+    /// <summary>When a terminal event or ended response first left, as a tick; 0: not yet.</summary>
+    public long EndedAt { get; set; }
+
+    /// <summary>The number of the terminal event of a turn that was not cut; -1: not seen.</summary>
+    public int Last { get; set; } = -1;
+}

@@ -1,0 +1,284 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
+
+namespace Evergrain.Conversations.Tests.Simulation;
+
+/// <summary>
+/// A client that wants one turn: it makes the create, unless another did, and reads the events to the end. It loses its
+/// connection, tries again elsewhere with what it knows, and goes on behind the last event it saw.
+/// </summary>
+internal sealed class SimulatedClient(World world, Errand errand, Person person, bool creates, int from)
+{
+    private readonly Agenda _agenda = world.Agenda;
+    private SimulatedHost _host = person.Host;
+    private LeaseId _lease = person.Lease;
+    private HostRequest? _request;
+    private SimulatedActivation? _attached;
+    private ResponseId? _id = creates ? null : errand.Id;
+    private int _from = from;
+    private int _connection;
+
+    public Errand Errand => errand;
+
+    public Person Person => person;
+
+    public SimulatedHost Host => _host;
+
+    /// <summary>Whether it got what it wanted, or knows that it never will.</summary>
+    public bool IsDone { get; private set; }
+
+    /// <summary>Whether it waits for an answer: what it did is not known to have happened.</summary>
+    public bool IsAsking => _request is { IsAbandoned: false };
+
+    public void Connect()
+    {
+        if (IsDone)
+        {
+            return;
+        }
+
+        if (!_host.IsUp)
+        {
+            _host = world.AnyHost();
+        }
+
+        var connection = ++_connection;
+        _lease = person.Lease;
+        var isLateToo = _agenda.Chance(50);
+        _agenda.In(_agenda.Between(1, 5), _host, () =>
+        {
+            // What lay in a paused host's sockets it reads when it goes on, whether or not the client has left.
+            if (connection == _connection || (isLateToo && _id is null))
+            {
+                Ask(connection);
+            }
+        });
+    }
+
+    /// <summary>The connection breaks; the client comes back, perhaps to another host.</summary>
+    public void Break()
+    {
+        if (IsDone)
+        {
+            return;
+        }
+
+        Leave();
+        if (!errand.IsStored)
+        {
+            // Its id died with the connection.
+            Finish();
+            return;
+        }
+
+        if (_agenda.Chance(50))
+        {
+            _host = world.AnyHost();
+        }
+
+        _agenda.In(_agenda.Between(5, 400), null, Connect);
+    }
+
+    private void Ask(int connection)
+    {
+        if (_id is null)
+        {
+            Start(connection);
+        }
+        else
+        {
+            Read(connection);
+        }
+    }
+
+    private void Start(int connection)
+    {
+        var start = new StartTurn
+        {
+            Key = errand.Key,
+            RequestId = errand.RequestId,
+            IsKeyed = errand.IsKeyed,
+            IsBackground = errand.IsBackground,
+            Lease = _lease,
+            Create = errand.Create,
+        };
+        var host = _host;
+        var request = new HostRequest(host, errand.Key, (active, conversation, self) =>
+        {
+            if (active.IsStopping)
+            {
+                throw ConversationException.Of(RefusalKind.Unavailable, "The server is stopping: try again.");
+            }
+
+            world.Starting = errand;
+            var id = conversation.StartTurn(start, _agenda.Time);
+            active.AnswerDurable(conversation.StartRecord(id.Turn), () =>
+            {
+                world.Witness.Started(errand, id);
+                self.Answer(id);
+            }, self.Fail);
+        }, reply => OnStarted(connection, reply));
+        Begin(connection, request);
+    }
+
+    private void OnStarted(int connection, HostReply reply)
+    {
+        if (connection != _connection || IsDone)
+        {
+            return;
+        }
+
+        if (reply.Refusal is { } refusal)
+        {
+            OnRefused(refusal);
+            return;
+        }
+
+        _id = (ResponseId)reply.Value!;
+        Say($"is told {_id.Value.Turn}");
+        Next(connection);
+    }
+
+    private void Read(int connection)
+    {
+        var (address, host) = (new TurnAddress(errand.Key.Tenant, _id!.Value, _lease), _host);
+        Begin(connection, new HostRequest(host, errand.Key, (active, conversation, self) =>
+        {
+            if (active != _attached)
+            {
+                Attach(active, conversation, address);
+            }
+
+            active.Read(self, errand, address, _from);
+        }, reply => OnRead(connection, reply)));
+    }
+
+    private void Begin(int connection, HostRequest request)
+    {
+        if (connection == _connection)
+        {
+            _request = request;
+        }
+
+        request.Begin();
+    }
+
+    private void Attach(SimulatedActivation active, Conversation conversation, TurnAddress address)
+    {
+        try
+        {
+            conversation.Attach(address.Response.Turn, address.Lease, _agenda.Time);
+            _attached = active;
+        }
+        catch (ConversationException e) when (_attached is not null && !errand.IsStored)
+        {
+            throw new ConversationException(new Refusal(RefusalKind.Unavailable, "It is lost: send it again."), e);
+        }
+    }
+
+    private void OnRead(int connection, HostReply reply)
+    {
+        if (connection != _connection || IsDone)
+        {
+            return;
+        }
+
+        if (reply.Refusal is { } refusal)
+        {
+            OnRefused(refusal);
+            return;
+        }
+
+        var step = (ReadStep)reply.Value!;
+        _from += step.Events.Count;
+        if (step.IsGone || step.IsLast)
+        {
+            if (step.IsGone)
+            {
+                world.Witness.NotFound(errand, _request!.AskedAt);
+            }
+
+            Say(step.IsGone ? "finds it gone" : $"has read it up to {_from - 1}");
+            Leave();
+            Finish();
+            return;
+        }
+
+        Next(connection);
+    }
+
+    private void Next(int connection) => _agenda.In(_agenda.Below(8), _host, () =>
+    {
+        if (connection == _connection && !IsDone)
+        {
+            Read(connection);
+        }
+    });
+
+    private void OnRefused(Refusal refusal)
+    {
+        Say($"is refused: {refusal.Message}");
+        if (refusal.Kind == RefusalKind.Unavailable && (errand.IsStored || _id is null))
+        {
+            Leave();
+            _host = _agenda.Chance(30) ? world.AnyHost() : _host;
+            _agenda.In(_agenda.Between(50, 400) + (long)(refusal.RetryAfter?.TotalMilliseconds ?? 0), null, Connect);
+            return;
+        }
+
+        if (_id is null)
+        {
+            world.Witness.Refused(errand, refusal, _request!.AskedAt);
+        }
+        else if (errand.IsStored)
+        {
+            world.Witness.NotFound(errand, _request!.AskedAt);
+        }
+
+        Leave();
+        Finish();
+    }
+
+    private void Leave()
+    {
+        _connection++;
+        if (_request is { } request && (_id is not null || _agenda.Chance(50)))
+        {
+            request.Abandon();
+        }
+
+        _request = null;
+        if (_attached is { } attached && _id is { } id)
+        {
+            var turn = id.Turn;
+            _agenda.In(0, _host, () => attached.Post(conversation => conversation.Detach(turn, _agenda.Time)));
+        }
+
+        _attached = null;
+    }
+
+    private void Finish()
+    {
+        IsDone = true;
+        errand.IsDecided |= creates;
+    }
+
+    private void Say(string what)
+    {
+        if (_agenda.Trace.IsKept)
+        {
+            _agenda.Trace.Say(_agenda.Now, $"client of {errand} at host {_host.Number} {what}");
+        }
+    }
+}
+
+/// <summary>A person with a connection: its lease holds the turns that are not stored.</summary>
+internal sealed class Person
+{
+    public required int Number { get; init; }
+
+    public required SimulatedHost Host { get; set; }
+
+    public required LeaseId Lease { get; set; }
+}

@@ -1,0 +1,192 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
+
+namespace Evergrain.Conversations.Tests.Simulation;
+
+/// <summary>
+/// The one journal of all hosts: <see cref="InMemoryJournal"/>, far away. A call takes time on the way there and back;
+/// what was sent arrives even where its sender has died meanwhile. The next calls meet the faults that were armed.
+/// </summary>
+internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBug planted)
+{
+    private readonly InMemoryJournal _journal = new() { Planted = planted };
+    private readonly List<Fault> _armedForAppends = [];
+    private readonly List<Fault> _armedForReads = [];
+
+    /// <summary>The faults that happened, as bits.</summary>
+    public uint Happened { get; private set; }
+
+    /// <summary>How many late appends were stored and how many were refused.</summary>
+    public (int Stored, int Refused) Late { get; private set; }
+
+    /// <summary>Lets the next call of its kind meet a fault.</summary>
+    public void Arm(Fault fault) =>
+        (fault is Fault.ReadFails or Fault.ReadStale ? _armedForReads : _armedForAppends).Add(fault);
+
+    public void Disarm()
+    {
+        _armedForAppends.Clear();
+        _armedForReads.Clear();
+    }
+
+    /// <summary>Notes a fault that happened.</summary>
+    public void Count(Fault fault) => Happened |= 1u << (int)fault;
+
+    public void Append(SimulatedHost host, ConversationKey key, Effect.Append append, ulong writer,
+        Action<Exception?> done)
+    {
+        agenda.Trace.Mix(append.Records.Span);
+        var sent = new Sent(key, append, writer, witness.LogOf(key).Deletions);
+        var (there, back) = (agenda.Between(1, 6), agenda.Between(1, 6));
+        var fault = Take(_armedForAppends);
+        if (fault is { } met)
+        {
+            Count(met);
+        }
+
+        Say(key, writer, $"sends append {append.End.Position}{(fault is null ? "" : $" ({fault})")}");
+        switch (fault)
+        {
+            case Fault.AppendFails:
+                agenda.In(there, host, () => done(new JournalUnavailableException("simulated")));
+                return;
+            case Fault.AppendFailsAfter:
+                agenda.In(there, null, () => Store(sent));
+                agenda.In(there + back, host, () => done(new JournalUnavailableException("simulated")));
+                return;
+            case Fault.AppendLate:
+                agenda.In(agenda.Between(20, 8000), null, () => StoreLate(sent));
+                agenda.In(there, host, () => done(new JournalUnavailableException("simulated")));
+                return;
+            case Fault.AcknowledgementLost:
+                agenda.In(there, null, () => Store(sent));
+                agenda.In(agenda.Between(50, 8000), host, () => done(new JournalUnavailableException("simulated")));
+                return;
+            case Fault.AppendDelayed:
+                there = agenda.Between(50, 8000);
+                back = agenda.Between(1, 1000);
+                break;
+        }
+
+        agenda.In(there, null, () =>
+        {
+            var outcome = Store(sent);
+            agenda.In(back, host, () => done(outcome));
+        });
+    }
+
+    public void Read(SimulatedHost host, ConversationKey key, JournalEnd from,
+        Action<List<JournalEntry>?, Exception?> done)
+    {
+        var (there, back) = (agenda.Between(0, 4), agenda.Between(0, 4));
+        switch (Take(_armedForReads))
+        {
+            case Fault.ReadFails:
+                Count(Fault.ReadFails);
+                agenda.In(there + back, host, () => done(null, new JournalUnavailableException("simulated")));
+                return;
+            case Fault.ReadStale:
+                (there, back) = (0, agenda.Between(20, 5000));
+                break;
+        }
+
+        agenda.In(there, null, () =>
+        {
+            var (read, error, changes) = (Entries(key, from, out var failed), failed, witness.ChangesOf(key));
+            agenda.In(back, host, () =>
+            {
+                if (back > 4 && changes != witness.ChangesOf(key))
+                {
+                    Count(Fault.ReadStale);
+                }
+
+                done(read, error);
+            });
+        });
+    }
+
+    public void Delete(SimulatedHost host, ConversationKey key, JournalEnd end, Action done)
+    {
+        var fails = Take(_armedForAppends) is Fault.AppendFails;
+        agenda.In(agenda.Between(1, 6), null, () =>
+        {
+            if (!fails && Outcome(_journal.DeleteAsync(key, end, CancellationToken.None)) is null)
+            {
+                witness.Deleted(key, end);
+            }
+
+            agenda.In(agenda.Between(1, 6), host, done);
+        });
+    }
+
+    /// <summary>What a log holds now, behind an end; null and an error where it does not hold that.</summary>
+    public List<JournalEntry>? Entries(ConversationKey key, JournalEnd from, out Exception? error)
+    {
+        var entries = new List<JournalEntry>();
+        var reader = _journal.ReadAsync(key, from, CancellationToken.None).GetAsyncEnumerator(CancellationToken.None);
+        error = null;
+        try
+        {
+#pragma warning disable VSTHRD002 // The in-memory journal completes each call before it returns.
+            while (reader.MoveNextAsync().GetAwaiter().GetResult())
+#pragma warning restore VSTHRD002
+            {
+                entries.Add(reader.Current);
+            }
+        }
+        catch (PositionTakenException e)
+        {
+            error = e;
+            return null;
+        }
+
+        return entries;
+    }
+
+    private Exception? Store(Sent sent)
+    {
+        // The one end that a deleted log shares with its successor is none: what journals do not refuse, this one does.
+        // See docs/decisions/0013-simulation.md.
+        var (key, append, writer) = (sent.Key, sent.Append, sent.Writer);
+        var outcome = append.End == JournalEnd.None && witness.LogOf(key).Deletions > sent.Deletions
+            ? new PositionTakenException(key, append.End)
+            : Outcome(_journal.AppendAsync(key, append.End, writer, append.Records, CancellationToken.None));
+        Say(key, writer, $"append {append.End.Position} {(outcome is null ? "is stored" : "is refused")}");
+        if (outcome is null)
+        {
+            witness.Appended(key, append.End, new JournalEntry(append.End.Position, writer, append.Records));
+        }
+
+        return outcome;
+    }
+
+    private void StoreLate(Sent sent) =>
+        Late = Store(sent) is null ? (Late.Stored + 1, Late.Refused) : (Late.Stored, Late.Refused + 1);
+
+    private static Exception? Outcome(ValueTask call) =>
+        call.IsCompletedSuccessfully ? null : call.AsTask().Exception!.InnerException;
+
+    private static Fault? Take(List<Fault> armed)
+    {
+        if (armed.Count == 0)
+        {
+            return null;
+        }
+
+        var fault = armed[0];
+        armed.RemoveAt(0);
+        return fault;
+    }
+
+    private void Say(ConversationKey key, ulong writer, string what)
+    {
+        if (agenda.Trace.IsKept)
+        {
+            agenda.Trace.Say(agenda.Now, $"journal of {key.Id}: {writer:x4} {what}");
+        }
+    }
+
+    /// <summary>An append on its way, and how often its log had been deleted when it was sent.</summary>
+    private readonly record struct Sent(ConversationKey Key, Effect.Append Append, ulong Writer, int Deletions);
+}

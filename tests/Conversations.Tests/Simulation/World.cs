@@ -1,0 +1,149 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Turns;
+
+namespace Evergrain.Conversations.Tests.Simulation;
+
+/// <summary>
+/// The simulation: several hosts, one journal, some clients, in virtual time, from one seed.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A run is a plan of <see cref="Step"/>s: something a client does, or something that goes wrong. Between the steps the
+/// <see cref="Agenda"/> lets happen what they caused. Everything is synchronous, on one thread. Each step has dice of
+/// its own, from which all that it causes is decided: so a plan from which steps are left out is a run again, much
+/// like the first, and <see cref="Shrinking"/> finds the shortest that still fails.
+/// </para>
+/// <para>
+/// What is real: <c>Conversation</c> and all below it, <c>InMemoryJournal</c>, the bytes of records and events. What is
+/// made after the original: <see cref="SimulatedHost"/>, <see cref="SimulatedActivation"/> and
+/// <see cref="HostRequest"/> keep to what the embedded host does with effects, unsettled conversations and activations
+/// that end; a change there is made here too. <see cref="SimulatedJournal"/> puts distance and faults around the
+/// journal, <see cref="SimulatedCall"/> is a model, <see cref="SimulatedClient"/> a client with its frontend.
+/// </para>
+/// <para>
+/// What is checked: <see cref="Witness"/> knows what was asked for and what the journal holds, and checks each append
+/// as it is stored and each id, event and response object as it leaves. At the end faults stop, one host is left, every
+/// request must be decided and every turn ended; then each journal is opened anew and must tell the same.
+/// </para>
+/// </remarks>
+internal sealed class World
+{
+    private readonly ConversationKey[] _current = new ConversationKey[2];
+    private readonly List<SimulatedClient> _clients = [];
+
+    public World(Trace trace, PlantedBug planted, ulong seed)
+    {
+        Agenda = new Agenda(trace);
+        Agenda.Throw(seed);
+        Planted = planted;
+        Witness = new Witness(Agenda);
+        Journal = new SimulatedJournal(Agenda, Witness, planted);
+        Hosts = [.. Enumerable.Range(0, 2 + Agenda.Below(2)).Select(number => new SimulatedHost(this, number))];
+        People = [.. Enumerable.Range(0, 3).Select(number => new Person
+        {
+            Number = number,
+            Host = Hosts[number % Hosts.Count],
+            Lease = new LeaseId(Agenda.Next64()),
+        })];
+        for (var i = 0; i < _current.Length; i++)
+        {
+            _current[i] = new ConversationKey("default", new ConversationId(Agenda.Next128()));
+            Conversations.Add(_current[i]);
+        }
+    }
+
+    public Agenda Agenda { get; }
+
+    public PlantedBug Planted { get; }
+
+    public Witness Witness { get; }
+
+    public SimulatedJournal Journal { get; }
+
+    public List<SimulatedHost> Hosts { get; }
+
+    public List<Person> People { get; }
+
+    public List<ConversationKey> Conversations { get; } = [];
+
+    public List<Errand> Errands { get; } = [];
+
+    public IReadOnlyList<SimulatedClient> Clients => _clients;
+
+    /// <summary>The errand whose turn is being started in this happening.</summary>
+    public Errand? Starting { get; set; }
+
+    /// <summary>A host that takes requests; any, where none does.</summary>
+    public SimulatedHost AnyHost()
+    {
+        var first = Agenda.Below(Hosts.Count);
+        for (var i = 0; i < Hosts.Count; i++)
+        {
+            if (Hosts[(first + i) % Hosts.Count] is { IsUp: true } host)
+            {
+                return host;
+            }
+        }
+
+        return Hosts[first];
+    }
+
+    /// <summary>
+    /// A conversation to begin a turn in; another in its place where all of it may be deleted: its ids are then free to
+    /// name other turns.
+    /// </summary>
+    public ConversationKey AnyConversation()
+    {
+        var place = Agenda.Chance(75) ? 0 : 1;
+        var key = _current[place];
+        if (Errands.Exists(errand => errand.Key == key && errand.DeleteAskedAt > 0))
+        {
+            key = _current[place] = new ConversationKey("default", new ConversationId(Agenda.Next128()));
+            Conversations.Add(key);
+        }
+
+        return key;
+    }
+
+    public void HostDied(SimulatedHost host)
+    {
+        foreach (var client in _clients)
+        {
+            if (client.Host == host)
+            {
+                Agenda.In(Agenda.Between(1, 50), null, client.Break);
+            }
+        }
+    }
+
+    /// <summary>Lets a client go after a turn.</summary>
+    public void Send(Errand errand, Person person, bool creates, int from = 0)
+    {
+        var client = new SimulatedClient(this, errand, person, creates, from);
+        _clients.Add(client);
+        client.Connect();
+    }
+
+    /// <summary>A person's connection breaks: the next has another lease, and the turns of this one end.</summary>
+    public void Disconnect(Person person)
+    {
+        var (host, lease) = (person.Host, person.Lease);
+        person.Lease = new LeaseId(Agenda.Next64());
+        Agenda.In(Agenda.Between(1, 20), host, () =>
+        {
+            foreach (var active in host.Active.ToArray())
+            {
+                active.Post(conversation => conversation.Release(lease, Agenda.Time));
+            }
+        });
+        foreach (var client in _clients)
+        {
+            if (client.Person == person)
+            {
+                client.Break();
+            }
+        }
+
+        person.Host = AnyHost();
+    }
+}
