@@ -32,7 +32,8 @@ internal static class FirstRecovery
                 if (!isCached)
                 {
                     var database = Directory.GetFiles(store.Folder, "*.db").Single();
-                    await RunAsync("dd", [$"if={database}", "iflag=nocache", "count=0", "status=none"], cancellationToken);
+                    await RunAsync("dd", [$"if={database}", "iflag=nocache", "count=0", "status=none"],
+                        cancellationToken);
                 }
 
                 results.Add((await RunAsync(Environment.ProcessPath!,
@@ -40,8 +41,8 @@ internal static class FirstRecovery
                     cancellationToken)).Trim());
             }
 
-            lines.Add($"SQLite: the first {items:#,0} items of a new process, the file {(isCached ? "" : "not ")}in the " +
-                $"system's cache: {string.Join(", ", results)} ms.");
+            lines.Add($"SQLite: the first {items:#,0} items of a new process, the file {(isCached ? "" : "not ")}in " +
+                $"the system's cache: {string.Join(", ", results)} ms.");
         }
 
         return lines;

@@ -39,7 +39,8 @@ internal static class RecoveryQuestion
             if (store is SqliteStore sqlite)
             {
                 verdicts.AtMost("SQLite: 1,000 items back, p50", rows[1].TotalMs.Median, 20, " ms");
-                notes.AddRange(await FirstRecovery.MeasureAsync(sqlite, rows[1].Keys, Sizes[1].Items, cancellationToken));
+                notes.AddRange(await FirstRecovery.MeasureAsync(
+                    sqlite, rows[1].Keys, Sizes[1].Items, cancellationToken));
             }
         }, cancellationToken);
         table.Print();

@@ -27,7 +27,7 @@ internal sealed class PostgresStore : Store
 
     public override string WrittenMeans => "bytes of write-ahead log";
 
-    /// <summary>Opens the journal that the command line names, or one of a private server; null if neither is.</summary>
+    /// <summary>Opens the journal that the command line names, or one of a private server; null: neither.</summary>
     public static async Task<PostgresStore?> OpenAsync(JournalsOptions options, CancellationToken cancellationToken)
     {
         var server = options.Postgres is null

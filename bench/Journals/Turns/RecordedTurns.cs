@@ -106,9 +106,8 @@ internal sealed class RecordedTurns
             Item = OutputKind.FunctionCall, Name = ToolName, CallId = CallId(number),
         });
         Say(turn, new ModelEvent(ModelEventKind.PartStarted) { Part = PartKind.Arguments });
-        var around = $$"""
-            {"type":"function_call","status":"completed","name":"{{ToolName}}","call_id":"{{CallId(number)}}","arguments":""}
-            """.Length;
+        var around = """{"type":"function_call","status":"completed","name":"","call_id":"","arguments":""}""".Length +
+            ToolName.Length + CallId(number).Length;
         Say(turn, new ModelEvent(ModelEventKind.Delta)
         {
             Text = Encoding.UTF8.GetBytes(Text(number, outputBytes - around)),
