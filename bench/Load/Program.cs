@@ -20,7 +20,7 @@ Console.CancelKeyPress += (_, press) =>
     press.Cancel = true;
     interrupted.Cancel();
 };
-Machine.Print(options);
+Machine.Print("bench/Load", options.Line, options.Data);
 var allReached = true;
 foreach (var question in options.Questions)
 {

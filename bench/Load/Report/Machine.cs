@@ -5,12 +5,16 @@ namespace Evergrain.Load.Report;
 /// <summary>Says what a run was measured on.</summary>
 internal static class Machine
 {
-    public static void Print(LoadOptions options)
+    /// <summary>Prints the command, the machine and its load.</summary>
+    /// <param name="project">The program's project.</param>
+    /// <param name="line">Its arguments.</param>
+    /// <param name="data">The directory whose disk is measured.</param>
+    public static void Print(string project, string line, string data)
     {
-        Console.WriteLine($"command: dotnet run -c Release --project bench/Load -- {options.Line}");
+        Console.WriteLine($"command: dotnet run -c Release --project {project} -- {line}");
         Console.WriteLine($"machine: {Environment.ProcessorCount} cores, {Processor()}, " +
             $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.OSDescription}, " +
-            $"{FileSystem(options.Data)}, load {Load()}");
+            $"{FileSystem(data)}, load {Load()}");
         Console.WriteLine();
     }
 

@@ -47,15 +47,15 @@ internal sealed class Proposal
     public long Tokens => _last?.Tokens ?? 0;
 
     /// <summary>Prepares the next item: its digest and, with a backend, its rendering.</summary>
-    public void Add(Item item)
-    {
-        _digest = ItemDigest.Chain(_digest, item.Json.Span);
-        if (_backend is not null)
-        {
-            _last = RenderCursor.Render(_backend, item, _last);
-        }
+    public void Add(Item item) => Add(item, ItemDigest.Chain(_digest, item.Json.Span));
 
-        _items.Add(new PreparedItem(item, _digest, _backend?.Rendering, _last));
+    /// <summary>Prepares the next item as it was held before, reading it once; says what it is.</summary>
+    public ItemHead AddHeld(ReadOnlyMemory<byte> json, ItemOrigin? origin)
+    {
+        using var tree = ItemTree.Read(json.Span);
+        var head = ItemHead.Of(tree);
+        Add(new Item(json, head.Type, head.Role) { Origin = origin }, ItemDigest.Chain(_digest, tree));
+        return head;
     }
 
     /// <summary>The context a model is called with: the branch and the proposal's items.</summary>
@@ -66,4 +66,15 @@ internal sealed class Proposal
         Tokens = Tokens,
         State = _last?.Rendered.State,
     };
+
+    private void Add(Item item, Digest digest)
+    {
+        _digest = digest;
+        if (_backend is not null)
+        {
+            _last = RenderCursor.Render(_backend, item, _last);
+        }
+
+        _items.Add(new PreparedItem(item, _digest, _backend?.Rendering, _last));
+    }
 }

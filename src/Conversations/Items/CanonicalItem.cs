@@ -24,8 +24,14 @@ public static class CanonicalItem
     {
         ArgumentNullException.ThrowIfNull(output);
         using var tree = ItemTree.Read(itemJson);
+        Write(tree, output);
+    }
+
+    /// <summary>Writes an item that was read.</summary>
+    internal static void Write(ItemTree item, IBufferWriter<byte> output)
+    {
         output.Write([Version]);
-        new CanonicalWriter(tree, output).WriteItem();
+        new CanonicalWriter(item, output).WriteItem();
     }
 }
 

@@ -23,13 +23,21 @@ public static class ItemDigest
     /// <param name="previous">The digest before the item; <see cref="Root"/> before the first.</param>
     /// <param name="itemJson">The item in UTF-8, as it came.</param>
     /// <exception cref="Ports.ConversationException">
-    /// The item has no canonical form; see <see cref="CanonicalItem.Write"/>.
+    /// The item has no canonical form; see
+    /// <see cref="CanonicalItem.Write(ReadOnlySpan{byte}, IBufferWriter{byte})"/>.
     /// </exception>
     public static Digest Chain(Digest previous, ReadOnlySpan<byte> itemJson)
     {
+        using var tree = ItemTree.Read(itemJson);
+        return Chain(previous, tree);
+    }
+
+    /// <summary>The same for an item that was read.</summary>
+    internal static Digest Chain(Digest previous, ItemTree item)
+    {
         using var buffer = new RentedBuffer(BytesFirst);
         buffer.Write(previous.AsSpan());
-        CanonicalItem.Write(itemJson, buffer);
+        CanonicalItem.Write(item, buffer);
         Span<byte> hash = stackalloc byte[Digest.Size];
         SHA256.HashData(buffer.Written, hash);
         return Digest.From(hash);

@@ -88,6 +88,17 @@ internal readonly ref struct ItemTree
     /// <summary>A value that is no container, as it was spelled; a string without its quotes.</summary>
     public ReadOnlySpan<byte> RawOf(int node) => _json.Slice(_nodes[node].Start, _nodes[node].Length);
 
+    /// <summary>A string value's characters; null where the node is none, or none that .NET can hold.</summary>
+    public string? StringOf(int node)
+    {
+        if (node == End || KindOf(node) != JsonTokenType.String)
+        {
+            return null;
+        }
+
+        return _nodes[node].Escaped ? Unescaped(node) : Encoding.UTF8.GetString(RawOf(node));
+    }
+
     /// <summary>The value of an object's member of this name; 0 if it has none.</summary>
     public int Find(int container, ReadOnlySpan<byte> name)
     {
@@ -136,6 +147,21 @@ internal readonly ref struct ItemTree
             }
 
             container = ValueOf(holder);
+        }
+    }
+
+    private string? Unescaped(int node)
+    {
+        var reader = new Utf8JsonReader(_json.Slice(_nodes[node].Start - 1, _nodes[node].Length + 2));
+        reader.Read();
+        try
+        {
+            return reader.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            // An unpaired surrogate.
+            return null;
         }
     }
 

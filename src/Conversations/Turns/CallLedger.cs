@@ -32,11 +32,11 @@ internal sealed class CallLedger(IReadOnlyDictionary<string, string> open)
         type is "function_call" or "custom_tool_call" or "shell_call" or "apply_patch_call" or "computer_call";
 
     /// <summary>Notes an output item that waits for its client's answer.</summary>
-    public static void AddCall(Dictionary<string, string> calls, InputItem item)
+    public static void AddCall(Dictionary<string, string> calls, string type, string? callId)
     {
-        if (IsCall(item.Type) && item.CallId is not null)
+        if (callId is not null && IsCall(type))
         {
-            calls[item.CallId] = item.Type;
+            calls[callId] = type;
         }
     }
 

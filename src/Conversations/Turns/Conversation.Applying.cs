@@ -110,25 +110,31 @@ public sealed partial class Conversation
             throw new FormatException($"turn {started.Turn} has {_stagedInput.Count} of {started.InputCount} items");
         }
 
-        var parent = _turns.ByNumber(started.Parent);
-        return Prepared(parent?.End ?? default, _stagedInput);
-    }
-
-    private IReadOnlyList<PreparedItem> Prepared(Branch branch, IReadOnlyList<ReadOnlyMemory<byte>> items,
-        OutputNamed? names = null)
-    {
-        var proposal = new Proposal(branch, null);
-        for (var i = 0; i < items.Count; i++)
+        var proposal = new Proposal(_turns.ByNumber(started.Parent)?.End ?? default, null);
+        foreach (var json in _stagedInput)
         {
-            var read = InputItem.Read(items[i].Span, "item");
-            proposal.Add(new Item(items[i], read.Type, read.Role)
-            {
-                Origin = names?.Ids.ElementAtOrDefault(i) is { } id ? new ItemOrigin(names.Rendering, id) : null,
-            });
+            proposal.AddHeld(json, origin: null);
         }
 
-        _recovered += items.Count;
+        _recovered += _stagedInput.Count;
         return proposal.Items;
+    }
+
+    /// <summary>A turn's output as the journal has it, and its calls.</summary>
+    private (IReadOnlyList<PreparedItem> Items, Dictionary<string, string> Calls) RecoveredOutput(Turn turn)
+    {
+        var proposal = new Proposal(turn.Input, null);
+        var calls = new Dictionary<string, string>(StringComparer.Ordinal);
+        for (var i = 0; i < turn.Output.Count; i++)
+        {
+            var id = turn.Names?.Ids.ElementAtOrDefault(i);
+            var head = proposal.AddHeld(
+                turn.Output[i], id is null ? null : new ItemOrigin(turn.Names!.Rendering, id));
+            CallLedger.AddCall(calls, head.Type, head.CallId);
+        }
+
+        _recovered += turn.Output.Count;
+        return (proposal.Items, calls);
     }
 
     private void ApplyStarted(Turn turn, IReadOnlyList<PreparedItem> input)
@@ -156,16 +162,15 @@ public sealed partial class Conversation
 
     private void ApplyFinished(Turn turn, TurnFinished finished)
     {
-        var output = turn.Live is { } live
-            ? live.Proposal.Items.Skip(live.InputCount).ToList()
-            : Prepared(turn.Input, turn.Output, turn.Names);
+        var (output, calls) = turn.Live is { } live
+            ? (live.Proposal.Items.Skip(live.InputCount).ToList(), live.Calls)
+            : RecoveredOutput(turn);
         turn.End = turn.Input.Append(output, turn.Id.IsStored);
         if (turn.End.Digest != finished.Digest)
         {
             throw new FormatException($"the digest of turn {turn.Id} does not match its items");
         }
 
-        var calls = turn.Live?.Calls ?? OpenCalls(turn.Output);
         turn.OpenCalls = calls.Count > 0 ? calls : CallLedger.Nothing;
         (turn.Ending, turn.Shape, turn.Digest) = (finished.Ending, finished.Shape, finished.Digest);
         (turn.Status, turn.Live, turn.OrphanedAt) = (TurnStatus.Ended, null, null);
@@ -178,17 +183,6 @@ public sealed partial class Conversation
         // Whether that was the last one is not for one record to say: more may follow it in the journal.
         turn.IsHidden = true;
         _hasDeletions = true;
-    }
-
-    private static Dictionary<string, string> OpenCalls(List<ReadOnlyMemory<byte>> output)
-    {
-        var calls = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var json in output)
-        {
-            CallLedger.AddCall(calls, InputItem.Read(json.Span, "output"));
-        }
-
-        return calls;
     }
 
     private void CountBytes(IReadOnlyList<PreparedItem> items)

@@ -105,7 +105,7 @@ public sealed partial class Conversation
         {
             Origin = serverId is null ? null : new ItemOrigin(live.Backend.Rendering, serverId),
         });
-        CallLedger.AddCall(live.Calls, read);
+        CallLedger.AddCall(live.Calls, read.Type, read.CallId);
         _validated++;
         _rendered++;
     }
