@@ -1,5 +1,4 @@
 using System.Net.WebSockets;
-using System.Text.Json;
 using Evergrain.Frontend.Tests.Hosting;
 
 namespace Evergrain.Frontend.Tests.Crash;
@@ -7,21 +6,13 @@ namespace Evergrain.Frontend.Tests.Crash;
 /// <summary>A client with one socket at a time that runs one turn after the other.</summary>
 internal sealed class CrashClient(TurnChooser chooser) : IDisposable
 {
-    private static readonly JsonElement Tools = JsonSerializer.SerializeToElement(new object[]
-    {
-        new { type = "function", name = "lookup", parameters = new { type = "object" }, strict = false },
-        new { type = "custom", name = "run" },
-    });
-
-    private readonly byte[] _buffer = new byte[1 << 18];
-    private ClientWebSocket? _socket;
+    private TurnSocket? _socket;
     private SentTurn? _last;
 
     public async Task ConnectAsync(Uri address, CancellationToken cancellationToken)
     {
         _socket?.Dispose();
-        _socket = new ClientWebSocket();
-        await _socket.ConnectAsync(address, cancellationToken);
+        _socket = await TurnSocket.ConnectAsync(address, session: null, cancellationToken);
     }
 
     /// <summary>Runs one turn that continues an ended one; it must complete.</summary>
@@ -47,7 +38,7 @@ internal sealed class CrashClient(TurnChooser chooser) : IDisposable
             catch (Exception e) when (e is WebSocketException or IOException)
             {
                 turn.IsAmbiguous = true;
-                return (int?)_socket!.CloseStatus;
+                return _socket!.CloseStatus;
             }
         }
     }
@@ -56,66 +47,13 @@ internal sealed class CrashClient(TurnChooser chooser) : IDisposable
 
     private async Task RunAsync(SentTurn turn, Action onFrame, CancellationToken cancellationToken)
     {
-        await _socket!.SendAsync(Create(turn), WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
-        for (var number = 0; !turn.IsAcknowledged; number++)
+        await _socket!.SendAsync(turn.Create(), cancellationToken);
+        while (!turn.IsAcknowledged)
         {
-            var frame = await ReceiveAsync(cancellationToken);
+            var frame = await _socket.ReceiveAsync(cancellationToken);
             onFrame();
             Assert.True(frame.TypeOf() != "error", $"{turn.Nonce}: {frame}");
-            Assert.Equal(number, frame.GetProperty("sequence_number").GetInt32());
-            See(turn, frame);
-        }
-    }
-
-    private static byte[] Create(SentTurn turn) => JsonSerializer.SerializeToUtf8Bytes(new
-    {
-        type = "response.create",
-        model = "demo",
-        previous_response_id = turn.Parent?.Id,
-        input = turn.Input,
-        tools = Tools,
-        metadata = new { nonce = turn.Nonce },
-    });
-
-    private static void See(SentTurn turn, JsonElement frame)
-    {
-        switch (frame.TypeOf())
-        {
-            case "response.created":
-                turn.Id = frame.IdOf();
-                Assert.Equal(turn.Nonce, ResponseView.NonceOf(frame.GetProperty("response")));
-                break;
-            case "response.output_item.done":
-                turn.Done.Add(frame.GetProperty("item"));
-                break;
-            case "response.completed" or "response.failed" or "response.incomplete":
-                var response = new ResponseView(frame.GetProperty("response").GetRawText());
-                Assert.Equal(turn.Id, response.Id);
-                Assert.Equal(
-                    turn.Done.Select(item => item.GetRawText()), response.Output.Select(item => item.GetRawText()));
-                (turn.Response, turn.IsAcknowledged) = (response, true);
-                break;
-        }
-    }
-
-    private async Task<JsonElement> ReceiveAsync(CancellationToken cancellationToken)
-    {
-        var length = 0;
-        while (true)
-        {
-            var result = await _socket!.ReceiveAsync(_buffer.AsMemory(length), cancellationToken);
-            if (result.MessageType == WebSocketMessageType.Close)
-            {
-                await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "", cancellationToken);
-                throw new WebSocketException(WebSocketError.ConnectionClosedPrematurely);
-            }
-
-            length += result.Count;
-            if (result.EndOfMessage)
-            {
-                using var document = JsonDocument.Parse(_buffer.AsMemory(0, length));
-                return document.RootElement.Clone();
-            }
+            turn.See(frame);
         }
     }
 }
