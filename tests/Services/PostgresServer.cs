@@ -14,6 +14,9 @@ public sealed class PostgresServer : IAsyncLifetime
 {
     public const string User = "evergrain";
 
+    /// <summary>The database that is there from the start.</summary>
+    public const string Database = "postgres";
+
     /// <summary>Holds what a URL must encode and a connection string must quote.</summary>
     public const string Password = "p@ss/w?rd:;=%41 ";
 
@@ -35,6 +38,7 @@ public sealed class PostgresServer : IAsyncLifetime
     private string _folder = "";
     private Process? _keeper;
     private int _databases;
+    private int _schemas;
 
     public int Port { get; private set; }
 
@@ -62,24 +66,31 @@ public sealed class PostgresServer : IAsyncLifetime
     public string Url(string database, int? port = null, string password = Password) =>
         $"postgres://{User}:{Uri.EscapeDataString(password)}@127.0.0.1:{port ?? Port}/{database}";
 
+    /// <summary>
+    /// A schema that is not there yet: a journal of its own. A database would be one too, but each has hundreds of
+    /// files, and a killed server syncs every one before it is up again.
+    /// </summary>
+    public string NewSchema() =>
+        "journal_" + Interlocked.Increment(ref _schemas).ToString(CultureInfo.InvariantCulture);
+
     /// <summary>Makes an empty database and gives its name.</summary>
     public async Task<string> CreateDatabaseAsync()
     {
         var name = "test_" + Interlocked.Increment(ref _databases).ToString(CultureInfo.InvariantCulture);
-        await ExecuteAsync("postgres", $"CREATE DATABASE {name}");
+        await ExecuteAsync(Database, $"CREATE DATABASE {name}");
         return name;
     }
 
     /// <summary>Runs a statement, as another program would, and gives its first value.</summary>
-    public async Task<object?> ExecuteAsync(string database, string sql)
+    public async Task<object?> ExecuteAsync(string database, string sql, string? schema = null)
     {
-        await using var connection = await ConnectAsync(database);
+        await using var connection = await ConnectAsync(database, schema);
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync();
     }
 
-    /// <summary>A connection of another program.</summary>
-    public async Task<NpgsqlConnection> ConnectAsync(string database)
+    /// <summary>A connection of another program, which finds tables in <paramref name="schema"/>.</summary>
+    public async Task<NpgsqlConnection> ConnectAsync(string database, string? schema = null)
     {
         var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder
         {
@@ -88,6 +99,7 @@ public sealed class PostgresServer : IAsyncLifetime
             Username = User,
             Password = Password,
             Database = database,
+            SearchPath = schema,
             Pooling = false,
         }.ToString());
         try
@@ -197,7 +209,7 @@ public sealed class PostgresServer : IAsyncLifetime
     {
         try
         {
-            await using var connection = await ConnectAsync("postgres");
+            await using var connection = await ConnectAsync(Database);
             return true;
         }
         catch (Exception e) when (e is NpgsqlException or SocketException or IOException)

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace Evergrain.Providers.Tests.Journals;
 
-/// <summary>A database of one test on the shared server, and journals on it.</summary>
+/// <summary>A schema of one test on the shared server, and journals in it.</summary>
 public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
 {
     /// <summary>Far beyond any honest run: a test that reaches it hangs.</summary>
@@ -21,13 +21,11 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
 
     protected CancellationToken Token => _timeout.Token;
 
-    protected string Database { get; private set; } = "";
+    protected string Schema { get; } = server.NewSchema();
 
-    public async Task InitializeAsync()
-    {
-        await server.StartAsync();
-        Database = await server.CreateDatabaseAsync();
-    }
+    protected string Url => UrlOver(server.Port);
+
+    public Task InitializeAsync() => server.StartAsync();
 
     public async Task DisposeAsync()
     {
@@ -48,11 +46,19 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
         return bytes;
     }
 
+    /// <summary>Runs a statement among the test's tables, as another program would, and gives its first value.</summary>
+    protected Task<object?> ExecuteAsync(string sql) => server.ExecuteAsync(PostgresServer.Database, sql, Schema);
+
+    /// <summary>Ends the sessions of the test's journals.</summary>
+    protected Task TerminateAsync() => ExecuteAsync(
+        $"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = '{Schema}'");
+
     /// <summary>A journal that ends with the test.</summary>
     protected Task<PostgresJournal> OpenAsync(int? port = null, double reconnectSeconds = 10,
         int lockMilliseconds = 5_000, int writers = 4) => OpenAsync(new PostgresJournalOptions
         {
-            Url = server.Url(Database, port),
+            Url = UrlOver(port ?? server.Port),
+            Schema = Schema,
             ReconnectTime = TimeSpan.FromSeconds(reconnectSeconds),
             LockTimeout = TimeSpan.FromMilliseconds(lockMilliseconds),
             WritersMax = writers,
@@ -95,9 +101,9 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
     /// <summary>Another session holds a conversation's row until its connection is closed.</summary>
     protected async Task<NpgsqlConnection> LockAsync(ConversationKey key)
     {
-        var connection = await server.ConnectAsync(Database);
+        var connection = await server.ConnectAsync(PostgresServer.Database, Schema);
         await using var command = new NpgsqlCommand($"""
-            BEGIN; SELECT 1 FROM evergrain.conversations
+            BEGIN; SELECT 1 FROM conversations
             WHERE tenant = '{key.Tenant}' AND id = '{key.Id.ToGuid()}' FOR UPDATE
             """, connection);
         await command.ExecuteNonQueryAsync(Token);
@@ -107,8 +113,8 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
     /// <summary>Ends when a session waits for a row that another holds.</summary>
     protected async Task UntilWaitingAsync()
     {
-        while (await server.ExecuteAsync("postgres", $"""
-            SELECT count(*) FROM pg_stat_activity WHERE datname = '{Database}' AND wait_event_type = 'Lock'
+        while (await ExecuteAsync($"""
+            SELECT count(*) FROM pg_stat_activity WHERE application_name = '{Schema}' AND wait_event_type = 'Lock'
             """) is 0L)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Token);
@@ -122,4 +128,6 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
             await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Token);
         }
     }
+
+    private string UrlOver(int port) => $"{server.Url(PostgresServer.Database, port)}?application_name={Schema}";
 }

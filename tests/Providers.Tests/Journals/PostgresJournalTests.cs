@@ -10,19 +10,18 @@ namespace Evergrain.Providers.Tests.Journals;
 public sealed class PostgresJournalTests(PostgresServer server, ITestOutputHelper output)
     : SharedJournalContract(output)
 {
-    private string _database = "";
+    private readonly string _schema = server.NewSchema();
 
     public override async Task InitializeAsync()
     {
         await server.StartAsync();
-        _database = await server.CreateDatabaseAsync();
         await base.InitializeAsync();
     }
 
     // The whole server's write-ahead log: nothing else of weight runs on it meanwhile.
     protected override async Task<long> CostAsync() => (long)(await server.ExecuteAsync(
-        _database, "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"))!;
+        PostgresServer.Database, "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"))!;
 
-    protected override async Task<IJournal> OpenAsync() =>
-        await PostgresJournal.OpenAsync(new PostgresJournalOptions { Url = server.Url(_database) }, Token);
+    protected override async Task<IJournal> OpenAsync() => await PostgresJournal.OpenAsync(
+        new PostgresJournalOptions { Url = server.Url(PostgresServer.Database), Schema = _schema }, Token);
 }

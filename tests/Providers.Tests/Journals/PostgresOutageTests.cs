@@ -65,9 +65,7 @@ public sealed class PostgresOutageTests(PostgresServer server, ITestOutputHelper
         for (var round = 1; round <= 10; round++)
         {
             await UntilAsync(() => journal.Counters.Appends > round * 200);
-            await Server.ExecuteAsync("postgres", $"""
-                SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{Database}'
-                """);
+            await TerminateAsync();
         }
 
         await _enough.CancelAsync();
@@ -84,9 +82,7 @@ public sealed class PostgresOutageTests(PostgresServer server, ITestOutputHelper
         var journal = await OpenAsync();
         await journal.AppendAsync(Key, 0, 1, Bytes(1, 10), Token);
         _ = await ReadAsync(journal, Key);
-        await Server.ExecuteAsync("postgres", $"""
-            SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{Database}'
-            """);
+        await TerminateAsync();
 
         await journal.AppendAsync(Key, 1, 1, Bytes(1, 10), Token);
         Assert.Equal(2, (await ReadAsync(journal, Key)).Count);

@@ -61,12 +61,12 @@ public sealed class PostgresTransactionTests(PostgresServer server) : PostgresFi
     public async Task Append_ThatTheServerCannotStore_FailsAlone()
     {
         var journal = await OpenAsync(writers: 1);
-        await Server.ExecuteAsync(Database, $"""
-            CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        await ExecuteAsync($"""
+            CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
               IF get_byte(NEW.records, 0) = {DoesNotFit} THEN
                 RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100';
               END IF; RETURN NEW; END $$;
-            CREATE TRIGGER full_disk BEFORE INSERT ON evergrain.appends FOR EACH ROW EXECUTE FUNCTION public.full()
+            CREATE TRIGGER full_disk BEFORE INSERT ON appends FOR EACH ROW EXECUTE FUNCTION full_disk()
             """);
         var failing = new List<Task<JournalUnavailableException>>();
         await GatherAsync(journal, () =>
@@ -134,7 +134,7 @@ public sealed class PostgresTransactionTests(PostgresServer server) : PostgresFi
                 one.DeleteAsync(Key, AfterFirst, Token).AsTask(), two.DeleteAsync(Key, AfterFirst, Token).AsTask());
         }
 
-        Assert.Equal(0L, await Server.ExecuteAsync(Database, "SELECT count(*) FROM evergrain.appends"));
+        Assert.Equal(0L, await ExecuteAsync("SELECT count(*) FROM appends"));
     }
 
     [Fact]
@@ -154,7 +154,7 @@ public sealed class PostgresTransactionTests(PostgresServer server) : PostgresFi
 
         Assert.Equal(2_000, wins.Sum());
         Assert.All(journals, journal => Assert.Equal(0, journal.Counters.FailedTransactions));
-        Assert.Equal(2_000L, await Server.ExecuteAsync(Database, "SELECT count(*) FROM evergrain.appends"));
+        Assert.Equal(2_000L, await ExecuteAsync("SELECT count(*) FROM appends"));
     }
 
     [Fact]
@@ -182,7 +182,7 @@ public sealed class PostgresTransactionTests(PostgresServer server) : PostgresFi
             await journal.AppendAsync(Key, i, 1, Bytes(i, 10), Token);
         }
 
-        await Server.ExecuteAsync(Database, $"DELETE FROM evergrain.appends WHERE {which}");
+        await ExecuteAsync($"DELETE FROM appends WHERE {which}");
 
         var failure = await Assert.ThrowsAsync<JournalUnavailableException>(() => ReadAsync(journal, Key));
         Assert.Contains($"append {missing} is missing", failure.Message, StringComparison.Ordinal);
@@ -196,10 +196,10 @@ public sealed class PostgresTransactionTests(PostgresServer server) : PostgresFi
         await journal.AppendAsync(Key, 1, 1, new byte[9_000], Token);
 
         // What lies in the table has a header of 4 bytes.
-        Assert.Equal("7004 9000", await Server.ExecuteAsync(Database,
-            "SELECT string_agg(pg_column_size(records)::text, ' ' ORDER BY position) FROM evergrain.appends"));
-        Assert.Equal(1L, await Server.ExecuteAsync(Database,
-            "SELECT pg_relation_size(oid) / 8192 FROM pg_class WHERE relname = 'appends'"));
+        Assert.Equal("7004 9000", await ExecuteAsync(
+            "SELECT string_agg(pg_column_size(records)::text, ' ' ORDER BY position) FROM appends"));
+        Assert.Equal(1L, await ExecuteAsync(
+            "SELECT pg_relation_size('appends') / 8192"));
     }
 
     private async Task<bool> WinsAsync(PostgresJournal journal, ConversationKey key)
