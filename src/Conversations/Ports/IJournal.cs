@@ -84,7 +84,9 @@ public interface IJournal : IAsyncDisposable
     ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken);
 }
 
-/// <summary>Where a log ends. Two logs of one key, one begun after the other was deleted, share no end.</summary>
+/// <summary>
+/// Where a log ends. Two logs of one key, one begun after the other was deleted, share no end but <see cref="None"/>.
+/// </summary>
 /// <param name="Position">How many appends it holds: the position of the next.</param>
 /// <param name="LastWriter">Who wrote the last of them; 0 where there is none.</param>
 public readonly record struct JournalEnd(long Position, ulong LastWriter)

@@ -141,6 +141,12 @@ public sealed partial class Conversation
 
     private Turn FindShown(TurnId id, LeaseId lease)
     {
+        if (id.IsStored)
+        {
+            // Also for a turn that runs here: a server that was stopped for a while may have lost it to another.
+            RequireFresh();
+        }
+
         var turn = FindFresh(id, lease);
         CheckConfirmed(turn);
         return turn.Status != TurnStatus.Proposed ? turn : throw NotFound(id);

@@ -96,6 +96,20 @@ public abstract partial class SharedJournalContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Get_WhatRanHereAndWasTakenOver_SaysHowItEnded()
+    {
+        var id = await AtOne.SayAsync("hello");
+        await One.Model.CallAsync("hello");
+        await AtOther.TellAsync("take over", id);
+
+        // Nothing was appended here since, so that no refusal has told this host.
+        Assert.Equal("failed", (await AtOne.GetAsync(id)).GetProperty("status").GetString());
+
+        Assert.Equal(await AtOther.GetTextAsync(id), await AtOne.GetTextAsync(id));
+        Assert.Equal(1, One.Counts.Lost);
+    }
+
+    [Fact]
     public async Task Read_WhatRunsElsewhere_WaitsForItsEnd()
     {
         var id = await AtOne.SayAsync("hello");
