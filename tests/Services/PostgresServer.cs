@@ -22,7 +22,8 @@ public sealed class PostgresServer : IAsyncLifetime
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    // The shell outlives neither: what it started ends when its stdin does, that is, when this process does.
+    // What the shell started ends when its stdin does, that is, with this process. It leads a session of its own, since
+    // a signal to the whole group of a test run must not end it before it has cleaned up.
     private const string Keeper = """
         exec > /dev/null 2>&1
         folder=$1; shift
@@ -139,7 +140,7 @@ public sealed class PostgresServer : IAsyncLifetime
 
         string[] server = [Path.Combine(_binaries, "postgres"), "-D", DataFolder, "-p", $"{Port}", "-h", "127.0.0.1",
             "-k", _folder, "-c", "max_connections=100", "-c", "shared_buffers=64MB"];
-        string[] command = [.. PostgresBinaries.RunAs("sh"), "-c", Keeper, "keeper", _folder, .. server];
+        string[] command = ["setsid", .. PostgresBinaries.RunAs("sh"), "-c", Keeper, "keeper", _folder, .. server];
         var start = new ProcessStartInfo(command[0]) { RedirectStandardInput = true, UseShellExecute = false };
         Array.ForEach(command[1..], start.ArgumentList.Add);
         _keeper = Process.Start(start)!;

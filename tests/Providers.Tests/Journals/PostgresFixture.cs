@@ -46,7 +46,7 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
         return bytes;
     }
 
-    /// <summary>Runs a statement among the test's tables, as another program would, and gives its first value.</summary>
+    /// <summary>Runs a statement among the test's tables as another program would; gives its first value.</summary>
     protected Task<object?> ExecuteAsync(string sql) => server.ExecuteAsync(PostgresServer.Database, sql, Schema);
 
     /// <summary>Ends the sessions of the test's journals.</summary>
