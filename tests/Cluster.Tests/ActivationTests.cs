@@ -135,6 +135,41 @@ public sealed class ActivationTests
         await call.Cancelled;
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Fault_InARequest_IsItsOwnAndTheConversationGoesOn(bool store)
+    {
+        await using var host = await ClusterHost.StartAsync();
+        host.World.Log.Expect(404);
+        var client = new ContractClient(host, "default", lease: 1);
+        var root = await client.TellAsync("root");
+        host.Model.OnRender = _ => throw new InvalidOperationException("The test's fault.");
+
+        var refusal = await ContractClient.RefusedAsync(() => client.SayAsync("faulty", root, store: store));
+
+        host.Model.OnRender = null;
+        Assert.Equal(RefusalKind.Internal, refusal.Kind);
+        Assert.Equal([404], host.World.Log.Events);
+        await client.TellAsync("next", root);
+    }
+
+    [Fact]
+    public async Task Delete_OfTheLastThereIs_EndsTheActivationAndIsDone()
+    {
+        await using var host = await ClusterHost.StartAsync();
+        var client = new ContractClient(host, "default", lease: 1);
+        var stored = await client.TellAsync("stored");
+        var unstored = await client.TellAsync("unstored", stored, store: false);
+        await client.DeleteAsync(stored);
+
+        await client.DeleteAsync(unstored);
+
+        Assert.Empty(await client.ListAsync());
+        var refusal = await ContractClient.RefusedAsync(() => client.GetTextAsync(unstored));
+        Assert.Equal(RefusalKind.NotFound, refusal.Kind);
+    }
+
     [Fact]
     public async Task CohostedCalls_CopyNoBuffer()
     {

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Grains;
 
 namespace Evergrain.Cluster.Tests;
 
@@ -22,7 +23,7 @@ internal sealed class ClusterHost : ContractHost
     /// <summary>The silos as they are now.</summary>
     public TestSilos Silos => _silos;
 
-    public ManualTime Time => _world.Time;
+    public TestWorld World => _world;
 
     public override GatedModel Model => _world.Model;
 
@@ -40,8 +41,9 @@ internal sealed class ClusterHost : ContractHost
     }
 
     /// <summary>Silos for one test alone.</summary>
-    public static async Task<ClusterHost> StartAloneAsync(TestWorld world, short count = 2) =>
-        new(world, await TestSilos.StartAsync(world, count), isShared: false);
+    public static async Task<ClusterHost> StartAloneAsync(TestWorld world, short count = 2,
+        ConversationClusterOptions? options = null) =>
+        new(world, await TestSilos.StartAsync(world, count, options), isShared: false);
 
     public override void Advance(TimeSpan time) => _world.Time.Advance(time);
 

@@ -131,6 +131,24 @@ public sealed class SiloDeathTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task Request_WhenNoSiloIsLeft_IsToldToComeBack()
+    {
+        await using var host = await ClusterHost.StartAloneAsync(new TestWorld(), count: 1, options: new()
+        {
+            CallTimeout = TimeSpan.FromSeconds(1),
+            RetryTime = TimeSpan.FromSeconds(1),
+        });
+        var client = new ContractClient(host, "default", lease: 1);
+        var id = await client.TellAsync("hello");
+
+        await host.Silos.KillAsync(host.Silos.Cluster.Silos[0]);
+
+        var (get, read) = (ContractClient.RefusedAsync(() => client.GetTextAsync(id)),
+            ContractClient.RefusedAsync(() => client.ReadAsync(id)));
+        Assert.Equal([RefusalKind.Unavailable, RefusalKind.Unavailable], [(await get).Kind, (await read).Kind]);
+    }
+
     // A turn that its silo's death interrupted has ended too: the next one continues it.
     private async Task<ResponseId> TellAsync(string text, ResponseId previous)
     {

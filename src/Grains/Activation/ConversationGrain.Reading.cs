@@ -70,12 +70,21 @@ internal sealed partial class ConversationGrain
 
     private async ValueTask<EventsAnswer> NextAsync(TurnRequest turn, int from, CancellationToken cancellationToken)
     {
-        var waiting = new TaskCompletionSource<ReadStep>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var address = AddressOf(turn);
-        Input(conversation => _waiting.Read(conversation, address, from, waiting));
         if (_isOver)
         {
-            waiting.TrySetException(new ActivationEndedException());
+            return EventsAnswer.AskAgain;
+        }
+
+        var waiting = new TaskCompletionSource<ReadStep>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (address, isKnown) = (AddressOf(turn), false);
+        Input(conversation =>
+        {
+            _waiting.Read(conversation, address, from, waiting);
+            isKnown = true;
+        });
+        if (!isKnown)
+        {
+            return EventsAnswer.Refused(Faulted);
         }
 
         await using var registration = cancellationToken.UnsafeRegister(

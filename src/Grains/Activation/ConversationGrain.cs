@@ -22,6 +22,9 @@ namespace Evergrain.Grains.Activation;
 [GrainType("evergrain.conversation")]
 internal sealed partial class ConversationGrain(ConversationServices services) : Grain, IConversationGrain
 {
+    // A fault of ours: whoever met it must not meet it again in the next activation.
+    private static readonly Refusal Faulted = new(RefusalKind.Internal, "The request could not be processed.");
+
     private readonly ulong _activation = services.Ids.Next64();
     private readonly Dictionary<TurnId, ModelRun> _calls = [];
     private readonly ReaderQueue _waiting = new();
@@ -162,7 +165,7 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
 
         Answer<T>? answer = null;
         Input(conversation => answer = Answered(conversation, input));
-        return answer ?? Failed<T>();
+        return answer ?? Answer.Refused<T>(Faulted);
     }
 
     /// <summary>Asks the conversation; the answer waits until a record is durable.</summary>
@@ -174,6 +177,7 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
         }
 
         var waiting = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var isKnown = false;
         Input(conversation =>
         {
             try
@@ -185,10 +189,12 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
             {
                 waiting.SetException(e);
             }
+
+            isKnown = true;
         });
-        if (_isOver)
+        if (!isKnown)
         {
-            waiting.TrySetException(new ActivationEndedException());
+            return Answer.Refused<T>(Faulted);
         }
 
         try
@@ -227,9 +233,6 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
             return Answer.Refused<T>(e.Refusal);
         }
     }
-
-    private static Answer<T> Failed<T>() =>
-        Answer.Refused<T>(new Refusal(RefusalKind.Internal, "The request could not be processed."));
 
     [LoggerMessage(400, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal is damaged.")]
     private static partial void LogCorrupt(ILogger logger, Exception e, ConversationId conversation);
