@@ -24,6 +24,7 @@ internal sealed class FaultyJournal(IJournal journal) : IJournal
 {
     private readonly Lock _gate = new();
     private Func<ReadOnlyMemory<byte>, Task<AppendFault>>? _onAppend;
+    private volatile Func<Task>? _onStored;
     private volatile bool _isDead;
 
     public bool IsExclusive => journal.IsExclusive;
@@ -61,6 +62,19 @@ internal sealed class FaultyJournal(IJournal journal) : IJournal
         return (arrived.Task.WaitAsync(Waits.Patience), gate);
     }
 
+    /// <summary>Stores every append, but answers only once the gate is opened; says when one is stored.</summary>
+    public (Task Arrived, TaskCompletionSource Gate) HoldAnswers()
+    {
+        var stored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _onStored = () =>
+        {
+            stored.TrySetResult();
+            return gate.Task;
+        };
+        return (stored.Task.WaitAsync(Waits.Patience), gate);
+    }
+
     /// <summary>Its process is dead: nothing reaches the journal any more.</summary>
     public void Kill() => _isDead = true;
 
@@ -85,6 +99,11 @@ internal sealed class FaultyJournal(IJournal journal) : IJournal
         }
 
         await journal.AppendAsync(key, end, writer, records, cancellationToken);
+        if (_onStored is { } hold)
+        {
+            await hold();
+        }
+
         if (fault == AppendFault.After)
         {
             throw new JournalUnavailableException("The test broke the journal after the write.");

@@ -2,16 +2,20 @@ using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 
-namespace Evergrain.Frontend.Embedded;
+namespace Evergrain.Conversations.Hosts;
 
-/// <summary>Readers that wait for the next events of their turns. Touched by the conversation's loop alone.</summary>
-internal sealed class ReaderQueue
+/// <summary>
+/// Readers that wait for the next events of their turns. Touched by whoever feeds the conversation alone.
+/// </summary>
+public sealed class ReaderQueue
 {
     private readonly List<Waiting> _waiting = [];
 
     /// <summary>Answers with what is visible, or lets the reader wait for it.</summary>
     public void Read(Conversation conversation, TurnAddress turn, int from, TaskCompletionSource<ReadStep> answer)
     {
+        ArgumentNullException.ThrowIfNull(conversation);
+        ArgumentNullException.ThrowIfNull(answer);
         var waiting = new Waiting(turn, from, answer);
         if (!TryAnswer(conversation, waiting))
         {

@@ -1,7 +1,7 @@
-namespace Evergrain.Frontend.Embedded;
+namespace Evergrain.Conversations.Hosts;
 
-/// <summary>Answers that wait until a record is durable. Touched by the conversation's loop alone.</summary>
-internal sealed class DurableAnswers
+/// <summary>Answers that wait until a record is durable. Touched by whoever feeds the conversation alone.</summary>
+public sealed class DurableAnswers
 {
     private readonly List<Waiting> _waiting = [];
 

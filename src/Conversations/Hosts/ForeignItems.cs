@@ -1,11 +1,10 @@
-using Evergrain.Conversations;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 
-namespace Evergrain.Frontend.Embedded;
+namespace Evergrain.Conversations.Hosts;
 
 /// <summary>Fetches the items of other conversations that a create refers to.</summary>
-internal static class ForeignItems
+public static class ForeignItems
 {
     /// <summary>The items' JSON by id; empty for one that is not found, another tenant's included.</summary>
     /// <exception cref="ConversationException">There are too many, or they are too large together.</exception>
@@ -13,6 +12,8 @@ internal static class ForeignItems
         IConversations conversations, StartTurn start, IReadOnlyList<ForeignItem> items,
         CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(conversations);
+        ArgumentNullException.ThrowIfNull(start);
         if (items.Select(static item => item.Response.Conversation).Distinct().Count() >
             Limits.ReferencedConversationsMax)
         {

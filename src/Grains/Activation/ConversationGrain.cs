@@ -1,0 +1,244 @@
+using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Turns;
+using Evergrain.Grains.Calls;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+
+namespace Evergrain.Grains.Activation;
+
+/// <summary>
+/// The host of one <see cref="Conversation"/>. Orleans' scheduler is its mailbox: each input and the effects it has
+/// are handled in one synchronous piece, and everything that waits is waited for between two of those.
+/// </summary>
+/// <remarks>
+/// The journal is the only truth. An activation claims it as it begins, if turns were left open there: Orleans has
+/// routed to the one activation. Where there are two for a moment the fence decides, and the one that is refused lets
+/// go. Nothing is persisted on deactivation that was not before.
+/// </remarks>
+[Reentrant]
+[GrainType("evergrain.conversation")]
+internal sealed partial class ConversationGrain(ConversationServices services) : Grain, IConversationGrain
+{
+    // A fault of ours: whoever met it must not meet it again in the next activation.
+    private static readonly Refusal Faulted = new(RefusalKind.Internal, "The request could not be processed.");
+
+    private readonly ulong _activation = services.Ids.Next64();
+    private readonly Dictionary<TurnId, ModelRun> _calls = [];
+    private readonly ReaderQueue _waiting = new();
+    private readonly DurableAnswers _durable = new();
+    private ConversationKey _key;
+    private Conversation _conversation = null!;
+    private TaskScheduler _scheduler = null!;
+    private IGrainTimer _wake = null!;
+    private IGrainTimer _emptyWake = null!;
+    private Task _writing = Task.CompletedTask;
+    private Refusal? _broken;
+    private bool _isOver;
+    private bool _isHeld;
+    private bool _isJournalFailing;
+
+    private DateTimeOffset Now => services.Time.GetUtcNow();
+
+    /// <inheritdoc/>
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _key = ConversationGrainKey.Parse(this.GetPrimaryKeyString());
+        _scheduler = TaskScheduler.Current;
+        _conversation = new Conversation(_key, _activation, services.Models, services.Ids);
+        _wake = Timer(() => Input(conversation => conversation.OnTime(Now)));
+        _emptyWake = Timer(LeaveIfEmpty);
+        try
+        {
+            await RecoverAsync(cancellationToken);
+        }
+        catch (JournalCorruptException e)
+        {
+            LogCorrupt(services.Logger, e, _key.Id);
+            _broken = new Refusal(RefusalKind.Internal, "The conversation's journal is damaged.");
+        }
+        catch (PositionTakenException)
+        {
+            // Another activation took it over while this one did: the next reads what it wrote.
+            _isOver = true;
+        }
+        catch (Exception e)
+        {
+            LogNotOpened(services.Logger, e, _key.Id);
+            _broken = new Refusal(RefusalKind.Unavailable, "The conversation cannot be opened: try again.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        Finish();
+        await _writing.WaitAsync(cancellationToken);
+        await EndCallsAsync();
+    }
+
+    /// <inheritdoc/>
+    public async Task<Answer<StartedTurn>> StartTurn(StartRequest request)
+    {
+        var start = request.For(_key);
+        try
+        {
+            return await AskDurableAsync(conversation =>
+            {
+                var id = conversation.StartTurn(start, Now);
+                return (new StartedTurn { Turn = id.Turn }, conversation.StartRecord(id.Turn));
+            });
+        }
+        catch (ForeignItemsException e)
+        {
+            return Answer.Given(new StartedTurn { Missing = [.. e.Items] });
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> Cancel(TurnRequest turn) => AskDurableAsync(
+        conversation => (true, conversation.Cancel(turn.Turn, turn.Lease, Now)));
+
+    /// <inheritdoc/>
+    public Task<Answer<ReadOnlyMemory<byte>>> Get(TurnRequest turn) =>
+        Task.FromResult(Ask(conversation => conversation.Get(turn.Turn, turn.Lease)));
+
+    /// <inheritdoc/>
+    public Task<Answer<ReadOnlyMemory<byte>>> GetOutputItem(TurnRequest turn, int index) =>
+        Task.FromResult(Ask(conversation => conversation.GetOutputItem(turn.Turn, turn.Lease, index)));
+
+    /// <inheritdoc/>
+    public Task<Answer<ReadOnlyMemory<byte>>> ListInputItems(TurnRequest turn, int limit, bool isAscending,
+        string? after) => Task.FromResult(Ask(conversation =>
+            conversation.ListInputItems(turn.Turn, turn.Lease, new ItemPage(limit, isAscending, after))));
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> Delete(TurnRequest turn) => AskDurableAsync(
+        conversation => (true, conversation.Delete(turn.Turn, turn.Lease, Now)));
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> Hold(LeaseId lease) => Task.FromResult(Ask(conversation =>
+    {
+        conversation.Hold(lease, Now);
+        return true;
+    }));
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> Release(LeaseId lease) => Task.FromResult(Ask(conversation =>
+    {
+        conversation.Release(lease, Now);
+        return true;
+    }));
+
+    private async Task RecoverAsync(CancellationToken cancellationToken)
+    {
+        // Beside the grain's scheduler, since a journal may have waits of its own; nobody else is served meanwhile.
+        await Task.Run(async () =>
+        {
+            await foreach (var entry in services.Journal.ReadAsync(_key, JournalEnd.None, cancellationToken))
+            {
+                _conversation.Recover(entry);
+            }
+        }, cancellationToken);
+        if (_conversation.HasAbandonedTurns)
+        {
+            _conversation.TakeOver(Now);
+            foreach (var append in _conversation.TakeEffects().OfType<Effect.Append>())
+            {
+                await AppendAsync(append);
+                _conversation.OnAppended();
+            }
+        }
+
+        RunEffects();
+    }
+
+    /// <summary>Asks the conversation.</summary>
+    private Answer<T> Ask<T>(Func<Conversation, T> input)
+    {
+        if (NotServed<T>() is { } notServed)
+        {
+            return notServed;
+        }
+
+        Answer<T>? answer = null;
+        Input(conversation => answer = Answered(conversation, input));
+        return answer ?? Answer.Refused<T>(Faulted);
+    }
+
+    /// <summary>Asks the conversation; the answer waits until a record is durable.</summary>
+    private async Task<Answer<T>> AskDurableAsync<T>(Func<Conversation, (T Value, long Record)> input)
+    {
+        if (NotServed<T>() is { } notServed)
+        {
+            return notServed;
+        }
+
+        var waiting = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var isKnown = false;
+        Input(conversation =>
+        {
+            try
+            {
+                var (value, record) = input(conversation);
+                _durable.Add(record, waiting, value);
+            }
+            catch (Exception e) when (e is ConversationException or ForeignItemsException)
+            {
+                waiting.SetException(e);
+            }
+
+            isKnown = true;
+        });
+        if (!isKnown)
+        {
+            return Answer.Refused<T>(Faulted);
+        }
+
+        try
+        {
+            return Answer.Given(await waiting.Task);
+        }
+        catch (ConversationException e)
+        {
+            return Answer.Refused<T>(e.Refusal);
+        }
+        catch (ActivationEndedException)
+        {
+            return Answer.AskAgain<T>();
+        }
+    }
+
+    private Answer<T>? NotServed<T>()
+    {
+        if (_broken is null && !_isOver)
+        {
+            return null;
+        }
+
+        DeactivateOnIdle();
+        return _broken is null ? Answer.AskAgain<T>() : Answer.Refused<T>(_broken);
+    }
+
+    private static Answer<T> Answered<T>(Conversation conversation, Func<Conversation, T> input)
+    {
+        try
+        {
+            return Answer.Given(input(conversation));
+        }
+        catch (ConversationException e)
+        {
+            return Answer.Refused<T>(e.Refusal);
+        }
+    }
+
+    [LoggerMessage(400, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal is damaged.")]
+    private static partial void LogCorrupt(ILogger logger, Exception e, ConversationId conversation);
+
+    [LoggerMessage(401, LogLevel.Error, "Conversation {Conversation} cannot be opened.")]
+    private static partial void LogNotOpened(ILogger logger, Exception e, ConversationId conversation);
+
+    private sealed class ActivationEndedException() : Exception("The conversation's activation has ended.");
+}

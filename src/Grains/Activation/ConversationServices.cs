@@ -1,0 +1,21 @@
+using Evergrain.Conversations.Ports;
+using Microsoft.Extensions.Logging;
+
+namespace Evergrain.Grains.Activation;
+
+/// <summary>What every conversation of a silo shares.</summary>
+internal sealed record ConversationServices
+{
+    public required IJournal Journal { get; init; }
+
+    public required ModelCatalog Models { get; init; }
+
+    public required IIdSource Ids { get; init; }
+
+    /// <summary>The clock of grains, by which their timers go as well.</summary>
+    public required TimeProvider Time { get; init; }
+
+    public required ILogger Logger { get; init; }
+
+    public required ConversationClusterOptions Options { get; init; }
+}

@@ -1,0 +1,122 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
+
+namespace Evergrain.Grains.Calls;
+
+/// <summary>
+/// One turn to start; see <see cref="StartTurn"/>. Its bytes belong to the call: a co-hosted grain reads the caller's
+/// own, so the router copies a create once, since its owner may use the buffer again when a call has timed out.
+/// </summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.StartRequest")]
+public sealed class StartRequest
+{
+    /// <summary>The same again attaches to the same turn.</summary>
+    [Id(0)]
+    public UInt128 RequestId { get; init; }
+
+    /// <summary>Whether the client gave an idempotency key.</summary>
+    [Id(1)]
+    public bool IsKeyed { get; init; }
+
+    /// <summary>The connection's lease.</summary>
+    [Id(2)]
+    public LeaseId Lease { get; init; }
+
+    /// <summary>The create's JSON in UTF-8.</summary>
+    [Id(3)]
+    public ReadOnlyMemory<byte> Create { get; init; }
+
+    /// <summary>Whether reasoning events carry Open Responses' names.</summary>
+    [Id(4)]
+    public bool IsOpenResponses { get; init; }
+
+    /// <summary>Whether nobody need read it.</summary>
+    [Id(5)]
+    public bool IsBackground { get; init; }
+
+    /// <summary>Items of other conversations that it refers to, by id; null: not fetched.</summary>
+    [Id(6)]
+    public Dictionary<string, ReadOnlyMemory<byte>>? References { get; init; }
+
+    /// <summary>Whether it was cancelled before it began.</summary>
+    [Id(7)]
+    public bool IsCancelled { get; init; }
+
+    internal static StartRequest Of(StartTurn start) => new()
+    {
+        RequestId = start.RequestId,
+        IsKeyed = start.IsKeyed,
+        Lease = start.Lease,
+        Create = start.Create,
+        IsOpenResponses = start.Dialect == EventDialect.OpenResponses,
+        IsBackground = start.IsBackground,
+        References = start.References?.ToDictionary(StringComparer.Ordinal),
+        IsCancelled = start.IsCancelled,
+    };
+
+    internal StartTurn For(ConversationKey key) => new()
+    {
+        Key = key,
+        RequestId = RequestId,
+        IsKeyed = IsKeyed,
+        Lease = Lease,
+        Create = Create,
+        Dialect = IsOpenResponses ? EventDialect.OpenResponses : EventDialect.OpenAI,
+        IsBackground = IsBackground,
+        References = References,
+        IsCancelled = IsCancelled,
+    };
+}
+
+/// <summary>A turn that was started, or what is missing to start it.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.StartedTurn")]
+public sealed class StartedTurn
+{
+    /// <summary>The turn, once its id is durable.</summary>
+    [Id(0)]
+    public TurnId Turn { get; init; }
+
+    /// <summary>Items of other conversations to fetch first; null: none, it has started.</summary>
+    [Id(1)]
+    public ForeignItem[]? Missing { get; init; }
+}
+
+/// <summary>Which turn of a grain's conversation, and through which connection it is asked for.</summary>
+/// <param name="Turn">The turn.</param>
+/// <param name="Lease">The caller's connection; needed for unstored turns only.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.TurnRequest")]
+public readonly record struct TurnRequest([property: Id(0)] TurnId Turn, [property: Id(1)] LeaseId Lease);
+
+/// <summary>Consecutive events of one response, or why there are none.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.EventsAnswer")]
+public sealed class EventsAnswer
+{
+    /// <summary>What became of the reading.</summary>
+    [Id(0)]
+    public AnswerKind Kind { get; init; }
+
+    /// <summary>The events' bytes; the event log's own, never written again. Empty where nothing follows.</summary>
+    [Id(1)]
+    public ReadOnlyMemory<byte>[] Events { get; init; } = [];
+
+    /// <summary>Whether nothing follows.</summary>
+    [Id(2)]
+    public bool IsLast { get; init; }
+
+    /// <summary>Why not, where it is refused.</summary>
+    [Id(3)]
+    public Refusal? Refusal { get; init; }
+
+    internal static readonly EventsAnswer AskAgain = new() { Kind = AnswerKind.AskAgain };
+
+    internal static EventsAnswer Refused(Refusal refusal) => new() { Kind = AnswerKind.Refused, Refusal = refusal };
+}

@@ -1,0 +1,84 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
+
+namespace Evergrain.Grains.Calls;
+
+// The conversation's own types know no Orleans. What crosses a connection of them is written as these.
+
+/// <summary>A <see cref="TurnId"/> between processes.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.TurnId")]
+internal readonly record struct TurnIdSurrogate(
+    [property: Id(0)] int Number,
+    [property: Id(1)] UInt128 Random);
+
+[RegisterConverter]
+internal sealed class TurnIdConverter : IConverter<TurnId, TurnIdSurrogate>
+{
+    public TurnId ConvertFromSurrogate(in TurnIdSurrogate surrogate) =>
+        surrogate.Number > 0 ? TurnId.Stored(surrogate.Number) : TurnId.Unstored(surrogate.Random);
+
+    public TurnIdSurrogate ConvertToSurrogate(in TurnId value) => new(value.Number, value.Random);
+}
+
+/// <summary>A <see cref="LeaseId"/> between processes.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.LeaseId")]
+internal readonly record struct LeaseIdSurrogate([property: Id(0)] ulong Value);
+
+[RegisterConverter]
+internal sealed class LeaseIdConverter : IConverter<LeaseId, LeaseIdSurrogate>
+{
+    public LeaseId ConvertFromSurrogate(in LeaseIdSurrogate surrogate) => new(surrogate.Value);
+
+    public LeaseIdSurrogate ConvertToSurrogate(in LeaseId value) => new(value.Value);
+}
+
+/// <summary>A <see cref="ForeignItem"/> between processes.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.ForeignItem")]
+internal readonly record struct ForeignItemSurrogate(
+    [property: Id(0)] string Id,
+    [property: Id(1)] UInt128 Conversation,
+    [property: Id(2)] TurnId Turn,
+    [property: Id(3)] int Index);
+
+[RegisterConverter]
+internal sealed class ForeignItemConverter : IConverter<ForeignItem, ForeignItemSurrogate>
+{
+    public ForeignItem ConvertFromSurrogate(in ForeignItemSurrogate surrogate) => new(
+        surrogate.Id, new ResponseId(new ConversationId(surrogate.Conversation), surrogate.Turn), surrogate.Index);
+
+    public ForeignItemSurrogate ConvertToSurrogate(in ForeignItem value) =>
+        new(value.Id, value.Response.Conversation.Value, value.Response.Turn, value.Index);
+}
+
+/// <summary>
+/// A <see cref="Refusal"/> between processes. A kind goes by its name: the enum's numbers may change.
+/// </summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.Refusal")]
+internal readonly record struct RefusalSurrogate(
+    [property: Id(0)] string Kind,
+    [property: Id(1)] string Message,
+    [property: Id(2)] string? Param,
+    [property: Id(3)] TimeSpan? RetryAfter);
+
+[RegisterConverter]
+internal sealed class RefusalConverter : IConverter<Refusal, RefusalSurrogate>
+{
+    public Refusal ConvertFromSurrogate(in RefusalSurrogate surrogate) => new(
+        Enum.TryParse<RefusalKind>(surrogate.Kind, out var kind) ? kind : RefusalKind.Internal,
+        surrogate.Message, surrogate.Param)
+    {
+        RetryAfter = surrogate.RetryAfter,
+    };
+
+    public RefusalSurrogate ConvertToSurrogate(in Refusal value) =>
+        new(value.Kind.ToString(), value.Message, value.Param, value.RetryAfter);
+}

@@ -1,0 +1,63 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Evergrain.Grains;
+
+/// <summary>The bounds of conversations in a cluster; the same for silos and for frontends.</summary>
+public sealed class ConversationClusterOptions
+{
+    /// <summary>
+    /// How long one call to a grain may take before its caller asks again. Default 5 seconds, 1 to 30. No call waits
+    /// for a model, so a longer one is a silo that died or is overloaded.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:00:30")]
+    public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How long a router asks again before its caller is told to come back. Default 20 seconds, 1 second to 5 minutes:
+    /// three calls that time out, or a silo's death and what follows it.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
+    public TimeSpan RetryTime { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>
+    /// How long a reader that broke off without a word counts as reading. Default 30 seconds, 1 second to 5 minutes: as
+    /// long as a frontend waits for a client that takes no bytes.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
+    public TimeSpan ReaderGrace { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Batches of events in one message to a reader. Default 4, 1 to 100: a megabyte at most, unless a single event is
+    /// larger.
+    /// </summary>
+    [Range(1, 100)]
+    public int MessageBatchesMax { get; set; } = 4;
+
+    /// <summary>How long one model call may run. Default 1 hour, 1 second to 1 day.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan ModelCallTime { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>
+    /// How long a cancelled model call may take to end before it is left alone. Default 10 seconds, 1 to 20: an
+    /// activation must end within the 30 that Orleans gives it.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:00:20")]
+    public TimeSpan CallEndTime { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long an idle conversation stays warm. Default 30 minutes, 2 minutes to a year.</summary>
+    [Range(typeof(TimeSpan), "00:02:00", "365.00:00:00")]
+    public TimeSpan WarmTime { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>
+    /// How long a silo waits for another's answer to a probe. Default 1 second, 500 ms to 1 minute: two that are
+    /// missed make a silo dead.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.500", "00:01:00")]
+    public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    internal ConversationClusterOptions Checked()
+    {
+        Validator.ValidateObject(this, new ValidationContext(this), validateAllProperties: true);
+        return this;
+    }
+}

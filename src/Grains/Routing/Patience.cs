@@ -1,0 +1,37 @@
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Grains.Routing;
+
+/// <summary>
+/// How long one request asks again, and how often: soon at first, then more rarely, never all callers at once.
+/// </summary>
+internal sealed class Patience(TimeSpan bound, TimeProvider time, IIdSource chance)
+{
+    private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan PauseMax = TimeSpan.FromMilliseconds(500);
+    private long _begun = time.GetTimestamp();
+    private TimeSpan _pause = PauseMin;
+
+    /// <summary>Whether something failed that may have been done.</summary>
+    public bool HasFailed { get; private set; }
+
+    /// <summary>Begins anew: something was answered.</summary>
+    public void Renew() => (_begun, _pause) = (time.GetTimestamp(), PauseMin);
+
+    /// <summary>Waits a while.</summary>
+    /// <exception cref="ConversationException">The time is over.</exception>
+    public async Task PauseAsync(Exception? failed, CancellationToken cancellationToken)
+    {
+        HasFailed |= failed is not null;
+        if (time.GetElapsedTime(_begun) > bound)
+        {
+            throw new ConversationException(
+                new Refusal(RefusalKind.Unavailable, "The conversation cannot go on here now: try again."), failed);
+        }
+
+        // Half of it, and as much of the other half as chance says.
+        var share = 0.5 + (0.5 * (chance.Next64() / (double)ulong.MaxValue));
+        await Task.Delay(_pause * share, time, cancellationToken);
+        _pause = _pause * 2 < PauseMax ? _pause * 2 : PauseMax;
+    }
+}

@@ -1,0 +1,95 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Grains;
+
+namespace Evergrain.Cluster.Tests;
+
+/// <summary>
+/// A cluster of two silos as the contract sees it: one host. Restarting and killing it means all its silos; that
+/// single ones go is in <c>SiloDeathTests</c>.
+/// </summary>
+internal sealed class ClusterHost : ContractHost
+{
+    // Silos that no test has killed, for the next test; one at a time runs.
+    private static TestSilos? _spare;
+    private readonly TestWorld _world;
+    private readonly bool _isShared;
+    private TestSilos _silos;
+
+    private ClusterHost(TestWorld world, TestSilos silos, bool isShared) =>
+        (_world, _silos, _isShared) = (world, silos, isShared);
+
+    /// <summary>The silos as they are now.</summary>
+    public TestSilos Silos => _silos;
+
+    public TestWorld World => _world;
+
+    public override GatedModel Model => _world.Model;
+
+    public override IReadOnlyList<IModelBackend> Backends => [Model];
+
+    public override IConversations Conversations => _silos.Conversations;
+
+    /// <summary>Two silos in a world of the test's own, shared with the tests before and after it.</summary>
+    public static async Task<ClusterHost> StartAsync()
+    {
+        var world = new TestWorld();
+        var silos = Interlocked.Exchange(ref _spare, null) ?? await TestSilos.StartAsync(world);
+        silos.Enter(world);
+        return new ClusterHost(world, silos, isShared: true);
+    }
+
+    /// <summary>Silos for one test alone.</summary>
+    public static async Task<ClusterHost> StartAloneAsync(TestWorld world, short count = 2,
+        ConversationClusterOptions? options = null) =>
+        new(world, await TestSilos.StartAsync(world, count, options), isShared: false);
+
+    public override void Advance(TimeSpan time) => _world.Time.Advance(time);
+
+    public override Task PassivateAsync() => _silos.PassivateAsync();
+
+    public override async Task RestartAsync()
+    {
+        await _silos.DisposeAsync();
+        _silos = await TestSilos.StartAsync(_world);
+    }
+
+    public override async Task KillAsync()
+    {
+        // What dead silos log is their own business: their journal fails.
+        _world.Log.Expect(401, 402, 403);
+        _silos.KillJournals();
+        var dead = _silos;
+        _silos = await TestSilos.StartAsync(_world);
+        await dead.DisposeAsync();
+    }
+
+    public override async Task<IReadOnlyList<JournalEntry>> ReadJournalAsync(ConversationKey key)
+    {
+        var entries = new List<JournalEntry>();
+        await foreach (var entry in _world.Journal.ReadAsync(key, JournalEnd.None, CancellationToken.None))
+        {
+            entries.Add(entry);
+        }
+
+        return entries;
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        var unused = _silos;
+        if (_isShared)
+        {
+            await _silos.PassivateAsync();
+            unused = Interlocked.Exchange(ref _spare, _silos);
+        }
+
+        if (unused is not null)
+        {
+            await unused.DisposeAsync();
+        }
+
+        _world.Log.Check();
+    }
+}

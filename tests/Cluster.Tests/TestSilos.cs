@@ -1,0 +1,118 @@
+using System.Collections.Concurrent;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Grains;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
+using Orleans.TestingHost;
+
+namespace Evergrain.Cluster.Tests;
+
+/// <summary>Silos of real Orleans in this process, and a client of theirs; they speak through memory.</summary>
+internal sealed class TestSilos : IAsyncDisposable
+{
+    private readonly CurrentWorld _current;
+    private readonly ConcurrentDictionary<string, FaultyJournal> _journals = new();
+    private readonly InProcessTestCluster _cluster;
+
+    private TestSilos(TestWorld world, short count, ConversationClusterOptions options)
+    {
+        _current = new CurrentWorld(world);
+        var builder = new InProcessTestClusterBuilder(count);
+        builder.Options.ConfigureFileLogging = false;
+        builder.ConfigureSiloHost((silo, host) => AddServices(host, _journals.GetOrAdd(
+            silo.SiloName, _ => new FaultyJournal(new WorldJournal(_current)))));
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.AddConversations(options);
+            silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Grains, new WorldTime(_current));
+            silo.Services.AddSingleton<IModelBackend>(new WorldModel(_current));
+        });
+        builder.ConfigureClientHost(host => AddServices(host, new WorldJournal(_current)));
+        builder.ConfigureClient(client => client.AddConversations(options));
+        _cluster = builder.Build();
+    }
+
+    public InProcessTestCluster Cluster => _cluster;
+
+    public IConversations Conversations => _cluster.Client.ServiceProvider.GetRequiredService<IConversations>();
+
+    public static async Task<TestSilos> StartAsync(TestWorld world, short count = 2,
+        ConversationClusterOptions? options = null)
+    {
+        var silos = new TestSilos(world, count, options ?? new ConversationClusterOptions());
+        await silos._cluster.DeployAsync().WaitAsync(Waits.Patience);
+        return silos;
+    }
+
+    /// <summary>Brings the silos into another test's world.</summary>
+    public void Enter(TestWorld world) => _current.World = world;
+
+    public IConversationGrain GrainOf(ConversationKey key) =>
+        _cluster.Client.GetGrain<IConversationGrain>(ConversationGrainKey.Format(key));
+
+    /// <summary>Where a conversation is warm now.</summary>
+    public async Task<InProcessSiloHandle> SiloOfAsync(ConversationKey key)
+    {
+        var address = await _cluster.Client.GetGrain<IManagementGrain>(0).GetActivationAddress(GrainOf(key));
+        return _cluster.GetSiloForAddress(address!)!;
+    }
+
+    /// <summary>Ends a conversation's activation, whatever runs there.</summary>
+    public Task DeactivateAsync(ConversationKey key) =>
+        _cluster.DeactivateAsync(GrainOf(key)).WaitAsync(Waits.Patience);
+
+    /// <summary>How many conversations are warm on each silo that has some.</summary>
+    public async Task<IReadOnlyList<int>> WarmAsync()
+    {
+        var grains = await _cluster.Client.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics();
+        return [.. grains.Where(static grain => grain.GrainId.Type.ToString() == "evergrain.conversation")
+            .CountBy(static grain => grain.SiloAddress).Select(static silo => silo.Value)];
+    }
+
+    public FaultyJournal JournalOf(InProcessSiloHandle silo) => _journals[silo.Name];
+
+    /// <summary>Deactivates what is idle, on every silo.</summary>
+    public Task PassivateAsync() => _cluster.Client.GetGrain<IManagementGrain>(0)
+        .ForceActivationCollection(TimeSpan.Zero).WaitAsync(Waits.Patience);
+
+    /// <summary>
+    /// Kills one silo: nothing it does from now on reaches the journal, and it says no word to anybody, of failed
+    /// appends neither.
+    /// </summary>
+    public async Task KillAsync(InProcessSiloHandle silo)
+    {
+        // What a dead silo logs is its own business.
+        _current.World.Log.Expect(402, 404);
+        var journal = JournalOf(silo);
+        var (_, gate) = journal.HoldAppends();
+        await _cluster.KillSiloAsync(silo).WaitAsync(Waits.Patience);
+        journal.Kill();
+        gate.SetResult();
+    }
+
+    /// <summary>Cuts every silo off from the journal: they are dead, and may take their time to fall over.</summary>
+    public void KillJournals()
+    {
+        foreach (var journal in _journals.Values)
+        {
+            journal.Kill();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cluster.StopAllSilosAsync().WaitAsync(Waits.Patience);
+        await _cluster.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
+    }
+
+    private void AddServices(IHostApplicationBuilder host, IJournal journal)
+    {
+        host.Services.AddSingleton(journal);
+        host.Services.AddSingleton<IIdSource, RandomIdSource>();
+        host.Logging.ClearProviders().AddProvider(new WorldLog(_current));
+    }
+}

@@ -1,0 +1,122 @@
+using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Tests.Hosts;
+using Microsoft.Extensions.Logging;
+
+namespace Evergrain.Cluster.Tests;
+
+/// <summary>
+/// What a test's silos run on. Silos take seconds to start, so a cluster serves one test after the other: each brings a
+/// world of its own.
+/// </summary>
+internal sealed class TestWorld
+{
+    public IJournal Journal { get; init; } = new InMemoryJournal();
+
+    public GatedModel Model { get; } = new();
+
+    public ManualTime Time { get; } = new();
+
+    public ErrorLog Log { get; } = new();
+}
+
+/// <summary>The world that a cluster's silos are in now, as the services they were started with.</summary>
+internal sealed class CurrentWorld(TestWorld world)
+{
+    public TestWorld World { get; set; } = world;
+}
+
+/// <summary>The clock of grains and of their timers. Orleans' own timers run by the system's.</summary>
+internal sealed class WorldTime(CurrentWorld current) : TimeProvider
+{
+    public override long TimestampFrequency => current.World.Time.TimestampFrequency;
+
+    public override DateTimeOffset GetUtcNow() => current.World.Time.GetUtcNow();
+
+    public override long GetTimestamp() => current.World.Time.GetTimestamp();
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        current.World.Time.CreateTimer(callback, state, dueTime, period);
+}
+
+internal sealed class WorldModel(CurrentWorld current) : IModelBackend
+{
+    public string Rendering => current.World.Model.Rendering;
+
+    public IReadOnlyList<string> Models => current.World.Model.Models;
+
+    public bool Serves(string model) => current.World.Model.Serves(model);
+
+    public Rendered Render(Item item, object? state) => current.World.Model.Render(item, state);
+
+    public async IAsyncEnumerable<ModelEvent> StreamAsync(ModelCall call,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var model in current.World.Model.StreamAsync(call, cancellationToken))
+        {
+            yield return model;
+        }
+    }
+}
+
+/// <summary>The journal as one silo has it: it outlives the silo, and is lost to one that is killed.</summary>
+internal sealed class WorldJournal(CurrentWorld current) : IJournal
+{
+    public bool IsExclusive => false;
+
+    public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer,
+        ReadOnlyMemory<byte> records, CancellationToken cancellationToken) =>
+        current.World.Journal.AppendAsync(key, end, writer, records, cancellationToken);
+
+    public IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, JournalEnd from,
+        CancellationToken cancellationToken) => current.World.Journal.ReadAsync(key, from, cancellationToken);
+
+    public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant,
+        ConversationId? after, int limit, CancellationToken cancellationToken) =>
+        current.World.Journal.ListAsync(tenant, after, limit, cancellationToken);
+
+    public ValueTask DeleteAsync(ConversationKey key, JournalEnd end,
+        CancellationToken cancellationToken) => current.World.Journal.DeleteAsync(key, end, cancellationToken);
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>Passes on the errors of conversations; Orleans' own are its business when a test kills its silos.</summary>
+internal sealed class WorldLog(CurrentWorld current) : ILoggerProvider
+{
+    public ILogger CreateLogger(string categoryName) =>
+        categoryName.StartsWith("Evergrain", StringComparison.Ordinal) ? new Passed(current) : new Dropped();
+
+    public void Dispose()
+    {
+        // Nothing is held.
+    }
+
+    private sealed class Passed(CurrentWorld current) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => current.World.Log.IsEnabled(logLevel);
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
+            current.World.Log.Log(logLevel, eventId, state, exception, formatter);
+    }
+
+    private sealed class Dropped : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => false;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
+        {
+            // Not a conversation's.
+        }
+    }
+}
