@@ -14,22 +14,35 @@ internal readonly record struct JournalPage(long Conversation, List<JournalEntry
 
     /// <summary>
     /// All appends behind an end, page by page. <paramref name="read"/> gives a page behind an end, of the conversation
-    /// with a number (0: whichever is there, which then must hold that end).
+    /// with a number (0: whichever is there, which then must hold that end). While the caller works on a page the next
+    /// one is read, and no further: two pages are held at most.
     /// </summary>
     public static async IAsyncEnumerable<JournalEntry> ReadAllAsync(JournalEnd from,
         Func<JournalEnd, long, CancellationToken, Task<JournalPage>> read,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var page = Nothing;
-        do
+        Task<JournalPage>? next = read(from, Nothing.Conversation, cancellationToken);
+        try
         {
-            page = await read(from, page.Conversation, cancellationToken);
-            from = page.Entries.Count > 0 ? JournalEnd.Behind(page.Entries[^1]) : from;
-            foreach (var entry in page.Entries)
+            while (next is not null)
             {
-                yield return entry;
+                var page = await next;
+                next = page.HasMore
+                    ? read(JournalEnd.Behind(page.Entries[^1]), page.Conversation, cancellationToken)
+                    : null;
+                foreach (var entry in page.Entries)
+                {
+                    yield return entry;
+                }
             }
         }
-        while (page.HasMore);
+        finally
+        {
+            if (next is not null)
+            {
+                // A caller who stops early, or learns of a failure, leaves no read behind.
+                await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
     }
 }
