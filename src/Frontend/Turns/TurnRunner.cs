@@ -10,8 +10,10 @@ namespace Evergrain.Frontend.Turns;
 /// </summary>
 internal sealed class TurnRunner(TurnServices services, EventPump pump, ServerDrain drain)
 {
-    // A conversation that moves to another owner is back within tens of milliseconds; the sum stays below a second.
+    // A conversation that moves to another owner is back within tens of milliseconds; the sum stays below a second. What
+    // took longer to fail waited for a journal that is away: its client is told, not made to wait as long again.
     private const int AttemptsMax = 4;
+    private static readonly TimeSpan AttemptsTime = TimeSpan.FromSeconds(5);
     private const double RetryJitter = 0.5;
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(50);
 
@@ -51,7 +53,8 @@ internal sealed class TurnRunner(TurnServices services, EventPump pump, ServerDr
                 return;
             }
             catch (ConversationException e) when (e.Refusal is { Kind: RefusalKind.Unavailable, RetryAfter: null } &&
-                attempt < AttemptsMax && !delivery.HasBegun && CanGoOn(started))
+                attempt < AttemptsMax && services.Time.GetElapsedTime(begun) < AttemptsTime &&
+                !delivery.HasBegun && CanGoOn(started))
             {
                 var delay = services.Jitter(RetryDelay * (1 << (attempt - 1)), RetryJitter);
                 await Task.Delay(delay, services.Time, cancellationToken);

@@ -9,6 +9,9 @@ public abstract class ConversationsHost : IAsyncDisposable
 
     public abstract IReadOnlyList<IModelBackend> Backends { get; }
 
+    /// <summary>The frontend's clock.</summary>
+    public virtual TimeProvider Clock => TimeProvider.System;
+
     public virtual ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);

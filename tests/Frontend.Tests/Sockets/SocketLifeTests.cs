@@ -89,6 +89,23 @@ public sealed class SocketLifeTests
     }
 
     [Fact]
+    public async Task Start_ThatTookLongToFail_IsAnErrorAtOnce()
+    {
+        _conversations.OnStart = _ =>
+        {
+            _conversations.Clock.Skip(TimeSpan.FromSeconds(5));
+            throw ConversationException.Of(RefusalKind.Unavailable, "The journal is away.");
+        };
+        await using var server = await TestServer.StartAsync(_conversations);
+        using var client = await WireClient.ConnectAsync(server);
+
+        var error = Assert.Single(await client.RunAsync(WireClient.Create(Hello)));
+
+        Assert.Equal((503, "server_error"), (error.StatusOf(), error.CodeOf()));
+        Assert.Single(_conversations.Calls, call => call.Verb == "start");
+    }
+
+    [Fact]
     public async Task Read_Unavailable_AttachesAgain()
     {
         var failures = 1;
