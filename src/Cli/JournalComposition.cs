@@ -12,9 +12,9 @@ internal sealed record JournalComposition
     private const string DataDefault = "data";
     private const string Sqlite = "sqlite", Postgres = "postgres";
 
-    private JournalComposition()
-    {
-    }
+    private readonly IConfiguration _bounds;
+
+    private JournalComposition(IConfiguration bounds) => _bounds = bounds;
 
     /// <summary>The SQLite journal's directory.</summary>
     public required string Data { get; init; }
@@ -29,7 +29,7 @@ internal sealed record JournalComposition
         var section = configuration.GetSection(EvergrainOptions.Section);
         var url = section["JournalUrl"] is { Length: > 0 } given ? given : null;
         var name = section["Journal"] is { Length: > 0 } named ? named : url is null ? Sqlite : Postgres;
-        return new JournalComposition
+        return new JournalComposition(section.GetSection("Postgres"))
         {
             Data = section["Data"] ?? DataDefault,
             Url = (name, url) switch
@@ -54,5 +54,11 @@ internal sealed record JournalComposition
     /// <exception cref="JournalUnavailableException">It cannot be.</exception>
     public async Task<IJournal> OpenAsync(CancellationToken cancellationToken) => Url is null
         ? await SqliteJournal.OpenAsync(new SqliteJournalOptions { Directory = Data }, cancellationToken)
-        : await PostgresJournal.OpenAsync(new PostgresJournalOptions { Url = Url }, cancellationToken);
+        : await PostgresJournal.OpenAsync(PostgresOptions(Url), cancellationToken);
+
+    // The section holds bounds; the URL is not among them, as it may hold a password.
+    private PostgresJournalOptions PostgresOptions(string url) => new ConfigurationBuilder()
+        .AddConfiguration(_bounds)
+        .AddInMemoryCollection([KeyValuePair.Create<string, string?>(nameof(PostgresJournalOptions.Url), url)])
+        .Build().Get<PostgresJournalOptions>()!;
 }

@@ -10,8 +10,8 @@ namespace Evergrain.Frontend.Turns;
 /// </summary>
 internal sealed class TurnRunner(TurnServices services, EventPump pump, ServerDrain drain)
 {
-    // A conversation that moves to another owner is back within tens of milliseconds; the sum stays below a second. What
-    // took longer to fail waited for a journal that is away: its client is told, not made to wait as long again.
+    // A conversation that moves to another owner is back within tens of milliseconds; the sum stays below a second.
+    // What took longer to fail waited for a journal that is away: its client is told, not made to wait as long again.
     private const int AttemptsMax = 4;
     private static readonly TimeSpan AttemptsTime = TimeSpan.FromSeconds(5);
     private const double RetryJitter = 0.5;

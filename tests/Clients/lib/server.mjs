@@ -37,7 +37,8 @@ export class Server {
   #log = '';
 
   /**
-   * @param {{models?: string[], apiKeys?: string[], modelUrl?: string, modelApi?: string, modelKey?: string}} options
+   * @param {{models?: string[], apiKeys?: string[], modelUrl?: string, modelApi?: string, modelKey?: string,
+   *   journalUrl?: string}} options with a journal's URL it shares that one, and its data directory stays empty
    */
   constructor(options, port, data) {
     this.options = options;
@@ -77,13 +78,15 @@ export class Server {
     if (!otherCommand && !existsSync(built)) {
       throw new Error('The server is not built: run ./test, or dotnet build -c Release Embedded.slnf.');
     }
-    const args = ['--port', String(this.port), '--data', this.data];
+    const { journalUrl } = this.options;
+    const args = ['--port', String(this.port), ...(journalUrl ? ['--journal', 'postgres'] : ['--data', this.data])];
     (this.options.models ?? []).forEach((name) => args.push('--model', name));
     (this.options.apiKeys ?? []).forEach((key) => args.push('--api-key', key));
     const { modelUrl, modelApi, modelKey } = this.options;
     if (modelUrl) args.push('--model-url', modelUrl, '--model-api', modelApi);
     if (modelKey) args.push('--model-key', modelKey);
-    const child = spawn(command, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = journalUrl ? { ...process.env, Evergrain__JournalUrl: journalUrl } : process.env;
+    const child = spawn(command, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
     children.add(child);
     this.#child = child;
     const keep = (text) => { this.#log = (this.#log + text).slice(-logCharsMax); };

@@ -143,7 +143,7 @@ public sealed class BalancedServersTests(PostgresServer postgres, ITestOutputHel
         ItemDigest.Root,
         (digest, item) => ItemDigest.Chain(digest, Encoding.UTF8.GetBytes(item.GetRawText()))).ToString();
 
-    /// <summary>Has clients run turns while something happens to one server, then to the other, and checks all.</summary>
+    /// <summary>Has clients run turns while something happens to one server, then to the other.</summary>
     private async Task<Crowd> RunMovesAsync(Func<int, Task> move)
     {
         _balancer = await HaproxyProcess.StartAsync(Servers.Ports, isSticky: true, Token);

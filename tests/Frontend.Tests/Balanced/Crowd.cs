@@ -6,6 +6,8 @@ namespace Evergrain.Frontend.Tests.Balanced;
 /// <summary>Many clients at once, each with conversations of its own, and what they sent and saw.</summary>
 internal sealed class Crowd : IDisposable
 {
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
     private readonly List<RoamingClient> _clients = [];
     private readonly List<List<SentConversation>> _owned = [];
     private volatile FrameGate? _gate;
@@ -32,11 +34,16 @@ internal sealed class Crowd : IDisposable
 
     public int Interrupted => _clients.Sum(client => client.Interrupted);
 
+    public int Refusals => _clients.Sum(client => client.Refusals);
+
+    public TimeSpan LongestTry => _clients.Max(client => client.LongestTry);
+
     /// <summary>What they met, for people.</summary>
     public string Story => string.Create(CultureInfo.InvariantCulture,
         $"{Turns.Count()} turns of {_clients.Count} clients in {Conversations.Count} conversations, " +
-        $"{_clients.Sum(client => client.Breaks)} broken connections, {_clients.Sum(client => client.Refusals)} told " +
-        $"to come back, {Interrupted} interrupted, longest turn {_clients.Max(client => client.Longest):s\\.ff} s");
+        $"{_clients.Sum(client => client.Breaks)} broken connections, {Refusals} told to come back, " +
+        $"{Interrupted} interrupted, longest turn {_clients.Max(client => client.Longest).TotalSeconds:f2} s, " +
+        $"longest answer {LongestTry.TotalSeconds:f2} s");
 
     /// <summary>They begin, and go on until they have run so many turns each, or are stopped.</summary>
     public void Start(CancellationToken cancellationToken, int turnsEach = int.MaxValue) => _running = Task.WhenAll(
@@ -49,6 +56,14 @@ internal sealed class Crowd : IDisposable
         var gate = _gate = new FrameGate(frames);
         await gate.OpenedBeforeAsync(_running);
     }
+
+    /// <summary>Waits until each has ended a turn that it began from now on.</summary>
+    public Task EachGoesOnAsync(CancellationToken cancellationToken) =>
+        EachAsync(static client => client.Turns, 2, cancellationToken);
+
+    /// <summary>Waits until each was told to come back.</summary>
+    public Task EachIsRefusedAsync(CancellationToken cancellationToken) =>
+        EachAsync(static client => client.Refusals, 1, cancellationToken);
 
     /// <summary>Waits until their last turn has ended.</summary>
     public Task EndedAsync() => _running;
@@ -74,6 +89,20 @@ internal sealed class Crowd : IDisposable
     }
 
     public void Dispose() => _clients.ForEach(client => client.Dispose());
+
+    private async Task EachAsync(Func<RoamingClient, int> count, int more, CancellationToken cancellationToken)
+    {
+        var wanted = _clients.Select(client => count(client) + more).ToList();
+        while (_clients.Index().Any(client => count(client.Item) < wanted[client.Index]))
+        {
+            if (await Task.WhenAny(_running, Task.Delay(Look, TimeProvider.System, cancellationToken)) == _running)
+            {
+                await _running;
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
 
     private static async Task CheckAsync(Audit audit, SentConversation sent, CancellationToken cancellationToken)
     {

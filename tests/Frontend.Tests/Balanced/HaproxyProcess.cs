@@ -128,7 +128,8 @@ internal sealed class HaproxyProcess : IAsyncDisposable
         var table = (await CommandAsync("show stat", cancellationToken)).TrimStart('#', ' ')
             .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(',')).ToList();
         var row = table.Single(row => row[0] == "evergrain" && row[1] == server);
-        return (row[Array.IndexOf(table[0], "status")], row[Array.IndexOf(table[0], "check_status")].TrimStart('*', ' '));
+        string Column(string name) => row[Array.IndexOf(table[0], name)];
+        return (Column("status"), Column("check_status").TrimStart('*', ' '));
     }
 
     private async Task<string> CommandAsync(string command, CancellationToken cancellationToken)

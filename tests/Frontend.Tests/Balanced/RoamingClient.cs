@@ -31,6 +31,9 @@ internal abstract class RoamingClient(TurnChooser chooser) : IDisposable
     /// <summary>From the first try of a turn to its end, at most.</summary>
     public TimeSpan Longest { get; private set; }
 
+    /// <summary>From sending a turn to its end, or to being told that it cannot go on, at most.</summary>
+    public TimeSpan LongestTry { get; private set; }
+
     /// <summary>Runs so many turns, or until it is over.</summary>
     public async Task RunAsync(int turns, Func<bool> isOver, Action onFrame, CancellationToken cancellationToken)
     {
@@ -41,8 +44,7 @@ internal abstract class RoamingClient(TurnChooser chooser) : IDisposable
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             patience.CancelAfter(TurnPatience);
             await InsistAsync(turn, onFrame, patience.Token);
-            var elapsed = TimeProvider.System.GetElapsedTime(begun);
-            Longest = elapsed > Longest ? elapsed : Longest;
+            Longest = Longer(Longest, begun);
             Interrupted += turn.Response!.IsInterrupted ? 1 : 0;
             Assert.True(turn.Response.IsInterrupted || turn.Response.Status == "completed", turn.Response.Raw);
             _last = turn;
@@ -58,10 +60,14 @@ internal abstract class RoamingClient(TurnChooser chooser) : IDisposable
     /// <summary>The connection broke: the next try makes another one.</summary>
     protected abstract void Disconnect();
 
+    private static TimeSpan Longer(TimeSpan longest, long begun) =>
+        TimeSpan.FromTicks(Math.Max(longest.Ticks, TimeProvider.System.GetElapsedTime(begun).Ticks));
+
     private async Task InsistAsync(SentTurn turn, Action onFrame, CancellationToken cancellationToken)
     {
         while (!turn.IsAcknowledged)
         {
+            var begun = TimeProvider.System.GetTimestamp();
             try
             {
                 turn.Again();
@@ -76,6 +82,10 @@ internal abstract class RoamingClient(TurnChooser chooser) : IDisposable
             {
                 Breaks++;
                 Disconnect();
+            }
+            finally
+            {
+                LongestTry = Longer(LongestTry, begun);
             }
 
             await Task.Delay(Pause, TimeProvider.System, cancellationToken);

@@ -29,7 +29,7 @@ public sealed class DrainTests : IDisposable
 
         Assert.NotEmpty(running);
         Assert.All(running, turn => Assert.True(turn.IsAcknowledged, $"{turn.Id} ran and was not finished"));
-        await using var server = await ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), _patience.Token);
+        await using var server = await StartAsync();
         using var http = server.CreateHttpClient();
         var tally = new CrashTally();
         var audit = new Audit(http, tally);
@@ -43,10 +43,13 @@ public sealed class DrainTests : IDisposable
         Assert.Equal(0, tally.Stored);
     }
 
+    private Task<ServerProcess> StartAsync() =>
+        ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), _patience.Token);
+
     /// <summary>Runs turns, stops the server, and gives the turns that ran when it was told to stop.</summary>
     private async Task<List<SentTurn>> RunAndStopAsync()
     {
-        await using var server = await ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), _patience.Token);
+        await using var server = await StartAsync();
         for (var i = 0; i < Clients; i++)
         {
             var client = new CrashClient(new TurnChooser(i, new Random(Seed + i), _sent));

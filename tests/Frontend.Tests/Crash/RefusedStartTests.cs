@@ -24,9 +24,13 @@ public sealed class RefusedStartTests : IDisposable
         await AssertRefusedAsync(expected, options.Split(' '));
 
     [Fact]
+    public async Task PostgresSetting_OutOfRange_IsRefused() => await AssertRefusedAsync("WritersMax",
+        new ServerSettings("--journal-url", "postgres://127.0.0.1:1/none").With("Postgres__WritersMax", "65"));
+
+    [Fact]
     public async Task DataDirectory_HeldByARunningServer_IsRefusedAndTheServerGoesOn()
     {
-        await using var first = await ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), _patience.Token);
+        await using var first = await StartAsync();
 
         await AssertRefusedAsync("in use by another process");
 
@@ -50,7 +54,7 @@ public sealed class RefusedStartTests : IDisposable
     [Fact]
     public async Task Database_CutShort_IsRefused()
     {
-        await using (var first = await ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), _patience.Token))
+        await using (var first = await StartAsync())
         {
             await first.TerminateAsync(_patience.Token);
             Assert.Equal((0, ""), await first.ExitAsync(_patience.Token));
@@ -64,10 +68,15 @@ public sealed class RefusedStartTests : IDisposable
         await AssertRefusedAsync("is damaged");
     }
 
-    private async Task AssertRefusedAsync(string expected, params string[] options)
+    private Task<ServerProcess> StartAsync() =>
+        ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), _patience.Token);
+
+    private Task AssertRefusedAsync(string expected, params string[] options) => AssertRefusedAsync(
+        expected, new ServerSettings(["--port", "0", "--data", _data.FullName, .. options]));
+
+    private static async Task AssertRefusedAsync(string expected, ServerSettings settings)
     {
-        var (exitCode, error) =
-            await ServerProcess.RefuseAsync(["--port", "0", "--data", _data.FullName, .. options]);
+        var (exitCode, error) = await ServerProcess.RefuseAsync(settings);
         Assert.Equal(1, exitCode);
         var sentence = Assert.Single(error.TrimEnd().Split('\n'));
         Assert.StartsWith("evergrain: ", sentence, StringComparison.Ordinal);

@@ -34,10 +34,10 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a server that must refuse to run; gives its exit code and what it said on stderr.</summary>
-    public static async Task<(int ExitCode, string Error)> RefuseAsync(params string[] options)
+    public static async Task<(int ExitCode, string Error)> RefuseAsync(ServerSettings settings)
     {
         using var patience = new CancellationTokenSource(TestServer.Patience);
-        await using var server = new ServerProcess(Launch(new ServerSettings(options)));
+        await using var server = new ServerProcess(Launch(settings));
         await server._process.WaitForExitAsync(patience.Token);
         return (server._process.ExitCode, await server._error);
     }
@@ -113,6 +113,12 @@ internal sealed class ServerProcess : IAsyncDisposable
 internal sealed record ServerSettings(params IReadOnlyList<string> Options)
 {
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The same with one more setting, by its name in the environment without Evergrain__.</summary>
+    public ServerSettings With(string setting, string value) => this with
+    {
+        Environment = new Dictionary<string, string>(Environment) { [$"Evergrain__{setting}"] = value },
+    };
 
     /// <summary>A server with a journal of its own.</summary>
     public static ServerSettings OnSqlite(string directory) => new("--port", "0", "--data", directory);
