@@ -12,9 +12,16 @@ public sealed partial class Conversation
     public bool Knows(StartTurn start)
     {
         ArgumentNullException.ThrowIfNull(start);
-        if (Known(start) is not null)
+        try
         {
-            return true;
+            if (Known(start) is not null)
+            {
+                return true;
+            }
+        }
+        catch (ConversationException) when (!IsFresh)
+        {
+            throw new UnsettledException(Unsettled.Tail);
         }
 
         RequireFresh();

@@ -256,7 +256,7 @@ internal sealed partial class ActiveConversation
             _conversation.Recover(entry);
         }
 
-        var wasOurs = _context.Lost.Take(Key, _conversation.End.LastWriter);
+        var wasOurs = _context.Lost.WroteLast(Key, _conversation.End.LastWriter);
         if ((_context.Journal.IsExclusive || wasOurs) && _conversation.HasAbandonedTurns)
         {
             _conversation.TakeOver(Now);
@@ -267,6 +267,8 @@ internal sealed partial class ActiveConversation
             }
         }
 
+        // Not before: if the append failed, the next activation is to try again.
+        _context.Lost.Forget(Key);
         RunEffects();
     }
 

@@ -9,7 +9,7 @@ namespace Evergrain.Frontend.Embedded;
 /// </summary>
 internal sealed class LostActivations
 {
-    // Each is taken by the next activation of its conversation; who is never asked for again must not pile up. One that
+    // Each is forgotten when an activation of its conversation has ended what it left open; who is never asked for again must not pile up. One that
     // is forgotten makes its readers wait as for a turn that runs elsewhere.
     private const int CountMax = 65_536;
 
@@ -26,6 +26,9 @@ internal sealed class LostActivations
     }
 
     /// <summary>Whether a journal's last writer was the conversation's last activation here.</summary>
-    public bool Take(ConversationKey key, ulong lastWriter) =>
-        _writers.TryRemove(key, out var activation) && activation == lastWriter;
+    public bool WroteLast(ConversationKey key, ulong lastWriter) =>
+        _writers.TryGetValue(key, out var activation) && activation == lastWriter;
+
+    /// <summary>Nothing is left open of it, or another server has seen to that.</summary>
+    public void Forget(ConversationKey key) => _writers.TryRemove(key, out _);
 }

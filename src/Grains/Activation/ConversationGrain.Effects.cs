@@ -112,7 +112,9 @@ internal sealed partial class ConversationGrain
     {
         try
         {
-            await AppendAsync(append);
+            // Never done at once: what follows is an input of its own, after the effects of this one.
+            await AppendAsync(append).ConfigureAwait(
+                ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
         }
         catch (PositionTakenException)
         {
@@ -136,7 +138,8 @@ internal sealed partial class ConversationGrain
     {
         try
         {
-            await Task.Run(async () => await services.Journal.DeleteAsync(_key, end, CancellationToken.None));
+            await Task.Run(async () => await services.Journal.DeleteAsync(_key, end, CancellationToken.None))
+                .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
         }
         catch (PositionTakenException)
         {

@@ -112,6 +112,8 @@ internal sealed partial class ConversationGrain
 
     private void EnterGrace(TurnId turn, ulong reader)
     {
+        // An enumeration that Orleans ended late may be followed by another of the same reader: each is let go of once.
+        LeaveGrace(reader);
         if (!_isOver)
         {
             var grace = Timer(() => LeaveGrace(reader));

@@ -43,6 +43,11 @@ public sealed partial class OrleansConversations : IConversations
                 start.Key, StartRequest.Of(owned with { References = references }), cancellationToken);
         }
 
+        if (started.Missing is not null)
+        {
+            throw new InvalidOperationException("A start asks for items that it was given.");
+        }
+
         return new ResponseId(start.Key.Id, started.Turn);
     }
 

@@ -64,7 +64,14 @@ internal sealed class PostgresConnections : IAsyncDisposable
     /// Does some work over a connection. If that breaks, the work is done again over another one, from its start: it
     /// must not mind. Throws what the last try threw.
     /// </summary>
-    public async Task<T> RunAsync<T>(NpgsqlDataSource source, Func<NpgsqlConnection, Task<T>> work,
+    /// <param name="source">Whose connections.</param>
+    /// <param name="work">What to do over one.</param>
+    /// <param name="since">
+    /// The moment from which the time for new tries counts, so that who waited behind others' tries does not wait as
+    /// long again; null: from the first failure.
+    /// </param>
+    /// <param name="cancellationToken">Ends it between two tries.</param>
+    public async Task<T> RunAsync<T>(NpgsqlDataSource source, Func<NpgsqlConnection, Task<T>> work, long? since,
         CancellationToken cancellationToken)
     {
         var broken = 0L;
@@ -77,7 +84,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
             }
             catch (Exception e) when (PostgresFault.IsConnectionLost(e) && !cancellationToken.IsCancellationRequested)
             {
-                broken = failures == 0 ? _time.GetTimestamp() : broken;
+                broken = failures == 0 ? since ?? _time.GetTimestamp() : broken;
                 var left = _reconnectTime - _time.GetElapsedTime(broken);
                 if (left <= TimeSpan.Zero)
                 {
@@ -90,6 +97,9 @@ internal sealed class PostgresConnections : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>The moment that <see cref="RunAsync"/> counts from.</summary>
+    public long Now() => _time.GetTimestamp();
 
     public async ValueTask DisposeAsync()
     {
@@ -114,7 +124,8 @@ internal sealed class PostgresConnections : IAsyncDisposable
         // The session's state is never changed, so there is nothing to reset.
         settings.NoResetOnClose = true;
         settings.CommandTimeout = (int)Math.Ceiling(options.StatementTimeout.TotalSeconds) + 5;
-        settings.Timeout = Math.Min(settings.Timeout, Math.Max(1, (int)options.ReconnectTime.TotalSeconds));
+        var connect = Math.Max(1, (int)options.ReconnectTime.TotalSeconds);
+        settings.Timeout = settings.Timeout == 0 ? connect : Math.Min(settings.Timeout, connect);
 
         if (!IsUnixSocket(settings))
         {
@@ -138,6 +149,9 @@ internal sealed class PostgresConnections : IAsyncDisposable
             ("lock_timeout", Milliseconds(options.LockTimeout)),
             ("statement_timeout", Milliseconds(options.StatementTimeout)),
             ("idle_in_transaction_session_timeout", "10000"),
+
+            // Our connections are idle between turns, and one that the server ended costs an append a try.
+            ("idle_session_timeout", "0"),
             ("tcp_keepalives_idle", "15"),
             ("tcp_keepalives_interval", "5"),
             ("tcp_keepalives_count", "3"),

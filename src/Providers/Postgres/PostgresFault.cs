@@ -19,10 +19,11 @@ internal static class PostgresFault
     /// <summary>Whether another connection may do better: this one broke, or could not be made just now.</summary>
     public static bool IsConnectionLost(Exception failure) => failure switch
     {
-        // 08: connection exceptions; 57P0x: the server stops, crashed, or is starting; 53300: all its places are taken.
+        // 08: connection exceptions; 57P0x: the server stops, crashed, is starting, or ended an idle session; 25P03 and
+        // 25P04 likewise; 53300: all its places are taken.
         PostgresException error => error.SqlState is PostgresErrorCodes.AdminShutdown
             or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow
-            or PostgresErrorCodes.TooManyConnections || error.InvariantSeverity == "PANIC"
+            or PostgresErrorCodes.TooManyConnections or "57P05" or "25P03" or "25P04" || error.InvariantSeverity == "PANIC"
             || error.SqlState.StartsWith("08", StringComparison.Ordinal),
         NpgsqlException { IsTransient: true } => true,
         _ => failure is SocketException or IOException or TimeoutException,

@@ -89,18 +89,21 @@ internal sealed class PostgresReader(PostgresConnections connections, PostgresJo
     /// <summary>Waits for the reads under way and allows no more.</summary>
     public Task CloseAsync() => _gate.CloseAsync();
 
-    private Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> read, CancellationToken cancellationToken) =>
-        _gate.RunAsync(async () =>
+    private Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> read, CancellationToken cancellationToken)
+    {
+        var askedAt = connections.Now();
+        return _gate.RunAsync(async () =>
         {
             try
             {
-                return await connections.RunAsync(connections.Reads, read, cancellationToken);
+                return await connections.RunAsync(connections.Reads, read, askedAt, cancellationToken);
             }
             catch (Exception e) when (e is NpgsqlException || PostgresFault.IsConnectionLost(e))
             {
                 throw PostgresFault.Unavailable(e, connections.Place);
             }
         }, cancellationToken);
+    }
 
     private async Task<JournalPage> ReadPageAsync(NpgsqlDataReader rows, ConversationKey key, JournalEnd from,
         CancellationToken cancellationToken)

@@ -52,18 +52,18 @@ internal sealed class PostgresWriter
     private static PendingWrite[] InOrder(List<PendingWrite> writes) =>
         [.. writes.OrderBy(w => w.Key.Tenant, StringComparer.Ordinal).ThenBy(w => w.Key.Id.Value)];
 
-    private async Task StoreAsync(PendingWrite[] batch, bool isLastTry)
+    private async Task<bool> StoreAsync(PendingWrite[] batch, bool isLastTry)
     {
         try
         {
             var rolledBack = await _connections.RunAsync(_connections.Writes,
                 connection => WriteTransaction.CommitAsync(connection, _statements, batch, isWaitShort: isLastTry),
-                CancellationToken.None);
+                since: null, CancellationToken.None);
             if (rolledBack is null)
             {
                 _connections.Meter.Committed(batch);
                 Array.ForEach(batch, write => write.Complete());
-                return;
+                return false;
             }
 
             _connections.Meter.TransactionFailed();
@@ -75,12 +75,15 @@ internal sealed class PostgresWriter
             {
                 Fail(batch, rolledBack.Error);
             }
+
+            return false;
         }
         catch (Exception e)
         {
             // The edge of the loop: whatever it was, these callers are told and the next are tried.
             _connections.Meter.TransactionFailed();
             Fail(batch, e);
+            return PostgresFault.IsConnectionLost(e);
         }
     }
 
@@ -90,9 +93,17 @@ internal sealed class PostgresWriter
     /// </summary>
     private async Task StoreEachAsync(PendingWrite[] batch, PendingWrite? culprit)
     {
+        var isAway = false;
         foreach (var write in batch.OrderBy(write => write == culprit))
         {
-            await StoreAsync([write], isLastTry: true);
+            if (isAway)
+            {
+                // The server went away under the one before, and was waited for: not as long again for each.
+                Fail([write], new TimeoutException("the server went away after it had rolled this back"));
+                continue;
+            }
+
+            isAway = await StoreAsync([write], isLastTry: true);
         }
     }
 

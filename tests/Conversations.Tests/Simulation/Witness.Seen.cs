@@ -15,7 +15,7 @@ internal sealed partial class Witness
     public void Started(Errand errand, ResponseId id)
     {
         Check(id.Turn.IsStored == errand.IsStored, Invariant.UnstoredStaysOut, $"{errand} became {id}");
-        Check(!errand.IsWrong, Invariant.CallsAnsweredOnce, $"{errand} should have been refused");
+        CheckRight(errand);
         if (errand.IsStored)
         {
             var facts = FactsOf(errand);

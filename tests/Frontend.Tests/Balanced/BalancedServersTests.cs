@@ -7,8 +7,8 @@ using Xunit.Abstractions;
 namespace Evergrain.Frontend.Tests.Balanced;
 
 /// <summary>
-/// Two servers on one PostgreSQL behind HAProxy, with the configuration that users get, and a hundred clients in tool
-/// loops.
+/// Two servers on one PostgreSQL behind HAProxy, with the configuration that users get, and many clients in tool loops: a
+/// hundred with the full counts.
 /// </summary>
 [Trait("Needs", "Postgres")]
 [Trait("Needs", "HAProxy")]
@@ -16,12 +16,12 @@ namespace Evergrain.Frontend.Tests.Balanced;
 public sealed class BalancedServersTests(PostgresServer postgres, ITestOutputHelper output) : IAsyncLifetime
 {
     private const int SeedDefault = 20260218;
-    private const int Clients = 100;
-    private const int FramesBetweenMoves = 1_500;
     private const int TurnsPerConnection = 3;
-    private const int TurnsEach = 10;
     private const double WarmShareMin = 0.99;
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 };
+    private static readonly int Clients = IsLong ? 100 : 40;
+    private static readonly int FramesBetweenMoves = IsLong ? 1_500 : 600;
+    private static readonly int TurnsEach = IsLong ? 10 : 8;
     private static readonly int Moves = IsLong ? 40 : 2;
     private static readonly int Seed =
         int.TryParse(Environment.GetEnvironmentVariable("EVERGRAIN_SEED"), out var given) ? given : SeedDefault;

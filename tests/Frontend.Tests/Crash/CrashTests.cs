@@ -37,7 +37,7 @@ public sealed class PostgresCrashTests(PostgresServer postgres, ITestOutputHelpe
 
     protected override string Name => "PostgreSQL";
 
-    protected override int Rounds => 10;
+    protected override int Rounds => 8;
 
     protected override bool LeavesOpen => true;
 

@@ -104,6 +104,21 @@ public abstract partial class SharedJournalContract
     }
 
     [Fact]
+    public async Task Append_FailsAndItsTakeoverToo_TheTurnIsEndedOnceTheJournalIsBack()
+    {
+        var id = await AtOne.SayAsync("hello");
+        var call = await One.Model.CallAsync("hello");
+        One.Log.Expect(101, 102);
+        One.Faults.OnAppend(_ => Task.FromResult(AppendFault.Before));
+        await call.SayAsync(Speech.Call("call_1"));
+        var refusal = await ContractClient.RefusedAsync(() => AtOne.ReadAsync(id));
+        Assert.Equal(RefusalKind.Unavailable, refusal.Kind);
+        One.Faults.OnAppend(null);
+
+        Assert.Equal("response.failed", ContractClient.TypeOf((await AtOne.ReadAsync(id))[^1]));
+    }
+
+    [Fact]
     public async Task Conversations_LoopingAtBothHosts_LoseAndDoubleNothing()
     {
         const int conversations = 12, turns = 10;
