@@ -6,10 +6,11 @@ using Evergrain.Conversations.Records;
 
 namespace Evergrain.Micro;
 
-/// <summary>What one item of 2,000 bytes costs: its digest, its record.</summary>
+/// <summary>What one item of 2,000 bytes costs: its digest, reading it again, its record.</summary>
 public class ItemBenchmarks
 {
     private readonly byte[] _item = Encoding.UTF8.GetBytes(MicroConversation.Item());
+    private readonly byte[] _escaped = Encoding.UTF8.GetBytes(MicroConversation.EscapedItem());
     private Record[] _records = [];
     private ReadOnlyMemory<byte> _append;
 
@@ -23,6 +24,14 @@ public class ItemBenchmarks
     /// <summary>Canonical form and SHA-256.</summary>
     [Benchmark]
     public object DigestOfItem() => ItemDigest.Chain(ItemDigest.Root, _item);
+
+    /// <summary>The same of a text as tools print it: a string with escapes is scanned byte by byte.</summary>
+    [Benchmark]
+    public object DigestOfEscapedItem() => ItemDigest.Chain(ItemDigest.Root, _escaped);
+
+    /// <summary>What recovery does with an item: its digest, and what it is, from one reading.</summary>
+    [Benchmark]
+    public object RecoveryOfEscapedItem() => new Proposal(default, null).AddHeld(_escaped, origin: null);
 
     /// <summary>One record framed with its checksums.</summary>
     [Benchmark]

@@ -37,6 +37,11 @@ internal sealed class MicroConversation
     public static string Item() =>
         $$"""{"type":"message","role":"user","content":"{{new string('x', ItemBytes - 47)}}"}""";
 
+    /// <summary>A tool's output of 2,000 bytes, an escape in each 25 of them.</summary>
+    public static string EscapedItem() =>
+        """{"type":"function_call_output","call_id":"call_1","output":"a""" +
+        string.Concat(Enumerable.Repeat("\\n" + new string('x', 23), 77)) + "a\"}";
+
     /// <summary>A create that continues the last turn, with 18 KB of tools.</summary>
     public byte[] Create(int items, bool generate)
     {
