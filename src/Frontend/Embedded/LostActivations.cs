@@ -9,8 +9,8 @@ namespace Evergrain.Frontend.Embedded;
 /// </summary>
 internal sealed class LostActivations
 {
-    // Each is forgotten when an activation of its conversation has ended what it left open; who is never asked for again must not pile up. One that
-    // is forgotten makes its readers wait as for a turn that runs elsewhere.
+    // Each is forgotten when an activation of its conversation has ended what it left open; who is never asked for
+    // again must not pile up. One that is forgotten makes its readers wait as for a turn that runs elsewhere.
     private const int CountMax = 65_536;
 
     private readonly ConcurrentDictionary<ConversationKey, ulong> _writers = new();

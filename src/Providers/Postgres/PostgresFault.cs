@@ -23,7 +23,8 @@ internal static class PostgresFault
         // 25P04 likewise; 53300: all its places are taken.
         PostgresException error => error.SqlState is PostgresErrorCodes.AdminShutdown
             or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow
-            or PostgresErrorCodes.TooManyConnections or "57P05" or "25P03" or "25P04" || error.InvariantSeverity == "PANIC"
+            or PostgresErrorCodes.TooManyConnections or "57P05" or "25P03" or "25P04"
+            || error.InvariantSeverity == "PANIC"
             || error.SqlState.StartsWith("08", StringComparison.Ordinal),
         NpgsqlException { IsTransient: true } => true,
         _ => failure is SocketException or IOException or TimeoutException,

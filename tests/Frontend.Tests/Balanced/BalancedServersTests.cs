@@ -7,8 +7,8 @@ using Xunit.Abstractions;
 namespace Evergrain.Frontend.Tests.Balanced;
 
 /// <summary>
-/// Two servers on one PostgreSQL behind HAProxy, with the configuration that users get, and many clients in tool loops: a
-/// hundred with the full counts.
+/// Two servers on one PostgreSQL behind HAProxy, with the configuration that users get, and many clients in tool loops:
+/// a hundred with the full counts.
 /// </summary>
 [Trait("Needs", "Postgres")]
 [Trait("Needs", "HAProxy")]
@@ -20,9 +20,10 @@ public sealed class BalancedServersTests(PostgresServer postgres, ITestOutputHel
     private const double WarmShareMin = 0.99;
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 };
     private static readonly int Clients = IsLong ? 100 : 40;
-    private static readonly int FramesBetweenMoves = IsLong ? 1_500 : 600;
-    private static readonly int TurnsEach = IsLong ? 10 : 8;
-    private static readonly int Moves = IsLong ? 40 : 2;
+    private static readonly int FramesBetweenMoves = IsLong ? 1_500 : 400;
+    private static readonly int TurnsEach = IsLong ? 10 : 6;
+    private static readonly int Kills = IsLong ? 40 : 2;
+    private static readonly int Moves = IsLong ? 40 : 1;
     private static readonly int Seed =
         int.TryParse(Environment.GetEnvironmentVariable("EVERGRAIN_SEED"), out var given) ? given : SeedDefault;
 
@@ -60,21 +61,21 @@ public sealed class BalancedServersTests(PostgresServer postgres, ITestOutputHel
     [Fact]
     public async Task Servers_KilledInTurn_LoseAndDoubleNoTurn()
     {
-        using var crowd = await RunMovesAsync(async server =>
+        using var crowd = await RunMovesAsync(Kills, async server =>
         {
             await Servers.KillAsync(server);
             await Servers.StartAsync(server, Token);
             await Balancer.UntilUpAsync(ServerPair.Names[server], Token);
         });
 
-        Note($"{Moves} times one of two servers killed: {crowd.Story}");
+        Note($"{Kills} times one of two servers killed: {crowd.Story}");
         Assert.NotEqual(0, crowd.Interrupted);
     }
 
     [Fact]
     public async Task Clients_MovedToTheOtherServer_LoseAndDoubleNoTurn()
     {
-        using var crowd = await RunMovesAsync(async server =>
+        using var crowd = await RunMovesAsync(Moves, async server =>
         {
             await Balancer.EvictAsync(ServerPair.Names[server], Token);
             await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System, Token);
@@ -87,7 +88,7 @@ public sealed class BalancedServersTests(PostgresServer postgres, ITestOutputHel
     [Fact]
     public async Task Server_DrainedAndStopped_InterruptsNoTurn()
     {
-        using var crowd = await RunMovesAsync(async server =>
+        using var crowd = await RunMovesAsync(Moves, async server =>
         {
             await Balancer.DrainAsync(ServerPair.Names[server], Token);
             await Servers[server].TerminateAsync(Token);
@@ -144,12 +145,12 @@ public sealed class BalancedServersTests(PostgresServer postgres, ITestOutputHel
         (digest, item) => ItemDigest.Chain(digest, Encoding.UTF8.GetBytes(item.GetRawText()))).ToString();
 
     /// <summary>Has clients run turns while something happens to one server, then to the other.</summary>
-    private async Task<Crowd> RunMovesAsync(Func<int, Task> move)
+    private async Task<Crowd> RunMovesAsync(int moves, Func<int, Task> move)
     {
         _balancer = await HaproxyProcess.StartAsync(Servers.Ports, isSticky: true, Token);
         var crowd = new Crowd(Clients, Seed, MakeSocketClient);
         crowd.Start(Token);
-        for (var i = 0; i < Moves; i++)
+        for (var i = 0; i < moves; i++)
         {
             await crowd.SeeAsync(FramesBetweenMoves);
             await move(i % 2);

@@ -13,7 +13,7 @@ public sealed class PostgresOutageTests(PostgresServer postgres, ITestOutputHelp
     private const int FramesBetween = 400;
     private const int MillisecondsAwayMax = 500;
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 };
-    private static readonly int Kills = IsLong ? 40 : 4;
+    private static readonly int Kills = IsLong ? 40 : 2;
     private static readonly int Seed =
         int.TryParse(Environment.GetEnvironmentVariable("EVERGRAIN_SEED"), out var given) ? given : 20260219;
 

@@ -19,7 +19,7 @@ public sealed class StoppedServerTests(PostgresServer postgres, ITestOutputHelpe
     private const int FramesBeforeStopMax = 8;
     private const int MillisecondsBeforeStopMax = 15;
     private static readonly int Rounds =
-        Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 } ? 60 : 4;
+        Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 } ? 60 : 2;
 
     // Slow enough that the server is stopped before the turn has ended.
     private static readonly string[] Scripts =
