@@ -168,19 +168,6 @@ public abstract partial class SharedJournalContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Cancel_WhoseTakeoverIsRefused_TakesOverAgain()
-    {
-        var id = await AtOne.SayAsync("hello");
-        await One.Model.CallAsync("hello");
-        Other.Faults.FailNext(AppendFault.Taken);
-
-        await AtOther.CancelAsync(id);
-
-        Assert.Equal("cancelled", (await AtOther.GetAsync(id)).GetProperty("status").GetString());
-        Assert.Equal(1, Other.Counts.Lost);
-    }
-
-    [Fact]
     public async Task Delete_AtOneHost_IsSeenAtTheOther()
     {
         var first = await AtOne.TellAsync("one");
