@@ -252,12 +252,13 @@ public sealed partial class Conversation
 
     /// <summary>
     /// A turn as a caller may find it, and as it is now: one that runs here, or any once the journal's tail is read.
-    /// One that is only proposed may lose its number to another server's.
+    /// One that is only proposed may lose its number to another server's; one whose end is on its way to the journal
+    /// may be deleted there by whoever has read that end.
     /// </summary>
     private Turn FindFresh(TurnId id, LeaseId lease)
     {
         var turn = _turns.Find(id, lease);
-        if (id.IsStored && turn is not { Live: not null, Status: not TurnStatus.Proposed })
+        if (id.IsStored && turn is not { Live.IsOver: false, Status: not TurnStatus.Proposed })
         {
             RequireFresh();
         }
