@@ -1,10 +1,9 @@
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 using Microsoft.Extensions.Configuration;
 
-namespace Evergrain.Cli;
+namespace Evergrain.Frontend.Hosting;
 
 /// <summary>Which journal the server writes.</summary>
 internal sealed record JournalComposition
