@@ -33,7 +33,6 @@ public static class EvergrainServer
         IConfiguration configuration) => services
         .AddEvergrainProbes(configuration)
         .AddTurns()
-        .AddAdmission(configuration)
         .AddSockets()
         .AddHttp();
 
@@ -50,7 +49,8 @@ public static class EvergrainServer
             .AddInputCheck(configuration)
             .AddListener()
             .AddAccess()
-            .AddDrain()
+            .AddAdmission(configuration)
+            .AddEdge()
             .AddTelemetry();
     }
 
@@ -121,7 +121,8 @@ public static class EvergrainServer
         .AddSingleton<ApiKeyStore>()
         .AddHostedService(static provider => provider.GetRequiredService<ApiKeyStore>());
 
-    private static IServiceCollection AddDrain(this IServiceCollection services) => services
+    private static IServiceCollection AddEdge(this IServiceCollection services) => services
+        .AddSingleton<PollingThread>()
         .AddSingleton<ServerDrain>()
         .AddHostedService(static provider => provider.GetRequiredService<ServerDrain>())
         .AddSingleton<HealthEndpoints>();
@@ -139,7 +140,6 @@ public static class EvergrainServer
             ReceivedBytes = provider.GetRequiredService<ByteBudget>(),
             Thread = provider.GetRequiredService<PollingThread>(),
         })
-        .AddSingleton<PollingThread>()
         .AddSingleton<EventPump>()
         .AddSingleton<TurnRunner>()
         .AddSingleton<BackgroundTurns>()

@@ -21,6 +21,9 @@ internal sealed record JournalComposition
     /// <summary>The PostgreSQL journal's URL; null: SQLite.</summary>
     public required string? Url { get; init; }
 
+    /// <summary>The schema of the PostgreSQL journal's tables.</summary>
+    public string Schema => PostgresOptions(Url ?? "").Schema;
+
     /// <summary>Reads it from the settings: a URL alone is one of PostgreSQL.</summary>
     /// <exception cref="InvalidDataException">They do not go together.</exception>
     public static JournalComposition Read(IConfiguration configuration)
