@@ -82,16 +82,21 @@ public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output)
     private protected async Task RunAsync(Func<ClusterProcesses, LoopingCrowd, Task> happen, bool isOwn = false,
         IPAddress? address = null)
     {
+        var began = TimeProvider.System.GetTimestamp();
         var cluster = address is null ? await fixture.TakeAsync(SiloCount, Token)
             : await ClusterProcesses.StartAsync(fixture.Postgres, SiloCount, address, Token);
         var isWell = false;
         try
         {
+            Tell("processes run", began);
             using var crowd = await LoopingCrowd.StartAsync(Plan, cluster.Socket, Token);
+            Tell("clients loop", began);
             await happen(cluster, crowd);
             await crowd.StopAsync();
+            Tell("clients stopped", began);
             await crowd.CheckAsync(cluster.Frontends[0].Http, Token);
             await crowd.CheckAsync(cluster.Frontends[1].Http, Token);
+            Tell("all was compared", began);
             isWell = true;
         }
         finally
@@ -111,6 +116,9 @@ public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output)
     /// <summary>Prints a line for people and for <c>./test</c>.</summary>
     protected void Note(string line) => CrashTally.Note(output, $"cluster of processes (seed {Plan.Seed}, " +
         $"{Plan.Conversations} conversations of {Plan.ContextBytes >> 20} MB): {line}");
+
+    private void Tell(string what, long began) => output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        $"{what} after {TimeProvider.System.GetElapsedTime(began).TotalSeconds:f1} s"));
 
     private static int Number(string variable, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var number)
