@@ -5,9 +5,10 @@ namespace Evergrain.Silo;
 
 /// <summary>
 /// This process as a member of the cluster. The host starts everything else first, so that health can be asked for
-/// while the process joins, and a port that is taken is found before; and it stops this last.
+/// while the process joins, and a port that is taken is found before; and it stops this last. The last that began is
+/// the first to stop.
 /// </summary>
-internal sealed class ClusterMember : IHostedService
+internal sealed class ClusterMember : IHostedLifecycleService
 {
     private readonly IServiceProvider _services;
     private readonly IReadOnlyList<ServiceDescriptor> _registered;
@@ -35,28 +36,54 @@ internal sealed class ClusterMember : IHostedService
     /// <summary>Joins.</summary>
     public async Task JoinAsync(CancellationToken cancellationToken)
     {
-        foreach (var registered in _registered)
+        foreach (var part in _registered.Select(Create))
         {
-            var part = Create(registered);
             _begun.Push(part);
+            await OfAsync(part, (stage, token) => stage.StartingAsync(token), cancellationToken);
             await part.StartAsync(cancellationToken);
+            await OfAsync(part, (stage, token) => stage.StartedAsync(token), cancellationToken);
         }
 
         _hasJoined = true;
     }
 
     /// <inheritdoc/>
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StoppingAsync(CancellationToken cancellationToken) =>
+        OfAllAsync((stage, token) => stage.StoppingAsync(token), cancellationToken);
 
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         _hasJoined = false;
-        while (_begun.TryPop(out var part))
+        foreach (var part in _begun)
         {
             await part.StopAsync(cancellationToken);
         }
     }
+
+    /// <inheritdoc/>
+    public Task StoppedAsync(CancellationToken cancellationToken) =>
+        OfAllAsync((stage, token) => stage.StoppedAsync(token), cancellationToken);
+
+    private async Task OfAllAsync(Func<IHostedLifecycleService, CancellationToken, Task> run, CancellationToken token)
+    {
+        foreach (var part in _begun)
+        {
+            await OfAsync(part, run, token);
+        }
+    }
+
+    private static Task OfAsync(IHostedService part, Func<IHostedLifecycleService, CancellationToken, Task> run,
+        CancellationToken token) => part is IHostedLifecycleService stage ? run(stage, token) : Task.CompletedTask;
 
     private IHostedService Create(ServiceDescriptor registered) => (IHostedService)(
         registered.ImplementationInstance ??

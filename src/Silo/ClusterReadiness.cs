@@ -40,7 +40,10 @@ internal sealed partial class GatewayReadiness(IServiceProvider services, ILogge
     public void NotifyClusterConnectionLost()
     {
         _isConnected = false;
-        LogLost(logger);
+        if (Member.HasJoined)
+        {
+            LogLost(logger);
+        }
     }
 
     [LoggerMessage(500, LogLevel.Warning, "The frontend is connected to no silo; it looks for one.")]

@@ -9,7 +9,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Options;
 using Orleans.Runtime;
 
 namespace Evergrain.Silo;
@@ -39,6 +38,11 @@ internal static class SiloServer
             throw new InvalidDataException("A silo runs no check on new input yet: leave section InputCheck out.");
         }
 
+        if (place.IsSilo)
+        {
+            PortCheck.Run(place.Address, [place.SiloPort, place.GatewayPort]);
+        }
+
         var membership = Memberships.Create(place, url, composition.Schema);
         await using var journal = await composition.OpenAsync(cancellationToken);
         await membership.PrepareAsync(cancellationToken);
@@ -50,7 +54,7 @@ internal static class SiloServer
             await GreetAsync(app, place, composition.Place(journal));
         }
 
-        await StopAsync(app, place);
+        await app.WaitForShutdownAsync(cancellationToken);
     }
 
     private static WebApplication Compose(WebApplicationBuilder builder, CommandLineSettings settings,
@@ -91,25 +95,6 @@ internal static class SiloServer
         {
             return false;
         }
-    }
-
-    /// <summary>
-    /// Stops when the process is told to. Nobody's requests end at a silo, so it answers for its health until it has
-    /// left; a frontend stops listening first.
-    /// </summary>
-    private static async Task StopAsync(WebApplication app, ClusterSettings place)
-    {
-        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var registration = app.Lifetime.ApplicationStopping.Register(told.SetResult);
-        await told.Task;
-        if (!place.IsFrontend)
-        {
-            var bound = app.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout;
-            using var over = new CancellationTokenSource(bound, app.Services.GetRequiredService<TimeProvider>());
-            await app.Services.GetRequiredService<ClusterMember>().StopAsync(over.Token);
-        }
-
-        await app.StopAsync(CancellationToken.None);
     }
 
     private static Task GreetAsync(WebApplication app, ClusterSettings place, string journal)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Json;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Moving;
@@ -68,7 +69,8 @@ public sealed partial class Conversation
         {
             Take(new SnapshotReader(snapshot, _models), now);
         }
-        catch (Exception e) when (e is OverflowException or ArgumentException or InvalidOperationException)
+        catch (Exception e) when (e is OverflowException or ArgumentException or InvalidOperationException
+            or JsonException)
         {
             throw new FormatException("The snapshot is damaged: " + e.Message, e);
         }
