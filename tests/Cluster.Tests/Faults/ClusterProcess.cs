@@ -8,7 +8,8 @@ namespace Evergrain.Cluster.Tests.Faults;
 /// <summary>One process of a cluster, as its users start it, so that it can be killed.</summary>
 internal sealed class ClusterProcess : IAsyncDisposable
 {
-    private const int LinesMax = 400;
+    private const int LinesMax = 40;
+    private const int CharactersMax = 300;
 
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lines = new();
@@ -115,7 +116,7 @@ internal sealed class ClusterProcess : IAsyncDisposable
 
     private void Keep(string line)
     {
-        _lines.Enqueue(line);
+        _lines.Enqueue(line.Length > CharactersMax ? line[..CharactersMax] : line);
         while (_lines.Count > LinesMax)
         {
             _lines.TryDequeue(out _);

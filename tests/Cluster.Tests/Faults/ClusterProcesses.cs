@@ -108,6 +108,13 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         return all.Sum(metrics => metrics[instrument]);
     }
 
+    /// <summary>The silo that holds the most conversations.</summary>
+    public async Task<int> FullestAsync(CancellationToken cancellationToken)
+    {
+        var held = await Task.WhenAll(Silos.Select(silo => silo.ReadMetricsAsync(cancellationToken)));
+        return held.Index().MaxBy(static silo => silo.Item["evergrain.conversations.warm"]).Index;
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_balancer is not null)

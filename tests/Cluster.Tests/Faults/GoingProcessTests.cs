@@ -20,7 +20,7 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
         var interrupted = 0;
         for (var round = 0; round < Rounds; round++)
         {
-            var silo = round % SiloCount;
+            var silo = await cluster.FullestAsync(Token);
             var killing = TimeProvider.System.GetTimestamp();
             await cluster.Silos[silo].KillAsync();
             var killed = TimeProvider.System.GetTimestamp();
@@ -49,7 +49,7 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
         var (held, warm, drains) = (0.0, 0.0, new List<TimeSpan>());
         for (var round = 0; round < Rounds; round++)
         {
-            var silo = round % SiloCount;
+            var silo = await cluster.FullestAsync(Token);
             held += (await cluster.Silos[silo].ReadMetricsAsync(Token))["evergrain.conversations.warm"];
             var before = await cluster.CountAsync(Rehydrated, Token, except: silo);
             var told = TimeProvider.System.GetTimestamp();

@@ -15,7 +15,8 @@ public sealed class LostSiloTests(FaultFixture fixture, ITestOutputHelper output
         var (exits, refused, interrupted, goOn) = (new List<string>(), 0.0, 0, new List<TimeSpan>());
         for (var round = 0; round < Rounds; round++)
         {
-            var silo = cluster.Silos[round % SiloCount];
+            var number = await cluster.FullestAsync(Token);
+            var silo = cluster.Silos[number];
             var stopping = TimeProvider.System.GetTimestamp();
             await silo.SignalAsync("STOP", Token);
             await crowd.EachGoesOnAsync(1, Token);
@@ -29,7 +30,7 @@ public sealed class LostSiloTests(FaultFixture fixture, ITestOutputHelper output
             waking.CancelAfter(WakeTime);
             exits.Add($"{await silo.ExitAsync(waking.Token)}");
             refused += silo.Story.Split("append").Length - 1;
-            await cluster.RestartSiloAsync(round % SiloCount, Token);
+            await cluster.RestartSiloAsync(number, Token);
             await crowd.EachGoesOnAsync(1, Token);
         }
 
