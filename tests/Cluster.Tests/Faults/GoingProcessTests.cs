@@ -47,6 +47,9 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
     {
         var pauses = new List<TimeSpan>();
         var (held, warm, drains) = (0.0, 0.0, new List<TimeSpan>());
+
+        // What the machine makes turns wait for by itself.
+        var usual = crowd.Since(0).Pauses;
         for (var round = 0; round < Rounds; round++)
         {
             var silo = await cluster.FullestAsync(Token);
@@ -68,11 +71,11 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
         pauses.Sort();
         drains.Sort();
         Note($"{Rounds} times a silo drained: {warm} of {held} conversations arrived warm, turns waited for " +
-            $"{FaultStory.Spread(pauses)}, draining took {FaultStory.Spread(drains)}");
+            $"{FaultStory.Spread(pauses)} (before: {FaultStory.Spread(usual)}), draining took {FaultStory.Spread(drains)}");
         Assert.Empty(crowd.Errors);
         Assert.Equal(0, crowd.Breaks);
         Assert.InRange(warm, held * WarmShareMin, double.MaxValue);
-        Assert.InRange(pauses[^1], TimeSpan.Zero, PauseMax);
+        Assert.InRange(pauses[^1], TimeSpan.Zero, PauseMax + usual[^1]);
         Assert.InRange(drains[^1], TimeSpan.Zero, DrainMax);
     });
 
