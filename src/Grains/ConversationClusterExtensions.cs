@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Grains.Activation;
 using Evergrain.Grains.Routing;
+using Evergrain.Grains.Tenants;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -24,10 +25,22 @@ public static class ConversationClusterExtensions
         ArgumentNullException.ThrowIfNull(silo);
         ArgumentNullException.ThrowIfNull(options);
         var bounds = options.Checked();
+        silo.Services.TryAddSingleton<TenantUsage>();
         silo.Services.AddSingleton(provider => CreateServices(provider, bounds));
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = bounds.CallTimeout);
         silo.Configure<GrainCollectionOptions>(collection => KeepWarm(collection, bounds));
         silo.Configure<ClusterMembershipOptions>(membership => WatchClosely(membership, bounds));
+        return silo;
+    }
+
+    /// <summary>
+    /// Has a silo tell what tenants use to <see cref="ITenantGrain"/>s, every 10 seconds and when it stops. Needs a
+    /// <see cref="TimeProvider"/> and a grain storage of the name <see cref="ClusterStorage.Name"/>.
+    /// </summary>
+    public static ISiloBuilder AddTenantUsage(this ISiloBuilder silo)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        silo.Services.AddHostedService<TenantReporting>();
         return silo;
     }
 
@@ -65,6 +78,7 @@ public static class ConversationClusterExtensions
             Ids = provider.GetRequiredService<IIdSource>(),
             Time = provider.GetRequiredKeyedService<TimeProvider>(TimeProviderNames.Grains),
             Logger = provider.GetRequiredService<ILogger<ConversationGrain>>(),
+            Usage = provider.GetRequiredService<TenantUsage>(),
         };
 
     private static void KeepWarm(GrainCollectionOptions collection, ConversationClusterOptions options) =>

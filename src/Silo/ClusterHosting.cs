@@ -54,6 +54,7 @@ internal static class ClusterHosting
         silo.Configure<GrainCollectionOptions>(static grains => grains.EnableActivationSheddingOnMemoryPressure = true);
         membership.AddTo(silo);
         silo.AddConversations(bounds);
+        silo.AddTenantUsage();
         silo.Services.AddSingleton<IReadiness, SiloReadiness>();
         if (place.IsFrontend)
         {

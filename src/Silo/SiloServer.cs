@@ -78,7 +78,7 @@ internal static class SiloServer
         builder.Services.UseApiKeys(settings.ApiKeys);
         builder.Services.PostConfigure<HostOptions>(static host => host.ShutdownTimeout += ClusterHosting.StopTime);
         var app = builder.Build().UseStartGate();
-        return place.IsFrontend ? app.MapEvergrain() : app.MapEvergrainProbes();
+        return place.IsFrontend ? app.MapEvergrain().MapUsage() : app.MapEvergrainProbes();
     }
 
     /// <summary>Listens, then joins; false if it was told to stop meanwhile.</summary>

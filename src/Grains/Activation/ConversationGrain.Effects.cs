@@ -43,6 +43,7 @@ internal sealed partial class ConversationGrain
             Run(effect);
         }
 
+        CountTurns();
         if (_conversation.IsLost)
         {
             End();

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Grains.Tenants;
 using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Grains.Activation;
@@ -16,6 +17,9 @@ internal sealed record ConversationServices
     public required TimeProvider Time { get; init; }
 
     public required ILogger Logger { get; init; }
+
+    /// <summary>What tenants used, to be told to their grains.</summary>
+    public required TenantUsage Usage { get; init; }
 
     public required ConversationClusterOptions Options { get; init; }
 }
