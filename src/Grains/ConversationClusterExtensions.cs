@@ -3,6 +3,7 @@ using Evergrain.Conversations.Ports;
 using Evergrain.Grains.Activation;
 using Evergrain.Grains.Moving;
 using Evergrain.Grains.Routing;
+using Evergrain.Grains.Tenants;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -28,6 +29,7 @@ public static class ConversationClusterExtensions
         ArgumentNullException.ThrowIfNull(silo);
         ArgumentNullException.ThrowIfNull(options);
         var bounds = options.Checked();
+        silo.Services.TryAddSingleton<TenantUsage>();
         silo.Services.TryAddSingleton<ConversationInstruments>();
         silo.Services.AddSingleton(provider => CreateServices(provider, bounds));
         silo.AddMoving(bounds);
@@ -35,6 +37,17 @@ public static class ConversationClusterExtensions
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = bounds.CallTimeout);
         silo.Configure<GrainCollectionOptions>(collection => KeepWarm(collection, bounds));
         silo.Configure<ClusterMembershipOptions>(membership => WatchClosely(membership, bounds));
+        return silo;
+    }
+
+    /// <summary>
+    /// Has a silo tell what tenants use to <see cref="ITenantGrain"/>s, every 10 seconds and when it stops. Needs a
+    /// <see cref="TimeProvider"/> and a grain storage of the name <see cref="ClusterStorage.Name"/>.
+    /// </summary>
+    public static ISiloBuilder AddTenantUsage(this ISiloBuilder silo)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        silo.Services.AddHostedService<TenantReporting>();
         return silo;
     }
 
@@ -98,6 +111,7 @@ public static class ConversationClusterExtensions
             Ids = provider.GetRequiredService<IIdSource>(),
             Time = time,
             Logger = provider.GetRequiredService<ILogger<ConversationGrain>>(),
+            Usage = provider.GetRequiredService<TenantUsage>(),
             Instruments = instruments,
             InputGate = provider.GetService<IInputCheck>() is { } check
                 ? new InputGate(check, time, instruments)

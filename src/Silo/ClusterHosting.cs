@@ -14,8 +14,10 @@ namespace Evergrain.Silo;
 /// <summary>Registers this process's part of the cluster: a silo, or a client of silos.</summary>
 internal static class ClusterHosting
 {
-    /// <summary>How long a silo may take to leave once it is drained.</summary>
-    public static readonly TimeSpan StopTime = TimeSpan.FromSeconds(45);
+    /// <summary>
+    /// How long a silo may take to leave once it is drained: Orleans gives its activations 30 seconds to end.
+    /// </summary>
+    public static readonly TimeSpan StopTime = TimeSpan.FromSeconds(40);
 
     /// <summary>Adds it.</summary>
     public static void AddCluster(this WebApplicationBuilder builder, ClusterSettings place,
@@ -54,6 +56,7 @@ internal static class ClusterHosting
         silo.Configure<GrainCollectionOptions>(static grains => grains.EnableActivationSheddingOnMemoryPressure = true);
         membership.AddTo(silo);
         silo.AddConversations(bounds);
+        silo.AddTenantUsage();
         silo.Services.AddSingleton<IReadiness, SiloReadiness>();
         if (place.IsFrontend)
         {

@@ -3,7 +3,6 @@ using Evergrain.Frontend;
 using Evergrain.Frontend.Hosting;
 using Evergrain.Frontend.Http;
 using Evergrain.Grains;
-using Evergrain.Providers.Checks;
 using Evergrain.Silo.Membership;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
@@ -31,11 +30,6 @@ internal static class SiloServer
         {
             throw new InvalidDataException("The processes of a cluster share a journal in PostgreSQL: give " +
                 "--journal-url, or Evergrain__JournalUrl in the environment. One server with a file is ./run.");
-        }
-
-        if (place.IsSilo && builder.Configuration.GetSection(InputCheckOptions.Section).Exists())
-        {
-            throw new InvalidDataException("A silo runs no check on new input yet: leave section InputCheck out.");
         }
 
         if (place.IsSilo)
@@ -76,9 +70,11 @@ internal static class SiloServer
         }
 
         builder.Services.UseApiKeys(settings.ApiKeys);
-        builder.Services.PostConfigure<HostOptions>(static host => host.ShutdownTimeout += ClusterHosting.StopTime);
+        builder.Services.PostConfigure<HostOptions>(host => host.ShutdownTimeout += place.IsSilo
+            ? bounds.DrainTimeout + ClusterHosting.StopTime
+            : TimeSpan.Zero);
         var app = builder.Build().UseStartGate();
-        return place.IsFrontend ? app.MapEvergrain() : app.MapEvergrainProbes();
+        return place.IsFrontend ? app.MapEvergrain().MapUsage() : app.MapEvergrainProbes();
     }
 
     /// <summary>Listens, then joins; false if it was told to stop meanwhile.</summary>

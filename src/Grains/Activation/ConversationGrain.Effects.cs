@@ -45,6 +45,7 @@ internal sealed partial class ConversationGrain
             Run(effect);
         }
 
+        CountTurns();
         Report();
         if (_conversation.IsLost)
         {

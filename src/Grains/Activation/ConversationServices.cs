@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Grains.Moving;
+using Evergrain.Grains.Tenants;
 using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Grains.Activation;
@@ -18,6 +19,9 @@ internal sealed record ConversationServices
     public required TimeProvider Time { get; init; }
 
     public required ILogger Logger { get; init; }
+
+    /// <summary>What tenants used, to be told to their grains.</summary>
+    public required TenantUsage Usage { get; init; }
 
     public required ConversationClusterOptions Options { get; init; }
 
