@@ -51,6 +51,10 @@ public sealed class DrainTests : IAsyncLifetime
             .. others.Select(id => _client.TellAsync("and on", id))]);
         Assert.Equal(recovered, _counts.Recovered);
         Assert.Equal(rendered + (12 * 2 * 2), _counts.Rendered);
+        await _client.ReleaseAsync(unstored[0].Conversation);
+        await _client.ReleaseAsync(unstored[^1].Conversation);
+        await ContractClient.RefusedAsync(() => _client.GetTextAsync(unstored[0]));
+        await ContractClient.RefusedAsync(() => _client.GetTextAsync(unstored[^1]));
     }
 
     [Theory]
