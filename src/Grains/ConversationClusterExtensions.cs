@@ -84,6 +84,7 @@ public static class ConversationClusterExtensions
         services.AddSingleton<SiloLoadsClient>();
         services.AddSingleton<WarmConversations>();
         services.AddSingleton<ClusterLoads>();
+        services.AddSingleton<LiveSilos>();
         services.AddSingleton<LoadExchange>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ConversationMoves>(provider, options));
         services.AddSingleton<IHostedService>(static provider =>

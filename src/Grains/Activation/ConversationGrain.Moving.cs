@@ -42,7 +42,8 @@ internal sealed partial class ConversationGrain : IGrainMigrationParticipant
         if (rehydrationContext.TryGetBytes(SnapshotKey, out var snapshot))
         {
             // Orleans takes its buffers back; the conversation keeps what it is given.
-            _snapshot = snapshot.ToArray();
+            var owned = snapshot.ToArray();
+            _snapshot = services.OnArrival?.Invoke(owned) ?? owned;
         }
     }
 
@@ -113,7 +114,7 @@ internal sealed partial class ConversationGrain : IGrainMigrationParticipant
         var work = _conversation.Work;
         services.Instruments.Worked(_reported, work);
         _reported = work;
-        services.Warm.Update(_warm, _conversation.Bytes, _conversation.IsAtRest);
+        services.Warm.Update(_warm, _conversation.Bytes, _conversation.IsAtRest, _reading.Count > 0);
         if (_conversation.IsAtRest || _conversation.IsLost)
         {
             _settled?.TrySetResult();

@@ -51,6 +51,7 @@ internal sealed partial class ConversationGrain
             else
             {
                 EnterGrace(turn.Turn, reader);
+                Report();
             }
         }
     }

@@ -7,6 +7,7 @@ using Evergrain.Grains.Calls;
 using Evergrain.Grains.Moving;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
+using Orleans.Placement;
 
 namespace Evergrain.Grains.Activation;
 
@@ -21,6 +22,7 @@ namespace Evergrain.Grains.Activation;
 /// </remarks>
 [Reentrant]
 [ConversationPlacement]
+[Immovable]
 [GrainType("evergrain.conversation")]
 internal sealed partial class ConversationGrain(ConversationServices services) : Grain, IConversationGrain
 {
@@ -96,7 +98,7 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
         await _writing.WaitAsync(cancellationToken);
         await EndCallsAsync();
         await _checksEnd.CancelAsync();
-        if (_isMoving)
+        if (_isMoving || reason.ReasonCode == DeactivationReasonCode.Migrating)
         {
             WriteSnapshot();
         }

@@ -33,4 +33,7 @@ internal sealed record ConversationServices
     public required WarmConversations Warm { get; init; }
 
     public required ConversationMoves Moves { get; init; }
+
+    /// <summary>What becomes of a snapshot before it is read: tests alone damage any.</summary>
+    internal Func<byte[], byte[]>? OnArrival { get; set; }
 }

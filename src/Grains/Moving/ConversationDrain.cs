@@ -54,11 +54,11 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>
-    /// Ends when nothing is warm here any more; or, where no other silo takes conversations, when nothing runs.
+    /// Ends when nothing is warm here any more; or, where no other silo takes conversations, when nothing runs or is read.
     /// </summary>
     private async Task EmptyAsync(CancellationToken cancellationToken)
     {
-        while (warm.Count > 0 && (loads.Emptiest is not null || warm.All.Any(static one => !one.IsAtRest)))
+        while (warm.Count > 0 && (loads.Emptiest is not null || warm.All.Any(IsNeeded)))
         {
             // The hottest first: they are the next to be asked for.
             await moves.AskAsync(
@@ -75,7 +75,13 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
     {
         await Task.WhenAll(running.Select(static one => one.InterruptAsync())).WaitAsync(cancellationToken);
         await moves.EndedAsync().WaitAsync(cancellationToken);
+        while (bounds.DrainTimeout > TimeSpan.Zero && loads.Emptiest is null && warm.All.Any(IsNeeded))
+        {
+            await warm.WaitForChangeAsync(cancellationToken);
+        }
     }
+
+    private static bool IsNeeded(WarmConversation one) => !one.IsAtRest || one.IsRead;
 
     private async Task WithinAsync(Func<CancellationToken, Task> work, TimeSpan time,
         CancellationToken cancellationToken)

@@ -42,6 +42,12 @@ internal sealed class ConversationPlacementDirector(ClusterLoads loads, IIdSourc
             return Task.FromResult(hint);
         }
 
+        if (target.RequestContextData?.ContainsKey(IPlacementDirector.PlacementHintKey) == true && takers.Length > 1)
+        {
+            // Where it was to go is no more. It leaves all the same: what is placed where it is arrives cold.
+            takers = Array.FindAll(takers, silo => !silo.Equals(context.LocalSilo));
+        }
+
         var (one, other) = Draw(takers);
         var chosen = CountOf(other, context.LocalSilo) < CountOf(one, context.LocalSilo) ? other : one;
         loads.Sent(chosen);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Orleans.Metadata;
 using Orleans.Runtime.Services;
 
 namespace Evergrain.Grains.Moving;
@@ -22,30 +23,28 @@ internal sealed class SiloLoadsClient(IServiceProvider services) : GrainServiceC
 }
 
 /// <summary>Tells every silo this one's load, and hears theirs.</summary>
-internal sealed partial class LoadExchange(SiloLoadsClient silos, ClusterLoads loads,
-    IClusterMembershipService membership, ILocalSiloDetails self, ILogger<LoadExchange> logger)
+internal sealed partial class LoadExchange(SiloLoadsClient silos, ClusterLoads loads, LiveSilos live,
+    ILogger<LoadExchange> logger)
 {
     // A silo that does not answer by then is dead, or will be told again.
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(1);
 
     /// <summary>The cluster as it becomes.</summary>
-    public IAsyncEnumerable<ClusterMembershipSnapshot> Changes => membership.MembershipUpdates;
+    public IAsyncEnumerable<ClusterManifest> Changes => live.Changes;
 
     /// <summary>Ends when every live silo has answered, or had time to.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var live = membership.CurrentSnapshot.Members.Values
-            .Where(member => member.Status == SiloStatus.Active && !member.SiloAddress.Equals(self.SiloAddress))
-            .Select(static member => member.SiloAddress).ToHashSet();
-        loads.KeepOnly(live);
-        await Task.WhenAll(live.Select(silo => TellAsync(silo, cancellationToken)));
+        var others = live.Others();
+        loads.KeepOnly(others);
+        await Task.WhenAll(others.Select(silo => TellAsync(silo, cancellationToken)));
     }
 
     private async Task TellAsync(SiloAddress silo, CancellationToken cancellationToken)
     {
         try
         {
-            var load = await silos.Of(silo).Exchange(self.SiloAddress, loads.Own)
+            var load = await silos.Of(silo).Exchange(live.Self, loads.Own)
                 .WaitAsync(AnswerTime, cancellationToken);
             loads.Heard(silo, load);
         }

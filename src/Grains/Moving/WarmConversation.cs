@@ -15,6 +15,7 @@ internal sealed class WarmConversation(Func<Task> moveIfAsked, Func<Task> interr
     private long _lastUsed;
     private long _bytes;
     private bool _isAtRest;
+    private bool _isRead;
 
     /// <summary>Ends when nothing of the activation is left here.</summary>
     public Task Ended => ended;
@@ -28,6 +29,9 @@ internal sealed class WarmConversation(Func<Task> moveIfAsked, Func<Task> interr
     /// <summary>Whether nothing runs there.</summary>
     public bool IsAtRest => Volatile.Read(ref _isAtRest);
 
+    /// <summary>Whether somebody is reading events there, or was about to when last heard of.</summary>
+    public bool IsRead => Volatile.Read(ref _isRead);
+
     public Task MoveIfAskedAsync() => moveIfAsked();
 
     public Task InterruptAsync() => interrupt();
@@ -36,9 +40,10 @@ internal sealed class WarmConversation(Func<Task> moveIfAsked, Func<Task> interr
     public void Used(long timestamp) => Volatile.Write(ref _lastUsed, timestamp);
 
     /// <summary>What it is now; for <see cref="WarmConversations"/>.</summary>
-    internal void Become(long bytes, bool isAtRest)
+    internal void Become(long bytes, bool isAtRest, bool isRead)
     {
         Volatile.Write(ref _bytes, bytes);
         Volatile.Write(ref _isAtRest, isAtRest);
+        Volatile.Write(ref _isRead, isRead);
     }
 }

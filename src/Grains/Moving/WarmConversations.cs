@@ -26,16 +26,16 @@ internal sealed class WarmConversations(ConversationInstruments instruments)
     }
 
     /// <summary>A conversation has taken an input.</summary>
-    public void Update(WarmConversation conversation, long bytes, bool isAtRest)
+    public void Update(WarmConversation conversation, long bytes, bool isAtRest, bool isRead)
     {
-        var (before, wasAtRest) = (conversation.Bytes, conversation.IsAtRest);
-        conversation.Become(bytes, isAtRest);
+        var (before, wasAtRest, wasRead) = (conversation.Bytes, conversation.IsAtRest, conversation.IsRead);
+        conversation.Become(bytes, isAtRest, isRead);
         if (bytes != before)
         {
             instruments.WarmBytesChanged(bytes - before);
         }
 
-        if (isAtRest != wasAtRest)
+        if (isAtRest != wasAtRest || isRead != wasRead)
         {
             Changed();
         }
