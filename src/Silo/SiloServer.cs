@@ -12,7 +12,7 @@ using Orleans.Runtime;
 
 namespace Evergrain.Silo;
 
-/// <summary>One process of a cluster: a silo that holds conversations, a frontend that takes requests, or both.</summary>
+/// <summary>One process of a cluster: a silo with conversations, a frontend with requests, or both.</summary>
 internal static class SiloServer
 {
     /// <summary>Serves until the process is told to stop. A wrong setting is one sentence on stderr.</summary>

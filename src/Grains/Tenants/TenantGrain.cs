@@ -21,7 +21,7 @@ internal sealed class TenantGrain(
         }
         catch
         {
-            // What is here is not what is stored, or may be: the next activation reads that, and the report comes again.
+            // What is stored may be another thing: the next activation reads it, and the report comes again.
             DeactivateOnIdle();
             throw;
         }

@@ -16,7 +16,11 @@ internal sealed class AzureMembership(string connectionString) : IMembership
     public void AddTo(ISiloBuilder silo)
     {
         silo.UseAzureStorageClustering(options => options.TableServiceClient = _tables);
-        silo.AddAzureTableGrainStorage(ClusterStorage.Name, options => options.TableServiceClient = _tables);
+        silo.AddAzureTableGrainStorage(ClusterStorage.Name, options =>
+        {
+            options.TableServiceClient = _tables;
+            options.GrainStorageSerializer = new StateSerializer();
+        });
     }
 
     public void AddTo(IClientBuilder client) =>

@@ -6,7 +6,7 @@ using Orleans.Hosting;
 
 namespace Evergrain.Silo.Membership;
 
-/// <summary>The database of membership and of grains' state: connections as Orleans opens them, and its schema.</summary>
+/// <summary>The database of membership and of grains' state: how Orleans connects, and the schema.</summary>
 internal sealed class ClusterDatabase
 {
     /// <summary>Npgsql's name in Orleans.</summary>
@@ -71,5 +71,6 @@ internal sealed class ClusterDatabase
     {
         options.Invariant = Invariant;
         options.ConnectionString = ConnectionString;
+        options.GrainStorageSerializer = new StateSerializer();
     });
 }

@@ -16,6 +16,6 @@ internal sealed class LocalMembership(ClusterSettings settings, ClusterDatabase 
         database.AddStorageTo(silo);
     }
 
-    public void AddTo(IClientBuilder client) =>
-        client.UseStaticClustering([.. settings.Gateways.Select(static port => new IPEndPoint(IPAddress.Loopback, port))]);
+    public void AddTo(IClientBuilder client) => client.UseStaticClustering(
+        [.. settings.Gateways.Select(static port => new IPEndPoint(IPAddress.Loopback, port))]);
 }

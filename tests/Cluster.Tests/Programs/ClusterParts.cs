@@ -12,7 +12,7 @@ using Orleans.Storage;
 
 namespace Evergrain.Cluster.Tests.Programs;
 
-/// <summary>Orleans' own membership table, list of gateways and storage of one silo, over our tables; none runs.</summary>
+/// <summary>Orleans' own membership table, list of gateways and storage, over our tables; no silo runs.</summary>
 internal sealed class ClusterParts : IDisposable
 {
     private readonly IHost _silo;

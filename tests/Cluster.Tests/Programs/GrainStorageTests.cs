@@ -1,3 +1,4 @@
+using Evergrain.Grains.Tenants;
 using Evergrain.Tests.Services;
 using Orleans;
 using Orleans.Runtime;
@@ -56,6 +57,22 @@ public sealed class GrainStorageTests(PostgresServer postgres)
         await Assert.ThrowsAsync<InconsistentStateException>(
             () => parts.Storage.ClearStateAsync(Type, Grain, third));
         Assert.Equal(1, (await ReadAsync(parts)).State!.Count);
+    }
+
+    [Fact]
+    public async Task Totals_OfATenant_ComeBackAsTheyWere()
+    {
+        using var parts = await OpenAsync();
+        var state = new GrainState<TenantState>(new TenantState());
+        var report = new TenantReport { Silo = ulong.MaxValue, Sequence = 3, Counts = new TenantTotals { Failed = 2 } };
+        Assert.True(state.State!.Take(report));
+        await parts.Storage.WriteStateAsync(Type, Grain, state);
+
+        var read = new GrainState<TenantState>(new TenantState());
+        await parts.Storage.ReadStateAsync(Type, Grain, read);
+
+        Assert.Equal(2, read.State!.Totals.Failed);
+        Assert.False(read.State.Take(report));
     }
 
     private static async Task<GrainState<Counted>> ReadAsync(ClusterParts parts, GrainId? grain = null)

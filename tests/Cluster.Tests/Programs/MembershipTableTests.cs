@@ -68,7 +68,8 @@ public sealed class MembershipTableTests(PostgresServer postgres)
         using var parts = await OpenAsync();
         var version = (await parts.Table.ReadAllAsync(default)).Version.Next();
 
-        var done = await Task.WhenAll(Enumerable.Range(1, 8).Select(n => parts.Table.InsertRowAsync(Member(n), version, default)));
+        var done = await Task.WhenAll(
+            Enumerable.Range(1, 8).Select(n => parts.Table.InsertRowAsync(Member(n), version, default)));
 
         Assert.Single(done, static one => one);
         Assert.Single((await parts.Table.ReadAllAsync(default)).Members);
@@ -82,13 +83,14 @@ public sealed class MembershipTableTests(PostgresServer postgres)
         {
             var member = Member(number);
             member.Status = status;
-            Assert.True(await parts.Table.InsertRowAsync(member, (await parts.Table.ReadAllAsync(default)).Version.Next(), default));
+            var version = (await parts.Table.ReadAllAsync(default)).Version.Next();
+            Assert.True(await parts.Table.InsertRowAsync(member, version, default));
         }
 
         var alive = Member(3);
         alive.IAmAliveTime = Start.AddHours(2);
         await parts.Table.UpdateIAmAliveAsync(alive, default);
-        await parts.Table.CleanupDefunctSiloEntriesAsync(Start.AddHours(1), default);
+        await parts.Table.CleanupDefunctSiloEntriesAsync(new DateTimeOffset(Start.AddHours(1)), default);
 
         var left = (await parts.Table.ReadAllAsync(default)).Members.Select(static member => member.Item1)
             .OrderBy(static member => member.SiloAddress.Endpoint.Port).ToList();
@@ -102,7 +104,8 @@ public sealed class MembershipTableTests(PostgresServer postgres)
         var schema = postgres.NewSchema();
         using var one = await ClusterParts.OpenAsync(postgres.Url(PostgresServer.Database), schema);
         using var two = await ClusterParts.OpenAsync(postgres.Url(PostgresServer.Database), schema, "two");
-        Assert.True(await one.Table.InsertRowAsync(Member(1), (await one.Table.ReadAllAsync(default)).Version.Next(), default));
+        var version = (await one.Table.ReadAllAsync(default)).Version.Next();
+        Assert.True(await one.Table.InsertRowAsync(Member(1), version, default));
 
         Assert.Empty((await two.Table.ReadAllAsync(default)).Members);
         await two.Table.DeleteMembershipTableEntriesAsync("two", default);
