@@ -1,8 +1,12 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Grains.Activation;
+using Evergrain.Grains.Moving;
 using Evergrain.Grains.Routing;
+using Evergrain.Grains.Tenants;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Hosting;
@@ -17,17 +21,33 @@ public static class ConversationClusterExtensions
 {
     /// <summary>
     /// Adds conversations to a silo. Needs an <see cref="IJournal"/> that every silo shares, the
-    /// <see cref="IModelBackend"/>s and an <see cref="IIdSource"/>.
+    /// <see cref="IModelBackend"/>s and an <see cref="IIdSource"/>; an <see cref="IInputCheck"/> looks at new input if
+    /// there is one. A silo that stops drains first (<see cref="ConversationClusterOptions.DrainTimeout"/>).
     /// </summary>
     public static ISiloBuilder AddConversations(this ISiloBuilder silo, ConversationClusterOptions options)
     {
         ArgumentNullException.ThrowIfNull(silo);
         ArgumentNullException.ThrowIfNull(options);
         var bounds = options.Checked();
+        silo.Services.TryAddSingleton<TenantUsage>();
+        silo.Services.TryAddSingleton<ConversationInstruments>();
         silo.Services.AddSingleton(provider => CreateServices(provider, bounds));
+        silo.AddMoving(bounds);
+        silo.AddDirectory();
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = bounds.CallTimeout);
         silo.Configure<GrainCollectionOptions>(collection => KeepWarm(collection, bounds));
         silo.Configure<ClusterMembershipOptions>(membership => WatchClosely(membership, bounds));
+        return silo;
+    }
+
+    /// <summary>
+    /// Has a silo tell what tenants use to <see cref="ITenantGrain"/>s, every 10 seconds and when it stops. Needs a
+    /// <see cref="TimeProvider"/> and a grain storage of the name <see cref="ClusterStorage.Name"/>.
+    /// </summary>
+    public static ISiloBuilder AddTenantUsage(this ISiloBuilder silo)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        silo.Services.AddHostedService<TenantReporting>();
         return silo;
     }
 
@@ -56,16 +76,63 @@ public static class ConversationClusterExtensions
         return services;
     }
 
-    private static ConversationServices CreateServices(IServiceProvider provider, ConversationClusterOptions options) =>
-        new()
+    private static void AddMoving(this ISiloBuilder silo, ConversationClusterOptions options)
+    {
+        var services = silo.Services;
+        silo.AddPlacementDirector<ConversationPlacement, ConversationPlacementDirector>();
+        silo.AddGrainService<SiloLoads>();
+        services.AddSingleton<SiloLoadsClient>();
+        services.AddSingleton<WarmConversations>();
+        services.AddSingleton<ClusterLoads>();
+        services.AddSingleton<LiveSilos>();
+        services.AddSingleton<LoadExchange>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ConversationMoves>(provider, options));
+        services.AddSingleton<IHostedService>(static provider =>
+            ActivatorUtilities.CreateInstance<ConversationDrain>(provider));
+        services.AddSingleton<IHostedService>(static provider =>
+            ActivatorUtilities.CreateInstance<ConversationSharing>(provider));
+        services.AddSingleton(provider => new DrainBounds(options.DrainTimeout, GrainsClock(provider),
+            provider.GetRequiredService<ILogger<ConversationDrain>>()));
+        services.AddSingleton(provider => new ShareBounds(
+            options.ShareInterval, GrainsClock(provider), provider.GetRequiredService<IIdSource>()));
+    }
+
+    private static TimeProvider GrainsClock(IServiceProvider provider) =>
+        provider.GetRequiredKeyedService<TimeProvider>(TimeProviderNames.Grains);
+
+    private static ConversationServices CreateServices(IServiceProvider provider, ConversationClusterOptions options)
+    {
+        var time = GrainsClock(provider);
+        var instruments = provider.GetRequiredService<ConversationInstruments>();
+        return new()
         {
             Options = options,
             Journal = provider.GetRequiredService<IJournal>(),
             Models = new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
             Ids = provider.GetRequiredService<IIdSource>(),
-            Time = provider.GetRequiredKeyedService<TimeProvider>(TimeProviderNames.Grains),
+            Time = time,
             Logger = provider.GetRequiredService<ILogger<ConversationGrain>>(),
+            Usage = provider.GetRequiredService<TenantUsage>(),
+            Instruments = instruments,
+            InputGate = provider.GetService<IInputCheck>() is { } check
+                ? new InputGate(check, time, instruments)
+                : null,
+            Warm = provider.GetRequiredService<WarmConversations>(),
+            Moves = provider.GetRequiredService<ConversationMoves>(),
         };
+    }
+
+    // Orleans' default directory ends every activation, on whichever silo, whose entry stood on a silo that goes: a third
+    // of the turns that run on the others. This one makes its entries anew from the activations that are there.
+    private static void AddDirectory(this ISiloBuilder silo)
+    {
+#pragma warning disable ORLEANSEXP003 // Experimental in Orleans 10; what it must hold is tested with real processes.
+        silo.AddDistributedGrainDirectory();
+#pragma warning restore ORLEANSEXP003
+
+        // How long nobody may begin what a dead silo may still run. The journal decides that; so nobody waits.
+        silo.Configure<GrainDirectoryOptions>(static directory => directory.RangeLeaseDuration = TimeSpan.Zero);
+    }
 
     private static void KeepWarm(GrainCollectionOptions collection, ConversationClusterOptions options) =>
         collection.ClassSpecificCollectionAge[typeof(ConversationGrain).FullName!] = options.WarmTime;

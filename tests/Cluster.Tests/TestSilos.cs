@@ -32,6 +32,10 @@ internal sealed class TestSilos : IAsyncDisposable
             silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Grains, new WorldTime(_current));
             silo.Services.AddSingleton<IModelBackend>(new WorldModel(_current));
             silo.Services.AddSingleton<IModelBackend>(new DemoBackend(["demo"], TimeProvider.System));
+            if (world.Check is { } check)
+            {
+                silo.Services.AddSingleton(check);
+            }
         });
         builder.ConfigureClientHost(host => AddServices(host, new WorldJournal(_current)));
         builder.ConfigureClient(client => client.AddConversations(options));
@@ -45,7 +49,11 @@ internal sealed class TestSilos : IAsyncDisposable
     public static async Task<TestSilos> StartAsync(TestWorld world, short count = 2,
         ConversationClusterOptions? options = null)
     {
-        var silos = new TestSilos(world, count, options ?? new ConversationClusterOptions());
+        // What a drain waits for would wait for the test's clock; tests of drains say how long.
+        var silos = new TestSilos(world, count, options ?? new ConversationClusterOptions
+        {
+            DrainTimeout = TimeSpan.Zero,
+        });
         await silos._cluster.DeployAsync().WaitAsync(Waits.Patience);
         return silos;
     }

@@ -25,6 +25,9 @@ internal sealed class TestWorld
     public TimeProvider Clock { get; init; }
 
     public ErrorLog Log { get; } = new();
+
+    /// <summary>The check on new input of silos that are started in this world; null: there is none.</summary>
+    public IInputCheck? Check { get; init; }
 }
 
 /// <summary>The world that a cluster's silos are in now, as the services they were started with.</summary>
@@ -51,6 +54,8 @@ internal sealed class WorldModel(CurrentWorld current) : IModelBackend
     public string Rendering => current.World.Model.Rendering;
 
     public IReadOnlyList<string> Models => current.World.Model.Models;
+
+    public IStateCodec? States => current.World.Model.States;
 
     public bool Serves(string model) => current.World.Model.Serves(model);
 

@@ -133,6 +133,7 @@ public sealed partial class Conversation
     {
         var live = turn.Live!;
         live.IsOver = true;
+        _ended = _ended.With(ending);
         var (open, closing) = (live.Stream.Open, turn.Log!.Count);
         var partial = Close(live, ending.Outcome);
 

@@ -69,7 +69,7 @@ public sealed partial class Conversation
             return;
         }
 
-        Record[] ends = [.. _turns.Abandoned.Select(turn => CutShort(turn, turn == cancelled
+        TurnFinished[] ends = [.. _turns.Abandoned.Select(turn => CutShort(turn, turn == cancelled
             ? Ending(TurnOutcome.Cancelled, null, null, now)
             : Ending(TurnOutcome.Interrupted, "server_error",
                 "interrupted: the server that ran this response died or lost its conversation to another one. " +
@@ -84,6 +84,7 @@ public sealed partial class Conversation
         _outbox.Add(new Claimed());
         foreach (var end in ends)
         {
+            _ended = _ended.With(end.Ending);
             _outbox.Add(end);
         }
     }

@@ -34,6 +34,7 @@ public sealed partial class Conversation
     private long _rendered;
     private long _recovered;
     private long _claims;
+    private TurnCounts _ended;
 
     /// <summary>An activation of a conversation, empty until its journal is recovered.</summary>
     /// <param name="key">Whose conversation, and which.</param>
@@ -81,6 +82,9 @@ public sealed partial class Conversation
 
     /// <summary>What was done so far.</summary>
     public ConversationWork Work => new(_validated, _rendered, _rendered, _recovered, _claims, _outbox.BytesWritten);
+
+    /// <summary>The turns that ended here, and what they used; it only grows.</summary>
+    public TurnCounts Ended => _ended;
 
     /// <summary>How many of this activation's records are durable; see <see cref="Delete"/>.</summary>
     public long DurableRecords => _outbox.Durable;

@@ -1,4 +1,7 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
+using Evergrain.Grains.Moving;
+using Evergrain.Grains.Tenants;
 using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Grains.Activation;
@@ -17,5 +20,20 @@ internal sealed record ConversationServices
 
     public required ILogger Logger { get; init; }
 
+    /// <summary>What tenants used, to be told to their grains.</summary>
+    public required TenantUsage Usage { get; init; }
+
     public required ConversationClusterOptions Options { get; init; }
+
+    public required ConversationInstruments Instruments { get; init; }
+
+    /// <summary>The check on new input; null: there is none.</summary>
+    public InputGate? InputGate { get; init; }
+
+    public required WarmConversations Warm { get; init; }
+
+    public required ConversationMoves Moves { get; init; }
+
+    /// <summary>What becomes of a snapshot before it is read: tests alone damage any.</summary>
+    internal Func<byte[], byte[]>? OnArrival { get; set; }
 }

@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Threading.Channels;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
@@ -21,6 +22,8 @@ public sealed class GatedModel : IModelBackend
     public string Rendering => "gated";
 
     public IReadOnlyList<string> Models { get; } = ["gated", "echo"];
+
+    public IStateCodec States { get; } = new CountCodec();
 
     /// <summary>What rendering does first: a test may throw, or wait, in the conversation's own loop.</summary>
     public Action<Item>? OnRender { get; set; }
@@ -64,6 +67,14 @@ public sealed class GatedModel : IModelBackend
 
     private Channel<GatedCall> Calls(string text) =>
         _calls.GetOrAdd(text, static _ => Channel.CreateBounded<GatedCall>(CallsMax));
+
+    /// <summary>The state is how many items there were, which every state says anew.</summary>
+    private sealed class CountCodec : IStateCodec
+    {
+        public void Write(Item item, object? before, object after, PayloadWriter output) => output.Number((int)after);
+
+        public object Read(Item item, object? before, ref PayloadReader input) => input.Int();
+    }
 }
 
 /// <summary>One call of the gated model, in the hands of the test.</summary>

@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using Evergrain.Cluster.Tests.Faults;
+using Evergrain.Frontend.Tests.Balanced;
+using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Tests.Services;
+
+namespace Evergrain.Cluster.Tests.Programs;
+
+/// <summary>The cluster's program as processes: how it refuses to start, starts, and stops.</summary>
+[Collection(nameof(FaultFreePostgres))]
+public sealed class ProgramTests(PostgresServer postgres) : IDisposable
+{
+    private const string NoJournal = "postgres://127.0.0.1:1/none";
+    private readonly CancellationTokenSource _patience = new(Waits.Patience);
+
+    public void Dispose() => _patience.Dispose();
+
+    [Theory]
+    [InlineData("", "--journal-url")]
+    [InlineData("--frob", "--frob")]
+    [InlineData($"--journal-url {NoJournal} --role half", "Role")]
+    [InlineData($"--journal-url {NoJournal} --membership zookeeper", "Membership")]
+    [InlineData($"--journal-url {NoJournal} --membership azure", "EvergrainAzure")]
+    [InlineData($"--journal-url {NoJournal} --silo-port 0", "SiloPort")]
+    [InlineData($"--journal-url {NoJournal} --gateway-ports 1,x", "GatewayPorts")]
+    [InlineData($"--journal-url {NoJournal} --membership localhost --silo-address 192.0.2.1", "localhost")]
+    [InlineData($"--journal-url {NoJournal} --silo-address 0.0.0.0", "0.0.0.0")]
+    [InlineData($"--journal-url {NoJournal} --role frontend", "127.0.0.1:1")]
+    [Trait("Needs", "Postgres")]
+    public async Task Settings_Wrong_AreOneSentence(string options, string expected)
+    {
+        var start = StartOf(options.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        start.RedirectStandardError = true;
+        using var process = Process.Start(start)!;
+
+        var error = (await process.StandardError.ReadToEndAsync(_patience.Token)).TrimEnd();
+        await process.WaitForExitAsync(_patience.Token);
+
+        Assert.Equal(1, process.ExitCode);
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error);
+    }
+
+    [Fact]
+    [Trait("Needs", "Postgres")]
+    public async Task Both_OnLocalhost_AnswersATurnAndStopsInOrder()
+    {
+        var url = postgres.Url(await postgres.CreateDatabaseAsync());
+        var port = Port();
+        await using var both = await StartAsync("both", url, "--membership", "localhost",
+            "--silo-port", port, "--primary-port", port, "--gateway-port", Port(), "--port", "0");
+
+        Assert.Equal("completed", (await RunTurnAsync(both.Http))["status"]!.GetValue<string>());
+        Assert.Equal(HttpStatusCode.OK, await ReadyAsync(both.Http));
+        await both.SignalAsync("TERM", _patience.Token);
+        await UntilAsync(async () => await ReadyAsync(both.Http) != HttpStatusCode.OK);
+        Assert.Equal(0, await both.ExitAsync(_patience.Token));
+    }
+
+    [Fact]
+    [Trait("Needs", "Postgres")]
+    public async Task FrontendBeforeItsSilos_IsReadyWhenOneIs_AndTurnsAreCountedAcrossThem()
+    {
+        var url = postgres.Url(await postgres.CreateDatabaseAsync());
+        var port = Port();
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = Waits.Patience };
+        var starting = StartAsync("frontend", url, "--role", "frontend", "--port", port);
+        await UntilAsync(async () => await ReadyAsync(http) == HttpStatusCode.ServiceUnavailable);
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync(Path("/health/live"), _patience.Token)).StatusCode);
+
+        var silos = await Task.WhenAll(StartSiloAsync(url), StartSiloAsync(url));
+        await using var one = silos[0];
+        await using var two = silos[1];
+        await using var frontend = await starting;
+        Assert.Equal(HttpStatusCode.OK, await ReadyAsync(one.Http));
+        for (var turn = 0; turn < 8; turn++)
+        {
+            Assert.Equal("completed", (await RunTurnAsync(frontend.Http))["status"]!.GetValue<string>());
+        }
+
+        // A silo that leaves tells what it counted, and the other goes on.
+        await one.SignalAsync("TERM", _patience.Token);
+        await UntilAsync(async () => await ReadyAsync(one.Http) != HttpStatusCode.OK);
+        Assert.Equal(0, await one.ExitAsync(_patience.Token));
+        Assert.Equal("completed", (await RunTurnAsync(frontend.Http))["status"]!.GetValue<string>());
+        await UntilAsync(async () => await CompletedAsync(frontend.Http) == 9);
+    }
+
+    private Task<ClusterProcess> StartSiloAsync(string url) => StartAsync("silo", url, "--role", "silo",
+        "--port", "0", "--silo-port", Port(), "--gateway-port", Port());
+
+    private Task<ClusterProcess> StartAsync(string name, string url, params string[] options)
+    {
+        var start = StartOf(options);
+        start.Environment["Evergrain__JournalUrl"] = url;
+        return ClusterProcess.StartAsync(name, start, _patience.Token);
+    }
+
+    private async Task<JsonNode> RunTurnAsync(HttpClient http)
+    {
+        using var create = new StringContent(
+            """{"model":"demo","input":"Hello"}""", Encoding.UTF8, "application/json");
+        using var answer = await http.PostAsync(Path("/v1/responses"), create, _patience.Token);
+        return JsonNode.Parse(await answer.Content.ReadAsStringAsync(_patience.Token))!;
+    }
+
+    private async Task<long> CompletedAsync(HttpClient http)
+    {
+        var answer = await http.GetStringAsync(Path("/evergrain/usage"), _patience.Token);
+        return JsonNode.Parse(answer)!["turns"]!["completed"]!.GetValue<long>();
+    }
+
+    /// <summary>What it says of its readiness; none if it does not listen.</summary>
+    private async Task<HttpStatusCode?> ReadyAsync(HttpClient http)
+    {
+        try
+        {
+            using var answer = await http.GetAsync(Path("/health/ready"), _patience.Token);
+            return answer.StatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
+
+    private async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        while (!await condition())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, _patience.Token);
+        }
+    }
+
+    private static ProcessStartInfo StartOf(IEnumerable<string> options) =>
+        new("dotnet", [ClusterProcesses.Program, .. options]) { UseShellExecute = false };
+
+    private static string Port() => FreePorts.Next().ToString(CultureInfo.InvariantCulture);
+
+    private static Uri Path(string path) => new(path, UriKind.Relative);
+}

@@ -1,0 +1,56 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
+using Evergrain.Grains.Tenants;
+
+namespace Evergrain.Cluster.Tests.Programs;
+
+/// <summary>Counting across silos: each report once, whatever became of the call that brought it.</summary>
+public sealed class TenantUsageTests
+{
+    private static readonly TurnCounts One = new(1, 0, 0, 0, 0, 10, 4, 2);
+
+    [Fact]
+    public void Report_NotHeard_ComesAgainAsItWas()
+    {
+        var usage = new TenantUsage(new RandomIdSource());
+        usage.Add("a", One);
+        var first = Assert.Single(usage.Take()).Report;
+        usage.Add("a", One);
+
+        var again = Assert.Single(usage.Take()).Report;
+        usage.Told("a");
+        var next = Assert.Single(usage.Take()).Report;
+        usage.Told("a");
+
+        Assert.Same(first, again);
+        Assert.True(next.Sequence > first.Sequence);
+        Assert.Equal((1, 10), (next.Counts.Completed, next.Counts.InputTokens));
+        Assert.Empty(usage.Take());
+    }
+
+    [Fact]
+    public void Report_TakenTwice_IsAddedOnce()
+    {
+        var state = new TenantState();
+        var report = new TenantReport { Silo = 1, Sequence = 5, Counts = new TenantTotals { Completed = 2 } };
+
+        Assert.True(state.Take(report));
+        Assert.False(state.Take(report));
+        Assert.True(state.Take(new TenantReport { Silo = 2, Sequence = 1, Counts = report.Counts }));
+
+        Assert.Equal(4, state.Totals.Completed);
+    }
+
+    [Fact]
+    public void Silos_ThatCameAndWent_AreForgottenInTheEnd()
+    {
+        var state = new TenantState();
+        for (var silo = 0UL; silo < 1_000; silo++)
+        {
+            Assert.True(state.Take(new TenantReport { Silo = silo, Counts = new TenantTotals { Failed = 1 } }));
+        }
+
+        Assert.Equal(1_000, state.Totals.Failed);
+        Assert.InRange(state.Silos.Count, 1, 200);
+    }
+}
