@@ -70,7 +70,7 @@ public sealed class MoveProperty(ITestOutputHelper output)
         _unstored += life.Turns.Count(turn => !turn.Id.Turn.IsStored && life.Driver.Conversation.Knows(turn.Start));
     }
 
-    /// <summary>What was stored is what the journal says; the unstored turns are known to nobody who reads it.</summary>
+    /// <summary>What was stored is what the journal says; unstored turns are known to nobody who reads it.</summary>
     private static void CheckRebuild(MovingLife life, int seed)
     {
         var rebuilt = new ConversationDriver(MovingLife.Backends());

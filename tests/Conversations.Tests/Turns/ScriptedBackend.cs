@@ -36,7 +36,8 @@ internal sealed class ScriptedBackend(string model = "m", string rendering = "sc
         }
 
         var name = item.Origin is { } origin && origin.Rendering == rendering ? " " + origin.Id : string.Empty;
-        var bytes = Encoding.UTF8.GetBytes($"{rendering} {place}{name}: ").Concat(item.Json.ToArray()).Append((byte)'\n');
+        var head = Encoding.UTF8.GetBytes($"{rendering} {place}{name}: ");
+        var bytes = head.Concat(item.Json.ToArray()).Append((byte)'\n');
         return new Rendered(bytes.ToArray(), 1, place);
     }
 
