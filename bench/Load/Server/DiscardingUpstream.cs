@@ -11,7 +11,7 @@ namespace Evergrain.Load.Server;
 /// One thread a connection, on 127.0.0.1; it notes how long each call took it.
 /// </summary>
 /// <param name="deltas">How many pieces the answer has.</param>
-internal sealed class DiscardingUpstream(int deltas) : IDisposable
+internal class DiscardingUpstream(int deltas) : IDisposable
 {
     private const int ConnectionsMax = 16;
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -36,10 +36,26 @@ internal sealed class DiscardingUpstream(int deltas) : IDisposable
 
     public void Dispose()
     {
+        Dispose(isDisposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Stops listening and cuts all connections.</summary>
+    protected virtual void Dispose(bool isDisposing)
+    {
         _listener.Stop();
         lock (_connections)
         {
             _connections.ForEach(static connection => connection.Dispose());
+        }
+    }
+
+    /// <summary>Sends an answer, whole.</summary>
+    protected virtual void Send(Socket connection, ReadOnlySpan<byte> answer)
+    {
+        while (answer.Length > 0)
+        {
+            answer = answer[connection.Send(answer)..];
         }
     }
 
@@ -99,11 +115,7 @@ internal sealed class DiscardingUpstream(int deltas) : IDisposable
 
             count = 0;
             var answer = head.StartsWith("POST", StringComparison.Ordinal) ? _answer : Models;
-            for (var sent = 0; sent < answer.Length;)
-            {
-                sent += connection.Send(answer.AsSpan(sent));
-            }
-
+            Send(connection, answer);
             Interlocked.Exchange(ref _elapsed, Stopwatch.GetTimestamp() - begun);
         }
     }
