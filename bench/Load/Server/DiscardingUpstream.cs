@@ -13,7 +13,7 @@ namespace Evergrain.Load.Server;
 /// <param name="deltas">How many pieces the answer has.</param>
 internal class DiscardingUpstream(int deltas) : IDisposable
 {
-    private const int ConnectionsMax = 16;
+    private const int ConnectionsMax = 128;
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly List<Socket> _connections = [];
     private readonly byte[] _answer = MakeAnswer(deltas);
@@ -49,6 +49,9 @@ internal class DiscardingUpstream(int deltas) : IDisposable
             _connections.ForEach(static connection => connection.Dispose());
         }
     }
+
+    /// <summary>The text of each piece.</summary>
+    protected static ReadOnlySpan<byte> DeltaText => "some twenty bytes. "u8;
 
     /// <summary>Sends an answer, whole.</summary>
     protected virtual void Send(Socket connection, ReadOnlySpan<byte> answer)
@@ -137,7 +140,7 @@ internal class DiscardingUpstream(int deltas) : IDisposable
         Chunk("""{"role":"assistant","content":""}""", "null");
         for (var i = 0; i < deltas; i++)
         {
-            Chunk("""{"content":"some twenty bytes. "}""", "null");
+            Chunk($$"""{"content":"{{Encoding.ASCII.GetString(DeltaText)}}"}""", "null");
         }
 
         Chunk("{}", "\"stop\"");
