@@ -1,12 +1,4 @@
-using System.CommandLine;
 using Evergrain.Cli;
+using Evergrain.Frontend.Hosting;
 
-var line = ServeCommand.Create().Parse(args);
-if (line.Errors.Count > 0)
-{
-    await Console.Error.WriteLineAsync(string.Join(' ', line.Errors.Select(static error => error.Message)));
-    return 1;
-}
-
-// The host itself answers SIGTERM, and a drain takes as long as DrainTimeout allows.
-return await line.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+return await ServerCommandLine.InvokeAsync(ServeCommand.Create(), args);

@@ -30,7 +30,17 @@ public static class EvergrainServer
 
     /// <summary>Registers the frontend; options are bound to section <c>Evergrain</c> and checked at start.</summary>
     public static IServiceCollection AddEvergrainFrontend(this IServiceCollection services,
-        IConfiguration configuration)
+        IConfiguration configuration) => services
+        .AddEvergrainProbes(configuration)
+        .AddTurns()
+        .AddSockets()
+        .AddHttp();
+
+    /// <summary>
+    /// Registers what <see cref="MapEvergrainProbes"/> answers with: a server that serves no clients, with the same
+    /// settings.
+    /// </summary>
+    public static IServiceCollection AddEvergrainProbes(this IServiceCollection services, IConfiguration configuration)
     {
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IIdSource, RandomIdSource>();
@@ -39,10 +49,8 @@ public static class EvergrainServer
             .AddInputCheck(configuration)
             .AddListener()
             .AddAccess()
-            .AddTurns()
             .AddAdmission(configuration)
-            .AddSockets()
-            .AddHttp()
+            .AddEdge()
             .AddTelemetry();
     }
 
@@ -58,6 +66,17 @@ public static class EvergrainServer
         app.MapModels();
         app.MapHealth();
         app.MapDocument();
+        app.MapMetrics();
+        return app;
+    }
+
+    /// <summary>Maps health and metrics, and no more.</summary>
+    public static WebApplication MapEvergrainProbes(this WebApplication app)
+    {
+        app.UseMiddleware<RequestEdge>();
+        app.UseMiddleware<AccessGate>();
+        app.UseRouting();
+        app.MapHealth();
         app.MapMetrics();
         return app;
     }
@@ -102,6 +121,12 @@ public static class EvergrainServer
         .AddSingleton<ApiKeyStore>()
         .AddHostedService(static provider => provider.GetRequiredService<ApiKeyStore>());
 
+    private static IServiceCollection AddEdge(this IServiceCollection services) => services
+        .AddSingleton<PollingThread>()
+        .AddSingleton<ServerDrain>()
+        .AddHostedService(static provider => provider.GetRequiredService<ServerDrain>())
+        .AddSingleton<HealthEndpoints>();
+
     private static IServiceCollection AddTurns(this IServiceCollection services) => services
         .AddSingleton(static provider => new TurnServices
         {
@@ -115,11 +140,8 @@ public static class EvergrainServer
             ReceivedBytes = provider.GetRequiredService<ByteBudget>(),
             Thread = provider.GetRequiredService<PollingThread>(),
         })
-        .AddSingleton<PollingThread>()
         .AddSingleton<EventPump>()
         .AddSingleton<TurnRunner>()
-        .AddSingleton<ServerDrain>()
-        .AddHostedService(static provider => provider.GetRequiredService<ServerDrain>())
         .AddSingleton<BackgroundTurns>()
         .AddHostedService(static provider => provider.GetRequiredService<BackgroundTurns>());
 
@@ -132,8 +154,7 @@ public static class EvergrainServer
         .AddSingleton<RequestBodies>()
         .AddSingleton<CreateEndpoint>()
         .AddSingleton<ResponsesEndpoints>()
-        .AddSingleton<ModelsEndpoints>()
-        .AddSingleton<HealthEndpoints>();
+        .AddSingleton<ModelsEndpoints>();
 
     private static IServiceCollection AddTelemetry(this IServiceCollection services) => services
         .AddMetrics()

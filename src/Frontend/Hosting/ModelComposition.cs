@@ -1,11 +1,10 @@
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend;
 using Evergrain.Providers.Demo;
 using Evergrain.Providers.Servers;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Evergrain.Cli;
+namespace Evergrain.Frontend.Hosting;
 
 /// <summary>Which models the server has: the demo model, model servers, or both.</summary>
 internal static class ModelComposition

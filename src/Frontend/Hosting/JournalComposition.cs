@@ -1,10 +1,9 @@
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 using Microsoft.Extensions.Configuration;
 
-namespace Evergrain.Cli;
+namespace Evergrain.Frontend.Hosting;
 
 /// <summary>Which journal the server writes.</summary>
 internal sealed record JournalComposition
@@ -21,6 +20,9 @@ internal sealed record JournalComposition
 
     /// <summary>The PostgreSQL journal's URL; null: SQLite.</summary>
     public required string? Url { get; init; }
+
+    /// <summary>The schema of the PostgreSQL journal's tables.</summary>
+    public string Schema => PostgresOptions(Url ?? "").Schema;
 
     /// <summary>Reads it from the settings: a URL alone is one of PostgreSQL.</summary>
     /// <exception cref="InvalidDataException">They do not go together.</exception>
