@@ -1,8 +1,11 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Grains.Activation;
+using Evergrain.Grains.Moving;
 using Evergrain.Grains.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Hosting;
@@ -17,14 +20,17 @@ public static class ConversationClusterExtensions
 {
     /// <summary>
     /// Adds conversations to a silo. Needs an <see cref="IJournal"/> that every silo shares, the
-    /// <see cref="IModelBackend"/>s and an <see cref="IIdSource"/>.
+    /// <see cref="IModelBackend"/>s and an <see cref="IIdSource"/>; an <see cref="IInputCheck"/> looks at new input if
+    /// there is one. A silo that stops drains first (<see cref="ConversationClusterOptions.DrainTimeout"/>).
     /// </summary>
     public static ISiloBuilder AddConversations(this ISiloBuilder silo, ConversationClusterOptions options)
     {
         ArgumentNullException.ThrowIfNull(silo);
         ArgumentNullException.ThrowIfNull(options);
         var bounds = options.Checked();
+        silo.Services.TryAddSingleton<ConversationInstruments>();
         silo.Services.AddSingleton(provider => CreateServices(provider, bounds));
+        silo.AddMoving(bounds);
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = bounds.CallTimeout);
         silo.Configure<GrainCollectionOptions>(collection => KeepWarm(collection, bounds));
         silo.Configure<ClusterMembershipOptions>(membership => WatchClosely(membership, bounds));
@@ -56,16 +62,49 @@ public static class ConversationClusterExtensions
         return services;
     }
 
-    private static ConversationServices CreateServices(IServiceProvider provider, ConversationClusterOptions options) =>
-        new()
+    private static void AddMoving(this ISiloBuilder silo, ConversationClusterOptions options)
+    {
+        var services = silo.Services;
+        silo.AddPlacementDirector<ConversationPlacement, ConversationPlacementDirector>();
+        silo.AddGrainService<SiloLoads>();
+        services.AddSingleton<SiloLoadsClient>();
+        services.AddSingleton<WarmConversations>();
+        services.AddSingleton<ClusterLoads>();
+        services.AddSingleton<LoadExchange>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ConversationMoves>(provider, options));
+        services.AddSingleton<IHostedService>(static provider =>
+            ActivatorUtilities.CreateInstance<ConversationDrain>(provider));
+        services.AddSingleton<IHostedService>(static provider =>
+            ActivatorUtilities.CreateInstance<ConversationSharing>(provider));
+        services.AddSingleton(provider => new DrainBounds(options.DrainTimeout, GrainsClock(provider),
+            provider.GetRequiredService<ILogger<ConversationDrain>>()));
+        services.AddSingleton(provider => new ShareBounds(
+            options.ShareInterval, GrainsClock(provider), provider.GetRequiredService<IIdSource>()));
+    }
+
+    private static TimeProvider GrainsClock(IServiceProvider provider) =>
+        provider.GetRequiredKeyedService<TimeProvider>(TimeProviderNames.Grains);
+
+    private static ConversationServices CreateServices(IServiceProvider provider, ConversationClusterOptions options)
+    {
+        var time = GrainsClock(provider);
+        var instruments = provider.GetRequiredService<ConversationInstruments>();
+        return new()
         {
             Options = options,
             Journal = provider.GetRequiredService<IJournal>(),
             Models = new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
             Ids = provider.GetRequiredService<IIdSource>(),
-            Time = provider.GetRequiredKeyedService<TimeProvider>(TimeProviderNames.Grains),
+            Time = time,
             Logger = provider.GetRequiredService<ILogger<ConversationGrain>>(),
+            Instruments = instruments,
+            InputGate = provider.GetService<IInputCheck>() is { } check
+                ? new InputGate(check, time, instruments)
+                : null,
+            Warm = provider.GetRequiredService<WarmConversations>(),
+            Moves = provider.GetRequiredService<ConversationMoves>(),
         };
+    }
 
     private static void KeepWarm(GrainCollectionOptions collection, ConversationClusterOptions options) =>
         collection.ClassSpecificCollectionAge[typeof(ConversationGrain).FullName!] = options.WarmTime;

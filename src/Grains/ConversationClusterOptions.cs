@@ -6,15 +6,15 @@ namespace Evergrain.Grains;
 public sealed class ConversationClusterOptions
 {
     /// <summary>
-    /// How long one call to a grain may take before its caller asks again. Default 5 seconds, 1 to 30. No call waits
-    /// for a model, so a longer one is a silo that died or is overloaded.
+    /// How long one call to a grain may take before its caller asks again. Default 2 seconds, 1 to 30. No call waits
+    /// for a model, so a longer one is a silo that died or is overloaded; so long does a client wait whose gateway died.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:00:30")]
-    public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
     /// How long a router asks again before its caller is told to come back. Default 20 seconds, 1 second to 5 minutes:
-    /// three calls that time out, or a silo's death and what follows it.
+    /// some calls that time out, or a silo's death and what follows it.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan RetryTime { get; set; } = TimeSpan.FromSeconds(20);
@@ -54,6 +54,29 @@ public sealed class ConversationClusterOptions
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.500", "00:01:00")]
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// How long a silo that stops gives running turns to end, and moves its conversations to other silos; then turns end
+    /// as interrupted. Default 20 seconds, up to 5 minutes; 0: they end at once and nothing moves. The host's shutdown
+    /// timeout must be longer, by 5 seconds at least.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>
+    /// Bytes of conversations that move from one silo at a time. Default 16 MiB, 1 to 32: Orleans takes 100 MB in one
+    /// message, and drops all that is in a larger one. A conversation that is larger by itself moves alone, and from
+    /// 64 MiB on it begins cold.
+    /// </summary>
+    [Range(1L << 20, 32L << 20)]
+    public long MoveBytesMax { get; set; } = 16L << 20;
+
+    /// <summary>
+    /// How often silos tell each other how much they hold, and give to those that hold clearly less. Default 3 seconds,
+    /// 500 ms to 1 minute.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.500", "00:01:00")]
+    public TimeSpan ShareInterval { get; set; } = TimeSpan.FromSeconds(3);
 
     internal ConversationClusterOptions Checked()
     {

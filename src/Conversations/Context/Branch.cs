@@ -86,12 +86,6 @@ internal readonly record struct Branch(Segment? Segment, int Count)
 /// <summary>The one place where an item is rendered.</summary>
 internal static class RenderCursor
 {
-    public static RenderedItem Render(IModelBackend backend, Item item, RenderedItem? before)
-    {
-        var rendered = backend.Render(item, before?.Rendered.State);
-        return new RenderedItem(
-            rendered,
-            (before?.Bytes ?? 0) + rendered.Bytes.Length,
-            (before?.Tokens ?? 0) + rendered.Tokens);
-    }
+    public static RenderedItem Render(IModelBackend backend, Item item, RenderedItem? before) =>
+        RenderedItem.Behind(before, backend.Render(item, before?.Rendered.State));
 }

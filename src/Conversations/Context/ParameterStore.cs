@@ -83,6 +83,23 @@ internal sealed class ParameterStore
         _nextNumber = Math.Max(_nextNumber, number + 1);
     }
 
+    /// <summary>The values with a number, in its order.</summary>
+    public IReadOnlyList<HeldValue> Numbered => _byNumber;
+
+    /// <summary>The values without one that are found again.</summary>
+    public IEnumerable<HeldValue> Loose => _byValue.Values.Where(static value => value.Number < 0);
+
+    /// <summary>Takes over the next numbered value, or one without a number.</summary>
+    public void AddMoved(HeldValue value)
+    {
+        Keep(value);
+        if (value.Number >= 0)
+        {
+            _byNumber.Add(value);
+            _nextNumber = _byNumber.Count;
+        }
+    }
+
     /// <summary>The parameters of a journaled turn.</summary>
     public Parameters ByNumbers(IReadOnlyList<int> numbers) =>
         Of([.. numbers.Select(number => _byNumber[number])]);

@@ -9,11 +9,13 @@ namespace Evergrain.Conversations.Context;
 /// <param name="parent">The branch it continues.</param>
 /// <param name="isStored">Whether its items are in the journal; the two kinds never share a segment, so that unstored
 /// items are gone with the turns that had them.</param>
-internal sealed class Segment(Branch parent, bool isStored)
+/// <param name="capacity">How many items it has room for at once.</param>
+internal sealed class Segment(Branch parent, bool isStored, int capacity = Segment.FirstCapacity)
 {
+    public const int FirstCapacity = 4;
     private readonly List<SegmentRendering> _renderings = new(1);
-    private Item[] _items = new Item[4];
-    private Digest[] _digests = new Digest[4];
+    private Item[] _items = new Item[capacity];
+    private Digest[] _digests = new Digest[capacity];
     private long _bytes;
 
     /// <summary>The branch this segment continues.</summary>
@@ -30,39 +32,52 @@ internal sealed class Segment(Branch parent, bool isStored)
 
     private bool IsSealed => Count >= Limits.SegmentItemsMax || _bytes >= Limits.SegmentBytesMax;
 
+    /// <summary>Whether its items are in the journal.</summary>
+    public bool IsStored => isStored;
+
+    /// <summary>The renderings that were begun.</summary>
+    public IReadOnlyList<SegmentRendering> Renderings => _renderings;
+
     public Item ItemAt(int index) => _items[index];
 
     /// <summary>The digest of the branch up to and with an item.</summary>
     public Digest DigestAt(int index) => _digests[index];
 
+    /// <summary>The digests at its first items, one behind the other.</summary>
+    public ReadOnlySpan<Digest> Digests(int count) => _digests.AsSpan(0, count);
+
     public void Append(PreparedItem prepared)
     {
-        if (Count == _items.Length)
-        {
-            var capacity = Math.Min(Count * 2, Limits.SegmentItemsMax);
-            Array.Resize(ref _items, capacity);
-            Array.Resize(ref _digests, capacity);
-        }
-
-        _items[Count] = prepared.Item;
-        _digests[Count] = prepared.Digest;
-        _bytes += prepared.Item.Json.Length;
+        Append(prepared.Item, prepared.Digest);
         if (prepared.Rendered is { } rendered)
         {
             var rendering = Rendering(prepared.Rendering!);
-            if (rendering.Count == Count)
+            if (rendering.Count == Count - 1)
             {
                 rendering.Append(rendered);
             }
         }
+    }
 
-        Count++;
+    /// <summary>Adds an item that is not rendered yet.</summary>
+    public void Append(Item item, Digest digest)
+    {
+        if (Count == _items.Length)
+        {
+            var doubled = Math.Min(Count * 2, Limits.SegmentItemsMax);
+            Array.Resize(ref _items, doubled);
+            Array.Resize(ref _digests, doubled);
+        }
+
+        _items[Count] = item;
+        _digests[Count++] = digest;
+        _bytes += item.Json.Length;
     }
 
     public bool HasRendering(string name) => _renderings.Exists(rendering => rendering.Name == name);
 
     /// <summary>This segment's bytes in one rendering, as far as they were made.</summary>
-    public SegmentRendering Rendering(string name)
+    public SegmentRendering Rendering(string name, int capacity = FirstCapacity)
     {
         foreach (var rendering in _renderings)
         {
@@ -72,16 +87,16 @@ internal sealed class Segment(Branch parent, bool isStored)
             }
         }
 
-        var added = new SegmentRendering(name, Parent.Segment is null ? null : Parent.View(name));
+        var added = new SegmentRendering(name, Parent.Segment is null ? null : Parent.View(name), capacity);
         _renderings.Add(added);
         return added;
     }
 }
 
 /// <summary>One rendering of one segment: the rendered items so far, and the view of all before.</summary>
-internal sealed class SegmentRendering(string name, SegmentView? parent)
+internal sealed class SegmentRendering(string name, SegmentView? parent, int capacity)
 {
-    private RenderedItem[] _items = new RenderedItem[4];
+    private RenderedItem[] _items = new RenderedItem[capacity];
 
     public string Name { get; } = name;
 
@@ -108,7 +123,13 @@ internal sealed class SegmentRendering(string name, SegmentView? parent)
 /// <param name="Rendered">What the backend made of it.</param>
 /// <param name="Bytes">Rendered bytes of the branch so far.</param>
 /// <param name="Tokens">Tokens of the branch so far.</param>
-internal readonly record struct RenderedItem(Rendered Rendered, long Bytes, long Tokens);
+internal readonly record struct RenderedItem(Rendered Rendered, long Bytes, long Tokens)
+{
+    public static RenderedItem Behind(RenderedItem? before, Rendered rendered) => new(
+        rendered,
+        (before?.Bytes ?? 0) + rendered.Bytes.Length,
+        (before?.Tokens ?? 0) + rendered.Tokens);
+}
 
 /// <summary>The first <paramref name="Count"/> rendered items of one segment, and what lies before them.</summary>
 /// <param name="Parent">The view that this one continues; null at the root.</param>

@@ -107,4 +107,8 @@ public readonly record struct ResponseId(ConversationId Conversation, TurnId Tur
 }
 
 /// <summary>Holds a connection's unstored turns: 64 random bits that only its connection knows.</summary>
-public readonly record struct LeaseId(ulong Value);
+public readonly record struct LeaseId(ulong Value)
+{
+    /// <summary>No value: who knows a lease can read what it holds, and this may be written into a log.</summary>
+    public override string ToString() => "lease";
+}

@@ -33,6 +33,12 @@ public interface IModelBackend
     /// </param>
     Rendered Render(Item item, object? state);
 
+    /// <summary>
+    /// How the states of its rendering move to another process; null: they do not, and what was rendered is rendered
+    /// again there.
+    /// </summary>
+    IStateCodec? States => null;
+
     /// <summary>Streams one model call.</summary>
     /// <remarks>
     /// The last event is <see cref="ModelEventKind.Completed"/>, <see cref="ModelEventKind.Incomplete"/> or

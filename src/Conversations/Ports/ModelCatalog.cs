@@ -8,4 +8,8 @@ public sealed class ModelCatalog(IReadOnlyList<IModelBackend> backends)
 
     /// <summary>The first backend that serves a model; null if none does.</summary>
     public IModelBackend? Find(string model) => backends.FirstOrDefault(backend => backend.Serves(model));
+
+    /// <summary>How the states of a rendering move; null where no backend here has it, or its states do not.</summary>
+    internal IStateCodec? StatesOf(string rendering) =>
+        backends.FirstOrDefault(backend => backend.Rendering == rendering)?.States;
 }

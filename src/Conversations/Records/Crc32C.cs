@@ -6,9 +6,14 @@ namespace Evergrain.Conversations.Records;
 /// <summary>CRC-32C (Castagnoli), as iSCSI and ext4 use it: RFC 3720, section 12.1.</summary>
 internal static class Crc32C
 {
-    public static uint Compute(ReadOnlySpan<byte> bytes)
+    /// <summary>Where a checksum in several steps begins; its end is the complement of the last step.</summary>
+    public const uint Begin = uint.MaxValue;
+
+    public static uint Compute(ReadOnlySpan<byte> bytes) => ~Append(Begin, bytes);
+
+    /// <summary>The next step of a checksum.</summary>
+    public static uint Append(uint crc, ReadOnlySpan<byte> bytes)
     {
-        var crc = uint.MaxValue;
         var words = MemoryMarshal.Cast<byte, ulong>(bytes);
         foreach (var word in words)
         {
@@ -20,7 +25,7 @@ internal static class Crc32C
             crc = BitOperations.Crc32C(crc, value);
         }
 
-        return ~crc;
+        return crc;
     }
 
     private static ulong BinaryReverse(ulong word) => System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(word);

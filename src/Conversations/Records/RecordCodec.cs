@@ -116,7 +116,8 @@ internal static class RecordCodec
         }
     }
 
-    private static OutputNamed ReadNamed(ref PayloadReader input)
+    /// <summary>Reads what a turn's items are called.</summary>
+    public static OutputNamed ReadNamed(ref PayloadReader input)
     {
         var (turn, rendering) = (input.Int(), input.Text());
         var ids = new List<string?>();
@@ -130,8 +131,15 @@ internal static class RecordCodec
 
     private static void WriteFinished(TurnFinished finished, PayloadWriter output)
     {
-        var ending = finished.Ending;
         output.Number(finished.Turn);
+        WriteEnding(finished.Ending, output);
+        output.Rest(finished.Digest.AsSpan());
+        output.Rest(finished.Shape.Span);
+    }
+
+    /// <summary>Writes how a turn ended.</summary>
+    public static void WriteEnding(TurnEnding ending, PayloadWriter output)
+    {
         output.Number((int)ending.Outcome);
         output.OptionalText(ending.Code);
         output.OptionalText(ending.Message);
@@ -144,18 +152,11 @@ internal static class RecordCodec
             output.Number(usage.OutputTokens);
             output.Number(usage.ReasoningTokens);
         }
-
-        output.Rest(finished.Digest.AsSpan());
-        output.Rest(finished.Shape.Span);
     }
 
     private static TurnFinished ReadFinished(ref PayloadReader input)
     {
-        var (turn, outcome) = (input.Int(), (TurnOutcome)input.Int());
-        var (code, message, endedAt) = (input.OptionalText(), input.OptionalText(), input.Number());
-        var usage = input.Flag()
-            ? new Usage(input.Number(), input.Number(), input.Number(), input.Number())
-            : null;
+        var (turn, ending) = (input.Int(), ReadEnding(ref input));
         var rest = input.Rest();
         if (rest.Length < Digest.Size)
         {
@@ -165,9 +166,20 @@ internal static class RecordCodec
         return new TurnFinished
         {
             Turn = turn,
-            Ending = new TurnEnding(outcome, code, message, usage, endedAt),
+            Ending = ending,
             Digest = Digest.From(rest.Span),
             Shape = rest[Digest.Size..],
         };
+    }
+
+    /// <summary>Reads how a turn ended.</summary>
+    public static TurnEnding ReadEnding(ref PayloadReader input)
+    {
+        var outcome = (TurnOutcome)input.Int();
+        var (code, message, endedAt) = (input.OptionalText(), input.OptionalText(), input.Number());
+        var usage = input.Flag()
+            ? new Usage(input.Number(), input.Number(), input.Number(), input.Number())
+            : null;
+        return new TurnEnding(outcome, code, message, usage, endedAt);
     }
 }

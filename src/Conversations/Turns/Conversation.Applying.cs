@@ -189,10 +189,12 @@ public sealed partial class Conversation
     {
         foreach (var item in items)
         {
-            // Rendered bytes are counted as the item's own again: some backends share them, none is much larger.
-            _itemBytes += (2L * item.Item.Json.Length) + ItemOverheadBytes;
+            CountBytes(item.Item);
         }
     }
+
+    // Rendered bytes are counted as the item's own again: some backends share them, none is much larger.
+    private void CountBytes(Item item) => _itemBytes += (2L * item.Json.Length) + ItemOverheadBytes;
 
     // Objects and array slots that go with an item; measured, see docs/performance.md.
     private const int ItemOverheadBytes = 256;

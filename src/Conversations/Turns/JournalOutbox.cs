@@ -35,6 +35,9 @@ internal sealed class JournalOutbox(ulong activation)
     /// <summary>Takes an append of the journal into account during recovery.</summary>
     public void Recovered(JournalEntry entry) => (End, _hasClaimed) = (JournalEnd.Behind(entry), false);
 
+    /// <summary>Takes over where another process knows the journal to end.</summary>
+    public void Moved(JournalEnd end) => (End, _hasClaimed) = (end, false);
+
     /// <summary>Whether it is the append under way, stored and not confirmed yet.</summary>
     public bool IsOwn(JournalEntry entry) => _inFlight.Count > 0 && entry.Writer == activation;
 

@@ -10,7 +10,15 @@ internal sealed class LeaseTable
     /// <summary>When the first lease ends; null if there is none.</summary>
     public DateTimeOffset? FirstEnd => _endsAt.Count == 0 ? null : _endsAt.Values.Min();
 
+    /// <summary>Every lease and when it ends.</summary>
+    public IReadOnlyCollection<KeyValuePair<LeaseId, DateTimeOffset>> All => _endsAt;
+
     public void Renew(LeaseId lease, DateTimeOffset now) => _endsAt[lease] = now + Limits.LeaseDuration;
+
+    /// <summary>Takes over a lease that was given elsewhere; its end may be no later than if it were renewed
+    /// now.</summary>
+    public void TakeOver(LeaseId lease, DateTimeOffset endsAt, DateTimeOffset now) =>
+        _endsAt[lease] = endsAt < now + Limits.LeaseDuration ? endsAt : now + Limits.LeaseDuration;
 
     public bool Holds(LeaseId lease) => _endsAt.ContainsKey(lease);
 

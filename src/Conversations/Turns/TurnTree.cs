@@ -15,6 +15,12 @@ internal sealed class TurnTree
     /// <summary>The number the next stored turn gets.</summary>
     public int NextNumber => _stored.Count + 1;
 
+    /// <summary>The stored turns, by number from 1.</summary>
+    public IReadOnlyList<Turn> Stored => _stored;
+
+    /// <summary>The unstored turns that may be found.</summary>
+    public IReadOnlyCollection<Turn> Unstored => _unstored.Values;
+
     public bool HasUnstored => _unstored.Count > 0;
 
     /// <summary>Stored turns whose end is not in the journal and that do not run here.</summary>
@@ -25,6 +31,30 @@ internal sealed class TurnTree
 
     public void Add(Turn turn)
     {
+        AddById(turn);
+        _byRequest[(KeyOf(turn.RequestId), turn.Lease)] = turn;
+    }
+
+    /// <summary>Adds a turn whose request may stand for another turn, or for none any more.</summary>
+    public void AddMoved(Turn turn, bool isOfRequest)
+    {
+        if (turn.Id.IsStored || !turn.IsHidden)
+        {
+            AddById(turn);
+        }
+
+        if (isOfRequest)
+        {
+            _byRequest[(KeyOf(turn.RequestId), turn.Lease)] = turn;
+        }
+    }
+
+    /// <summary>Whether a turn is the one that its request finds.</summary>
+    public bool IsOfRequest(Turn turn) =>
+        _byRequest.GetValueOrDefault((KeyOf(turn.RequestId), turn.Lease)) == turn;
+
+    private void AddById(Turn turn)
+    {
         if (turn.Id.IsStored)
         {
             _stored.Add(turn);
@@ -33,8 +63,6 @@ internal sealed class TurnTree
         {
             _unstored.Add(turn.Id.Random, turn);
         }
-
-        _byRequest[(KeyOf(turn.RequestId), turn.Lease)] = turn;
     }
 
     /// <summary>A stored turn by its number, in whatever state; null if there is none.</summary>

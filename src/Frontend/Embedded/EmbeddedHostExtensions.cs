@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

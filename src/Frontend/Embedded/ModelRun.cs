@@ -1,4 +1,5 @@
 using Evergrain.Conversations;
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 using Microsoft.Extensions.Logging;

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
@@ -28,6 +29,7 @@ internal sealed partial class ConversationGrain
         {
             // What it holds may be half changed: the next activation reads what is durable.
             LogFault(services.Logger, e, _key.Id);
+            _isFaulted = true;
             End();
         }
     }
@@ -43,14 +45,17 @@ internal sealed partial class ConversationGrain
             Run(effect);
         }
 
+        Report();
         if (_conversation.IsLost)
         {
+            services.Instruments.Lost();
             End();
         }
         else if (!_conversation.IsDeleted)
         {
             _durable.Release(_conversation.DurableRecords);
             StayWhileNeeded();
+            MoveIfAsked();
         }
     }
 
@@ -110,6 +115,7 @@ internal sealed partial class ConversationGrain
 
     private async Task WriteAsync(Effect.Append append)
     {
+        var begun = services.Time.GetTimestamp();
         try
         {
             // Never done at once: what follows is an input of its own, after the effects of this one.
@@ -131,6 +137,7 @@ internal sealed partial class ConversationGrain
             return;
         }
 
+        services.Instruments.PhaseEnded(ConversationPhase.Persist, services.Time.GetElapsedTime(begun));
         Input(static conversation => conversation.OnAppended());
     }
 
@@ -181,14 +188,14 @@ internal sealed partial class ConversationGrain
 
     private async Task EndCallsAsync()
     {
+        var time = _isMoving ? MovingCallEndTime : services.Options.CallEndTime;
         try
         {
-            await Task.WhenAll(_calls.Values.Select(call => call.Task))
-                .WaitAsync(services.Options.CallEndTime, services.Time);
+            await Task.WhenAll(_calls.Values.Select(call => call.Task)).WaitAsync(time, services.Time);
         }
         catch (TimeoutException)
         {
-            LogCallLeft(services.Logger, _key.Id, services.Options.CallEndTime);
+            LogCallLeft(services.Logger, _key.Id, time);
         }
     }
 

@@ -14,6 +14,10 @@ internal sealed partial class ConversationGrain
 {
     private readonly Dictionary<ulong, (TurnId Turn, IGrainTimer Grace)> _brokenOff = [];
 
+    // How many enumerations of a reader are alive: an old one may not have been ended yet when it asks again.
+    private readonly Dictionary<ulong, int> _reading = [];
+    private readonly HashSet<ulong> _saidGoodbye = [];
+
     /// <inheritdoc/>
     public async IAsyncEnumerable<EventsAnswer> ReadEvents(TurnRequest turn, int from, ulong reader,
         [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -24,7 +28,9 @@ internal sealed partial class ConversationGrain
             yield break;
         }
 
+        Used();
         LeaveGrace(reader);
+        _reading[reader] = _reading.GetValueOrDefault(reader) + 1;
         var isLast = false;
         try
         {
@@ -38,7 +44,7 @@ internal sealed partial class ConversationGrain
         }
         finally
         {
-            if (isLast)
+            if (Ends(reader) | isLast)
             {
                 Input(conversation => conversation.Detach(turn.Turn, Now));
             }
@@ -52,8 +58,32 @@ internal sealed partial class ConversationGrain
     /// <inheritdoc/>
     public Task StopReading(ulong reader)
     {
+        if (_isPassing)
+        {
+            DeactivateOnIdle();
+        }
+
+        // It may be told before Orleans has ended the enumeration, which counts until then.
+        if (_reading.ContainsKey(reader))
+        {
+            _saidGoodbye.Add(reader);
+        }
+
         LeaveGrace(reader);
         return Task.CompletedTask;
+    }
+
+    /// <summary>One of a reader's enumerations ends; gives whether it has said that it will not come back.</summary>
+    private bool Ends(ulong reader)
+    {
+        var isGone = _saidGoodbye.Contains(reader);
+        if (--_reading[reader] == 0)
+        {
+            _reading.Remove(reader);
+            _saidGoodbye.Remove(reader);
+        }
+
+        return isGone;
     }
 
     private EventsAnswer? Attach(TurnRequest turn)

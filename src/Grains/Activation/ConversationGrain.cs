@@ -4,6 +4,7 @@ using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Turns;
 using Evergrain.Grains.Calls;
+using Evergrain.Grains.Moving;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 
@@ -19,6 +20,7 @@ namespace Evergrain.Grains.Activation;
 /// go. Nothing is persisted on deactivation that was not before.
 /// </remarks>
 [Reentrant]
+[ConversationPlacement]
 [GrainType("evergrain.conversation")]
 internal sealed partial class ConversationGrain(ConversationServices services) : Grain, IConversationGrain
 {
@@ -37,8 +39,10 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
     private Task _writing = Task.CompletedTask;
     private Refusal? _broken;
     private bool _isOver;
+    private bool _isFaulted;
     private bool _isHeld;
     private bool _isJournalFailing;
+    private bool _isPassing;
 
     private DateTimeOffset Now => services.Time.GetUtcNow();
 
@@ -47,12 +51,26 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
     {
         _key = ConversationGrainKey.Parse(this.GetPrimaryKeyString());
         _scheduler = TaskScheduler.Current;
-        _conversation = new Conversation(_key, _activation, services.Models, services.Ids);
+        _conversation = NewConversation();
+        if (_snapshot.IsEmpty && PassingCalls.IsOne)
+        {
+            // Nothing is warm here, so there is nothing to be told.
+            _isPassing = _isOver = true;
+            return;
+        }
+
         _wake = Timer(() => Input(conversation => conversation.OnTime(Now)));
         _emptyWake = Timer(LeaveIfEmpty);
         try
         {
-            await RecoverAsync(cancellationToken);
+            if (!TryRehydrate())
+            {
+                await RecoverAsync(cancellationToken);
+            }
+
+            await ClaimAsync();
+            BecomeWarm();
+            RunEffects();
         }
         catch (JournalCorruptException e)
         {
@@ -77,17 +95,32 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
         Finish();
         await _writing.WaitAsync(cancellationToken);
         await EndCallsAsync();
+        await _checksEnd.CancelAsync();
+        if (_isMoving)
+        {
+            WriteSnapshot();
+        }
     }
 
     /// <inheritdoc/>
     public async Task<Answer<StartedTurn>> StartTurn(StartRequest request)
     {
         var start = request.For(_key);
+        Used();
+        if (await CheckAsync(start) is { } notBegun)
+        {
+            // A move may have waited for it.
+            Input(static _ => { });
+            return notBegun;
+        }
+
         try
         {
             return await AskDurableAsync(conversation =>
             {
+                var begun = services.Time.GetTimestamp();
                 var id = conversation.StartTurn(start, Now);
+                services.Instruments.PhaseEnded(ConversationPhase.Context, services.Time.GetElapsedTime(begun));
                 return (new StartedTurn { Turn = id.Turn }, conversation.StartRecord(id.Turn));
             });
         }
@@ -119,18 +152,14 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
         conversation => (true, conversation.Delete(turn.Turn, turn.Lease, Now)));
 
     /// <inheritdoc/>
-    public Task<Answer<bool>> Hold(LeaseId lease) => Task.FromResult(Ask(conversation =>
-    {
-        conversation.Hold(lease, Now);
-        return true;
-    }));
+    public Task<Answer<bool>> Hold(LeaseId lease) => Task.FromResult(IfWarm(conversation =>
+        conversation.Hold(lease, Now)));
 
     /// <inheritdoc/>
-    public Task<Answer<bool>> Release(LeaseId lease) => Task.FromResult(Ask(conversation =>
-    {
-        conversation.Release(lease, Now);
-        return true;
-    }));
+    public Task<Answer<bool>> Release(LeaseId lease) => Task.FromResult(IfWarm(conversation =>
+        conversation.Release(lease, Now)));
+
+    private Conversation NewConversation() => new(_key, _activation, services.Models, services.Ids);
 
     private async Task RecoverAsync(CancellationToken cancellationToken)
     {
@@ -142,6 +171,10 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
                 _conversation.Recover(entry);
             }
         }, cancellationToken);
+    }
+
+    private async Task ClaimAsync()
+    {
         if (_conversation.HasAbandonedTurns)
         {
             _conversation.TakeOver(Now);
@@ -151,8 +184,6 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
                 _conversation.OnAppended();
             }
         }
-
-        RunEffects();
     }
 
     /// <summary>Asks the conversation.</summary>
@@ -166,6 +197,22 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
         Answer<T>? answer = null;
         Input(conversation => answer = Answered(conversation, input));
         return answer ?? Answer.Refused<T>(Faulted);
+    }
+
+    /// <summary>Tells the conversation what it need not hear if it is not warm.</summary>
+    private Answer<bool> IfWarm(Action<Conversation> input)
+    {
+        if (_isPassing)
+        {
+            DeactivateOnIdle();
+            return Answer.Given(true);
+        }
+
+        return Ask(conversation =>
+        {
+            input(conversation);
+            return true;
+        });
     }
 
     /// <summary>Asks the conversation; the answer waits until a record is durable.</summary>
@@ -213,6 +260,11 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
 
     private Answer<T>? NotServed<T>()
     {
+        if (_isMoving)
+        {
+            return Answer.AskAgain<T>();
+        }
+
         if (_broken is null && !_isOver)
         {
             return null;

@@ -1,4 +1,6 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
+using Evergrain.Grains.Moving;
 using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Grains.Activation;
@@ -18,4 +20,13 @@ internal sealed record ConversationServices
     public required ILogger Logger { get; init; }
 
     public required ConversationClusterOptions Options { get; init; }
+
+    public required ConversationInstruments Instruments { get; init; }
+
+    /// <summary>The check on new input; null: there is none.</summary>
+    public InputGate? InputGate { get; init; }
+
+    public required WarmConversations Warm { get; init; }
+
+    public required ConversationMoves Moves { get; init; }
 }

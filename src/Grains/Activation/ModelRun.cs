@@ -1,4 +1,5 @@
 using Evergrain.Conversations;
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 using Microsoft.Extensions.Logging;
@@ -18,6 +19,8 @@ internal sealed partial class ModelRun(Effect.CallModel call, ConversationServic
     private readonly CancellationTokenSource _cancelled = new();
     private List<ModelEvent> _arrived = [];
     private Task _cancelling = Task.CompletedTask;
+    private long _begun;
+    private long _streaming;
 
     /// <summary>Ends when the call has, and nothing more will be handed over.</summary>
     public Task Task { get; private set; } = Task.CompletedTask;
@@ -34,6 +37,7 @@ internal sealed partial class ModelRun(Effect.CallModel call, ConversationServic
     private async Task RunAsync(Func<IReadOnlyList<ModelEvent>, Task> handOver, Func<string?, Task> end)
     {
         string? fault = null;
+        _begun = services.Time.GetTimestamp();
         using var capped = new CancellationTokenSource(services.Options.ModelCallTime, services.Time);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(_cancelled.Token, capped.Token);
         try
@@ -55,6 +59,11 @@ internal sealed partial class ModelRun(Effect.CallModel call, ConversationServic
         }
 
         await HandOverAsync(handOver);
+        if (_streaming != 0)
+        {
+            services.Instruments.PhaseEnded(ConversationPhase.ModelStream, services.Time.GetElapsedTime(_streaming));
+        }
+
         await end(fault);
         await _cancelling;
     }
@@ -75,8 +84,19 @@ internal sealed partial class ModelRun(Effect.CallModel call, ConversationServic
             isOpen = await next;
             if (isOpen)
             {
+                NoteFirst();
                 _arrived.Add(events.Current);
             }
+        }
+    }
+
+    private void NoteFirst()
+    {
+        if (_streaming == 0)
+        {
+            _streaming = services.Time.GetTimestamp();
+            services.Instruments.PhaseEnded(
+                ConversationPhase.ModelWait, services.Time.GetElapsedTime(_begun, _streaming));
         }
     }
 

@@ -92,7 +92,11 @@ public sealed class StartedTurn
 [GenerateSerializer]
 [Immutable]
 [Alias("evergrain.TurnRequest")]
-public readonly record struct TurnRequest([property: Id(0)] TurnId Turn, [property: Id(1)] LeaseId Lease);
+public readonly record struct TurnRequest([property: Id(0)] TurnId Turn, [property: Id(1)] LeaseId Lease)
+{
+    /// <summary>The turn alone: Orleans writes what a call is given into its logs, and a lease is a secret.</summary>
+    public override string ToString() => Turn.ToString();
+}
 
 /// <summary>Consecutive events of one response, or why there are none.</summary>
 [GenerateSerializer]

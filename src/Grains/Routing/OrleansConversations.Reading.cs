@@ -109,6 +109,7 @@ public sealed partial class OrleansConversations
         {
             try
             {
+                PassingCalls.Begin();
                 await _grain.StopReading(_reader);
             }
             catch (Exception e) when (MayPass(e, CancellationToken.None))

@@ -89,11 +89,11 @@ public sealed partial class OrleansConversations : IConversations
 
     /// <inheritdoc/>
     public async ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
-        await AskAsync(key, grain => grain.Hold(lease), cancellationToken);
+        await PassAsync(key, grain => grain.Hold(lease), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask ReleaseAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
-        await AskAsync(key, grain => grain.Release(lease), cancellationToken);
+        await PassAsync(key, grain => grain.Release(lease), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
@@ -104,6 +104,13 @@ public sealed partial class OrleansConversations : IConversations
 
     private ValueTask<T> AskAsync<T>(ConversationKey key, Func<IConversationGrain, Task<Answer<T>>> ask,
         CancellationToken cancellationToken) => AskAsync(key, ask, NewPatience(), cancellationToken);
+
+    private async ValueTask PassAsync(ConversationKey key, Func<IConversationGrain, Task<Answer<bool>>> ask,
+        CancellationToken cancellationToken)
+    {
+        PassingCalls.Begin();
+        await AskAsync(key, ask, cancellationToken);
+    }
 
     /// <summary>Asks the conversation's grain; again, where it was lost on the way or the activation is over.</summary>
     private async ValueTask<T> AskAsync<T>(ConversationKey key, Func<IConversationGrain, Task<Answer<T>>> ask,

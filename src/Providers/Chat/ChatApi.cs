@@ -23,6 +23,9 @@ internal sealed class ChatApi(ChatApiOptions options, ChatInstruments instrument
         options.ReasoningField is { } field ? $"chat+{field}" : "chat";
 
     /// <inheritdoc/>
+    public IStateCodec States { get; } = new ChatStates();
+
+    /// <inheritdoc/>
     public string Path => "chat/completions";
 
     /// <inheritdoc/>

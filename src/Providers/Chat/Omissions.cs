@@ -39,6 +39,10 @@ internal sealed record Omissions
     /// <summary>Each type and how many of it, by type.</summary>
     public IEnumerable<KeyValuePair<string, int>> ByType => Counts;
 
+    /// <summary>So many of each type, as they were counted before.</summary>
+    public static Omissions Of(IReadOnlyDictionary<string, int> counts) =>
+        new() { Counts = counts.ToImmutableSortedDictionary(StringComparer.Ordinal) };
+
     /// <summary>One more of a type.</summary>
     public Omissions With(string? type)
     {

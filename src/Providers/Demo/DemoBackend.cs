@@ -31,6 +31,9 @@ public sealed class DemoBackend(IReadOnlyList<string> models, TimeProvider time,
     public int CallsMax => callsMax;
 
     /// <inheritdoc/>
+    public IStateCodec States { get; } = new DemoStates();
+
+    /// <inheritdoc/>
     public bool Serves(string model) => Array.IndexOf(_models, model) >= 0;
 
     /// <inheritdoc/>

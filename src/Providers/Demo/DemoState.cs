@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Records;
 
 namespace Evergrain.Providers.Demo;
 
@@ -85,6 +86,31 @@ internal sealed record DemoState
             _ => state.Left(),
         };
     }
+
+    /// <summary>Writes what one item made of the state before it.</summary>
+    public void WriteStep(DemoState before, PayloadWriter output)
+    {
+        var isPlain = ReferenceEquals(Script, before.Script) && ReferenceEquals(Tools, before.Tools);
+        output.Flag(isPlain);
+        if (isPlain)
+        {
+            output.Number((int)Ask);
+            output.Number(Answered);
+            output.Number(Answers);
+            output.Flag(IsLeft);
+            output.Number(LastPosition - NoPosition);
+        }
+    }
+
+    /// <summary>The state behind an item, as <see cref="WriteStep"/> wrote it.</summary>
+    public DemoState ReadStep(Item item, ref PayloadReader input) => !input.Flag() ? After(item) : this with
+    {
+        Ask = (CompactionAsk)input.Int(),
+        Answered = input.Int(),
+        Answers = input.Int(),
+        IsLeft = input.Flag(),
+        LastPosition = input.Int() + NoPosition,
+    };
 
     private DemoState Left() => Answers > 0 && !IsLeft ? this with { IsLeft = true } : this;
 

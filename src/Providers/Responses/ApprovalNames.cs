@@ -17,6 +17,13 @@ internal sealed class ApprovalNames
 
     private static ReadOnlySpan<byte> Reference => "approval_request_id"u8;
 
+    /// <summary>The server's names by ours.</summary>
+    public IReadOnlyDictionary<string, string> All => _names;
+
+    /// <summary>These names.</summary>
+    public static ApprovalNames Of(IReadOnlyDictionary<string, string> names) =>
+        new(names.ToImmutableDictionary(StringComparer.Ordinal));
+
     /// <summary>The names behind a question.</summary>
     /// <param name="before">The names before it; null for none.</param>
     /// <param name="question">The item with our id.</param>

@@ -29,6 +29,9 @@ internal sealed class ResponsesApi(string server) : IModelApi
     public string Rendering { get; } = "responses:" + server;
 
     /// <inheritdoc/>
+    public IStateCodec States { get; } = new ApprovalStates();
+
+    /// <inheritdoc/>
     public string Path => "responses";
 
     /// <inheritdoc/>

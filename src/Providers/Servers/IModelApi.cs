@@ -12,6 +12,9 @@ internal interface IModelApi
     /// <summary>The name of its rendering; see <see cref="IModelBackend.Rendering"/>.</summary>
     string Rendering { get; }
 
+    /// <summary>How its states move; see <see cref="IModelBackend.States"/>.</summary>
+    IStateCodec States { get; }
+
     /// <summary>Where calls are posted, relative to a server's URL: <c>chat/completions</c>.</summary>
     string Path { get; }
 

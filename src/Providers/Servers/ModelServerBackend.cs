@@ -31,6 +31,9 @@ public sealed class ModelServerBackend : IModelBackend, IDisposable
     public string Rendering => _server.Api.Rendering;
 
     /// <inheritdoc/>
+    public IStateCodec States => _server.Api.States;
+
+    /// <inheritdoc/>
     /// <remarks>The names that the settings spell out, and those that the server offers and a pattern takes.</remarks>
     public IReadOnlyList<string> Models => Volatile.Read(ref _models);
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -152,6 +153,25 @@ internal sealed class ConversationDriver
         }
 
         return Conversation;
+    }
+
+    /// <summary>A new activation takes over all that this one holds; gives this one, which lives on.</summary>
+    public Conversation Move(params IModelBackend[] backends)
+    {
+        var (old, snapshot) = (Conversation, Snapshot());
+        var models = backends.Length > 0 ? new ModelCatalog(backends) : _models;
+        Conversation = new Conversation(Key, ++_activation, models, _ids);
+        Conversation.Rehydrate(snapshot, Now);
+        Take();
+        return old;
+    }
+
+    /// <summary>All that the activation holds.</summary>
+    public byte[] Snapshot()
+    {
+        var snapshot = new ArrayBufferWriter<byte>();
+        Conversation.Dehydrate(snapshot);
+        return snapshot.WrittenSpan.ToArray();
     }
 
     /// <summary>All visible events of a turn, read as a new reader would.</summary>

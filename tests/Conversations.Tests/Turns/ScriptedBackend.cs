@@ -2,14 +2,16 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 
 namespace Evergrain.Conversations.Tests.Turns;
 
 /// <summary>
-/// A model that tests speak for. Its rendering is the item's JSON and a newline; its state counts items, so that a
-/// rescan or a wrong order shows.
+/// A model that tests speak for. Its rendering is what its server calls the item, the item's JSON and a newline; its
+/// state counts items, so that a rescan or a wrong order shows.
 /// </summary>
-internal sealed class ScriptedBackend(string model = "m", string rendering = "scripted") : IModelBackend
+internal sealed class ScriptedBackend(string model = "m", string rendering = "scripted", bool moves = true)
+    : IModelBackend
 {
     public string Rendering => rendering;
 
@@ -17,13 +19,16 @@ internal sealed class ScriptedBackend(string model = "m", string rendering = "sc
 
     public int RenderCalls { get; private set; }
 
+    public IStateCodec? States { get; } = moves ? new PlaceCodec() : null;
+
     public bool Serves(string name) => name == model;
 
     public Rendered Render(Item item, object? state)
     {
         RenderCalls++;
         var place = (int)(state ?? 0) + 1;
-        var bytes = Encoding.UTF8.GetBytes($"{rendering} {place}: ").Concat(item.Json.ToArray()).Append((byte)'\n');
+        var name = item.Origin is { } origin && origin.Rendering == rendering ? " " + origin.Id : string.Empty;
+        var bytes = Encoding.UTF8.GetBytes($"{rendering} {place}{name}: ").Concat(item.Json.ToArray()).Append((byte)'\n');
         return new Rendered(bytes.ToArray(), 1, place);
     }
 
@@ -32,5 +37,13 @@ internal sealed class ScriptedBackend(string model = "m", string rendering = "sc
     {
         await Task.CompletedTask;
         yield return new ModelEvent(ModelEventKind.Completed);
+    }
+
+    private sealed class PlaceCodec : IStateCodec
+    {
+        public void Write(Item item, object? before, object after, PayloadWriter output) =>
+            output.Number((int)after - (int)(before ?? 0));
+
+        public object Read(Item item, object? before, ref PayloadReader input) => input.Int() + (int)(before ?? 0);
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Embedded;

@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Turns;
 
-namespace Evergrain.Frontend.Embedded;
+namespace Evergrain.Conversations.Hosts;
 
 /// <summary>What conversations did, as counters of the meter <c>Evergrain</c>.</summary>
 public sealed class ConversationInstruments
@@ -16,6 +16,8 @@ public sealed class ConversationInstruments
     private readonly Counter<long> _refreshed;
     private readonly Counter<long> _claimed;
     private readonly Counter<long> _lost;
+    private readonly Counter<long> _dehydrated;
+    private readonly Counter<long> _rehydrated;
     private readonly Histogram<double> _phases;
     private readonly UpDownCounter<long> _warm;
     private readonly UpDownCounter<long> _warmBytes;
@@ -39,36 +41,52 @@ public sealed class ConversationInstruments
             "Conversations taken over from the activation that wrote last.");
         _lost = meter.CreateCounter<long>("evergrain.conversations.lost", "{conversation}",
             "Activations that ended because an append was refused or failed.");
+        _dehydrated = meter.CreateCounter<long>("evergrain.conversations.dehydrated", "{conversation}",
+            "Warm conversations that left for another silo with all they hold.");
+        _rehydrated = meter.CreateCounter<long>("evergrain.conversations.rehydrated", "{conversation}",
+            "Activations that arrived warm from another silo; nothing was read from the journal.");
         _phases = meter.CreateHistogram<double>("evergrain.phases.ended", "s");
         _warm = meter.CreateUpDownCounter<long>("evergrain.conversations.warm", "{conversation}", "Warm now.");
         _warmBytes = meter.CreateUpDownCounter<long>("evergrain.bytes.warm", "By", "Bytes of warm conversations.");
     }
 
-    internal void Activated()
+    /// <summary>An activation is open.</summary>
+    public void Activated()
     {
         _activated.Add(1);
         _warm.Add(1);
     }
 
-    internal void Passivated()
+    /// <summary>An open activation has ended.</summary>
+    public void Passivated()
     {
         _passivated.Add(1);
         _warm.Add(-1);
     }
 
-    internal void Refreshed() => _refreshed.Add(1);
+    /// <summary>An activation took in what another server wrote.</summary>
+    public void Refreshed() => _refreshed.Add(1);
 
-    internal void Lost() => _lost.Add(1);
+    /// <summary>An activation ended because an append was refused or failed.</summary>
+    public void Lost() => _lost.Add(1);
+
+    /// <summary>An activation was written down, to be moved.</summary>
+    public void Dehydrated() => _dehydrated.Add(1);
+
+    /// <summary>An activation began with what another one wrote down.</summary>
+    public void Rehydrated() => _rehydrated.Add(1);
 
     /// <summary>
     /// A part of a turn's time is over; the frontend reports <c>queue</c> and <c>deliver</c> likewise.
     /// </summary>
-    internal void PhaseEnded(ConversationPhase phase, TimeSpan elapsed) =>
+    public void PhaseEnded(ConversationPhase phase, TimeSpan elapsed) =>
         _phases.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("phase", NameOf(phase)));
 
-    internal void WarmBytesChanged(long difference) => _warmBytes.Add(difference);
+    /// <summary>Warm conversations hold more bytes, or fewer.</summary>
+    public void WarmBytesChanged(long difference) => _warmBytes.Add(difference);
 
-    internal void Worked(in ConversationWork before, in ConversationWork now)
+    /// <summary>Adds what an activation has done between two looks at it.</summary>
+    public void Worked(in ConversationWork before, in ConversationWork now)
     {
         Add(_validated, now.Validated - before.Validated);
         Add(_rendered, now.Rendered - before.Rendered);
@@ -97,7 +115,7 @@ public sealed class ConversationInstruments
 }
 
 /// <summary>Where a turn's time goes inside a conversation.</summary>
-internal enum ConversationPhase
+public enum ConversationPhase
 {
     /// <summary>The check on new input, where there is one; before the conversation hears of the create.</summary>
     Check,

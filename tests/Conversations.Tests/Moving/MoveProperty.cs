@@ -1,0 +1,72 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Tests.Turns;
+using Evergrain.Conversations.Turns;
+
+namespace Evergrain.Conversations.Tests.Moving;
+
+/// <summary>
+/// Random lives of a conversation that moves: what arrives answers like what was left behind, byte for byte, and with
+/// the same work. What it writes then is a journal like any other.
+/// </summary>
+public sealed class MoveProperty
+{
+    [Fact]
+    public void Conversation_MovedInARandomLife_AnswersAsIfItHadStayed()
+    {
+        var seeds = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is null ? 200 : 5000;
+        for (var seed = 1; seed <= seeds; seed++)
+        {
+            var life = new MovingLife(seed);
+            var random = new Random(-seed);
+            for (var moves = 0; moves < 4; moves++)
+            {
+                for (var steps = random.Next(12); steps > 0; steps--)
+                {
+                    life.Step();
+                }
+
+                if (life.Driver.Conversation.IsDeleted)
+                {
+                    break;
+                }
+
+                var old = life.Driver.Move(MovingLife.Backends());
+                Assert.True(life.Driver.Conversation.Work == default, $"seed {seed}: {life.Driver.Conversation.Work}");
+                Assert.True(life.Driver.Conversation.Bytes <= old.Bytes, $"seed {seed}: it grew by moving");
+                old.IsFresh = life.Driver.Conversation.IsFresh = random.Next(4) > 0;
+                new Twins(old, life.Driver.Conversation, life.Driver.Now, $"seed {seed}").Check(life.Turns);
+                life.Driver.Conversation.IsFresh = true;
+            }
+
+            CheckRebuild(life, seed);
+        }
+    }
+
+    /// <summary>What was stored is what the journal says; the unstored turns are known to nobody who reads it.</summary>
+    private static void CheckRebuild(MovingLife life, int seed)
+    {
+        var rebuilt = new ConversationDriver(MovingLife.Backends());
+        rebuilt.Journal.AddRange(life.Driver.Journal);
+        rebuilt.Restart(takeOver: false);
+        life.Driver.Conversation.IsFresh = true;
+        var stored = life.Turns.Where(turn => turn.Id.Turn.IsStored).ToList();
+        foreach (var turn in stored)
+        {
+            Assert.True(
+                Body(life.Driver.Conversation, turn) == Body(rebuilt.Conversation, turn),
+                $"seed {seed}: {turn.Id} is not what the journal says");
+        }
+    }
+
+    private static string Body(Conversation conversation, ClientTurn turn)
+    {
+        try
+        {
+            return Convert.ToHexString(conversation.Get(turn.Id.Turn, turn.Lease).Span);
+        }
+        catch (Exception e) when (e is ConversationException or UnsettledException)
+        {
+            return e.Message;
+        }
+    }
+}
