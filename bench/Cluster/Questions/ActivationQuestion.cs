@@ -48,7 +48,7 @@ internal static class ActivationQuestion
         {
             var recovered = await VisitAsync(visitors, batch, cancellationToken);
             AddRows(visitors, batch.IsMeasured ? table : null, $"{batch.Items:#,0} items", recovered);
-            verdicts.Must(string.Create(CultureInfo.InvariantCulture, $"{batch.Conversations} of {batch.Items:#,0} " +
+            verdicts.Must(string.Create(CultureInfo.InvariantCulture, $"{batch.Ends.Count} of {batch.Items:#,0} " +
                 $"items were cold: {recovered[0]:0} and {recovered[1]:0} items each from the journal"),
                 recovered.All(items => items >= batch.Items));
         }

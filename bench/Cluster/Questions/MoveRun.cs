@@ -25,7 +25,10 @@ internal sealed class MoveRun(Deployment deployment, int items, int count)
     public int Moved => _leaving.Count;
 
     /// <summary>Those of them that arrived with all they held.</summary>
-    public double Warm => _arrivals.Count == 0 ? 0 : _arrivals[^1].Count;
+    public double Arrived => _arrivals.Count == 0 ? 0 : _arrivals[^1].Count;
+
+    /// <summary>Those whose next turn, when the old silo had gone, read nothing from the journal.</summary>
+    public int Warm { get; private set; }
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -44,16 +47,19 @@ internal sealed class MoveRun(Deployment deployment, int items, int count)
             var conversation = new Conversation(wire);
             _firstMs.Add(RunTurn(conversation, end));
             _responses.Add([conversation.Last!]);
+            var now = await stays.Probe.MetricAsync("evergrain_items_recovered", cancellationToken);
+            Warm += now > recovered ? 0 : 1;
+            _recovered += now - recovered;
+            recovered = now;
         }
 
-        _recovered = await stays.Probe.MetricAsync("evergrain_items_recovered", cancellationToken) - recovered;
         await DeleteAsync(cancellationToken);
     }
 
     public void AddTo(Table drains, Table turns, string name)
     {
         var (first, last) = _arrivals.Count == 0 ? default : (_arrivals[0], _arrivals[^1]);
-        drains.Row(name, Moved, Warm, (last.At - first.At).TotalMilliseconds / (last.Count - first.Count),
+        drains.Row(name, Moved, Arrived, Warm, (last.At - first.At).TotalMilliseconds / (last.Count - first.Count),
             last.At.TotalMilliseconds, _exit.TotalMilliseconds);
         turns.Row(name, _firstMs.Count, _firstMs.Median, _firstMs.P99, _firstMs.Max, _warmMs.Median, _warmMs.P99,
             _recovered / Moved);

@@ -32,8 +32,8 @@ internal static class MovesQuestion
         Console.WriteLine("## moves: what it takes to move a conversation to another silo");
         Console.WriteLine();
         await using var database = await Database.StartAsync(options, cancellationToken);
-        var drains = new Table("context, in flight at most", "moved", "of them warm", "ms each, as they follow",
-            "SIGTERM to last moved ms", "SIGTERM to exit ms");
+        var drains = new Table("context, in flight at most", "conversations", "arrived warm",
+            "still warm then", "ms each", "SIGTERM to last moved ms", "SIGTERM to exit ms");
         var turns = new Table("context, in flight at most", "first turns", "p50 ms", "p99 ms", "max ms",
             "warm turn before p50 ms", "p99 ms", "items from the journal, each");
         var verdicts = new Verdicts();
@@ -49,8 +49,8 @@ internal static class MovesQuestion
                     var name = string.Create(CultureInfo.InvariantCulture, $"{wave.Name}, {bytes >> 20} MiB");
                     run.AddTo(drains, turns, name);
                     verdicts.Must(string.Create(CultureInfo.InvariantCulture,
-                        $"{name}: {run.Warm:0} of {run.Moved} arrived warm, target at least {WarmShareMin:0%}"),
-                        run.Warm >= WarmShareMin * run.Moved);
+                        $"{name}: {run.Warm} of {run.Moved} were warm when the silo had gone, target at least " +
+                        $"{WarmShareMin:0%}"), run.Warm >= WarmShareMin * run.Moved);
                 }
             }
         }

@@ -12,9 +12,14 @@ namespace Evergrain.Load.Server;
 internal sealed partial class ServerProcess : IAsyncDisposable
 {
     private const int Terminate = 15;
+
+    // Linux gives 32,768 and more to outgoing connections. Runs side by side begin at different ones.
+    private const int PortsBegin = 16_000, PortsEnd = 32_768, Apart = 100;
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
+
+    private static int _lastPort = PortsBegin + (Environment.ProcessId % Apart * Apart);
 
     private readonly Process _process;
 
@@ -64,12 +69,27 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>A port that nobody listens on now.</summary>
+    /// <summary>
+    /// A port that nobody listens on now, each time another, and none that the system gives to outgoing connections.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">There is none left.</exception>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (Interlocked.Increment(ref _lastPort) is var port and < PortsEnd)
+        {
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken.
+            }
+        }
+
+        throw new InvalidOperationException("No port is free.");
     }
 
     /// <summary>Tells it to stop, and waits until it has; kills it when that takes too long.</summary>
