@@ -32,9 +32,11 @@ internal sealed class ClusterHost : ContractHost
     public override IConversations Conversations => _silos.Conversations;
 
     /// <summary>Two silos in a world of the test's own, shared with the tests before and after it.</summary>
-    public static async Task<ClusterHost> StartAsync()
+    public static Task<ClusterHost> StartAsync() => StartAsync(new TestWorld());
+
+    /// <summary>The same in a world that is there.</summary>
+    public static async Task<ClusterHost> StartAsync(TestWorld world)
     {
-        var world = new TestWorld();
         var silos = Interlocked.Exchange(ref _spare, null) ?? await TestSilos.StartAsync(world);
         silos.Enter(world);
         return new ClusterHost(world, silos, isShared: true);

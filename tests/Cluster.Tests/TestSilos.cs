@@ -3,6 +3,7 @@ using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Grains;
+using Evergrain.Providers.Demo;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -30,6 +31,7 @@ internal sealed class TestSilos : IAsyncDisposable
             silo.AddConversations(options);
             silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Grains, new WorldTime(_current));
             silo.Services.AddSingleton<IModelBackend>(new WorldModel(_current));
+            silo.Services.AddSingleton<IModelBackend>(new DemoBackend(["demo"], TimeProvider.System));
         });
         builder.ConfigureClientHost(host => AddServices(host, new WorldJournal(_current)));
         builder.ConfigureClient(client => client.AddConversations(options));
@@ -65,13 +67,18 @@ internal sealed class TestSilos : IAsyncDisposable
     public Task DeactivateAsync(ConversationKey key) =>
         _cluster.DeactivateAsync(GrainOf(key)).WaitAsync(Waits.Patience);
 
-    /// <summary>How many conversations are warm on each silo that has some.</summary>
-    public async Task<IReadOnlyList<int>> WarmAsync()
+    /// <summary>Ends every activation, whatever runs there.</summary>
+    public async Task DeactivateAllAsync()
     {
-        var grains = await _cluster.Client.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics();
-        return [.. grains.Where(static grain => grain.GrainId.Type.ToString() == "evergrain.conversation")
-            .CountBy(static grain => grain.SiloAddress).Select(static silo => silo.Value)];
+        await PassivateAsync();
+        var grains = (await ActivationsAsync())
+            .Select(grain => _cluster.Client.GetGrain<IConversationGrain>(grain.GrainId));
+        await Task.WhenAll(grains.Select(_cluster.DeactivateAsync)).WaitAsync(Waits.Patience);
     }
+
+    /// <summary>How many conversations are warm on each silo that has some.</summary>
+    public async Task<IReadOnlyList<int>> WarmAsync() =>
+        [.. (await ActivationsAsync()).CountBy(static grain => grain.SiloAddress).Select(static silo => silo.Value)];
 
     public FaultyJournal JournalOf(InProcessSiloHandle silo) => _journals[silo.Name];
 
@@ -108,6 +115,10 @@ internal sealed class TestSilos : IAsyncDisposable
         await _cluster.StopAllSilosAsync().WaitAsync(Waits.Patience);
         await _cluster.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
     }
+
+    private async Task<IEnumerable<DetailedGrainStatistic>> ActivationsAsync() =>
+        (await _cluster.Client.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics())
+            .Where(static grain => grain.GrainId.Type.ToString() == "evergrain.conversation");
 
     private void AddServices(IHostApplicationBuilder host, IJournal journal)
     {

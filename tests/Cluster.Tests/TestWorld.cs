@@ -13,11 +13,16 @@ namespace Evergrain.Cluster.Tests;
 /// </summary>
 internal sealed class TestWorld
 {
+    public TestWorld() => Clock = Time;
+
     public IJournal Journal { get; init; } = new InMemoryJournal();
 
-    public GatedModel Model { get; } = new();
+    public GatedModel Model { get; init; } = new();
 
     public ManualTime Time { get; } = new();
+
+    /// <summary>The clock of grains: the manual one, unless clients of a real server wait for what they do.</summary>
+    public TimeProvider Clock { get; init; }
 
     public ErrorLog Log { get; } = new();
 }
@@ -31,14 +36,14 @@ internal sealed class CurrentWorld(TestWorld world)
 /// <summary>The clock of grains and of their timers. Orleans' own timers run by the system's.</summary>
 internal sealed class WorldTime(CurrentWorld current) : TimeProvider
 {
-    public override long TimestampFrequency => current.World.Time.TimestampFrequency;
+    public override long TimestampFrequency => current.World.Clock.TimestampFrequency;
 
-    public override DateTimeOffset GetUtcNow() => current.World.Time.GetUtcNow();
+    public override DateTimeOffset GetUtcNow() => current.World.Clock.GetUtcNow();
 
-    public override long GetTimestamp() => current.World.Time.GetTimestamp();
+    public override long GetTimestamp() => current.World.Clock.GetTimestamp();
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-        current.World.Time.CreateTimer(callback, state, dueTime, period);
+        current.World.Clock.CreateTimer(callback, state, dueTime, period);
 }
 
 internal sealed class WorldModel(CurrentWorld current) : IModelBackend

@@ -10,16 +10,21 @@ public sealed class CuttingProxy : IAsyncDisposable
     private const int BufferBytes = 64 << 10;
 
     private readonly int _serverPort;
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<Task, bool> _pairs = [];
+    private readonly ConcurrentDictionary<TcpClient, bool> _clients = [];
     private readonly Task _accepting;
     private Cut _armed;
     private TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public CuttingProxy(int serverPort)
+    /// <summary>Begins.</summary>
+    /// <param name="serverPort">The server's port, on this machine.</param>
+    /// <param name="address">Where it listens; null: on loopback.</param>
+    public CuttingProxy(int serverPort, IPAddress? address = null)
     {
         _serverPort = serverPort;
+        _listener = new TcpListener(address ?? IPAddress.Loopback, 0);
         _listener.Start();
         _accepting = AcceptAsync();
     }
@@ -35,6 +40,16 @@ public sealed class CuttingProxy : IAsyncDisposable
 
     /// <summary>Whether new connections end at once.</summary>
     public bool IsClosed { get; set; }
+
+    /// <summary>Ends every connection, and new ones as long as it stays closed.</summary>
+    public void Sever()
+    {
+        IsClosed = true;
+        foreach (var client in _clients.Keys)
+        {
+            client.Close();
+        }
+    }
 
     /// <summary>The next request reaches nobody; its connection ends. The task ends when it has.</summary>
     public Task CutRequest() => Arm(Cut.Request);
@@ -81,21 +96,27 @@ public sealed class CuttingProxy : IAsyncDisposable
     {
         using var server = new TcpClient();
         using var both = client;
-        if (IsClosed)
-        {
-            return;
-        }
-
+        _clients[client] = true;
         try
         {
+            if (IsClosed)
+            {
+                return;
+            }
+
             await server.ConnectAsync(IPAddress.Loopback, _serverPort, _stop.Token);
             client.NoDelay = server.NoDelay = true;
             var (to, from) = (server.GetStream(), client.GetStream());
             await Task.WhenAny(RelayAsync(from, to, Cut.Request), RelayAsync(to, from, Cut.Answer));
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or IOException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or IOException
+            or ObjectDisposedException or InvalidOperationException)
         {
             // The connection ends, which is what its ends see.
+        }
+        finally
+        {
+            _clients.TryRemove(client, out var _);
         }
     }
 

@@ -184,13 +184,3 @@ public sealed class AccessTests : IDisposable
             ("ApiKeys:0", "key-1"), ("ApiKeys:1", "key=2=team"), ("ApiKeys:2", $"sha256:{hash}=other"));
     }
 }
-
-internal static class HttpAnswers
-{
-    public static async Task<string> GetStringAsyncOf(this HttpClient http, string path, HttpStatusCode status)
-    {
-        using var answer = await http.GetAsync(path);
-        Assert.Equal(status, answer.StatusCode);
-        return await answer.Content.ReadAsStringAsync();
-    }
-}

@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Admission;
-using Evergrain.Frontend.Tests.Access;
 using Evergrain.Frontend.Tests.Hosting;
 
 namespace Evergrain.Frontend.Tests.Admission;

@@ -35,7 +35,7 @@ public sealed class InputCheckSocketTests : IAsyncLifetime
         {
             using var client = await WireClient.ConnectAsync(server);
             var first = await RunAsync(client, "one");
-            await host.Embedded.PassivateIdleAsync();
+            await host.PassivateAsync();
             second = await RunAsync(client, "two", first, ",\"instructions\":\"be brief\"");
         }
 

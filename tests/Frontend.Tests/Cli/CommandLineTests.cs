@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using Evergrain.Frontend.Tests.Access;
 using Evergrain.Frontend.Tests.Hosting;
 
 namespace Evergrain.Frontend.Tests.Cli;

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.WebSockets;
 using System.Text;
-using Evergrain.Frontend.Tests.Access;
 using Evergrain.Frontend.Tests.Hosting;
 using Evergrain.Providers.Tests.Servers.Upstream;
 

@@ -12,6 +12,9 @@ public abstract class ConversationsHost : IAsyncDisposable
     /// <summary>The frontend's clock.</summary>
     public virtual TimeProvider Clock => TimeProvider.System;
 
+    /// <summary>Makes it ready, where that takes time; before anything else is asked of it.</summary>
+    public virtual Task ReadyAsync() => Task.CompletedTask;
+
     public virtual ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);

@@ -13,12 +13,14 @@ namespace Evergrain.Frontend.Tests.Hosting;
 
 /// <summary>
 /// The real thing: embedded conversations over a SQLite file, with the check that the settings describe. Another host
-/// on the same directory is the same server after a restart.
+/// on the same directory is the same server after a restart. As with <see cref="RealHost"/>, there is another over
+/// Orleans.
 /// </summary>
 internal sealed class StoredHost : ConversationsHost
 {
     private readonly ServiceProvider _services;
     private readonly IJournal _journal;
+    private readonly EmbeddedConversations _embedded;
 
     private StoredHost(IJournal journal, TimeProvider time, (string Option, string? Value)[] settings)
     {
@@ -37,14 +39,12 @@ internal sealed class StoredHost : ConversationsHost
             .AddEmbeddedConversations(new EmbeddedOptions())
             .AddInputCheck(configuration)
             .BuildServiceProvider();
-        Embedded = _services.GetRequiredService<EmbeddedConversations>();
+        _embedded = _services.GetRequiredService<EmbeddedConversations>();
     }
 
-    public override IConversations Conversations => Embedded;
+    public override IConversations Conversations => _embedded;
 
     public override IReadOnlyList<IModelBackend> Backends => [Model];
-
-    public EmbeddedConversations Embedded { get; }
 
     /// <summary>Models <c>echo</c> and <c>gated</c>; <c>demo</c> is there too.</summary>
     public GatedModel Model { get; } = new();
@@ -60,6 +60,9 @@ internal sealed class StoredHost : ConversationsHost
     public static async Task<StoredHost> StartAsync(string directory, TimeProvider time,
         params (string Option, string? Value)[] settings) => new(await SqliteJournal.OpenAsync(
             new SqliteJournalOptions { Directory = directory }, CancellationToken.None), time, settings);
+
+    /// <summary>What is idle leaves memory.</summary>
+    public Task PassivateAsync() => _embedded.PassivateIdleAsync();
 
     /// <summary>How many appends the journal holds of a response's conversation.</summary>
     public async Task<int> CountAppendsAsync(string response, string tenant = "default")
@@ -80,43 +83,5 @@ internal sealed class StoredHost : ConversationsHost
         await _services.DisposeAsync();
         await _journal.DisposeAsync();
         await base.DisposeAsync();
-    }
-}
-
-/// <summary>Everything that is logged, at every level.</summary>
-internal sealed class LogText : ILoggerProvider, ILogger
-{
-    private readonly Lock _gate = new();
-    private readonly List<string> _lines = [];
-
-    public IReadOnlyList<string> Lines
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return [.. _lines];
-            }
-        }
-    }
-
-    public ILogger CreateLogger(string categoryName) => this;
-
-    public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => null;
-
-    public bool IsEnabled(LogLevel logLevel) => true;
-
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
-        Func<TState, Exception?, string> formatter)
-    {
-        lock (_gate)
-        {
-            _lines.Add($"{logLevel} {formatter(state, exception)} {exception}");
-        }
-    }
-
-    public void Dispose()
-    {
     }
 }

@@ -36,6 +36,7 @@ public sealed class TestServer : IAsyncDisposable
     public static async Task<TestServer> StartAsync(ConversationsHost host,
         params (string Option, string Value)[] settings)
     {
+        await host.ReadyAsync();
         var log = new LogCollector();
         var app = Build(host, log, settings);
         await app.StartAsync();

@@ -1,14 +1,15 @@
 using System.Net;
 using System.Text.Json;
-using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Tests.Hosting;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Frontend.Tests.Transports;
 
 namespace Evergrain.Frontend.Tests.Http;
 
-/// <summary>What <c>POST /v1/responses</c> does that a socket does otherwise or not at all.</summary>
+/// <summary>
+/// What <c>POST /v1/responses</c> does that a socket does otherwise or not at all; over real conversations in
+/// <see cref="RealCreateTests"/>.
+/// </summary>
 public sealed class CreateTests
 {
     private const string Hello = """[{"say":"hello"}]""";
@@ -42,31 +43,6 @@ public sealed class CreateTests
     }
 
     [Theory]
-    [InlineData("""{"model":"demo","input":"hi","stream":"?","background":7,"stream_options":[]}""")]
-    public async Task Socket_StreamAndBackground_AreIgnored(string create)
-    {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
-        using var client = await SocketTransport.ConnectAsync(server, null);
-
-        Assert.Equal("completed", (await client.RunAsync(create)).Status);
-    }
-
-    [Fact]
-    public async Task IdempotencyKey_SentAgain_IsTheSameTurnOrAConflict()
-    {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
-        using var http = HttpTurns.Connect(server);
-        http.DefaultRequestHeaders.Add("Idempotency-Key", "order-1");
-
-        var first = await http.AnswerAsync(Creates.Of(Hello));
-        var again = await http.AnswerAsync(Creates.Of(Hello));
-        using var other = await http.PostCreateAsync(Creates.Of(Hello, ",\"temperature\":0"));
-
-        Assert.Equal(first.Id, again.Id);
-        (await HttpTurns.ReadAsync(other)).AssertRefused(409, "idempotency_key_reused", "idempotency_key");
-    }
-
-    [Theory]
     [InlineData("")]
     [InlineData("long")]
     public async Task IdempotencyKey_OfTheWrongLength_IsRefused(string key)
@@ -78,31 +54,6 @@ public sealed class CreateTests
         using var answer = await http.PostCreateAsync(Creates.Of(Hello));
 
         (await HttpTurns.ReadAsync(answer)).AssertRefused(400, "invalid_value", "idempotency_key");
-    }
-
-    [Fact]
-    public async Task Background_Create_IsAnsweredAtOnceAndRunsOn()
-    {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
-        using var http = HttpTurns.Connect(server);
-
-        var begun = await http.AnswerAsync(Creates.Of(Slow, ",\"background\":true"));
-        using var stream = await http.GetStreamAsyncOf($"/v1/responses/{begun.Id}?stream=true");
-        var ended = TurnResult.Of(await stream.ReadToEndAsync());
-
-        Assert.Equal(("in_progress", 0), (begun.Status, begun.Ended.GetProperty("output").GetArrayLength()));
-        Assert.Equal((begun.Id, "completed", "late"), (ended.Id, ended.Status, ended.Text));
-    }
-
-    [Fact]
-    public async Task Background_Refused_IsAnError()
-    {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
-        using var http = HttpTurns.Connect(server);
-
-        var turn = await http.AnswerAsync("""{"model":"nobody","input":"hi","background":true}""");
-
-        turn.AssertRefused(400, "model_not_found", "model");
     }
 
     [Fact]
@@ -215,32 +166,6 @@ public sealed class CreateTests
         await _conversations.HearAsync("release");
     }
 
-    [Theory]
-    [InlineData("")]
-    [InlineData(",\"stream\":true")]
-    public async Task Client_GoneDuringATurn_EndsTheModelCallIfItWasNotStored(string more)
-    {
-        var model = new GatedModel();
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost(model));
-        GatedCall stored, unstored;
-        using (var raw = await RawSocket.ConnectAsync(server))
-        using (var other = await RawSocket.ConnectAsync(server))
-        {
-            await raw.PostAsync(Gated("stored", more));
-            stored = await model.CallAsync("stored");
-            await other.PostAsync(Gated("unstored", Unstored + more));
-            unstored = await model.CallAsync("unstored");
-        }
-
-        await unstored.Cancelled;
-        await stored.AnswerAsync("still here");
-        using var http = HttpTurns.Connect(server);
-        var keys = await server.Get<IConversations>().ListAsync("default", null, 10, CancellationToken.None);
-        var id = new ResponseId(keys.Single(), TurnId.Stored(1));
-        using var stream = await http.GetStreamAsyncOf($"/v1/responses/{id}?stream=true");
-        Assert.Equal("still here", TurnResult.Of(await stream.ReadToEndAsync()).Text);
-    }
-
     [Fact]
     public async Task Lease_OfAStoredTurn_IsNotHeld()
     {
@@ -250,32 +175,6 @@ public sealed class CreateTests
         await http.AnswerAsync(Creates.Of(Slow));
 
         Assert.DoesNotContain(_conversations.Calls, call => call.Verb is "hold" or "release");
-    }
-
-    [Fact]
-    public async Task Cancel_EndedResponse_ChangesNothing()
-    {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
-        using var http = HttpTurns.Connect(server);
-        var turn = await http.AnswerAsync(Creates.Of(Hello));
-
-        var cancelled = await http.CancelAsync(turn.Id);
-
-        Assert.Equal(turn.Ended.GetRawText(), cancelled.GetRawText());
-    }
-
-    [Fact]
-    public async Task Cancel_RunningResponse_AnswersWithItsEndEachTime()
-    {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
-        using var http = HttpTurns.Connect(server);
-        var begun = await http.AnswerAsync(Creates.Of(Long, ",\"background\":true"));
-
-        var first = await http.CancelAsync(begun.Id);
-        var second = await http.CancelAsync(begun.Id);
-
-        Assert.Equal("cancelled", first.GetProperty("status").GetString());
-        Assert.Equal(first.GetRawText(), second.GetRawText());
     }
 
     [Fact]
@@ -290,35 +189,6 @@ public sealed class CreateTests
 
         Assert.Equal("in_progress", (await http.CancelAsync(begun.Id)).GetProperty("status").GetString());
     }
-
-    [Theory]
-    [InlineData("resp_x")]
-    [InlineData("resp_0000000000000000000001_1")]
-    public async Task Cancel_UnknownResponse_IsNotFound(string id)
-    {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
-        using var http = HttpTurns.Connect(server);
-
-        using var answer = await http.PostAsync($"/v1/responses/{id}/cancel", null);
-
-        Assert.Equal(404, (int)answer.StatusCode);
-    }
-
-    [Fact]
-    public async Task Quota_UsedUp_IsNotWorthTryingAgain()
-    {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
-        using var http = HttpTurns.Connect(server);
-
-        using var answer = await http.PostCreateAsync(Creates.Of("""[{"fail":"insufficient_quota"}]"""));
-
-        Assert.Equal((429, "false"), ((int)answer.StatusCode, Header(answer, "x-should-retry")));
-        var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
-        Assert.Equal("insufficient_quota", body.CodeOf());
-    }
-
-    private static string Gated(string text, string more) =>
-        $$"""{"model":"gated","input":[{"role":"user","content":"{{text}}"}]{{more}}}""";
 
     private static string? Header(HttpResponseMessage answer, string name) =>
         answer.Headers.TryGetValues(name, out var values) ? values.Single() : null;

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Evergrain.Frontend.Tests.Access;
 using Evergrain.Frontend.Tests.Hosting;
 
 namespace Evergrain.Frontend.Tests.Http;

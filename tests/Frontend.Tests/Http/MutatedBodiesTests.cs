@@ -27,7 +27,7 @@ public sealed class MutatedBodiesTests
     [Fact]
     public async Task Create_Mutated_IsNeverAFaultOfOurs()
     {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        await using var server = await TestServer.StartAsync(new RealHost());
         using var http = HttpTurns.Connect(server);
         var parent = (await http.AnswerAsync(Creates.Of("""[{"call":"f"}]""",
             ",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}]"))).Ended;

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Wire;
-using Evergrain.Frontend.Tests.Access;
 using Evergrain.Frontend.Tests.Hosting;
 using Evergrain.Frontend.Tests.Transports;
 using Microsoft.AspNetCore.Routing;
@@ -15,7 +14,7 @@ public sealed class OpenApiTests
     [Fact]
     public async Task Document_Paths_AreTheMappedRoutes()
     {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        await using var server = await TestServer.StartAsync(new RealHost());
         var document = await ReadAsync(server);
 
         var described = document.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject()
@@ -32,7 +31,7 @@ public sealed class OpenApiTests
     [Fact]
     public async Task Document_References_AllLeadSomewhere()
     {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        await using var server = await TestServer.StartAsync(new RealHost());
         var document = await ReadAsync(server);
         var references = new List<string>();
         Collect(document, references);
@@ -52,7 +51,7 @@ public sealed class OpenApiTests
     [Fact]
     public async Task Document_EveryOperation_HasAnIdOfItsOwnAndAnswers()
     {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        await using var server = await TestServer.StartAsync(new RealHost());
         var operations = (await ReadAsync(server)).GetProperty("paths").EnumerateObject()
             .SelectMany(static path => path.Value.EnumerateObject())
             .Where(static member => member.Name != "parameters").Select(static member => member.Value).ToList();
@@ -65,7 +64,7 @@ public sealed class OpenApiTests
     [Fact]
     public async Task Document_CreateResponse_NamesEveryFieldThatIsTaken()
     {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        await using var server = await TestServer.StartAsync(new RealHost());
         var described = Names(Schema(await ReadAsync(server), "CreateResponse").GetProperty("properties"));
 
         Assert.Subset(described, ParameterFields.All.Select(static field => field.Name).ToHashSet());
@@ -75,7 +74,7 @@ public sealed class OpenApiTests
     [Fact]
     public async Task Document_Schemas_DescribeWhatIsAnswered()
     {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        await using var server = await TestServer.StartAsync(new RealHost());
         using var http = HttpTurns.Connect(server);
         var document = await ReadAsync(server);
         var fields = string.Join(',', RequestFields.All.Select(static field => $"\"{field.Name}\":{field.Value}"));
@@ -96,7 +95,7 @@ public sealed class OpenApiTests
     [Fact]
     public async Task Document_Errors_NameEveryTypeAndStatus()
     {
-        await using var server = await TestServer.StartAsync(new EmbeddedServerHost());
+        await using var server = await TestServer.StartAsync(new RealHost());
         var document = await ReadAsync(server);
         var types = Schema(document, "ErrorBody").GetProperty("properties").GetProperty("error")
             .GetProperty("properties").GetProperty("type").GetProperty("enum").EnumerateArray()

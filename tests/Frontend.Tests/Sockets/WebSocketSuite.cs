@@ -131,14 +131,8 @@ public abstract class WebSocketSuite
     private async Task<TestServer> StartAsync() => await TestServer.StartAsync(await CreateHostAsync());
 }
 
-public sealed class ScriptedWebSocketTests : WebSocketSuite
+public sealed class RealWebSocketTests : WebSocketSuite
 {
     protected override Task<ConversationsHost> CreateHostAsync() =>
-        Task.FromResult<ConversationsHost>(new ScriptedConversations());
-}
-
-public sealed class EmbeddedWebSocketTests : WebSocketSuite
-{
-    protected override Task<ConversationsHost> CreateHostAsync() =>
-        Task.FromResult<ConversationsHost>(new EmbeddedServerHost());
+        Task.FromResult<ConversationsHost>(new RealHost());
 }

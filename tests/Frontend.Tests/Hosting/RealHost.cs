@@ -5,12 +5,15 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Frontend.Tests.Hosting;
 
-/// <summary>The real thing: embedded conversations, the demo model or another, a journal in memory.</summary>
-public sealed class EmbeddedServerHost : ConversationsHost
+/// <summary>
+/// The real thing: embedded conversations, the demo model or another, a journal in memory. The tests of the cluster
+/// compile the same suites with a class of this name over Orleans.
+/// </summary>
+public sealed class RealHost : ConversationsHost
 {
     private readonly ServiceProvider _services;
 
-    public EmbeddedServerHost(IModelBackend? model = null)
+    public RealHost(IModelBackend? model = null)
     {
         Backends = [model ?? new DemoBackend(["demo"], TimeProvider.System)];
         _services = new ServiceCollection()

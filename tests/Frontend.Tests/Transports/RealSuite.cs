@@ -6,7 +6,7 @@ namespace Evergrain.Frontend.Tests.Transports;
 /// <summary>
 /// The suite over real conversations and the demo model, with what needs them: context, calls, failures.
 /// </summary>
-public abstract class EmbeddedSuite : TransportSuite
+public abstract class RealSuite : TransportSuite
 {
     [Fact]
     public async Task Create_Chain_HoldsEveryItemAndItsDigest()
@@ -266,22 +266,22 @@ public abstract class EmbeddedSuite : TransportSuite
     }
 
     protected override Task<ConversationsHost> CreateHostAsync() =>
-        Task.FromResult<ConversationsHost>(new EmbeddedServerHost());
+        Task.FromResult<ConversationsHost>(new RealHost());
 }
 
-public sealed class EmbeddedSocketTests : EmbeddedSuite
+public sealed class RealSocketTests : RealSuite
 {
     protected override Task<ITurnTransport> ConnectAsync(TestServer server, string? key = null) =>
         SocketTransport.ConnectAsync(server, key);
 }
 
-public sealed class EmbeddedJsonTests : EmbeddedSuite
+public sealed class RealJsonTests : RealSuite
 {
     protected override Task<ITurnTransport> ConnectAsync(TestServer server, string? key = null) =>
         JsonTransport.ConnectAsync(server, key);
 }
 
-public sealed class EmbeddedStreamTests : EmbeddedSuite
+public sealed class RealStreamTests : RealSuite
 {
     protected override Task<ITurnTransport> ConnectAsync(TestServer server, string? key = null) =>
         StreamTransport.ConnectAsync(server, key);

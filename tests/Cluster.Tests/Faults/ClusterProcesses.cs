@@ -1,0 +1,171 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Reflection;
+using Evergrain.Frontend.Tests.Balanced;
+using Evergrain.Tests.Services;
+
+namespace Evergrain.Cluster.Tests.Faults;
+
+/// <summary>
+/// A cluster as a site runs one: silos and two frontends, each a process, one PostgreSQL for journal and membership, and
+/// HAProxy before the frontends. Whatever happens, every process ends with it.
+/// </summary>
+internal sealed class ClusterProcesses : IAsyncDisposable
+{
+    private static readonly string[] FrontendNames = ["one", "two"];
+
+    private readonly PostgresServer _postgres;
+    private readonly string _database;
+    private readonly IPAddress _address;
+    private readonly List<Node> _silos = [];
+    private readonly List<Node> _frontends = [];
+    private readonly List<ClusterProcess> _dead = [];
+    private HaproxyProcess? _balancer;
+
+    private ClusterProcesses(PostgresServer postgres, string database, IPAddress address) =>
+        (_postgres, _database, _address) = (postgres, database, address);
+
+    /// <summary>Where clients connect.</summary>
+    public Uri Socket => new($"ws://127.0.0.1:{Balancer.Port}/v1/responses");
+
+    public HaproxyProcess Balancer => _balancer!;
+
+    public IReadOnlyList<ClusterProcess> Silos => [.. _silos.Select(static node => node.Process).OfType<ClusterProcess>()];
+
+    public IReadOnlyList<ClusterProcess> Frontends => [.. _frontends.Select(static node => node.Process).OfType<ClusterProcess>()];
+
+    /// <summary>What every process said, for a test that failed.</summary>
+    public string Story => string.Join('\n',
+        _dead.Concat(Silos).Concat(Frontends).Select(static process => process.Story));
+
+    /// <summary>The program that this repository's build made, or another that the environment names.</summary>
+    public static string Program { get; } = Environment.GetEnvironmentVariable("EVERGRAIN_SILO") is { Length: > 0 } other
+        ? other
+        : typeof(ClusterProcesses).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(static value => value.Key == "SiloProgram").Value!;
+
+    /// <summary>Starts one.</summary>
+    /// <param name="postgres">Gives it a database.</param>
+    /// <param name="silos">How many.</param>
+    /// <param name="address">Where silos listen for each other and for frontends.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<ClusterProcesses> StartAsync(PostgresServer postgres, int silos, IPAddress address,
+        CancellationToken cancellationToken)
+    {
+        var cluster = new ClusterProcesses(postgres, await postgres.CreateDatabaseAsync(), address);
+        try
+        {
+            // The first one makes the schema, which the others then find.
+            await cluster.AddSiloAsync(cancellationToken);
+            await Task.WhenAll(
+                [.. Enumerable.Range(1, silos - 1).Select(_ => cluster.AddSiloAsync(cancellationToken)),
+                .. FrontendNames.Select(name => cluster.AddFrontendAsync(name, cancellationToken))]);
+            cluster._balancer = await HaproxyProcess.StartAsync(
+                [.. cluster._frontends.Select(static node => node.Port)], isSticky: true, cancellationToken);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>One silo more, perhaps with another way to PostgreSQL.</summary>
+    public Task AddSiloAsync(CancellationToken cancellationToken, int? port = null) =>
+        AddSiloAsync(_postgres.Url(_database, port), _address, [], cancellationToken);
+
+    /// <summary>One silo more, in a network of its own; a proxy there is its way to PostgreSQL.</summary>
+    public Task AddSiloAsync(CutNetwork network, CuttingProxy proxy, CancellationToken cancellationToken)
+    {
+        var url = _postgres.Url(_database, proxy.Port).Replace("127.0.0.1", $"{network.Service}", StringComparison.Ordinal);
+        return AddSiloAsync(url, network.There, network.Within(), cancellationToken);
+    }
+
+    /// <summary>Starts a silo that ended, on ports of its own: to the others it is a new one.</summary>
+    public async Task RestartSiloAsync(int silo, CancellationToken cancellationToken, string? program = null)
+    {
+        var node = _silos[silo];
+        _dead.Add(node.Process!);
+        node.Program = program ?? node.Program;
+        await node.StartAsync(cancellationToken);
+    }
+
+    /// <summary>Starts a frontend that ended, on its port, and waits until clients are sent to it.</summary>
+    public async Task RestartFrontendAsync(int frontend, CancellationToken cancellationToken)
+    {
+        _dead.Add(_frontends[frontend].Process!);
+        await _frontends[frontend].StartAsync(cancellationToken);
+        await Balancer.UntilUpAsync(FrontendNames[frontend], cancellationToken);
+    }
+
+    /// <summary>What the instruments of silos say, added up.</summary>
+    public async Task<double> CountAsync(string instrument, CancellationToken cancellationToken, int except = -1)
+    {
+        var all = await Task.WhenAll(_silos.Where((node, index) => index != except && !node.Process!.HasExited)
+            .Select(node => node.Process!.ReadMetricsAsync(cancellationToken)));
+        return all.Sum(metrics => metrics[instrument]);
+    }
+
+    /// <summary>The silo that holds the most conversations.</summary>
+    public async Task<int> FullestAsync(CancellationToken cancellationToken)
+    {
+        var held = await Task.WhenAll(Silos.Select(silo => silo.ReadMetricsAsync(cancellationToken)));
+        return held.Index().MaxBy(static silo => silo.Item["evergrain.conversations.warm"]).Index;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_balancer is not null)
+        {
+            await _balancer.DisposeAsync();
+        }
+
+        foreach (var process in _silos.Concat(_frontends).Select(static node => node.Process).Concat(_dead))
+        {
+            if (process is not null)
+            {
+                await process.DisposeAsync();
+            }
+        }
+    }
+
+    private Task AddSiloAsync(string url, IPAddress address, string[] within, CancellationToken cancellationToken)
+    {
+        var node = new Node("silo " + (_silos.Count + 1).ToString(CultureInfo.InvariantCulture), url, within,
+            ["--role", "silo", "--silo-address", $"{address}", "--silo-port", Text(FreePorts.Next()),
+            "--gateway-port", Text(FreePorts.Next())]);
+        _silos.Add(node);
+        return node.StartAsync(cancellationToken);
+    }
+
+    private Task AddFrontendAsync(string name, CancellationToken cancellationToken)
+    {
+        var node = new Node($"frontend {name}", _postgres.Url(_database), [], ["--role", "frontend"]);
+        _frontends.Add(node);
+        return node.StartAsync(cancellationToken);
+    }
+
+    private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>A place in the cluster, which one process after the other takes.</summary>
+    private sealed class Node(string name, string url, string[] within, string[] options)
+    {
+        public int Port { get; } = FreePorts.Next();
+
+        public string Program { get; set; } = ClusterProcesses.Program;
+
+        public ClusterProcess? Process { get; private set; }
+
+        public async Task StartAsync(CancellationToken cancellationToken)
+        {
+            string[] command = [.. within, "dotnet", Program, "--port", Text(Port), .. options];
+            var start = new ProcessStartInfo(command[0], command[1..]);
+
+            // Not as an option: everyone on the machine reads those.
+            start.Environment["Evergrain__JournalUrl"] = url;
+            Process = await ClusterProcess.StartAsync(name, start, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using Evergrain.Tests.Services;
+using Xunit.Abstractions;
+
+namespace Evergrain.Cluster.Tests.Faults;
+
+/// <summary>A silo lives and cannot be reached, or cannot reach: it is stopped, or cut off from the journal.</summary>
+public sealed class LostSiloTests(FaultFixture fixture, ITestOutputHelper output) : FaultRound(fixture, output)
+{
+    private static readonly TimeSpan OutageTime = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan WakeTime = TimeSpan.FromSeconds(60);
+
+    [LongFact]
+    public Task Silo_StoppedPastItsEviction_WritesNothingWhenItWakes() => RunAsync(async (cluster, crowd) =>
+    {
+        var (exits, refused, interrupted, goOn) = (new List<string>(), 0.0, 0, new List<TimeSpan>());
+        for (var round = 0; round < Rounds; round++)
+        {
+            var number = await cluster.FullestAsync(Token);
+            var silo = cluster.Silos[number];
+            var stopping = TimeProvider.System.GetTimestamp();
+            await silo.SignalAsync("STOP", Token);
+            await crowd.EachGoesOnAsync(1, Token);
+            var story = crowd.Since(stopping);
+            await silo.SignalAsync("CONT", Token);
+            goOn.AddRange(story.GoOn);
+            interrupted += story.Interrupted.Count;
+
+            // Told that it was declared dead, the process ends itself.
+            using var waking = CancellationTokenSource.CreateLinkedTokenSource(Token);
+            waking.CancelAfter(WakeTime);
+            exits.Add($"{await silo.ExitAsync(waking.Token)}");
+            refused += silo.Story.Split("append").Length - 1;
+            await cluster.RestartSiloAsync(number, Token);
+            await crowd.EachGoesOnAsync(1, Token);
+        }
+
+        goOn.Sort();
+        Note($"{Rounds} times a silo stopped past its eviction: {interrupted} turns interrupted, conversations stood " +
+            $"still for {FaultStory.Spread(goOn)}, awake it said {refused} times that an append was refused and ended " +
+            $"with {string.Join(' ', exits.Distinct())}");
+        Assert.NotEqual(0, interrupted);
+        Assert.Equal(0, crowd.Breaks);
+    });
+
+    [LongFact]
+    public async Task Silo_WithoutPostgres_LosesNoTurn()
+    {
+        await using var proxy = new CuttingProxy(Fixture.Postgres.Port);
+        await RunAsync(async (cluster, crowd) =>
+        {
+            await cluster.AddSiloAsync(Token, port: proxy.Port);
+            await Task.Delay(OutageTime, TimeProvider.System, Token);
+            var held = (await cluster.Silos[^1].ReadMetricsAsync(Token))["evergrain.conversations.warm"];
+            var cut = TimeProvider.System.GetTimestamp();
+            proxy.Sever();
+            await Task.Delay(OutageTime, TimeProvider.System, Token);
+            proxy.IsClosed = false;
+            await crowd.EachGoesOnAsync(2, Token);
+            var story = crowd.Since(cut);
+            Note($"a silo with {held} conversations without PostgreSQL for {OutageTime.TotalSeconds} s: " +
+                $"{story.Interrupted.Count} turns interrupted, {crowd.Errors.Count} told to come back, " +
+                $"conversations stood still for {FaultStory.Spread(story.GoOn)}");
+            Assert.NotEqual(0, held);
+        }, isOwn: true);
+    }
+
+    [LongFact]
+    public async Task Silo_WithoutItsPeers_LosesNoTurn()
+    {
+        await using var network = await CutNetwork.TryCreateAsync();
+        if (network is null)
+        {
+            Note("no silo was cut off from its peers: only root can make a network namespace");
+            return;
+        }
+
+        await using var proxy = new CuttingProxy(Fixture.Postgres.Port, network.Service);
+        await RunAsync(async (cluster, crowd) =>
+        {
+            await cluster.AddSiloAsync(network, proxy, Token);
+            await Task.Delay(OutageTime, TimeProvider.System, Token);
+            var cut = TimeProvider.System.GetTimestamp();
+            await network.CutAsync();
+            await crowd.EachGoesOnAsync(2, Token);
+            var story = crowd.Since(cut);
+            await network.MendAsync();
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(Token);
+            ending.CancelAfter(WakeTime);
+            var exit = await cluster.Silos[^1].ExitAsync(ending.Token);
+            await crowd.EachGoesOnAsync(1, Token);
+            Note($"a silo cut off from its peers: {story.Interrupted.Count} turns interrupted, " +
+                $"{crowd.Errors.Count} told to come back, conversations stood still for " +
+                $"{FaultStory.Spread(story.GoOn)}; it ended with {exit}");
+            Assert.NotEmpty(story.Interrupted);
+        }, isOwn: true, network.Here);
+    }
+}
