@@ -44,16 +44,16 @@ public interface IConversationGrain : IGrainWithStringKey
 
     /// <summary>The response object as it stands, as JSON.</summary>
     [Alias("Get")]
-    Task<Answer<ReadOnlyMemory<byte>>> Get(TurnRequest turn);
+    Task<Answer<Payload>> Get(TurnRequest turn);
 
     /// <summary>The JSON of one finished output item.</summary>
     [Alias("GetOutputItem")]
-    Task<Answer<ReadOnlyMemory<byte>>> GetOutputItem(TurnRequest turn, int index);
+    Task<Answer<Payload>> GetOutputItem(TurnRequest turn, int index);
 
     /// <summary>A page of the items a response was made from, as the JSON list object; see
     /// <see cref="ItemPage"/>.</summary>
     [Alias("ListInputItems")]
-    Task<Answer<ReadOnlyMemory<byte>>> ListInputItems(TurnRequest turn, int limit, bool isAscending, string? after);
+    Task<Answer<Payload>> ListInputItems(TurnRequest turn, int limit, bool isAscending, string? after);
 
     /// <summary>Deletes a response.</summary>
     [Alias("Delete")]

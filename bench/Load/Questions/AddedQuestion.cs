@@ -29,8 +29,8 @@ internal static class AddedQuestion
         Console.WriteLine();
         using var upstream = new DiscardingUpstream(Deltas);
         upstream.Start();
-        await using var server = await ServerProcess.StartAsync(
-            options, ["--model-url", upstream.Url, "--model-api", "chat"], cancellationToken);
+        await using var server = await options.StartServerAsync(
+            ["--model-url", upstream.Url, "--model-api", "chat"], cancellationToken);
         var before = DiskSync.Measure(server.DataDirectory);
         Row[] rows =
         [

@@ -18,7 +18,7 @@ internal static class ForksQuestion
     {
         Console.WriteLine("## forks: what a fork costs by where it leaves 10,000 items");
         Console.WriteLine();
-        await using var server = await ServerProcess.StartAsync(options, cancellationToken);
+        await using var server = await options.StartServerAsync(cancellationToken);
         using var wire = WireSocket.Open(server.Port);
         var conversation = new Conversation(wire);
         var parents = Places.Select(place => conversation.Grow(place - conversation.Items)).ToArray();

@@ -13,20 +13,17 @@ internal static class MemoryQuestion
 {
     private const int Conversations = 1_000;
     private const int Turns = 50;
-    private const int Sockets = 16;
-
-    // The item's other members bring it to 2,000 bytes.
-    private const int AnswerTextBytes = 1_840;
+    private const int WarmUps = 16;
 
     public static async Task<Verdicts> AskAsync(LoadOptions options, CancellationToken cancellationToken)
     {
         Console.WriteLine("## memory: what a warm idle conversation of 100 items holds");
         Console.WriteLine();
-        await using var server = await ServerProcess.StartAsync(options, cancellationToken);
-        await TalkAsync(server, Sockets, cancellationToken);
+        await using var server = await options.StartServerAsync(cancellationToken);
+        await Talk.RunAsync(server.Port, WarmUps, Turns, cancellationToken);
         var before = await Settled.ResidentBytesAsync(server, cancellationToken);
         var count = options.Count(Conversations);
-        var content = await TalkAsync(server, count, cancellationToken);
+        var content = await Talk.RunAsync(server.Port, count, Turns, cancellationToken);
         var after = await Settled.ResidentBytesAsync(server, cancellationToken);
         var warm = await server.Probe.MetricAsync("evergrain_conversations_warm", cancellationToken);
         var estimated = await server.Probe.MetricAsync("evergrain_bytes_warm", cancellationToken);
@@ -39,45 +36,7 @@ internal static class MemoryQuestion
         table.Print();
         var verdicts = new Verdicts();
         verdicts.AtMost("process bytes of a warm idle conversation", each, (2.5 * contentEach) + 4096, "");
-        verdicts.Must($"none passivated: {warm} of {count + Sockets} are warm", (int)warm == count + Sockets);
+        verdicts.Must($"none passivated: {warm} of {count + WarmUps} are warm", (int)warm == count + WarmUps);
         return verdicts;
-    }
-
-    /// <summary>Runs whole conversations, some at a time; gives the bytes of all their items.</summary>
-    private static async Task<long> TalkAsync(ServerProcess server, int conversations,
-        CancellationToken cancellationToken)
-    {
-        var next = 0;
-        var talkers = Enumerable.Range(0, Sockets).Select(_ => Task.Factory.StartNew(Talk, cancellationToken,
-            TaskCreationOptions.LongRunning, TaskScheduler.Default));
-        var contents = await Task.WhenAll(talkers);
-        return contents.Sum();
-
-        long Talk()
-        {
-            using var wire = WireSocket.Open(server.Port);
-            var content = 0L;
-            while (Interlocked.Increment(ref next) <= conversations && !cancellationToken.IsCancellationRequested)
-            {
-                content += TalkOnce(wire);
-            }
-
-            return content;
-        }
-    }
-
-    private static long TalkOnce(WireSocket wire)
-    {
-        var conversation = new Conversation(wire);
-        var script = Create.Script(string.Join(',', Enumerable.Repeat($$"""{"bytes":{{AnswerTextBytes}}}""", Turns)));
-        var content = 0L;
-        for (var turn = 0; turn < Turns; turn++)
-        {
-            var input = turn == 0 ? script : Create.Message(turn);
-            conversation.Run(Create.Turn(conversation.Last, [input], withTools: false));
-            content += input.Length + conversation.OutputBytes;
-        }
-
-        return content;
     }
 }

@@ -50,8 +50,8 @@ internal static class OverloadQuestion
     {
         Console.WriteLine("## overload: 2,000 clients of two tenants, and a model that takes 50 calls");
         Console.WriteLine();
-        await using var server = await ServerProcess.StartAsync(options with { Settings = Settings },
-            cancellationToken);
+        await using var server = await (options with { Settings = Settings })
+            .StartServerAsync(cancellationToken);
         var pause = TimeSpan.FromMilliseconds(CallMilliseconds);
         var time = Measured * (options.IsQuick ? 0.2 : 1);
 

@@ -29,7 +29,7 @@ internal static class SocketsQuestion
     {
         Console.WriteLine("## sockets: what an idle socket costs, and 5,000 turns at once");
         Console.WriteLine();
-        await using var server = await ServerProcess.StartAsync(options, cancellationToken);
+        await using var server = await options.StartServerAsync(cancellationToken);
         await WarmUpAsync(server, cancellationToken);
         var before = await Settled.ResidentBytesAsync(server, cancellationToken);
         var count = options.Count(Sockets);

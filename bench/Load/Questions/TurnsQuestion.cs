@@ -26,7 +26,7 @@ internal static class TurnsQuestion
     {
         Console.WriteLine("## turns: what a turn costs by the length of its conversation");
         Console.WriteLine();
-        await using var server = await ServerProcess.StartAsync(options, cancellationToken);
+        await using var server = await options.StartServerAsync(cancellationToken);
         var before = DiskSync.Measure(server.DataDirectory);
         var rows = Sizes.Select(size => new SizeRow(size, options, server)).ToArray();
         for (var section = -WarmUpSections; section < options.Count(Sections); section++)

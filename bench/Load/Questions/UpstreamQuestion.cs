@@ -29,8 +29,8 @@ internal static class UpstreamQuestion
         Console.WriteLine();
         using var upstream = new DiscardingUpstream(deltas: 10);
         upstream.Start();
-        await using var server = await ServerProcess.StartAsync(
-            options, ["--model-url", upstream.Url, "--model-api", "chat"], cancellationToken);
+        await using var server = await options.StartServerAsync(
+            ["--model-url", upstream.Url, "--model-api", "chat"], cancellationToken);
         var rows = Sizes.Select(size => new SizeRow(size, server, upstream)).ToArray();
         for (var section = -WarmUpSections; section < options.Count(Sections); section++)
         {

@@ -11,9 +11,9 @@ namespace Evergrain.Load.Server;
 /// One thread a connection, on 127.0.0.1; it notes how long each call took it.
 /// </summary>
 /// <param name="deltas">How many pieces the answer has.</param>
-internal sealed class DiscardingUpstream(int deltas) : IDisposable
+internal class DiscardingUpstream(int deltas) : IDisposable
 {
-    private const int ConnectionsMax = 16;
+    private const int ConnectionsMax = 128;
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly List<Socket> _connections = [];
     private readonly byte[] _answer = MakeAnswer(deltas);
@@ -36,10 +36,29 @@ internal sealed class DiscardingUpstream(int deltas) : IDisposable
 
     public void Dispose()
     {
+        Dispose(isDisposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Stops listening and cuts all connections.</summary>
+    protected virtual void Dispose(bool isDisposing)
+    {
         _listener.Stop();
         lock (_connections)
         {
             _connections.ForEach(static connection => connection.Dispose());
+        }
+    }
+
+    /// <summary>The text of each piece.</summary>
+    protected static ReadOnlySpan<byte> DeltaText => "some twenty bytes. "u8;
+
+    /// <summary>Sends an answer, whole.</summary>
+    protected virtual void Send(Socket connection, ReadOnlySpan<byte> answer)
+    {
+        while (answer.Length > 0)
+        {
+            answer = answer[connection.Send(answer)..];
         }
     }
 
@@ -99,11 +118,7 @@ internal sealed class DiscardingUpstream(int deltas) : IDisposable
 
             count = 0;
             var answer = head.StartsWith("POST", StringComparison.Ordinal) ? _answer : Models;
-            for (var sent = 0; sent < answer.Length;)
-            {
-                sent += connection.Send(answer.AsSpan(sent));
-            }
-
+            Send(connection, answer);
             Interlocked.Exchange(ref _elapsed, Stopwatch.GetTimestamp() - begun);
         }
     }
@@ -125,7 +140,7 @@ internal sealed class DiscardingUpstream(int deltas) : IDisposable
         Chunk("""{"role":"assistant","content":""}""", "null");
         for (var i = 0; i < deltas; i++)
         {
-            Chunk("""{"content":"some twenty bytes. "}""", "null");
+            Chunk($$"""{"content":"{{Encoding.ASCII.GetString(DeltaText)}}"}""", "null");
         }
 
         Chunk("{}", "\"stop\"");

@@ -7,26 +7,31 @@ using System.Runtime.InteropServices;
 namespace Evergrain.Load.Server;
 
 /// <summary>
-/// The server under test: a process of its own on 127.0.0.1 with a fresh data directory, stopped by its id.
+/// A server under test: a process of its own on 127.0.0.1, stopped by its id.
 /// </summary>
 internal sealed partial class ServerProcess : IAsyncDisposable
 {
     private const int Terminate = 15;
+
+    // Linux gives 32,768 and more to outgoing connections. Runs side by side begin at different ones.
+    private const int PortsBegin = 16_000, PortsEnd = 32_768, Apart = 100;
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
 
+    private static int _lastPort = PortsBegin + (Environment.ProcessId % Apart * Apart);
+
     private readonly Process _process;
 
-    private ServerProcess(Process process, int port, string data)
+    private ServerProcess(Process process, int port, string? data)
     {
-        (_process, Port, DataDirectory) = (process, port, data);
+        (_process, Port, DataDirectory) = (process, port, data ?? string.Empty);
         Probe = new ServerProbe(process.Id, port);
     }
 
     public int Port { get; }
 
-    /// <summary>Where its journal lies; deleted at the end.</summary>
+    /// <summary>Where its journal lies, deleted at the end; empty where that is a database.</summary>
     public string DataDirectory { get; }
 
     public int Id => _process.Id;
@@ -34,23 +39,16 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     /// <summary>What can be read of it from outside.</summary>
     public ServerProbe Probe { get; }
 
-    /// <summary>Starts it and waits until it is ready.</summary>
+    /// <summary>Starts one and waits until it is ready.</summary>
     /// <exception cref="InvalidOperationException">It ended, or was not ready in time.</exception>
-    public static Task<ServerProcess> StartAsync(LoadOptions options, CancellationToken cancellationToken) =>
-        StartAsync(options, ["--model", "demo"], cancellationToken);
-
-    /// <summary>Starts it with these arguments as well, and waits until it is ready.</summary>
-    /// <exception cref="InvalidOperationException">It ended, or was not ready in time.</exception>
-    public static async Task<ServerProcess> StartAsync(LoadOptions options, IReadOnlyList<string> more,
-        CancellationToken cancellationToken)
+    public static async Task<ServerProcess> StartAsync(ServerStart server, CancellationToken cancellationToken)
     {
         var port = FreePort();
-        var data = Path.Combine(options.Data, $"load-data-{Environment.ProcessId}-{port}");
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, UseShellExecute = false };
-        string[] arguments = [options.Server, "--port", port.ToString(CultureInfo.InvariantCulture), "--data", data,
-            .. more];
+        string[] arguments = [server.Assembly, "--port", port.ToString(CultureInfo.InvariantCulture),
+            .. server.Arguments];
         Array.ForEach(arguments, start.ArgumentList.Add);
-        foreach (var (setting, value) in options.Settings)
+        foreach (var (setting, value) in server.Settings)
         {
             start.Environment["Evergrain__" + setting.Replace(":", "__", StringComparison.Ordinal)] = value;
         }
@@ -58,36 +56,66 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         var process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };
         process.BeginOutputReadLine();
-        var server = new ServerProcess(process, port, data);
+        var running = new ServerProcess(process, port, server.Data);
         try
         {
-            await server.WaitReadyAsync(cancellationToken);
-            return server;
+            await running.WaitReadyAsync(cancellationToken);
+            return running;
         }
         catch
         {
-            await server.DisposeAsync();
+            await running.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <summary>
+    /// A port that nobody listens on now, each time another, and none that the system gives to outgoing connections.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">There is none left.</exception>
+    public static int FreePort()
+    {
+        while (Interlocked.Increment(ref _lastPort) is var port and < PortsEnd)
+        {
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken.
+            }
+        }
+
+        throw new InvalidOperationException("No port is free.");
+    }
+
+    /// <summary>Tells it to stop, and waits until it has; kills it when that takes too long.</summary>
+    public async Task StopAsync()
+    {
+        if (_process.HasExited)
+        {
+            return;
+        }
+
+        _ = Kill(_process.Id, Terminate);
+        using var timeout = new CancellationTokenSource(StopTimeout);
+        try
+        {
+            await _process.WaitForExitAsync(timeout.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            _process.Kill();
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         Probe.Dispose();
-        if (!_process.HasExited)
-        {
-            _ = Kill(_process.Id, Terminate);
-            using var timeout = new CancellationTokenSource(StopTimeout);
-            try
-            {
-                await _process.WaitForExitAsync(timeout.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                _process.Kill();
-            }
-        }
-
+        await StopAsync();
         _process.Dispose();
         if (Directory.Exists(DataDirectory))
         {
@@ -107,13 +135,6 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
             await Task.Delay(LookInterval, TimeProvider.System, cancellationToken);
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

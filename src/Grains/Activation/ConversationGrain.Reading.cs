@@ -137,7 +137,7 @@ internal sealed partial class ConversationGrain
         { IsGone: true } => EventsAnswer.Refused(
             new Refusal(RefusalKind.NotFound, $"Response with id '{turn.Response}' not found.")),
         { IsLost: true } or { IsElsewhere: true } => EventsAnswer.AskAgain,
-        _ => new EventsAnswer { Kind = AnswerKind.Given, Events = [.. step.Events], IsLast = step.IsLast },
+        _ => new EventsAnswer { Kind = AnswerKind.Given, Events = Payload.Wrap(step.Events), IsLast = step.IsLast },
     };
 
     private void EnterGrace(TurnId turn, ulong reader)

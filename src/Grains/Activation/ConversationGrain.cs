@@ -136,17 +136,18 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
         conversation => (true, conversation.Cancel(turn.Turn, turn.Lease, Now)));
 
     /// <inheritdoc/>
-    public Task<Answer<ReadOnlyMemory<byte>>> Get(TurnRequest turn) =>
-        Task.FromResult(Ask(conversation => conversation.Get(turn.Turn, turn.Lease)));
+    public Task<Answer<Payload>> Get(TurnRequest turn) =>
+        Task.FromResult(Ask(conversation => new Payload(conversation.Get(turn.Turn, turn.Lease))));
 
     /// <inheritdoc/>
-    public Task<Answer<ReadOnlyMemory<byte>>> GetOutputItem(TurnRequest turn, int index) =>
-        Task.FromResult(Ask(conversation => conversation.GetOutputItem(turn.Turn, turn.Lease, index)));
+    public Task<Answer<Payload>> GetOutputItem(TurnRequest turn, int index) =>
+        Task.FromResult(Ask(conversation => new Payload(conversation.GetOutputItem(turn.Turn, turn.Lease, index))));
 
     /// <inheritdoc/>
-    public Task<Answer<ReadOnlyMemory<byte>>> ListInputItems(TurnRequest turn, int limit, bool isAscending,
+    public Task<Answer<Payload>> ListInputItems(TurnRequest turn, int limit, bool isAscending,
         string? after) => Task.FromResult(Ask(conversation =>
-            conversation.ListInputItems(turn.Turn, turn.Lease, new ItemPage(limit, isAscending, after))));
+            new Payload(conversation.ListInputItems(
+                turn.Turn, turn.Lease, new ItemPage(limit, isAscending, after)))));
 
     /// <inheritdoc/>
     public Task<Answer<bool>> Delete(TurnRequest turn) => AskDurableAsync(

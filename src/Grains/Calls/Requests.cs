@@ -39,7 +39,7 @@ public sealed class StartRequest
 
     /// <summary>Items of other conversations that it refers to, by id; null: not fetched.</summary>
     [Id(6)]
-    public Dictionary<string, ReadOnlyMemory<byte>>? References { get; init; }
+    public Dictionary<string, Payload>? References { get; init; }
 
     /// <summary>Whether it was cancelled before it began.</summary>
     [Id(7)]
@@ -53,7 +53,8 @@ public sealed class StartRequest
         Create = start.Create,
         IsOpenResponses = start.Dialect == EventDialect.OpenResponses,
         IsBackground = start.IsBackground,
-        References = start.References?.ToDictionary(StringComparer.Ordinal),
+        References = start.References?.ToDictionary(
+            static item => item.Key, static item => new Payload(item.Value), StringComparer.Ordinal),
         IsCancelled = start.IsCancelled,
     };
 
@@ -66,7 +67,8 @@ public sealed class StartRequest
         Create = Create,
         Dialect = IsOpenResponses ? EventDialect.OpenResponses : EventDialect.OpenAI,
         IsBackground = IsBackground,
-        References = References,
+        References = References?.ToDictionary(
+            static item => item.Key, static item => item.Value.Bytes, StringComparer.Ordinal),
         IsCancelled = IsCancelled,
     };
 }
@@ -110,7 +112,7 @@ public sealed class EventsAnswer
 
     /// <summary>The events' bytes; the event log's own, never written again. Empty where nothing follows.</summary>
     [Id(1)]
-    public ReadOnlyMemory<byte>[] Events { get; init; } = [];
+    public Payload[] Events { get; init; } = [];
 
     /// <summary>Whether nothing follows.</summary>
     [Id(2)]

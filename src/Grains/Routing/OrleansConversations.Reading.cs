@@ -52,7 +52,7 @@ public sealed partial class OrleansConversations
                 _patience.Renew();
                 if (answer.Events.Length > 0)
                 {
-                    var batch = new EventBatch(_from, answer.Events, answer.IsLast);
+                    var batch = new EventBatch(_from, Payload.Unwrap(answer.Events), answer.IsLast);
                     _from += answer.Events.Length;
                     return batch;
                 }

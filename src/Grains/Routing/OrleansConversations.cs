@@ -56,21 +56,22 @@ public sealed partial class OrleansConversations : IConversations
         await AskAsync(turn.Key, grain => grain.Cancel(RequestFor(turn)), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        AskAsync(turn.Key, grain => grain.Get(RequestFor(turn)), cancellationToken);
+    public async ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
+        (await AskAsync(turn.Key, grain => grain.Get(RequestFor(turn)), cancellationToken)).Bytes;
 
     /// <inheritdoc/>
-    public ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
+    public async ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
         CancellationToken cancellationToken) =>
-        AskAsync(turn.Key, grain => grain.GetOutputItem(RequestFor(turn), index), cancellationToken);
+        (await AskAsync(turn.Key, grain => grain.GetOutputItem(RequestFor(turn), index), cancellationToken)).Bytes;
 
     /// <inheritdoc/>
-    public ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
+    public async ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(page);
-        return AskAsync(turn.Key, grain =>
+        var list = await AskAsync(turn.Key, grain =>
             grain.ListInputItems(RequestFor(turn), page.Limit, page.Ascending, page.After), cancellationToken);
+        return list.Bytes;
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,23 @@
+namespace Evergrain.Load.Server;
+
+/// <summary>Starts the embedded server with a fresh data directory.</summary>
+internal static class EmbeddedStart
+{
+    /// <summary>Starts it with the demo model, and waits until it is ready.</summary>
+    /// <exception cref="InvalidOperationException">It ended, or was not ready in time.</exception>
+    public static Task<ServerProcess> StartServerAsync(this LoadOptions options, CancellationToken cancellationToken) =>
+        options.StartServerAsync(["--model", "demo"], cancellationToken);
+
+    /// <summary>Starts it with these arguments as well, and waits until it is ready.</summary>
+    /// <exception cref="InvalidOperationException">It ended, or was not ready in time.</exception>
+    public static Task<ServerProcess> StartServerAsync(this LoadOptions options, IReadOnlyList<string> more,
+        CancellationToken cancellationToken)
+    {
+        var data = Path.Combine(options.Data, $"load-data-{Environment.ProcessId}-{ServerProcess.FreePort()}");
+        return ServerProcess.StartAsync(new ServerStart(options.Server, ["--data", data, .. more])
+        {
+            Data = data,
+            Settings = options.Settings,
+        }, cancellationToken);
+    }
+}
