@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Tests.Hosts;
@@ -17,6 +18,7 @@ internal sealed class TestSilos : IAsyncDisposable
 {
     private readonly CurrentWorld _current;
     private readonly ConcurrentDictionary<string, FaultyJournal> _journals = new();
+    private readonly ServiceProvider _meters = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly InProcessTestCluster _cluster;
 
     private TestSilos(TestWorld world, short count, ConversationClusterOptions options)
@@ -32,10 +34,8 @@ internal sealed class TestSilos : IAsyncDisposable
             silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Grains, new WorldTime(_current));
             silo.Services.AddSingleton<IModelBackend>(new WorldModel(_current));
             silo.Services.AddSingleton<IModelBackend>(new DemoBackend(["demo"], TimeProvider.System));
-            if (world.Check is { } check)
-            {
-                silo.Services.AddSingleton(check);
-            }
+            silo.Services.AddSingleton<IInputCheck>(new WorldCheck(_current));
+            silo.Services.AddSingleton(Meters);
         });
         builder.ConfigureClientHost(host => AddServices(host, new WorldJournal(_current)));
         builder.ConfigureClient(client => client.AddConversations(options));
@@ -43,6 +43,9 @@ internal sealed class TestSilos : IAsyncDisposable
     }
 
     public InProcessTestCluster Cluster => _cluster;
+
+    /// <summary>The meters of all silos.</summary>
+    public IMeterFactory Meters => _meters.GetRequiredService<IMeterFactory>();
 
     public IConversations Conversations => _cluster.Client.ServiceProvider.GetRequiredService<IConversations>();
 
@@ -122,6 +125,7 @@ internal sealed class TestSilos : IAsyncDisposable
     {
         await _cluster.StopAllSilosAsync().WaitAsync(Waits.Patience);
         await _cluster.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
+        await _meters.DisposeAsync();
     }
 
     private async Task<IEnumerable<DetailedGrainStatistic>> ActivationsAsync() =>

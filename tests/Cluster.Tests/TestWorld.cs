@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Tests.Hosting;
 using Evergrain.Frontend.Tests.Hosts;
 using Microsoft.Extensions.Logging;
 
@@ -26,8 +27,11 @@ internal sealed class TestWorld
 
     public ErrorLog Log { get; } = new();
 
+    /// <summary>Everything that is logged, of errors and of all else.</summary>
+    public LogText Text { get; } = new();
+
     /// <summary>The check on new input of silos that are started in this world; null: there is none.</summary>
-    public IInputCheck? Check { get; init; }
+    public IInputCheck? Check { get; set; }
 }
 
 /// <summary>The world that a cluster's silos are in now, as the services they were started with.</summary>
@@ -71,6 +75,13 @@ internal sealed class WorldModel(CurrentWorld current) : IModelBackend
     }
 }
 
+/// <summary>The check on new input of the test that runs; without one all is let in.</summary>
+internal sealed class WorldCheck(CurrentWorld current) : IInputCheck
+{
+    public ValueTask<Refusal?> CheckAsync(NewInput input, CancellationToken cancellationToken) =>
+        current.World.Check?.CheckAsync(input, cancellationToken) ?? ValueTask.FromResult<Refusal?>(null);
+}
+
 /// <summary>The journal as one silo has it: it outlives the silo, and is lost to one that is killed.</summary>
 internal sealed class WorldJournal(CurrentWorld current) : IJournal
 {
@@ -109,11 +120,14 @@ internal sealed class WorldLog(CurrentWorld current) : ILoggerProvider
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => current.World.Log.IsEnabled(logLevel);
+        public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
-            Func<TState, Exception?, string> formatter) =>
+            Func<TState, Exception?, string> formatter)
+        {
             current.World.Log.Log(logLevel, eventId, state, exception, formatter);
+            current.World.Text.Log(logLevel, eventId, state, exception, formatter);
+        }
     }
 
     private sealed class Dropped : ILogger

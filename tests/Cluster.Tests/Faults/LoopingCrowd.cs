@@ -88,6 +88,8 @@ internal sealed class LoopingCrowd : IDisposable
 /// <summary>What a fault did to turns: those that ran at its moment, and those that came later.</summary>
 internal sealed class FaultStory
 {
+    private static readonly TimeSpan Noticed = TimeSpan.FromMilliseconds(500);
+
     private readonly long _moment;
 
     public FaultStory(long moment, IReadOnlyList<IReadOnlyList<LoopTurn>> clients)
@@ -118,10 +120,11 @@ internal sealed class FaultStory
     public static TimeSpan Quantile(IReadOnlyList<TimeSpan> sorted, double share) =>
         sorted.Count == 0 ? TimeSpan.Zero : sorted[Math.Min((int)(sorted.Count * share), sorted.Count - 1)];
 
-    /// <summary>Median, 99th percentile and maximum, for people.</summary>
+    /// <summary>Median, 99th percentile, maximum, and how many people would notice.</summary>
     public static string Spread(IReadOnlyList<TimeSpan> sorted) => string.Create(CultureInfo.InvariantCulture,
         $"p50 {Quantile(sorted, 0.5).TotalMilliseconds:f0} ms, p99 {Quantile(sorted, 0.99).TotalMilliseconds:f0} ms, " +
-        $"max {Quantile(sorted, 1).TotalMilliseconds:f0} ms");
+        $"max {Quantile(sorted, 1).TotalMilliseconds:f0} ms, {sorted.Count(time => time > Noticed)} of {sorted.Count} " +
+        $"above {Noticed.TotalMilliseconds} ms");
 
     private bool IsSince(LoopTurn turn) => turn.Ended == 0 || turn.Ended > _moment;
 

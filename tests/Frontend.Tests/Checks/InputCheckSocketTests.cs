@@ -201,7 +201,7 @@ public sealed class InputCheckSocketTests : IAsyncLifetime
     public async Task Check_Made_IsAPhaseOfItsTurn()
     {
         var host = await StartHostAsync();
-        using var phases = new PhaseCounts(host.Get<IMeterFactory>());
+        using var phases = new PhaseCounts(host.Meters);
         await using var server = await TestServer.StartAsync(host);
         using var client = await WireClient.ConnectAsync(server);
 

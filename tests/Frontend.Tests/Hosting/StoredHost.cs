@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Checks;
@@ -51,8 +52,7 @@ internal sealed class StoredHost : ConversationsHost
 
     public LogText Log { get; } = new();
 
-    public T Get<T>()
-        where T : notnull => _services.GetRequiredService<T>();
+    public IMeterFactory Meters => _services.GetRequiredService<IMeterFactory>();
 
     public static Task<StoredHost> StartAsync(string directory, params (string Option, string? Value)[] settings) =>
         StartAsync(directory, TimeProvider.System, settings);
