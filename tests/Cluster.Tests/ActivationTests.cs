@@ -225,7 +225,7 @@ public sealed class ActivationTests
         Assert.True(await events.MoveNextAsync());
         return [.. events.Current.Events.Select(static json =>
         {
-            Assert.True(MemoryMarshal.TryGetArray(json, out var segment));
+            Assert.True(MemoryMarshal.TryGetArray(json.Bytes, out var segment));
             return segment.Array!;
         })];
     }
