@@ -61,11 +61,23 @@ internal sealed class ConversationSharing(WarmConversations warm, ConversationMo
     private async Task RunRoundAsync(CancellationToken cancellationToken)
     {
         moves.Follow(null);
-        var hasArrived = moves.EndedAsync();
-        await Task.WhenAny(hasArrived, Task.Delay(bounds.Interval, bounds.Time, cancellationToken));
-        if (await exchange.RunAsync(cancellationToken) && hasArrived.IsCompleted && !loads.IsDraining)
+        var hasArrived = await HasArrivedAsync(cancellationToken);
+        if (await exchange.RunAsync(cancellationToken) && hasArrived && !loads.IsDraining)
         {
             await ShareAsync(cancellationToken);
+        }
+    }
+
+    private async Task<bool> HasArrivedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await moves.EndedAsync().WaitAsync(bounds.Interval, bounds.Time, cancellationToken);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
         }
     }
 

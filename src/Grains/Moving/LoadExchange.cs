@@ -5,13 +5,17 @@ using Orleans.Runtime.Services;
 namespace Evergrain.Grains.Moving;
 
 /// <summary>Takes what other silos tell.</summary>
-internal sealed class SiloLoads(GrainId id, Silo silo, ILoggerFactory loggers, ClusterLoads loads)
+internal sealed class SiloLoads(GrainId id, Silo silo, ILoggerFactory loggers, ClusterLoads loads, LiveSilos live)
     : GrainService(id, silo, loggers), ISiloLoads
 {
     /// <inheritdoc/>
     public Task<SiloLoad> Exchange(SiloAddress silo, SiloLoad load)
     {
-        loads.Heard(silo, load);
+        if (load.IsDraining || live.IsKnown(silo))
+        {
+            loads.Heard(silo, load);
+        }
+
         return Task.FromResult(loads.Own);
     }
 }
