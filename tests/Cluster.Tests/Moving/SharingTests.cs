@@ -38,7 +38,7 @@ public sealed class SharingTests
         }
 
         Assert.All([.. silos, joined], silo => Assert.InRange(DrainTests.WarmIn(silo), 9, 21));
-        Assert.Equal(counts.Dehydrated, counts.Rehydrated);
+        await SiloCounts.UntilAsync(() => counts.Dehydrated == counts.Rehydrated);
         for (var i = 0; i < running; i++)
         {
             await (await host.Model.CallAsync($"running {i}")).AnswerAsync();
