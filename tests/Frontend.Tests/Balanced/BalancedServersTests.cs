@@ -19,8 +19,8 @@ public sealed class BalancedServersTests(PostgresServer postgres, ITestOutputHel
     private const int TurnsPerConnection = 3;
     private const double WarmShareMin = 0.99;
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 };
-    private static readonly int Clients = IsLong ? 100 : 40;
-    private static readonly int FramesBetweenMoves = IsLong ? 1_500 : 400;
+    private static readonly int Clients = IsLong ? 100 : 24;
+    private static readonly int FramesBetweenMoves = IsLong ? 1_500 : 250;
     private static readonly int TurnsEach = IsLong ? 10 : 6;
     private static readonly int Kills = IsLong ? 40 : 2;
     private static readonly int Moves = IsLong ? 40 : 1;

@@ -13,7 +13,7 @@ public sealed class SqliteCrashTests(ITestOutputHelper output) : CrashContract(o
 
     protected override string Name => "SQLite";
 
-    protected override int Rounds => 12;
+    protected override int Rounds => 6;
 
     protected override bool LeavesOpen => false;
 
@@ -37,7 +37,7 @@ public sealed class PostgresCrashTests(PostgresServer postgres, ITestOutputHelpe
 
     protected override string Name => "PostgreSQL";
 
-    protected override int Rounds => 6;
+    protected override int Rounds => 4;
 
     protected override bool LeavesOpen => true;
 
