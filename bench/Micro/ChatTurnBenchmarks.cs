@@ -22,8 +22,7 @@ public class ChatTurnBenchmarks
     private static readonly byte[] Last = Encoding.UTF8.GetBytes(
         """{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}""");
 
-    private readonly ChatApi _api = new(new ChatApiOptions(),
-        new ChatInstruments(new Meters(), NullLogger<ChatInstruments>.Instance));
+    private readonly ChatApi _api = NewApi();
 
     private readonly List<ModelEvent> _events = [];
     private MicroConversation _conversation = null!;
@@ -66,11 +65,16 @@ public class ChatTurnBenchmarks
         return body.Head.Length + body.Context.Bytes + body.Tail.Length;
     }
 
-    private sealed class Backend(ChatApi api) : IModelBackend
+    internal static ChatApi NewApi() =>
+        new(new ChatApiOptions(), new ChatInstruments(new Meters(), NullLogger<ChatInstruments>.Instance));
+
+    internal sealed class Backend(ChatApi api) : IModelBackend
     {
         public string Rendering => api.Rendering;
 
         public IReadOnlyList<string> Models { get; } = ["demo"];
+
+        public IStateCodec States => api.States;
 
         public bool Serves(string model) => true;
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -86,6 +87,18 @@ internal sealed class MicroConversation
                 }
             }
         }
+    }
+
+    /// <summary>Writes all that it holds.</summary>
+    public void Dehydrate(IBufferWriter<byte> output) => _conversation.Dehydrate(output);
+
+    /// <summary>A conversation that takes over what another one held.</summary>
+    public static Conversation Rehydrate(ReadOnlyMemory<byte> snapshot, ModelCatalog models)
+    {
+        var conversation = new Conversation(new ConversationKey("default", new ConversationId(1)), Activation + 1,
+            models, new SeededIdSource(2));
+        conversation.Rehydrate(snapshot, Now);
+        return conversation;
     }
 
     /// <summary>Opens a conversation from a journal.</summary>

@@ -7,7 +7,7 @@ public sealed class ConversationClusterOptions
 {
     /// <summary>
     /// How long one call to a grain may take before its caller asks again. Default 2 seconds, 1 to 30. No call waits
-    /// for a model, so a longer one is a silo that died or is overloaded; so long does a client wait whose gateway died.
+    /// for a model, so a longer one is a silo that died or is overloaded. A client whose gateway died waits as long.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:00:30")]
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(2);
@@ -56,9 +56,9 @@ public sealed class ConversationClusterOptions
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How long a silo that stops gives running turns to end, and moves its conversations to other silos; then turns end
-    /// as interrupted. Default 20 seconds, up to 5 minutes; 0: they end at once and nothing moves. The host's shutdown
-    /// timeout must be longer, by 5 seconds at least.
+    /// How long a silo that stops gives running turns to end, and moves its conversations to other silos; then turns
+    /// end as interrupted. Default 20 seconds, up to 5 minutes; 0: they end at once and nothing moves. The host gets
+    /// 15 seconds more to stop, at least.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(20);

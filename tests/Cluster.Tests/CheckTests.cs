@@ -41,7 +41,8 @@ public sealed class CheckTests : IAsyncLifetime
         var wait = new ConversationClusterOptions().CallTimeout / 2;
         var root = await _client.TellAsync("root");
         var waits = _host.World.Time.ArmedAsync(wait);
-        var starting = _client.CreateAsync(ContractClient.Json("\"slow\"", root, "echo"), root.Conversation, request: 7);
+        var slow = ContractClient.Json("\"slow\"", root, "echo");
+        var starting = _client.CreateAsync(slow, root.Conversation, request: 7);
         await waits;
 
         await _client.TellAsync("fast", root);
@@ -51,8 +52,7 @@ public sealed class CheckTests : IAsyncLifetime
         _check.Gate.SetResult();
         var id = await starting;
 
-        Assert.Equal(id, await _client.CreateAsync(
-            ContractClient.Json("\"slow\"", root, "echo"), root.Conversation, request: 7));
+        Assert.Equal(id, await _client.CreateAsync(slow, root.Conversation, request: 7));
         Assert.Equal("response.completed", ContractClient.TypeOf((await _client.ReadAsync(id))[^1]));
         Assert.Equal(1, _check.Seen.Count(static text => text == "slow"));
     }

@@ -6,7 +6,9 @@ using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Moving;
 
-/// <summary>How one turn stands in a snapshot. What its branches tell (output items, digest) is not said again.</summary>
+/// <summary>
+/// How one turn stands in a snapshot. What its branches tell (output items, digest) is not said again.
+/// </summary>
 internal static class TurnFormat
 {
     public static void Write(SnapshotWriter output, Turn turn, bool isOfRequest, SnapshotTables tables)

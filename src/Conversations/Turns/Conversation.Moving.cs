@@ -48,8 +48,8 @@ public sealed partial class Conversation
     }
 
     /// <summary>
-    /// Takes over what <see cref="Dehydrate"/> wrote, into a new activation before any other input. Nothing is rendered,
-    /// validated or read from the journal for it. The host takes the effects after it.
+    /// Takes over what <see cref="Dehydrate"/> wrote, into a new activation before any other input. Nothing is
+    /// rendered, validated or read from the journal for it. The host takes the effects after it.
     /// </summary>
     /// <param name="snapshot">What was written; the conversation keeps it and nobody may write to it again.</param>
     /// <param name="now">

@@ -13,7 +13,8 @@ namespace Evergrain.Conversations.Turns;
 /// <remarks>
 /// Its parts: <c>Conversation.Starting</c> begins turns, <c>.Requests</c> knows what was begun already, <c>.Running</c>
 /// takes model events and ends turns, <c>.Applying</c> is what the journal's records do, live and in recovery,
-/// <c>.Reading</c> answers readers, <c>.Sharing</c> is about a journal that others write too.
+/// <c>.Reading</c> answers readers, <c>.Sharing</c> is about a journal that others write too, <c>.Moving</c> takes all
+/// of it to another process.
 /// After each input the host takes the effects and runs them in order.
 /// </remarks>
 public sealed partial class Conversation

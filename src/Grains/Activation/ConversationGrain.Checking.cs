@@ -29,32 +29,36 @@ internal sealed partial class ConversationGrain
             return null;
         }
 
-        var known = Ask(conversation => conversation.Knows(start));
-        if (known.Kind != AnswerKind.Given || known.Value)
-        {
-            return known.Kind switch
-            {
-                AnswerKind.Refused => Answer.Refused<StartedTurn>(known.Refusal!),
-                AnswerKind.AskAgain => Answer.AskAgain<StartedTurn>(),
-                _ => null,
-            };
-        }
-
+        // It does not move meanwhile, or the check would be made there again.
         _starting++;
         try
         {
-            // Within the time of a call: whoever waits asks again and finds the same check.
-            return await VerdictAsync(start).WaitAsync(services.Options.CallTimeout / 2, services.Time) is { } refusal
-                ? Answer.Refused<StartedTurn>(refusal)
-                : null;
-        }
-        catch (TimeoutException)
-        {
-            return Answer.AskAgain<StartedTurn>();
+            var known = Ask(conversation => conversation.Knows(start));
+            return known switch
+            {
+                { Kind: AnswerKind.Refused } => Answer.Refused<StartedTurn>(known.Refusal!),
+                { Kind: AnswerKind.AskAgain } => Answer.AskAgain<StartedTurn>(),
+                { Value: true } => null,
+                _ => await AllowAsync(start),
+            };
         }
         finally
         {
             _starting--;
+        }
+    }
+
+    private async Task<Answer<StartedTurn>?> AllowAsync(StartTurn start)
+    {
+        try
+        {
+            // Within the time of a call: whoever waits asks again and finds the same check.
+            var refusal = await VerdictAsync(start).WaitAsync(services.Options.CallTimeout / 2, services.Time);
+            return refusal is null ? null : Answer.Refused<StartedTurn>(refusal);
+        }
+        catch (TimeoutException)
+        {
+            return Answer.AskAgain<StartedTurn>();
         }
     }
 
@@ -88,7 +92,8 @@ internal sealed partial class ConversationGrain
         }
         catch (OperationCanceledException) when (_checksEnd.IsCancellationRequested)
         {
-            return new Refusal(RefusalKind.Unavailable, "The conversation moved while its input was checked: try again.");
+            return new Refusal(
+                RefusalKind.Unavailable, "The conversation moved while its input was checked: try again.");
         }
         catch (Exception e)
         {

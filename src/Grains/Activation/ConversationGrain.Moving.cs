@@ -8,10 +8,10 @@ using Orleans.Runtime.Placement;
 namespace Evergrain.Grains.Activation;
 
 /// <content>
-/// Being warm in a silo, and leaving it for another. A conversation moves when nothing runs there: then all it holds can
-/// be written down, its unstored turns too. Orleans lets the calls finish that are under way, deactivates, has the other
-/// silo activate, and only then passes on what was asked meanwhile. Whatever fails on the way, the next activation reads
-/// the journal; what was unstored is lost then, as with a silo.
+/// Being warm in a silo, and leaving it for another. A conversation moves when nothing runs there: then all it holds
+/// can be written down, its unstored turns too. Orleans lets the calls finish that are under way, deactivates, has the
+/// other silo activate, and only then passes on what was asked meanwhile. Whatever fails on the way, the next
+/// activation reads the journal; what was unstored is lost then, as with a silo.
 /// </content>
 internal sealed partial class ConversationGrain : IGrainMigrationParticipant
 {

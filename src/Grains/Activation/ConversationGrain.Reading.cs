@@ -28,7 +28,6 @@ internal sealed partial class ConversationGrain
             yield break;
         }
 
-        Used();
         LeaveGrace(reader);
         _reading[reader] = _reading.GetValueOrDefault(reader) + 1;
         var isLast = false;

@@ -108,7 +108,6 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
     public async Task<Answer<StartedTurn>> StartTurn(StartRequest request)
     {
         var start = request.For(_key);
-        Used();
         if (await CheckAsync(start) is { } notBegun)
         {
             // A move may have waited for it.
@@ -262,6 +261,7 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
 
     private Answer<T>? NotServed<T>()
     {
+        Used();
         if (_isMoving)
         {
             return Answer.AskAgain<T>();

@@ -54,7 +54,8 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>
-    /// Ends when nothing is warm here any more; or, where no other silo takes conversations, when nothing runs or is read.
+    /// Ends when nothing is warm here any more; or, where no other silo takes conversations, when nothing runs or is
+    /// read.
     /// </summary>
     private async Task EmptyAsync(CancellationToken cancellationToken)
     {

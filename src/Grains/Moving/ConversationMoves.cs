@@ -29,7 +29,9 @@ internal sealed class ConversationMoves(WarmConversations warm, ClusterLoads loa
     /// <summary>Whether conversations are to leave, so that one that comes to rest should ask.</summary>
     public bool IsOn => Volatile.Read(ref _plan) is not null;
 
-    /// <summary>From now on conversations leave by this plan; null: they stay. One that leaves nothing is the last.</summary>
+    /// <summary>
+    /// From now on conversations leave by this plan; null: they stay. One that leaves nothing is the last.
+    /// </summary>
     public void Follow(MovePlan? plan)
     {
         lock (_gate)

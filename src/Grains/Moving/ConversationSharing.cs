@@ -19,8 +19,7 @@ internal sealed class ConversationSharing(WarmConversations warm, ConversationMo
         {
             while (true)
             {
-                await exchange.RunAsync(stoppingToken);
-                await ShareAsync(stoppingToken);
+                await RunRoundAsync(stoppingToken);
                 if (await IsDueAsync(change, stoppingToken))
                 {
                     continue;
@@ -55,14 +54,36 @@ internal sealed class ConversationSharing(WarmConversations warm, ConversationMo
         return !change.IsCompleted;
     }
 
+    /// <summary>
+    /// Counts are looked at when what this silo moved has arrived, and shared by when all of them are there: whoever
+    /// sees half of a cluster would give its silos twice what they lack.
+    /// </summary>
+    private async Task RunRoundAsync(CancellationToken cancellationToken)
+    {
+        moves.Follow(null);
+        var hasArrived = await HasArrivedAsync(cancellationToken);
+        if (await exchange.RunAsync(cancellationToken) && hasArrived && !loads.IsDraining)
+        {
+            await ShareAsync(cancellationToken);
+        }
+    }
+
+    private async Task<bool> HasArrivedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await moves.EndedAsync().WaitAsync(bounds.Interval, bounds.Time, cancellationToken);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
     // At most until the next round: then it is computed anew from what has moved.
     private async Task ShareAsync(CancellationToken cancellationToken)
     {
-        if (loads.IsDraining)
-        {
-            return;
-        }
-
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, loads.Drains);
         using var late = new CancellationTokenSource(bounds.Interval, bounds.Time);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(over.Token, late.Token);

@@ -12,12 +12,14 @@ internal sealed class LiveSilos(IClusterMembershipService membership, IClusterMa
     /// <summary>The cluster as it becomes; a silo that has joined is in it once its grains are known.</summary>
     public IAsyncEnumerable<ClusterManifest> Changes => manifest.Updates;
 
-    /// <summary>
-    /// The other live silos. One whose grains are not known yet is left out: Orleans would not place there what is to
-    /// move there, and it would arrive nowhere.
-    /// </summary>
+    /// <summary>The other live silos.</summary>
     public IReadOnlySet<SiloAddress> Others() => membership.CurrentSnapshot.Members.Values
-        .Where(member => member.Status == SiloStatus.Active && !member.SiloAddress.Equals(Self) &&
-            manifest.Current.Silos.ContainsKey(member.SiloAddress))
+        .Where(member => member.Status == SiloStatus.Active && !member.SiloAddress.Equals(Self))
         .Select(static member => member.SiloAddress).ToHashSet();
+
+    /// <summary>
+    /// Whether Orleans places grains on a silo: not before its grains are known here. What is moved there earlier
+    /// arrives nowhere.
+    /// </summary>
+    public bool IsKnown(SiloAddress silo) => manifest.Current.Silos.ContainsKey(silo);
 }

@@ -5,13 +5,17 @@ using Orleans.Runtime.Services;
 namespace Evergrain.Grains.Moving;
 
 /// <summary>Takes what other silos tell.</summary>
-internal sealed class SiloLoads(GrainId id, Silo silo, ILoggerFactory loggers, ClusterLoads loads)
+internal sealed class SiloLoads(GrainId id, Silo silo, ILoggerFactory loggers, ClusterLoads loads, LiveSilos live)
     : GrainService(id, silo, loggers), ISiloLoads
 {
     /// <inheritdoc/>
     public Task<SiloLoad> Exchange(SiloAddress silo, SiloLoad load)
     {
-        loads.Heard(silo, load);
+        if (load.IsDraining || live.IsKnown(silo))
+        {
+            loads.Heard(silo, load);
+        }
+
         return Task.FromResult(loads.Own);
     }
 }
@@ -32,27 +36,35 @@ internal sealed partial class LoadExchange(SiloLoadsClient silos, ClusterLoads l
     /// <summary>The cluster as it becomes.</summary>
     public IAsyncEnumerable<ClusterManifest> Changes => live.Changes;
 
-    /// <summary>Ends when every live silo has answered, or had time to.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Ends when every live silo has answered, or had time to; gives whether all have and can be sent conversations.
+    /// </summary>
+    public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
         var others = live.Others();
         loads.KeepOnly(others);
-        await Task.WhenAll(others.Select(silo => TellAsync(silo, cancellationToken)));
+        var told = await Task.WhenAll(others.Select(silo => TellAsync(silo, cancellationToken)));
+        return told.All(static isTold => isTold);
     }
 
-    private async Task TellAsync(SiloAddress silo, CancellationToken cancellationToken)
+    private async Task<bool> TellAsync(SiloAddress silo, CancellationToken cancellationToken)
     {
         try
         {
-            var load = await silos.Of(silo).Exchange(live.Self, loads.Own)
-                .WaitAsync(AnswerTime, cancellationToken);
-            loads.Heard(silo, load);
+            var load = await silos.Of(silo).Exchange(live.Self, loads.Own).WaitAsync(AnswerTime, cancellationToken);
+            if (live.IsKnown(silo))
+            {
+                loads.Heard(silo, load);
+                return true;
+            }
         }
         catch (Exception e)
         {
             // It is starting, going, or hosts no conversations; or this one is going.
             LogNotTold(logger, e, silo);
         }
+
+        return false;
     }
 
     [LoggerMessage(420, LogLevel.Debug, "Silo {Silo} was not told of this one's load.")]

@@ -4,7 +4,9 @@ using Evergrain.Conversations.Records;
 
 namespace Evergrain.Providers.Demo;
 
-/// <summary>How the demo's states move: a step is a few numbers, or, of a script and of tools, what the item says.</summary>
+/// <summary>
+/// How the demo's states move: a step is a few numbers, or, of a script and of tools, what the item says.
+/// </summary>
 internal sealed class DemoStates : IStateCodec
 {
     /// <inheritdoc/>

@@ -13,7 +13,7 @@ internal interface IModelApi
     string Rendering { get; }
 
     /// <summary>How its states move; see <see cref="IModelBackend.States"/>.</summary>
-    IStateCodec States { get; }
+    IStateCodec? States { get; }
 
     /// <summary>Where calls are posted, relative to a server's URL: <c>chat/completions</c>.</summary>
     string Path { get; }

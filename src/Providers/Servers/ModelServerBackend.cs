@@ -31,7 +31,7 @@ public sealed class ModelServerBackend : IModelBackend, IDisposable
     public string Rendering => _server.Api.Rendering;
 
     /// <inheritdoc/>
-    public IStateCodec States => _server.Api.States;
+    public IStateCodec? States => _server.Api.States;
 
     /// <inheritdoc/>
     /// <remarks>The names that the settings spell out, and those that the server offers and a pattern takes.</remarks>

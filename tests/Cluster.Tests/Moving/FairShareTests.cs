@@ -47,7 +47,8 @@ public sealed class FairShareTests
 
             var share = total / (double)counts.Length;
             Assert.Equal(total, counts.Sum());
-            Assert.True(counts.Min() >= (share * 0.75) - counts.Length && counts.Max() <= (share * 1.25) + counts.Length,
+            var (least, most) = ((share * 0.75) - counts.Length, (share * 1.25) + counts.Length);
+            Assert.True(counts.Min() >= least && counts.Max() <= most,
                 $"seed {seed}: {begun} ends at {string.Join(' ', counts)}");
         }
     }

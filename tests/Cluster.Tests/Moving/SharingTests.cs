@@ -14,10 +14,12 @@ public sealed class SharingTests
     {
         const int conversations = 60, running = 6;
         using var counts = new SiloCounts();
-        await using var host = await ClusterHost.StartAloneAsync(new TestWorld(), count: 3, options: new());
+        await using var host = await ClusterHost.StartAloneAsync(
+            new TestWorld(), count: 3, options: new() { DrainTimeout = TimeSpan.Zero });
         var client = new ContractClient(host, "default", lease: 1);
         var ids = await Task.WhenAll(Enumerable.Range(0, conversations).Select(i => client.TellAsync($"hello {i}")));
-        var turns = await Task.WhenAll(Enumerable.Range(0, running).Select(i => client.SayAsync($"running {i}", ids[i])));
+        var turns = await Task.WhenAll(
+            Enumerable.Range(0, running).Select(i => client.SayAsync($"running {i}", ids[i])));
         var silos = host.Silos.Cluster.Silos.ToList();
         var joined = await host.Silos.Cluster.StartAdditionalSiloAsync().WaitAsync(Waits.Patience);
 
@@ -36,7 +38,7 @@ public sealed class SharingTests
         }
 
         Assert.All([.. silos, joined], silo => Assert.InRange(DrainTests.WarmIn(silo), 9, 21));
-        Assert.Equal(counts.Dehydrated, counts.Rehydrated);
+        await SiloCounts.UntilAsync(() => counts.Dehydrated == counts.Rehydrated);
         for (var i = 0; i < running; i++)
         {
             await (await host.Model.CallAsync($"running {i}")).AnswerAsync();

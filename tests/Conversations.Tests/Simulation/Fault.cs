@@ -36,6 +36,9 @@ internal enum Fault
     /// <summary>An activation is dropped, and its clients go to another host.</summary>
     Migration,
 
+    /// <summary>A conversation moves to another host with all it holds; the old one ends, or lives on.</summary>
+    WarmMove,
+
     /// <summary>A second activation of a conversation begins in one host beside the first.</summary>
     Duplicate,
 

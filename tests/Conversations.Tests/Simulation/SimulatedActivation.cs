@@ -1,3 +1,4 @@
+using System.Buffers;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
@@ -19,6 +20,7 @@ internal sealed partial class SimulatedActivation
     private readonly List<Letter> _letters = [];
     private readonly List<Action> _whenEnded = [];
     private long _expectedItems;
+    private long _unrendered;
     private bool _isEnding;
     private bool _isStopping;
     private bool _isGraceOver;
@@ -45,6 +47,8 @@ internal sealed partial class SimulatedActivation
         Ended,
     }
 
+    public SimulatedHost Host => _host;
+
     public ConversationKey Key { get; }
 
     public ulong Writer { get; }
@@ -56,6 +60,9 @@ internal sealed partial class SimulatedActivation
     /// <summary>When the newest look at the journal began of which all was taken in, as a tick.</summary>
     public long FreshAt { get; set; }
 
+    // What came here unrendered, was read or is new, once each.
+    private long Renderable => _unrendered + _conversation.Work.Validated + _conversation.Work.Recovered;
+
     private bool IsOver => _isEnding || _conversation.IsLost || _conversation.IsDeleted ||
         (_isStopping && _conversation.IsAtRest && (_isGraceOver || !_conversation.HasReaders));
 
@@ -64,6 +71,28 @@ internal sealed partial class SimulatedActivation
         FreshAt = _agenda.Tick();
         Say("opens");
         _host.World.Journal.Read(_host, Key, JournalEnd.None, Recover);
+    }
+
+    /// <summary>All that it holds, where it may move now; null: it may not.</summary>
+    public WarmMove? Dehydrate()
+    {
+        if (!IsServing || IsOver || !_conversation.IsAtRest)
+        {
+            return null;
+        }
+
+        var snapshot = new ArrayBufferWriter<byte>();
+        _conversation.Dehydrate(snapshot);
+        return new WarmMove(Key, snapshot.WrittenSpan.ToArray(), FreshAt, Renderable - _conversation.Work.Rendered);
+    }
+
+    /// <summary>Opens with what another activation held, as fresh as that was, and reads nothing.</summary>
+    public void Rehydrate(WarmMove move)
+    {
+        (FreshAt, _unrendered) = (move.FreshAt, move.Unrendered);
+        Say("opens, warm");
+        _conversation.Rehydrate(move.Snapshot, _agenda.Time);
+        Serve();
     }
 
     /// <summary>Gives the conversation an input, or keeps it until it is open.</summary>
@@ -225,7 +254,7 @@ internal sealed partial class SimulatedActivation
     private void CheckWork()
     {
         var work = _conversation.Work;
-        if (work.Validated > _expectedItems || work.Rendered > work.Validated + work.Recovered)
+        if (work.Validated > _expectedItems || work.Rendered > Renderable)
         {
             throw new BrokenInvariantException(Invariant.WorkOnce,
                 $"{work} for {_expectedItems} new items");
@@ -246,3 +275,10 @@ internal sealed partial class SimulatedActivation
 
     private readonly record struct Letter(Action<Conversation> Deliver, Action<Refusal?>? Fail);
 }
+
+/// <summary>What one activation held, on its way to another.</summary>
+/// <param name="Key">The conversation.</param>
+/// <param name="Snapshot">All of it.</param>
+/// <param name="FreshAt">How fresh it was, as a tick.</param>
+/// <param name="Unrendered">Items that it had read and not rendered yet; maybe fewer.</param>
+internal sealed record WarmMove(ConversationKey Key, byte[] Snapshot, long FreshAt, long Unrendered);

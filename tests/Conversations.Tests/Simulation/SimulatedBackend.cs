@@ -19,6 +19,8 @@ internal sealed class SimulatedBackend : IModelBackend
 
     public int RenderCalls => _rendered.Count;
 
+    public IStateCodec States { get; } = new HashCodec();
+
     public bool Serves(string model) => model == Model;
 
     public Rendered Render(Item item, object? state)
@@ -37,4 +39,12 @@ internal sealed class SimulatedBackend : IModelBackend
 
     public IAsyncEnumerable<ModelEvent> StreamAsync(ModelCall call, CancellationToken cancellationToken) =>
         throw new NotSupportedException("the simulation calls no model");
+
+    private sealed class HashCodec : IStateCodec
+    {
+        public void Write(Item item, object? before, object after, PayloadWriter output) =>
+            output.Number((long)(ulong)after);
+
+        public object Read(Item item, object? before, ref PayloadReader input) => (ulong)input.Number();
+    }
 }

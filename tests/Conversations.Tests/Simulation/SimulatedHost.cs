@@ -54,6 +54,19 @@ internal sealed class SimulatedHost(World world, int number)
         return active;
     }
 
+    /// <summary>Begins an activation with what another one held, unless it takes nothing any more.</summary>
+    public void Take(WarmMove move)
+    {
+        if (!IsUp)
+        {
+            return;
+        }
+
+        var active = new SimulatedActivation(this, move.Key);
+        _active.Add(active);
+        active.Rehydrate(move);
+    }
+
     public void Forget(SimulatedActivation active) => _active.Remove(active);
 
     /// <summary>Notes an activation that ended before its turns did.</summary>

@@ -298,6 +298,12 @@ internal sealed class Steps(World world, List<string>? words)
             return;
         }
 
+        if (_agenda.Chance(50) && active.Dehydrate() is { } move)
+        {
+            MoveWarm(active, move);
+            return;
+        }
+
         world.Journal.Count(Fault.Migration);
         Say($"host {host.Number}: gives {Name(active.Key)} away");
         if (_agenda.Chance(30))
@@ -310,6 +316,23 @@ internal sealed class Steps(World world, List<string>? words)
         foreach (var person in world.People)
         {
             person.Host = person.Host == host ? world.AnyHost() : person.Host;
+        }
+    }
+
+    private void MoveWarm(SimulatedActivation active, WarmMove move)
+    {
+        var (host, target, livesOn) = (active.Host, world.AnyHost(), _agenda.Chance(40));
+        world.Journal.Count(Fault.WarmMove);
+        Say($"host {host.Number}: moves {Name(active.Key)} to host {target.Number}{(livesOn ? " and keeps it" : "")}");
+        if (!livesOn)
+        {
+            active.Drop();
+        }
+
+        _agenda.In(_agenda.Between(1, _agenda.Chance(80) ? 20 : 2000), target, () => target.Take(move));
+        foreach (var person in world.People)
+        {
+            person.Host = person.Host == host && _agenda.Chance(80) ? target : person.Host;
         }
     }
 

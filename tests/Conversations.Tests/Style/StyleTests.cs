@@ -66,6 +66,7 @@ public sealed partial class StyleTests
     [Theory]
     [InlineData("src/Conversations/Turns")]
     [InlineData("src/Conversations/Context")]
+    [InlineData("src/Conversations/Moving")]
     [InlineData("src/Conversations/Records")]
     [InlineData("src/Conversations/Items")]
     [InlineData("src/Conversations/Wire")]

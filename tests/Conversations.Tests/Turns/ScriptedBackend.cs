@@ -13,6 +13,9 @@ namespace Evergrain.Conversations.Tests.Turns;
 internal sealed class ScriptedBackend(string model = "m", string rendering = "scripted", bool moves = true)
     : IModelBackend
 {
+    /// <summary>The rendering that takes items as they are.</summary>
+    public const string Verbatim = "verbatim";
+
     public string Rendering => rendering;
 
     public IReadOnlyList<string> Models { get; } = [model];
@@ -27,8 +30,14 @@ internal sealed class ScriptedBackend(string model = "m", string rendering = "sc
     {
         RenderCalls++;
         var place = (int)(state ?? 0) + 1;
+        if (rendering == Verbatim)
+        {
+            return new Rendered(item.Json, 1, place);
+        }
+
         var name = item.Origin is { } origin && origin.Rendering == rendering ? " " + origin.Id : string.Empty;
-        var bytes = Encoding.UTF8.GetBytes($"{rendering} {place}{name}: ").Concat(item.Json.ToArray()).Append((byte)'\n');
+        var head = Encoding.UTF8.GetBytes($"{rendering} {place}{name}: ");
+        var bytes = head.Concat(item.Json.ToArray()).Append((byte)'\n');
         return new Rendered(bytes.ToArray(), 1, place);
     }
 

@@ -38,6 +38,9 @@ internal sealed class ChatDriver
 
     public object? State { get; private set; }
 
+    /// <summary>Whether the conversation moves to another process behind each item.</summary>
+    public bool Moves { get; init; }
+
     public IReadOnlyList<ReadOnlyMemory<byte>> Chunks => _chunks;
 
     public static ChatDriver Of(params string[] items)
@@ -64,9 +67,10 @@ internal sealed class ChatDriver
 
     public void Add(byte[] json)
     {
-        var rendered = Api.Render(ItemOf(json), State);
+        var item = ItemOf(json);
+        var rendered = Api.Render(item, State);
         _chunks.Add(rendered.Bytes);
-        State = rendered.State;
+        State = Moves ? MovedState.Of(Api.States, item, State, rendered.State) : rendered.State;
     }
 
     public static Item ItemOf(byte[] json)

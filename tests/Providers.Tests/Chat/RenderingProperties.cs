@@ -92,6 +92,35 @@ public sealed partial class RenderingProperties(ITestOutputHelper output)
         }
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("reasoning_content")]
+    public void Bytes_OfAConversationThatMoves_AreThoseOfOneThatStays(string? reasoningField)
+    {
+        var options = new ChatApiOptions { ReasoningField = reasoningField };
+        foreach (var items in Item.ArrayOf().Samples(Sequences, ItemsMax, output))
+        {
+            output.WriteLine(string.Join('\n', items));
+            var (stays, moves) = (new ChatDriver(options), new ChatDriver(options) { Moves = true });
+            foreach (var item in items)
+            {
+                stays.Add(item);
+                moves.Add(item);
+                Assert.Equal(stays.Body(), moves.Body());
+                Assert.Equal(Said(stays), Said(moves));
+            }
+        }
+    }
+
+    /// <summary>What the state says beside the bytes that it leaves to be written.</summary>
+    private static string Said(ChatDriver driver)
+    {
+        var state = driver.State as ChatState ?? ChatState.Start;
+        return $"{state.AsksForSummary} {string.Join(' ', state.CountedCallIds.Order(StringComparer.Ordinal))} " +
+            string.Join(' ', state.Omitted.ByType) + string.Concat(state.Tools.Select(
+                static set => Encoding.UTF8.GetString(set.Json.Span)));
+    }
+
     /// <summary>Each message has a speaker and a content, and calls and outputs are all there, in order.</summary>
     private static void CheckMessages(JsonArray messages)
     {

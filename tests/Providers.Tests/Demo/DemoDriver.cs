@@ -102,7 +102,9 @@ internal sealed class DemoDriver
         _tokens += rendered.Tokens;
         _newTokens += rendered.Tokens;
         _new++;
-        State = rendered.State;
+
+        // So all that is tested of scripts holds in a process that the conversation moved to.
+        State = MovedState.Of(_backend.States, item, State, rendered.State);
     }
 
     public void User(string text) =>

@@ -73,14 +73,18 @@ public sealed class ItemRenderingTests
         Assert.Null(rendered.State);
     }
 
-    [Fact]
-    public void Render_AnApproval_NamesItsQuestionAsTheServerDoes()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Render_AnApproval_NamesItsQuestionAsTheServerDoes(bool moves)
     {
-        var asked = Api.Render(Item("""{"id":"mcpr_ours","type":"mcp_approval_request"}""", "mcp_approval_request") with
+        var question = Item("""{"id":"mcpr_ours","type":"mcp_approval_request"}""", "mcp_approval_request") with
         {
             Origin = new ItemOrigin("responses:main", "mcpr_up"),
-        }, state: null);
-        var between = Api.Render(Item("""{"type":"x"}"""), asked.State);
+        };
+        var asked = Api.Render(question, state: null);
+        var state = moves ? MovedState.Of(Api.States, question, before: null, asked.State) : asked.State;
+        var between = Api.Render(Item("""{"type":"x"}"""), state);
         const string answer = """{"type":"mcp_approval_response","approval_request_id":"mcpr_ours","approve":true}""";
 
         var answered = Api.Render(Item(answer, "mcp_approval_response"), between.State);

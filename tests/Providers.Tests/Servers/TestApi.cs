@@ -13,6 +13,8 @@ internal sealed class TestApi : IModelApi
 {
     public string Rendering => "test";
 
+    public IStateCodec? States => null;
+
     public string Path => "test/calls";
 
     /// <summary>Set to make <see cref="Write"/> refuse.</summary>
