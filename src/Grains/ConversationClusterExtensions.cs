@@ -123,8 +123,8 @@ public static class ConversationClusterExtensions
         };
     }
 
-    // Orleans' default directory ends every activation, on whichever silo, whose entry stood on a silo that goes: a third
-    // of the turns that run on the others. This one makes its entries anew from the activations that are there.
+    // Orleans' default directory ends every activation, on whichever silo, whose entry stood on a silo that goes: a
+    // third of the turns that run on the others. This one makes its entries anew from the activations that are there.
     private static void AddDirectory(this ISiloBuilder silo)
     {
 #pragma warning disable ORLEANSEXP003 // Experimental in Orleans 10; what it must hold is tested with real processes.
