@@ -32,7 +32,7 @@ public sealed class ChangingClusterTests(FaultFixture fixture, ITestOutputHelper
     {
         if (Environment.GetEnvironmentVariable(EarlierVariable) is not { Length: > 0 } earlier)
         {
-            Note($"silos of two builds were not mixed: {EarlierVariable} names no evergrain-silo.dll of an earlier one");
+            Note($"silos of two builds were not mixed: {EarlierVariable} names no evergrain-silo.dll");
             return Task.CompletedTask;
         }
 
@@ -71,8 +71,8 @@ public sealed class ChangingClusterTests(FaultFixture fixture, ITestOutputHelper
         // One that arrives warm is an activation too.
         var (warm, cold) = (metrics[Rehydrated], metrics[Activated] - metrics[Rehydrated]);
         var story = crowd.Since(began);
-        Note($"a fourth silo held {share:P0} after {took.TotalSeconds:f0} s and {last:P0} later, {warm} arrived warm and " +
-            $"{cold} cold, {later} moved in the last {QuietTime.TotalSeconds} s, turns waited for " +
+        Note($"a fourth silo held {share:P0} after {took.TotalSeconds:f0} s and {last:P0} later, {warm} arrived warm " +
+            $"and {cold} cold, {later} moved in the last {QuietTime.TotalSeconds} s, turns waited for " +
             $"{FaultStory.Spread(story.Pauses)}");
         Assert.InRange(share, SharedMin, 1);
         Assert.InRange(warm / (warm + cold), WarmShareMin, 1);

@@ -8,8 +8,8 @@ using Evergrain.Tests.Services;
 namespace Evergrain.Cluster.Tests.Faults;
 
 /// <summary>
-/// A cluster as a site runs one: silos and two frontends, each a process, one PostgreSQL for journal and membership, and
-/// HAProxy before the frontends. Whatever happens, every process ends with it.
+/// A cluster as a site runs one: silos and two frontends, each a process, one PostgreSQL for journal and membership,
+/// and HAProxy before the frontends. Whatever happens, every process ends with it.
 /// </summary>
 internal sealed class ClusterProcesses : IAsyncDisposable
 {
@@ -31,19 +31,17 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
     public HaproxyProcess Balancer => _balancer!;
 
-    public IReadOnlyList<ClusterProcess> Silos => [.. _silos.Select(static node => node.Process).OfType<ClusterProcess>()];
+    public IReadOnlyList<ClusterProcess> Silos => ProcessesOf(_silos);
 
-    public IReadOnlyList<ClusterProcess> Frontends => [.. _frontends.Select(static node => node.Process).OfType<ClusterProcess>()];
+    public IReadOnlyList<ClusterProcess> Frontends => ProcessesOf(_frontends);
 
     /// <summary>What every process said, for a test that failed.</summary>
     public string Story => string.Join('\n',
         _dead.Concat(Silos).Concat(Frontends).Select(static process => process.Story));
 
     /// <summary>The program that this repository's build made, or another that the environment names.</summary>
-    public static string Program { get; } = Environment.GetEnvironmentVariable("EVERGRAIN_SILO") is { Length: > 0 } other
-        ? other
-        : typeof(ClusterProcesses).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-            .Single(static value => value.Key == "SiloProgram").Value!;
+    public static string Program { get; } =
+        Environment.GetEnvironmentVariable("EVERGRAIN_SILO") is { Length: > 0 } other ? other : BuiltProgram();
 
     /// <summary>Starts one.</summary>
     /// <param name="postgres">Gives it a database.</param>
@@ -79,7 +77,8 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     /// <summary>One silo more, in a network of its own; a proxy there is its way to PostgreSQL.</summary>
     public Task AddSiloAsync(CutNetwork network, CuttingProxy proxy, CancellationToken cancellationToken)
     {
-        var url = _postgres.Url(_database, proxy.Port).Replace("127.0.0.1", $"{network.Service}", StringComparison.Ordinal);
+        var url = _postgres.Url(_database, proxy.Port)
+            .Replace("127.0.0.1", $"{network.Service}", StringComparison.Ordinal);
         return AddSiloAsync(url, network.There, network.Within(), cancellationToken);
     }
 
@@ -146,6 +145,13 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         _frontends.Add(node);
         return node.StartAsync(cancellationToken);
     }
+
+    private static string BuiltProgram() => typeof(ClusterProcesses).Assembly
+        .GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(static value => value.Key == "SiloProgram").Value!;
+
+    private static IReadOnlyList<ClusterProcess> ProcessesOf(List<Node> nodes) =>
+        [.. nodes.Select(static node => node.Process).OfType<ClusterProcess>()];
 
     private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);
 

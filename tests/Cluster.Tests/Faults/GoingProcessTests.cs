@@ -49,7 +49,7 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
         var (held, warm, drains) = (0.0, 0.0, new List<TimeSpan>());
 
         // What the machine makes turns wait for by itself.
-        var usual = crowd.Since(0).Pauses;
+        var usual = crowd.Since(crowd.Looping).Pauses;
         for (var round = 0; round < Rounds; round++)
         {
             var silo = await cluster.FullestAsync(Token);
@@ -71,7 +71,8 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
         pauses.Sort();
         drains.Sort();
         Note($"{Rounds} times a silo drained: {warm} of {held} conversations arrived warm, turns waited for " +
-            $"{FaultStory.Spread(pauses)} (before: {FaultStory.Spread(usual)}), draining took {FaultStory.Spread(drains)}");
+            $"{FaultStory.Spread(pauses)} (before: {FaultStory.Spread(usual)}), " +
+            $"draining took {FaultStory.Spread(drains)}");
         Assert.Empty(crowd.Errors);
         Assert.Equal(0, crowd.Breaks);
         Assert.InRange(warm, held * WarmShareMin, double.MaxValue);

@@ -1,6 +1,7 @@
+using System.Globalization;
+using System.Text.Json;
 using Evergrain.Frontend.Tests.Crash;
 using Evergrain.Frontend.Tests.Hosting;
-using System.Text.Json;
 
 namespace Evergrain.Cluster.Tests.Faults;
 
@@ -63,7 +64,7 @@ internal sealed record ModelPace(TimeSpan Delay, TimeSpan Chunk)
     public TimeSpan TimeOf(int deltas) => Delay + (Chunk * Math.Max(deltas - 1, 0));
 
     /// <summary>The script that makes the model say what <see cref="Deltas"/> deltas hold.</summary>
-    public string Script() => $$"""
-        @@script [{"say":"{{new string('x', Deltas * 24)}}","delay_ms":{{Delay.TotalMilliseconds:f0}},"chunk_ms":{{Chunk.TotalMilliseconds:f0}}}]
-        """;
+    public string Script() => string.Create(CultureInfo.InvariantCulture,
+        $"@@script [{{\"say\":\"{new string('x', Deltas * 24)}\",\"delay_ms\":{Delay.TotalMilliseconds:f0}," +
+        $"\"chunk_ms\":{Chunk.TotalMilliseconds:f0}}}]");
 }

@@ -71,7 +71,8 @@ internal sealed class LoopingClient(int number, LoopPlan plan, Uri address) : ID
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            Assert.Fail($"{turn.Sent.Nonce} ({turn.Sent.Id}) did not end within {TurnPatience}; {string.Join(' ', Errors)}");
+            Assert.Fail(
+                $"{turn.Sent.Nonce} ({turn.Sent.Id}) did not end within {TurnPatience}; {string.Join(' ', Errors)}");
         }
 
         Assert.True(turn.IsInterrupted || turn.Sent.Response!.Status == "completed", turn.Sent.Response!.Raw);

@@ -19,6 +19,9 @@ internal sealed class LoopingCrowd : IDisposable
 
     public IEnumerable<LoopTurn> Turns => _clients.SelectMany(client => client.Turns);
 
+    /// <summary>Since when they loop.</summary>
+    public long Looping { get; private set; }
+
     public int Breaks => _clients.Sum(client => client.Breaks);
 
     public IReadOnlyList<string> Errors => [.. _clients.SelectMany(client => client.Errors)];
@@ -32,6 +35,7 @@ internal sealed class LoopingCrowd : IDisposable
             await Task.WhenAll(some.Select(client => client.FillAsync(cancellationToken)));
         }
 
+        crowd.Looping = TimeProvider.System.GetTimestamp();
         crowd._running = Task.WhenAll(crowd._clients.Select(
             client => Task.Run(() => client.LoopAsync(() => crowd._isOver, cancellationToken), cancellationToken)));
         await crowd.EachGoesOnAsync(1, cancellationToken);
@@ -123,8 +127,8 @@ internal sealed class FaultStory
     /// <summary>Median, 99th percentile, maximum, and how many people would notice.</summary>
     public static string Spread(IReadOnlyList<TimeSpan> sorted) => string.Create(CultureInfo.InvariantCulture,
         $"p50 {Quantile(sorted, 0.5).TotalMilliseconds:f0} ms, p99 {Quantile(sorted, 0.99).TotalMilliseconds:f0} ms, " +
-        $"max {Quantile(sorted, 1).TotalMilliseconds:f0} ms, {sorted.Count(time => time > Noticed)} of {sorted.Count} " +
-        $"above {Noticed.TotalMilliseconds} ms");
+        $"max {Quantile(sorted, 1).TotalMilliseconds:f0} ms, {sorted.Count(time => time > Noticed)} of " +
+        $"{sorted.Count} above {Noticed.TotalMilliseconds} ms");
 
     private bool IsSince(LoopTurn turn) => turn.Ended == 0 || turn.Ended > _moment;
 

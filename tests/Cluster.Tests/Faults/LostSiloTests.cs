@@ -115,8 +115,8 @@ public sealed class LostSiloTests(FaultFixture fixture, ITestOutputHelper output
             ending.CancelAfter(WakeTime);
             var exit = await cluster.Silos[^1].ExitAsync(ending.Token);
             await crowd.EachGoesOnAsync(1, Token);
-            Note($"a silo with {held} conversations cut off from its peers: {story.Interrupted.Count} turns interrupted, " +
-                $"{crowd.Errors.Count} told to come back, conversations stood still for " +
+            Note($"a silo with {held} conversations cut off from its peers: {story.Interrupted.Count} turns " +
+                $"interrupted, {crowd.Errors.Count} told to come back, conversations stood still for " +
                 $"{FaultStory.Spread(story.GoOn)}; it ended with {exit}");
 
             // What it could still write down before it was declared dead may have ended as it should.

@@ -6,8 +6,8 @@ using Evergrain.Providers.Demo;
 namespace Evergrain.Frontend.Tests.Hosting;
 
 /// <summary>
-/// What the suites of <c>tests/Frontend.Tests</c> call the real thing, here: two silos of real Orleans that tests use one
-/// after the other, and a journal of the test's own.
+/// What the suites of <c>tests/Frontend.Tests</c> call the real thing, here: two silos of real Orleans that tests use
+/// one after the other, and a journal of the test's own.
 /// </summary>
 public sealed class RealHost(IModelBackend? model = null) : ConversationsHost
 {
