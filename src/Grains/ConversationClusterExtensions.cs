@@ -92,6 +92,9 @@ public static class ConversationClusterExtensions
             ActivatorUtilities.CreateInstance<ConversationDrain>(provider));
         services.AddSingleton<IHostedService>(static provider =>
             ActivatorUtilities.CreateInstance<ConversationSharing>(provider));
+        services.AddSingleton<IHostedService>(static provider =>
+            ActivatorUtilities.CreateInstance<WarmBudget>(provider));
+        services.AddSingleton(provider => new WarmBudgetBounds(options.WarmBytesMax, GrainsClock(provider)));
         services.AddSingleton(provider => new DrainBounds(options.DrainTimeout, GrainsClock(provider),
             provider.GetRequiredService<ILogger<ConversationDrain>>()));
         services.AddSingleton(provider => new ShareBounds(

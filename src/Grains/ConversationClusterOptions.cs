@@ -44,6 +44,13 @@ public sealed class ConversationClusterOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:00:20")]
     public TimeSpan CallEndTime { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// Bytes that warm conversations of a silo may hold together; over it those that were not asked for the longest go.
+    /// Default 2 GiB, at least 1 MiB. What runs, or is held unstored, stays whatever the budget.
+    /// </summary>
+    [Range(1L << 20, long.MaxValue)]
+    public long WarmBytesMax { get; set; } = 2L << 30;
+
     /// <summary>How long an idle conversation stays warm. Default 30 minutes, 2 minutes to a year.</summary>
     [Range(typeof(TimeSpan), "00:02:00", "365.00:00:00")]
     public TimeSpan WarmTime { get; set; } = TimeSpan.FromMinutes(30);

@@ -52,8 +52,6 @@ internal static class ClusterHosting
             endpoint.GatewayPort = place.GatewayPort;
         });
 
-        // Under memory pressure the coldest conversations go: their journal has all of them.
-        silo.Configure<GrainCollectionOptions>(static grains => grains.EnableActivationSheddingOnMemoryPressure = true);
         membership.AddTo(silo);
         silo.AddConversations(bounds);
         silo.AddTenantUsage();

@@ -27,7 +27,8 @@ internal static class UsageEndpoint
         var tenant = context.Features.Get<Caller>()!.Tenant;
         try
         {
-            var totals = await grains.GetGrain<ITenantGrain>(tenant).Get().WaitAsync(context.RequestAborted);
+            var grain = grains.GetGrain<ITenantGrain>(TenantGrainKey.Format(tenant));
+            var totals = await grain.Get().WaitAsync(context.RequestAborted);
             await context.WriteJsonAsync(Write(tenant, totals));
         }
         catch (Exception e) when (e is TimeoutException or OrleansException)

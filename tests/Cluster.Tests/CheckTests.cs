@@ -57,12 +57,29 @@ public sealed class CheckTests : IAsyncLifetime
         Assert.Equal(1, _check.Seen.Count(static text => text == "slow"));
     }
 
+    [Fact]
+    public async Task Check_ThatCouldNotBeMade_IsMadeAgain()
+    {
+        var root = await _client.TellAsync("root");
+        var away = ContractClient.Json("\"away\"", root, "echo");
+        var refusal = await ContractClient.RefusedAsync(
+            () => _client.CreateAsync(away, root.Conversation, request: 7));
+        Assert.Equal(RefusalKind.Unavailable, refusal.Kind);
+
+        _check.IsAway = false;
+        await _client.CreateAsync(away, root.Conversation, request: 7);
+
+        Assert.Equal(["root", "away", "away"], _check.Seen);
+    }
+
     /// <summary>Refuses <c>refused</c>, and takes its time over <c>slow</c>.</summary>
     private sealed class GatedCheck : IInputCheck
     {
         private readonly ConcurrentQueue<string> _seen = new();
 
         public TaskCompletionSource Gate { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public bool IsAway { get; set; } = true;
 
         public IReadOnlyCollection<string> Seen => _seen;
 
@@ -76,7 +93,12 @@ public sealed class CheckTests : IAsyncLifetime
                 await Gate.Task.WaitAsync(cancellationToken);
             }
 
-            return text == "refused" ? new Refusal(RefusalKind.InvalidRequest, "not this") : null;
+            return text switch
+            {
+                "refused" => new Refusal(RefusalKind.InputRefused, "not this"),
+                "away" when IsAway => new Refusal(RefusalKind.Unavailable, "not now"),
+                _ => null,
+            };
         }
     }
 }

@@ -54,6 +54,27 @@ public sealed class PassingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task WarmConversations_OverTheBudget_LeaveButForWhatIsUnstored()
+    {
+        await using var host = await ClusterHost.StartAloneAsync(
+            new TestWorld(), count: 1, options: new() { WarmBytesMax = 1 << 20, DrainTimeout = TimeSpan.Zero });
+        var client = new ContractClient(host, "default", lease: 1);
+        var unstored = await client.TellAsync("unstored", store: false);
+        var text = new string('x', 200_000);
+        var ids = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => client.TellAsync($"{i} {text}")));
+        var warm = DrainTests.WarmIn(host.Silos.Cluster.Silos[0]);
+
+        await SiloCounts.UntilAsync(() =>
+        {
+            host.Advance(TimeSpan.FromSeconds(1));
+            return DrainTests.WarmIn(host.Silos.Cluster.Silos[0]) < warm - 4;
+        });
+
+        await client.TellAsync("and on", unstored, store: false);
+        await Task.WhenAll(ids.Select(id => client.TellAsync("next", id)));
+    }
+
+    [Fact]
     public async Task StopReading_BeforeTheEnumerationHasEnded_CountsAtOnce()
     {
         var id = await _client.SayAsync("hello", store: false);

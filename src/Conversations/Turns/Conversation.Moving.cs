@@ -69,8 +69,7 @@ public sealed partial class Conversation
         {
             Take(new SnapshotReader(snapshot, _models), now);
         }
-        catch (Exception e) when (e is OverflowException or ArgumentException or InvalidOperationException
-            or JsonException)
+        catch (Exception e) when (e is not FormatException)
         {
             throw new FormatException("The snapshot is damaged: " + e.Message, e);
         }

@@ -54,6 +54,12 @@ internal sealed partial class ConversationGrain
         {
             // Within the time of a call: whoever waits asks again and finds the same check.
             var refusal = await VerdictAsync(start).WaitAsync(services.Options.CallTimeout / 2, services.Time);
+            if (refusal is { Kind: not RefusalKind.InputRefused })
+            {
+                // It was not made: whoever asks again has it made.
+                _checks.Remove(start.RequestId);
+            }
+
             return refusal is null ? null : Answer.Refused<StartedTurn>(refusal);
         }
         catch (TimeoutException)

@@ -58,6 +58,8 @@ internal sealed partial class ConversationGrain
             StayWhileNeeded();
             MoveIfAsked();
         }
+
+        Settle();
     }
 
     private void Run(Effect effect)

@@ -25,10 +25,18 @@ internal sealed partial class ConversationGrain : IGrainMigrationParticipant
     private ReadOnlyMemory<byte> _snapshot;
     private TaskCompletionSource? _settled;
     private bool _isMoving;
+    private bool _isOpen;
 
     /// <inheritdoc/>
     public void OnDehydrate(IDehydrationContext dehydrationContext)
     {
+        if (_snapshot.IsEmpty && _isMoving)
+        {
+            // It was told to go before Orleans counted it as active; so it was not told that it is deactivated either.
+            Finish();
+            WriteSnapshot();
+        }
+
         if (!_snapshot.IsEmpty)
         {
             dehydrationContext.AddBytes(SnapshotKey, _snapshot.Span);
@@ -95,7 +103,7 @@ internal sealed partial class ConversationGrain : IGrainMigrationParticipant
     private void BecomeWarm()
     {
         _warm = new WarmConversation(
-            () => PostAsync(static _ => { }), InterruptAsync, GrainContext.Deactivated);
+            () => PostAsync(static _ => { }), InterruptAsync, LeaveIfIdleAsync, GrainContext.Deactivated);
         Used();
         services.Warm.Add(_warm);
         Report();
@@ -115,6 +123,11 @@ internal sealed partial class ConversationGrain : IGrainMigrationParticipant
         services.Instruments.Worked(_reported, work);
         _reported = work;
         services.Warm.Update(_warm, _conversation.Bytes, _conversation.IsAtRest, _reading.Count > 0);
+    }
+
+    // After it has left if it was to: whoever waits for its rest then waits for its arrival.
+    private void Settle()
+    {
         if (_conversation.IsAtRest || _conversation.IsLost)
         {
             _settled?.TrySetResult();
@@ -124,25 +137,34 @@ internal sealed partial class ConversationGrain : IGrainMigrationParticipant
     /// <summary>Leaves, if the silo gives conversations away and this one can go now.</summary>
     private void MoveIfAsked()
     {
-        if (!services.Moves.IsOn || _warm is null || _isOver || _isMoving || _starting > 0 || !CanBeWritten ||
+        if (!services.Moves.IsOn || _warm is null || !_isOpen || _isOver || _isMoving || _starting > 0 || !CanBeWritten ||
             !services.Moves.TryBegin(_warm, out var silo))
         {
             return;
         }
 
         // Calls that are under way ask again, and get to the next activation.
-        _isMoving = true;
         if (silo is null)
         {
             End();
             return;
         }
 
+        _isMoving = true;
         GrainContext.Migrate(new Dictionary<string, object>(StringComparer.Ordinal)
         {
             [IPlacementDirector.PlacementHintKey] = silo,
         });
     }
+
+    // Unstored turns are held here alone, and a turn that runs ends with its activation.
+    private Task LeaveIfIdleAsync() => PostAsync(conversation =>
+    {
+        if (conversation.IsIdle && !_isMoving && _starting == 0)
+        {
+            End();
+        }
+    });
 
     private async Task InterruptAsync()
     {

@@ -73,6 +73,9 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
             await ClaimAsync();
             BecomeWarm();
             RunEffects();
+
+            // From now on it may move: before, Orleans would drop what it holds.
+            _isOpen = true;
         }
         catch (JournalCorruptException e)
         {
@@ -107,6 +110,11 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
     /// <inheritdoc/>
     public async Task<Answer<StartedTurn>> StartTurn(StartRequest request)
     {
+        if (services.Moves.IsClosed)
+        {
+            return Answer.AskAgain<StartedTurn>();
+        }
+
         var start = request.For(_key);
         if (await CheckAsync(start) is { } notBegun)
         {

@@ -42,6 +42,7 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
             await WithinAsync(EmptyAsync, bounds.DrainTimeout, cancellationToken);
         }
 
+        moves.Close();
         var running = warm.All.Where(static conversation => !conversation.IsAtRest).ToList();
         await WithinAsync(token => EndAsync(running, token), LastTime, cancellationToken);
         LogEnded(bounds.Logger, bounds.Time.GetElapsedTime(begun), running.Count, warm.Count);
@@ -61,10 +62,7 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
     {
         while (warm.Count > 0 && (loads.Emptiest is not null || warm.All.Any(IsNeeded)))
         {
-            // The hottest first: they are the next to be asked for.
-            await moves.AskAsync(
-                warm.All.Where(static one => one.IsAtRest).OrderByDescending(static one => one.LastUsed).ToList(),
-                cancellationToken);
+            await AskAsync(cancellationToken);
             if (warm.Count > 0)
             {
                 await warm.WaitForChangeAsync(cancellationToken);
@@ -72,9 +70,15 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
         }
     }
 
+    // The hottest first: they are the next to be asked for.
+    private Task AskAsync(CancellationToken cancellationToken) => moves.AskAsync(
+        warm.All.Where(static one => one.IsAtRest).OrderByDescending(static one => one.LastUsed).ToList(),
+        cancellationToken);
+
     private async Task EndAsync(List<WarmConversation> running, CancellationToken cancellationToken)
     {
         await Task.WhenAll(running.Select(static one => one.InterruptAsync())).WaitAsync(cancellationToken);
+        await AskAsync(cancellationToken);
         await moves.EndedAsync().WaitAsync(cancellationToken);
         while (bounds.DrainTimeout > TimeSpan.Zero && loads.Emptiest is null && warm.All.Any(IsNeeded))
         {

@@ -24,10 +24,17 @@ internal sealed class ConversationMoves(WarmConversations warm, ClusterLoads loa
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _moving = [];
     private MovePlan? _plan;
+    private volatile bool _isClosed;
     private long _bytes;
 
     /// <summary>Whether conversations are to leave, so that one that comes to rest should ask.</summary>
     public bool IsOn => Volatile.Read(ref _plan) is not null;
+
+    /// <summary>Whether no turn begins here any more, though its conversation has not left.</summary>
+    public bool IsClosed => _isClosed;
+
+    /// <summary>The time to leave is over: turns that begin wait for the next activation.</summary>
+    public void Close() => _isClosed = true;
 
     /// <summary>
     /// From now on conversations leave by this plan; null: they stay. One that leaves nothing is the last.

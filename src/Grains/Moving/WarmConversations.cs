@@ -9,9 +9,13 @@ internal sealed class WarmConversations(ConversationInstruments instruments)
     private readonly ConcurrentDictionary<WarmConversation, Task> _all = new();
     private readonly SemaphoreSlim _changed = new(0, 1);
     private int _count;
+    private long _bytes;
 
     /// <summary>How many there are.</summary>
     public int Count => Volatile.Read(ref _count);
+
+    /// <summary>Bytes they hold, estimated.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
 
     /// <summary>Those that are there now, in no order.</summary>
     public IEnumerable<WarmConversation> All => _all.Select(static entry => entry.Key);
@@ -32,7 +36,7 @@ internal sealed class WarmConversations(ConversationInstruments instruments)
         conversation.Become(bytes, isAtRest, isRead);
         if (bytes != before)
         {
-            instruments.WarmBytesChanged(bytes - before);
+            ChangeBytes(bytes - before);
         }
 
         if (isAtRest != wasAtRest || isRead != wasRead)
@@ -65,13 +69,19 @@ internal sealed class WarmConversations(ConversationInstruments instruments)
         }
     }
 
+    private void ChangeBytes(long difference)
+    {
+        Interlocked.Add(ref _bytes, difference);
+        instruments.WarmBytesChanged(difference);
+    }
+
     // Kept with its entry: whoever ends the activation sees to it that this ends.
     private async Task RemoveAsync(WarmConversation conversation)
     {
         await conversation.Ended.ConfigureAwait(
             ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
         _all.TryRemove(conversation, out _);
-        instruments.WarmBytesChanged(-conversation.Bytes);
+        ChangeBytes(-conversation.Bytes);
         instruments.Passivated();
         Interlocked.Decrement(ref _count);
         Changed();

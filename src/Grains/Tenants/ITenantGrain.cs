@@ -1,6 +1,6 @@
 namespace Evergrain.Grains.Tenants;
 
-/// <summary>What is counted of one tenant across the cluster; its key is the tenant.</summary>
+/// <summary>What is counted of one tenant across the cluster. Its key is <see cref="TenantGrainKey"/>.</summary>
 [Alias("evergrain.ITenantGrain")]
 public interface ITenantGrain : IGrainWithStringKey
 {
@@ -11,6 +11,17 @@ public interface ITenantGrain : IGrainWithStringKey
     /// <summary>All that was added.</summary>
     [Alias("Get")]
     Task<TenantTotals> Get();
+}
+
+/// <summary>The key of a tenant's grain: <c>tenant/name</c>.</summary>
+/// <remarks>
+/// Never the bare name: Orleans' ADO.NET storage keeps a key of hexadecimal digits as a number, and two tenants would be
+/// one.
+/// </remarks>
+public static class TenantGrainKey
+{
+    /// <summary>Writes the key.</summary>
+    public static string Format(string tenant) => $"tenant/{tenant}";
 }
 
 /// <summary>What one silo has counted since its last report.</summary>

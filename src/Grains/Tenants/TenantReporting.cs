@@ -60,20 +60,27 @@ internal sealed partial class TenantReporting(TenantUsage usage, IGrainFactory g
         {
             await Parallel.ForEachAsync(usage.Take(),
                 new ParallelOptions { MaxDegreeOfParallelism = CallsMax, CancellationToken = cancellationToken },
-                async (one, token) =>
-                {
-                    await grains.GetGrain<ITenantGrain>(one.Tenant).Add(one.Report).WaitAsync(token);
-                    usage.Told(one.Tenant);
-                });
-        }
-        catch (Exception e) when (!_stopping.IsCancellationRequested || e is not OperationCanceledException)
-        {
-            // It comes again with the next.
-            LogFailed(logger, e);
+                async (one, token) => await ReportAsync(one.Tenant, one.Report, token));
         }
         catch (OperationCanceledException)
         {
             // Told to stop, or not done in time.
+        }
+    }
+
+    // One that fails holds up no other.
+    private async Task ReportAsync(string tenant, TenantReport report, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var grain = grains.GetGrain<ITenantGrain>(TenantGrainKey.Format(tenant));
+            await grain.Add(report).WaitAsync(cancellationToken);
+            usage.Told(tenant);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It comes again with the next.
+            LogFailed(logger, e);
         }
     }
 

@@ -57,6 +57,22 @@ public sealed class DrainTests : IAsyncLifetime
         await ContractClient.RefusedAsync(() => _client.GetTextAsync(unstored[^1]));
     }
 
+    [Fact]
+    public async Task Drain_OfTwoSilosAtOnce_LeavesAllToTheThird()
+    {
+        await using var host = await ClusterHost.StartAloneAsync(new TestWorld(), count: 3, options: new());
+        var client = new ContractClient(host, "default", lease: 1);
+        var roots = await Task.WhenAll(Enumerable.Range(0, 24).Select(i => client.TellAsync($"root {i}")));
+        var unstored = await Task.WhenAll(roots.Select(root => client.TellAsync("unstored", root, store: false)));
+        var recovered = _counts.Recovered;
+
+        await Task.WhenAll(host.Silos.Cluster.Silos.Skip(1).ToList().Select(silo =>
+            host.Silos.Cluster.StopSiloAsync(silo).WaitAsync(Waits.Patience)));
+
+        await Task.WhenAll(unstored.Select(id => client.TellAsync("and on", id, store: false)));
+        Assert.Equal(recovered, _counts.Recovered);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -75,6 +75,20 @@ public sealed class GrainStorageTests(PostgresServer postgres)
         Assert.False(read.State.Take(report));
     }
 
+    [Fact]
+    public async Task State_OfTenantsThatAreOneNumber_IsApart()
+    {
+        using var parts = await OpenAsync();
+        var (one, other) = (KeyOf("1"), KeyOf("01"));
+        var state = await ReadAsync(parts, one);
+        state.State!.Count = 1;
+        await parts.Storage.WriteStateAsync(Type, one, state);
+
+        Assert.False((await ReadAsync(parts, other)).RecordExists);
+
+        static GrainId KeyOf(string tenant) => GrainId.Create("evergrain.tenant", TenantGrainKey.Format(tenant));
+    }
+
     private static async Task<GrainState<Counted>> ReadAsync(ClusterParts parts, GrainId? grain = null)
     {
         var state = new GrainState<Counted>(new Counted());
