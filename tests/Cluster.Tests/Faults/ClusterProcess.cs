@@ -11,7 +11,12 @@ internal sealed class ClusterProcess : IAsyncDisposable
     private const int LinesMax = 40;
     private const int CharactersMax = 300;
 
+    // Ends the process when its stdin does, that is, also where the tests are killed; in a session of its own, so that
+    // it is not killed with them.
+    private const string Watcher = "read -r word; kill -KILL \"$1\" 2> /dev/null";
+
     private readonly Process _process;
+    private readonly Process _watcher;
     private readonly ConcurrentQueue<string> _lines = new();
     private readonly TaskCompletionSource<string> _greeting =
         new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -22,6 +27,12 @@ internal sealed class ClusterProcess : IAsyncDisposable
     private ClusterProcess(string name, Process process)
     {
         (Name, _process) = (name, process);
+        _watcher = Process.Start(new ProcessStartInfo(
+            "setsid", ["sh", "-c", Watcher, "watcher", process.Id.ToString(CultureInfo.InvariantCulture)])
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+        })!;
         _reading = Task.WhenAll(ReadAsync(process.StandardOutput, Greet), ReadAsync(process.StandardError, Keep));
     }
 
@@ -90,6 +101,12 @@ internal sealed class ClusterProcess : IAsyncDisposable
         }
 
         await _reading;
+        if (!_isGone)
+        {
+            _watcher.Kill();
+            _watcher.Dispose();
+        }
+
         _isGone = true;
         _process.Dispose();
         Http?.Dispose();
