@@ -137,8 +137,8 @@ internal sealed partial class ConversationGrain : IGrainMigrationParticipant
     /// <summary>Leaves, if the silo gives conversations away and this one can go now.</summary>
     private void MoveIfAsked()
     {
-        if (!services.Moves.IsOn || _warm is null || !_isOpen || _isOver || _isMoving || _starting > 0 || !CanBeWritten ||
-            !services.Moves.TryBegin(_warm, out var silo))
+        if (!services.Moves.IsOn || _warm is null || !_isOpen || _isOver || _isMoving || _starting > 0 ||
+            !CanBeWritten || !services.Moves.TryBegin(_warm, out var silo))
         {
             return;
         }

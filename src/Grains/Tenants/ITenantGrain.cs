@@ -15,8 +15,8 @@ public interface ITenantGrain : IGrainWithStringKey
 
 /// <summary>The key of a tenant's grain: <c>tenant/name</c>.</summary>
 /// <remarks>
-/// Never the bare name: Orleans' ADO.NET storage keeps a key of hexadecimal digits as a number, and two tenants would be
-/// one.
+/// Never the bare name: Orleans' ADO.NET storage keeps a key of hexadecimal digits as a number, and two tenants would
+/// be one.
 /// </remarks>
 public static class TenantGrainKey
 {

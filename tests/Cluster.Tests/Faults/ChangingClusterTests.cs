@@ -5,7 +5,6 @@ namespace Evergrain.Cluster.Tests.Faults;
 /// <summary>The set of silos changes under load: all are replaced, or one more comes.</summary>
 public sealed class ChangingClusterTests(FaultFixture fixture, ITestOutputHelper output) : FaultRound(fixture, output)
 {
-    private const string EarlierVariable = "EVERGRAIN_EARLIER_SILO";
     private const string Rehydrated = "evergrain.conversations.rehydrated";
     private const string Activated = "evergrain.conversations.activated";
     private const double SharedMin = 0.15;
@@ -27,26 +26,17 @@ public sealed class ChangingClusterTests(FaultFixture fixture, ITestOutputHelper
         Assert.Empty(crowd.Errors);
     });
 
-    [LongFact]
-    public Task Silos_ReplacedByAnotherBuild_LoseNoTurn()
+    [EarlierSiloFact]
+    public Task Silos_ReplacedByAnotherBuild_LoseNoTurn() => RunAsync(async (cluster, crowd) =>
     {
-        if (Environment.GetEnvironmentVariable(EarlierVariable) is not { Length: > 0 } earlier)
-        {
-            Note($"silos of two builds were not mixed: {EarlierVariable} names no evergrain-silo.dll");
-            return Task.CompletedTask;
-        }
-
-        return RunAsync(async (cluster, crowd) =>
-        {
-            var began = TimeProvider.System.GetTimestamp();
-            await ReplaceAllAsync(cluster, crowd, earlier);
-            await ReplaceAllAsync(cluster, crowd, ClusterProcesses.Program);
-            var story = crowd.Since(began);
-            Note($"all silos replaced by an earlier build, and back: {story.Turns} turns, " +
-                $"{story.Interrupted.Count} interrupted, {crowd.Errors.Count} errors, " +
-                $"turns waited for {FaultStory.Spread(story.Pauses)}");
-        });
-    }
+        var began = TimeProvider.System.GetTimestamp();
+        await ReplaceAllAsync(cluster, crowd, EarlierSiloFactAttribute.Program!);
+        await ReplaceAllAsync(cluster, crowd, ClusterProcesses.Program);
+        var story = crowd.Since(began);
+        Note($"all silos replaced by an earlier build, and back: {story.Turns} turns, " +
+            $"{story.Interrupted.Count} interrupted, {crowd.Errors.Count} errors, " +
+            $"turns waited for {FaultStory.Spread(story.Pauses)}");
+    });
 
     [LongFact]
     public Task Silo_Joins_GetsItsShareWarmAndThenNothingMoves() => RunAsync(async (cluster, crowd) =>

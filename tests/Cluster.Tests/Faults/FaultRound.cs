@@ -132,3 +132,16 @@ public sealed class LongFactAttribute : FactAttribute
         ? null
         : "It takes minutes: ./test --long runs it.";
 }
+
+/// <summary>A test for the full counts that needs the build of an earlier commit.</summary>
+public sealed class EarlierSiloFactAttribute : FactAttribute
+{
+    private const string Variable = "EVERGRAIN_EARLIER_SILO";
+
+    public EarlierSiloFactAttribute() => Skip = new LongFactAttribute().Skip ?? (File.Exists(Program)
+        ? null
+        : $"{Variable} names no evergrain-silo.dll of an earlier commit.");
+
+    /// <summary>The earlier silo's assembly.</summary>
+    public static string? Program => Environment.GetEnvironmentVariable(Variable);
+}
