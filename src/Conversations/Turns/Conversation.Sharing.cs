@@ -24,10 +24,12 @@ public sealed partial class Conversation
     /// Takes in what was read of the journal behind <see cref="End"/>. If another activation wrote while stored turns
     /// run here, it owns the conversation now and this activation is over (<see cref="IsLost"/>).
     /// </summary>
+    /// <returns>Whether anything was taken in that another activation wrote.</returns>
     /// <exception cref="JournalCorruptException">It holds what no writer of ours wrote.</exception>
-    public void OnTail(IReadOnlyList<JournalEntry> entries)
+    public bool OnTail(IReadOnlyList<JournalEntry> entries)
     {
         ArgumentNullException.ThrowIfNull(entries);
+        var hasTakenIn = false;
         foreach (var entry in entries)
         {
             // Since it was read, appends of our own may have been confirmed; or one is about to be.
@@ -45,11 +47,14 @@ public sealed partial class Conversation
             if (!_outbox.IsIdle || _running.Exists(static turn => turn.Id.IsStored))
             {
                 OnAppendFailed();
-                return;
+                return hasTakenIn;
             }
 
             Recover(entry);
+            hasTakenIn = true;
         }
+
+        return hasTakenIn;
     }
 
     /// <summary>

@@ -76,13 +76,13 @@ internal sealed partial class ActiveConversation
             throw new ActivationEndedException();
         }
 
-        await _mailbox.AskAsync<bool>((conversation, answer) =>
+        var hasTakenIn = await _mailbox.AskAsync<bool>((conversation, answer) =>
         {
-            conversation.OnTail(tail);
+            var isNew = conversation.OnTail(tail);
             _freshAt = Math.Max(_freshAt, begun);
-            answer.TrySetResult(true);
+            answer.TrySetResult(isNew);
         }, cancellationToken);
-        if (tail.Count > 0)
+        if (hasTakenIn)
         {
             _context.Instruments.Refreshed();
         }
