@@ -13,7 +13,7 @@ internal sealed record LoopPlan(int Seed, int Conversations, int ContextBytes, T
 /// A client of one stored conversation: it runs one turn after the other, each with one new item, and never sends what
 /// it sent before. Where a connection breaks it makes another and sends the same create, with its key, again.
 /// </summary>
-internal sealed class LoopingClient(int number, LoopPlan plan, Uri address) : IDisposable
+internal sealed class LoopingClient(int crowd, int number, LoopPlan plan, Uri address) : IDisposable
 {
     private const int FillerItems = 4;
 
@@ -22,7 +22,7 @@ internal sealed class LoopingClient(int number, LoopPlan plan, Uri address) : ID
     // From the first try to the terminal event: clients that hang fail the test.
     private static readonly TimeSpan TurnPatience = TimeSpan.FromSeconds(60);
 
-    private readonly Random _random = new(plan.Seed + number);
+    private readonly Random _random = new(HashOf(plan.Seed, crowd, number));
     private readonly List<LoopTurn> _turns = [];
     private readonly Lock _lock = new();
     private TurnSocket? _socket;
@@ -122,7 +122,7 @@ internal sealed class LoopingClient(int number, LoopPlan plan, Uri address) : ID
     private LoopTurn Next()
     {
         var parent = _turns.LastOrDefault()?.Sent;
-        var nonce = string.Create(CultureInfo.InvariantCulture, $"c{number}-{_turns.Count}");
+        var nonce = string.Create(CultureInfo.InvariantCulture, $"c{crowd}-{number}-{_turns.Count}");
         var pace = ModelPace.Of(parent is null
             ? plan.TurnMin
             : plan.TurnMin + ((plan.TurnMax - plan.TurnMin) * _random.NextDouble()));
@@ -143,6 +143,9 @@ internal sealed class LoopingClient(int number, LoopPlan plan, Uri address) : ID
 
         return turn;
     }
+
+    // Not HashCode: it differs from process to process.
+    private static int HashOf(int seed, int crowd, int number) => seed + (crowd * 10_007) + number;
 
     private IEnumerable<JsonElement> Filler()
     {

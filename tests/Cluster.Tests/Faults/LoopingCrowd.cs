@@ -10,12 +10,19 @@ internal sealed class LoopingCrowd : IDisposable
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
 
+    // Crowds of one cluster must not meet each other's turns: the creates of two with one key and body are one turn.
+    private static int _crowds;
+
     private readonly List<LoopingClient> _clients;
     private volatile bool _isOver;
     private Task _running = Task.CompletedTask;
 
-    private LoopingCrowd(LoopPlan plan, Uri address) => _clients =
-        [.. Enumerable.Range(0, plan.Conversations).Select(number => new LoopingClient(number, plan, address))];
+    private LoopingCrowd(LoopPlan plan, Uri address)
+    {
+        var crowd = Interlocked.Increment(ref _crowds);
+        _clients = [.. Enumerable.Range(0, plan.Conversations)
+            .Select(number => new LoopingClient(crowd, number, plan, address))];
+    }
 
     public IEnumerable<LoopTurn> Turns => _clients.SelectMany(client => client.Turns);
 
