@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Npgsql;
+using static Evergrain.Providers.Postgres.SchemaCommands;
 
 namespace Evergrain.Providers.Postgres;
 
@@ -58,9 +59,7 @@ internal static class PostgresSchema
     private static async Task MakeOrCheckAsync(NpgsqlConnection connection, PostgresPlace place, string schema,
         CancellationToken cancellationToken)
     {
-        // Servers that start at the same time come one after the other. Ends with the transaction.
-        await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock(hashtextextended('evergrain {schema}', 0))",
-            cancellationToken);
+        await LockAsync(connection, schema, cancellationToken);
         if (await ExistsAsync(connection, $"to_regclass('\"{schema}\".schema_version')", cancellationToken))
         {
             await CheckAsync(connection, place, schema, cancellationToken);
@@ -74,11 +73,7 @@ internal static class PostgresSchema
                 $"{place.Server} holds another program's tables: name another schema.");
         }
 
-        if (!await ExistsAsync(connection, $"to_regnamespace('\"{schema}\"')", cancellationToken))
-        {
-            await ExecuteAsync(connection, $"CREATE SCHEMA \"{schema}\"", cancellationToken);
-        }
-
+        await CreateIfMissingAsync(connection, schema, cancellationToken);
         await ExecuteAsync(connection, Tables(schema), cancellationToken);
     }
 
@@ -119,21 +114,4 @@ internal static class PostgresSchema
           PRIMARY KEY (conversation, position)) WITH (toast_tuple_target = 8160);
         ALTER TABLE "{schema}".appends ALTER COLUMN records SET STORAGE EXTERNAL;
         """;
-
-    private static async Task<bool> ExistsAsync(NpgsqlConnection connection, string expression,
-        CancellationToken cancellationToken) =>
-        await QueryInt64Async(connection, $"SELECT ({expression} IS NOT NULL)::int::bigint", cancellationToken) != 0;
-
-    private static async Task<long> QueryInt64Async(NpgsqlConnection connection, string sql,
-        CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
-    }
-
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
 }

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Postgres;
 using Npgsql;
+using static Evergrain.Providers.Postgres.SchemaCommands;
 
 namespace Evergrain.Silo.Membership;
 
@@ -18,10 +19,8 @@ internal static class ClusterSchema
     public static async Task MakeOrCheckAsync(NpgsqlConnection connection, PostgresPlace place, string schema,
         CancellationToken cancellationToken)
     {
-        // Processes that start at the same time come one after the other, and the journal's tables are made under the
-        // same lock. Ends with the transaction.
-        await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock(hashtextextended('evergrain {schema}', 0))",
-            cancellationToken);
+        // The lock under which the journal's tables are made.
+        await LockAsync(connection, schema, cancellationToken);
         if (await ExistsAsync(connection, $"to_regclass('\"{schema}\".cluster_version')", cancellationToken))
         {
             await CheckAsync(connection, place, schema, cancellationToken);
@@ -34,11 +33,7 @@ internal static class ClusterSchema
                 $"{place.Server} holds another program's OrleansQuery: name another schema.");
         }
 
-        if (!await ExistsAsync(connection, $"to_regnamespace('\"{schema}\"')", cancellationToken))
-        {
-            await ExecuteAsync(connection, $"CREATE SCHEMA \"{schema}\"", cancellationToken);
-        }
-
+        await CreateIfMissingAsync(connection, schema, cancellationToken);
         await ExecuteAsync(connection, Tables(schema), cancellationToken);
         foreach (var (name, text) in ClusterStatements.All)
         {
@@ -82,21 +77,4 @@ internal static class ClusterSchema
           version int NOT NULL, state bytea, written timestamptz NOT NULL DEFAULT now(),
           PRIMARY KEY (service, type, key_0, key_1, key_text));
         """;
-
-    private static async Task<bool> ExistsAsync(NpgsqlConnection connection, string expression,
-        CancellationToken cancellationToken) =>
-        await QueryInt64Async(connection, $"SELECT ({expression} IS NOT NULL)::int::bigint", cancellationToken) != 0;
-
-    private static async Task<long> QueryInt64Async(NpgsqlConnection connection, string sql,
-        CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
-    }
-
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
 }

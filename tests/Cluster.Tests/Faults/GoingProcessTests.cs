@@ -24,12 +24,16 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
         for (var round = 0; round < Rounds; round++)
         {
             var silo = await cluster.FullestAsync(Token);
+            var held = (await cluster.Silos[silo].ReadMetricsAsync(Token))["evergrain.conversations.warm"];
             var killing = TimeProvider.System.GetTimestamp();
             await cluster.Silos[silo].KillAsync();
             var killed = TimeProvider.System.GetTimestamp();
             await crowd.EachGoesOnAsync(1, Token);
             var story = crowd.Since(killing);
             Assert.DoesNotContain(story.Interrupted, turn => turn.Begun > killed);
+
+            // Its own, and no others: each of its conversations runs one turn.
+            Assert.InRange(story.Interrupted.Count, 0, held);
             interrupted += story.Interrupted.Count;
             goOn.AddRange(story.GoOn);
             await cluster.RestartSiloAsync(silo, Token);
