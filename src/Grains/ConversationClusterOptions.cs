@@ -7,8 +7,7 @@ public sealed class ConversationClusterOptions
 {
     /// <summary>
     /// How long one call to a grain may take before its caller asks again. Default 1.5 seconds, 1 to 30. No call
-    /// waits for a model, so a longer one is a silo that died or is overloaded. A client whose gateway died waits as
-    /// long.
+    /// waits for a model, so a longer one is a silo that died or is overloaded.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:00:30")]
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(1.5);
@@ -58,7 +57,7 @@ public sealed class ConversationClusterOptions
 
     /// <summary>
     /// How long a silo waits for another's answer to a probe. Default 1 second, 500 ms to 1 minute: two that are
-    /// missed make a silo dead.
+    /// missed make a silo dead, if it has said nothing else for four times as long, or its connection is closed.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.500", "00:01:00")]
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(1);

@@ -31,6 +31,7 @@ internal sealed class TestSilos : IAsyncDisposable
         builder.ConfigureSilo((_, silo) =>
         {
             silo.AddConversations(options);
+            silo.AddIncomingGrainCallFilter(Answers);
             silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Grains, new WorldTime(_current));
             silo.Services.AddSingleton<IModelBackend>(new WorldModel(_current));
             silo.Services.AddSingleton<IModelBackend>(new DemoBackend(["demo"], TimeProvider.System));
@@ -44,10 +45,22 @@ internal sealed class TestSilos : IAsyncDisposable
 
     public InProcessTestCluster Cluster => _cluster;
 
+    /// <summary>What silos answer, on its way out.</summary>
+    public HeldAnswers Answers { get; } = new();
+
     /// <summary>The meters of all silos.</summary>
     public IMeterFactory Meters => _meters.GetRequiredService<IMeterFactory>();
 
     public IConversations Conversations => _cluster.Client.ServiceProvider.GetRequiredService<IConversations>();
+
+    /// <summary>Tells the client that it lost one of two connections to silos, as Orleans does.</summary>
+    public void LoseGateway()
+    {
+        foreach (var observer in _cluster.Client.ServiceProvider.GetServices<IClusterConnectionStatusObserver>())
+        {
+            observer.NotifyGatewayCountChanged(1, previousNumberOfGateways: 2, connectionRecovered: false);
+        }
+    }
 
     public static async Task<TestSilos> StartAsync(TestWorld world, short count = 2,
         ConversationClusterOptions? options = null)

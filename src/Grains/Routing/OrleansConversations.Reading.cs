@@ -27,6 +27,7 @@ public sealed partial class OrleansConversations
         private readonly Patience _patience = router.NewPatience();
         private readonly ulong _reader = router._ids.Next64();
         private IAsyncEnumerator<EventsAnswer>? _events;
+        private CancellationTokenSource? _asking;
         private Exception? _failed;
         private int _from = from;
         private bool _isOver;
@@ -75,8 +76,7 @@ public sealed partial class OrleansConversations
         {
             try
             {
-                _events ??= _grain.ReadEvents(RequestFor(turn), _from, _reader, cancellationToken)
-                    .WithBatchSize(router._options.MessageBatchesMax).GetAsyncEnumerator(cancellationToken);
+                _events ??= Open();
                 return await _events.MoveNextAsync() && _events.Current.Kind != AnswerKind.AskAgain
                     ? _events.Current
                     : null;
@@ -86,6 +86,13 @@ public sealed partial class OrleansConversations
                 _failed = e;
                 return null;
             }
+        }
+
+        private IAsyncEnumerator<EventsAnswer> Open()
+        {
+            _asking = router._cluster.UnlessLost(cancellationToken);
+            return _grain.ReadEvents(RequestFor(turn), _from, _reader, _asking.Token)
+                .WithBatchSize(router._options.MessageBatchesMax).GetAsyncEnumerator(_asking.Token);
         }
 
         private async Task OpenAgainAsync()
@@ -102,6 +109,9 @@ public sealed partial class OrleansConversations
                 _events = null;
                 await events.DisposeAsync();
             }
+
+            _asking?.Dispose();
+            _asking = null;
         }
 
         // Once: the grain has a bound of its own for readers that say nothing.

@@ -11,21 +11,21 @@ namespace Evergrain.Grains.Routing;
 /// </summary>
 public sealed partial class OrleansConversations : IConversations
 {
-    private readonly IGrainFactory _grains;
+    private readonly ClusterAccess _cluster;
     private readonly IJournal _journal;
     private readonly IIdSource _ids;
     private readonly TimeProvider _time;
     private readonly ConversationClusterOptions _options;
 
     /// <summary>A router.</summary>
-    /// <param name="grains">The cluster.</param>
+    /// <param name="cluster">The cluster.</param>
     /// <param name="journal">Lists conversations; nothing else is read or written here.</param>
     /// <param name="ids">Names readers, spreads retries.</param>
     /// <param name="time">The clock of retries.</param>
     /// <param name="options">The bounds.</param>
-    public OrleansConversations(IGrainFactory grains, IJournal journal, IIdSource ids, TimeProvider time,
+    internal OrleansConversations(ClusterAccess cluster, IJournal journal, IIdSource ids, TimeProvider time,
         ConversationClusterOptions options) =>
-        (_grains, _journal, _ids, _time, _options) = (grains, journal, ids, time, options);
+        (_cluster, _journal, _ids, _time, _options) = (cluster, journal, ids, time, options);
 
     /// <inheritdoc/>
     public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
@@ -121,9 +121,10 @@ public sealed partial class OrleansConversations : IConversations
         while (true)
         {
             Exception? failed = null;
+            using var asking = _cluster.UnlessLost(cancellationToken);
             try
             {
-                var answer = await ask(grain).WaitAsync(cancellationToken);
+                var answer = await ask(grain).WaitAsync(asking.Token);
                 switch (answer.Kind)
                 {
                     case AnswerKind.Given:
@@ -142,14 +143,15 @@ public sealed partial class OrleansConversations : IConversations
     }
 
     private IConversationGrain GrainOf(ConversationKey key) =>
-        _grains.GetGrain<IConversationGrain>(ConversationGrainKey.Format(key));
+        _cluster.Grains.GetGrain<IConversationGrain>(ConversationGrainKey.Format(key));
 
     private Patience NewPatience() => new(_options.RetryTime, _time, _ids);
 
     private static TurnRequest RequestFor(TurnAddress turn) => new(turn.Response.Turn, turn.Lease);
 
     /// <summary>
-    /// Whether asking again may help: a timeout, a silo that died or is going, an enumeration whose activation ended.
+    /// Whether asking again may help: a timeout, a silo that died or is going, an enumeration whose activation ended, a
+    /// connection that was lost.
     /// </summary>
     private static bool MayPass(Exception e, CancellationToken cancellationToken) => e switch
     {
