@@ -162,8 +162,8 @@ public static class ConversationClusterExtensions
         membership.ProbeTimeout = options.ProbeTimeout;
         membership.NumMissedProbesLimit = 2;
 
-        // Nobody votes against a silo that was heard of within as many of the longest probes; four times ProbeTimeout
-        // by default.
+        // Nobody votes against a silo that was heard of within two of the longest probes, each four times ProbeTimeout
+        // by default. It also bounds how much longer a silo that is itself slow waits for the others.
         membership.MaxProbeTimeout = 2 * options.ProbeTimeout;
     }
 }

@@ -1,4 +1,5 @@
 using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Grains;
 
 namespace Evergrain.Cluster.Tests;
 
@@ -34,6 +35,33 @@ public sealed class LostGatewayTests : IAsyncLifetime
 
         Assert.Equal(2, (await starting.WaitAsync(AtOnce)).Turn.Number);
         gate.SetResult();
+    }
+
+    [Fact]
+    public async Task Reader_OfASilentModel_OutlastsMoreThanOneLoss()
+    {
+        // Longer than the router asks again: the model says nothing, and the grain answers all the same.
+        var bounds = new ConversationClusterOptions
+        {
+            CallTimeout = TimeSpan.FromSeconds(1),
+            RetryTime = TimeSpan.FromSeconds(1),
+            DrainTimeout = TimeSpan.Zero,
+        };
+        await using var host = await ClusterHost.StartAloneAsync(new TestWorld(), options: bounds);
+        var client = new ContractClient(host, "default", lease: 1);
+        var id = await client.SayAsync("hello");
+        var reading = client.ReadAsync(id);
+        var call = await host.Model.CallAsync("hello");
+        for (var loss = 0; loss < 2; loss++)
+        {
+            await Task.Delay(3 * bounds.RetryTime, TimeProvider.System);
+            host.Silos.LoseGateway();
+        }
+
+        await Task.Delay(bounds.RetryTime, TimeProvider.System);
+        await call.AnswerAsync();
+
+        Assert.Equal(await client.ReadAsync(id), await reading.WaitAsync(AtOnce));
     }
 
     [Fact]

@@ -5,7 +5,11 @@ namespace Evergrain.Grains.Routing;
 /// <param name="Losses">Lost connections to silos; null: this process is a silo.</param>
 internal sealed record ClusterAccess(IGrainFactory Grains, GatewayLosses? Losses)
 {
-    /// <summary>For one call: is cancelled when its caller leaves, or when its answer may be lost.</summary>
-    public CancellationTokenSource UnlessLost(CancellationToken cancellationToken) =>
-        CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Losses?.Next ?? CancellationToken.None);
+    /// <summary>
+    /// For one call: is cancelled when its caller leaves, or when its answer may be lost. Null: it cannot be lost
+    /// unnoticed.
+    /// </summary>
+    public CancellationTokenSource? UnlessLost(CancellationToken cancellationToken) => Losses is null
+        ? null
+        : CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Losses.Next);
 }

@@ -18,6 +18,7 @@ internal sealed class GatewayLosses : IClusterConnectionStatusObserver
     {
         if (currentNumberOfGateways < previousNumberOfGateways)
         {
+            // Orleans' own thread: it must not wait for those who are told, and nothing of theirs throws.
             _ = Interlocked.Exchange(ref _next, new CancellationTokenSource()).CancelAsync();
         }
     }

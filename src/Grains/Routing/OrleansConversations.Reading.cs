@@ -74,6 +74,7 @@ public sealed partial class OrleansConversations
         /// <summary>What the grain's enumeration gives next; null: it is over, and to be asked for again.</summary>
         private async ValueTask<EventsAnswer?> PullAsync()
         {
+            var pulling = router._time.GetTimestamp();
             try
             {
                 _events ??= Open();
@@ -83,6 +84,13 @@ public sealed partial class OrleansConversations
             }
             catch (Exception e) when (MayPass(e, cancellationToken))
             {
+                // While a model is silent the grain says so to Orleans, which keeps it to itself: a pull that took
+                // longer than a call may was answered on the way.
+                if (router._time.GetElapsedTime(pulling) > 2 * router._options.CallTimeout)
+                {
+                    _patience.Renew();
+                }
+
                 _failed = e;
                 return null;
             }
@@ -91,8 +99,9 @@ public sealed partial class OrleansConversations
         private IAsyncEnumerator<EventsAnswer> Open()
         {
             _asking = router._cluster.UnlessLost(cancellationToken);
-            return _grain.ReadEvents(RequestFor(turn), _from, _reader, _asking.Token)
-                .WithBatchSize(router._options.MessageBatchesMax).GetAsyncEnumerator(_asking.Token);
+            var token = _asking?.Token ?? cancellationToken;
+            return _grain.ReadEvents(RequestFor(turn), _from, _reader, token)
+                .WithBatchSize(router._options.MessageBatchesMax).GetAsyncEnumerator(token);
         }
 
         private async Task OpenAgainAsync()
@@ -119,8 +128,9 @@ public sealed partial class OrleansConversations
         {
             try
             {
+                using var asking = router._cluster.UnlessLost(CancellationToken.None);
                 PassingCalls.Begin();
-                await _grain.StopReading(_reader);
+                await _grain.StopReading(_reader).WaitAsync(asking?.Token ?? CancellationToken.None);
             }
             catch (Exception e) when (MayPass(e, CancellationToken.None))
             {

@@ -84,7 +84,7 @@ public sealed partial class OrleansConversations : IConversations
         }
         catch (ConversationException e) when (patience.HasFailed && e.Refusal.Kind == RefusalKind.NotFound)
         {
-            // A try whose answer was lost has done it.
+            // A try whose answer was lost has done it, as far as anyone can tell.
         }
     }
 
@@ -124,7 +124,7 @@ public sealed partial class OrleansConversations : IConversations
             using var asking = _cluster.UnlessLost(cancellationToken);
             try
             {
-                var answer = await ask(grain).WaitAsync(asking.Token);
+                var answer = await ask(grain).WaitAsync(asking?.Token ?? cancellationToken);
                 switch (answer.Kind)
                 {
                     case AnswerKind.Given:

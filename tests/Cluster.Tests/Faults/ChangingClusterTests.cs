@@ -37,7 +37,7 @@ public sealed class ChangingClusterTests(FaultFixture fixture, ITestOutputHelper
             shares.Add(await ShareAsync(cluster));
             var before = await cluster.CountAsync(Rehydrated, Token);
             await Task.Delay(QuietTime, TimeProvider.System, Token);
-            moved += await cluster.CountAsync(Rehydrated, Token) - before;
+            moved = Math.Max(moved, await cluster.CountAsync(Rehydrated, Token) - before);
 
             // One that arrives warm is an activation too.
             var metrics = await cluster.Silos[SiloCount].ReadMetricsAsync(Token);
@@ -51,12 +51,12 @@ public sealed class ChangingClusterTests(FaultFixture fixture, ITestOutputHelper
         times.Sort();
         var story = crowd.Since(began);
         Note($"{Rounds} times a fourth silo: {SharedMin:P0} held after {times[^1].TotalSeconds:f0} s at most, then " +
-            $"{shares.Min():P0} to {shares.Max():P0}; {warm} arrived warm and {cold} cold, {moved} moved later; " +
-            $"{story.Turns} turns waited for {FaultStory.Spread(story.Pauses)}");
+            $"{shares.Min():P0} to {shares.Max():P0}; {warm} arrived warm and {cold} cold, {moved} at most moved " +
+            $"later; {story.Turns} turns waited for {FaultStory.Spread(story.Pauses)}");
         Assert.InRange(times[^1], TimeSpan.Zero, ShareTime);
         Assert.InRange(shares.Min(), SharedMin, 1);
         Assert.InRange(warm / (warm + cold), WarmShareMin, 1);
-        Assert.InRange(moved, 0, Rounds * Plan.Conversations / 50);
+        Assert.InRange(moved, 0, Plan.Conversations / 50);
         Assert.Empty(story.Interrupted);
         Assert.Empty(crowd.Errors);
     }, isOwn: true);

@@ -16,7 +16,7 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
     [Fact]
     public Task Silo_Killed_InterruptsItsTurnsAndNothingIsLost() => RunAsync(async (cluster, crowd) =>
     {
-        var goOn = new List<TimeSpan>();
+        var (goOn, others) = (new List<TimeSpan>(), new List<TimeSpan>());
         var interrupted = 0;
 
         // The first turns begin all at once, and one whose beginning is not durable yet begins elsewhere instead.
@@ -36,13 +36,15 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
             Assert.InRange(story.Interrupted.Count, 0, held);
             interrupted += story.Interrupted.Count;
             goOn.AddRange(story.GoOn);
+            others.AddRange(story.Pauses);
             await cluster.RestartSiloAsync(silo, Token);
             await crowd.EachGoesOnAsync(1, Token);
         }
 
         goOn.Sort();
+        others.Sort();
         Note($"{Rounds} times a silo killed: {interrupted} turns interrupted, conversations stood still for " +
-            $"{FaultStory.Spread(goOn)}");
+            $"{FaultStory.Spread(goOn)}, the other turns waited for {FaultStory.Spread(others)}");
         Assert.NotEqual(0, interrupted);
         Assert.Empty(crowd.Errors);
         Assert.Equal(0, crowd.Breaks);

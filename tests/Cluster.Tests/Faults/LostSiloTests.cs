@@ -14,6 +14,7 @@ public sealed class LostSiloTests(FaultFixture fixture, ITestOutputHelper output
     private static readonly TimeSpan ShareTime = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan ShareLook = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan OutageTime = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan SilentMax = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan WakeTime = TimeSpan.FromSeconds(60);
 
@@ -44,6 +45,7 @@ public sealed class LostSiloTests(FaultFixture fixture, ITestOutputHelper output
             $"with {string.Join(' ', exits.Distinct())}");
         Assert.NotEqual(0, interrupted);
         Assert.NotEqual(0, refused);
+        Assert.InRange(FaultStory.Quantile(goOn, 0.99), TimeSpan.Zero, SilentMax);
         Assert.Equal(0, crowd.Breaks);
     });
 
@@ -98,6 +100,9 @@ public sealed class LostSiloTests(FaultFixture fixture, ITestOutputHelper output
             Note($"{Rounds} times a silo with {held.Min()} to {held.Max()} conversations without PostgreSQL for " +
                 $"{OutageTime.TotalSeconds} s: {interrupted} turns interrupted, {crowd.Errors.Count} told to come " +
                 $"back, conversations stood still for {FaultStory.Spread(goOn)}");
+
+            // Those it held had to wait: it was cut off.
+            Assert.InRange(goOn[^1], OutageTime / 2, TimeSpan.MaxValue);
         }, isOwn: true);
     }
 
@@ -142,6 +147,7 @@ public sealed class LostSiloTests(FaultFixture fixture, ITestOutputHelper output
             Note($"{Rounds} times a silo with {held.Min()} to {held.Max()} conversations cut off from its peers: " +
                 $"{interrupted} turns interrupted, {crowd.Errors.Count} told to come back, conversations stood still " +
                 $"for {FaultStory.Spread(goOn)}; it ended with {string.Join(' ', exits.Distinct())}");
+            Assert.InRange(FaultStory.Quantile(goOn, 0.99), TimeSpan.Zero, SilentMax);
         }, isOwn: true, network.Here);
     }
 
