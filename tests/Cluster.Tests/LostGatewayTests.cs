@@ -54,7 +54,7 @@ public sealed class LostGatewayTests : IAsyncLifetime
         var call = await host.Model.CallAsync("hello");
         for (var loss = 0; loss < 2; loss++)
         {
-            await Task.Delay(3 * bounds.RetryTime, TimeProvider.System);
+            await Task.Delay(7 * bounds.RetryTime, TimeProvider.System);
             host.Silos.LoseGateway();
         }
 

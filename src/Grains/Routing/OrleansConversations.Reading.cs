@@ -23,6 +23,8 @@ public sealed partial class OrleansConversations
     private sealed class EventReading(
         OrleansConversations router, TurnAddress turn, int from, CancellationToken cancellationToken) : IAsyncDisposable
     {
+        // Orleans looks once a second which calls are too old; twice that, and some for a busy machine.
+        private static readonly TimeSpan CallSlack = TimeSpan.FromSeconds(4);
         private readonly IConversationGrain _grain = router.GrainOf(turn.Key);
         private readonly Patience _patience = router.NewPatience();
         private readonly ulong _reader = router._ids.Next64();
@@ -85,8 +87,8 @@ public sealed partial class OrleansConversations
             catch (Exception e) when (MayPass(e, cancellationToken))
             {
                 // While a model is silent the grain says so to Orleans, which keeps it to itself: a pull that took
-                // longer than a call may was answered on the way.
-                if (router._time.GetElapsedTime(pulling) > 2 * router._options.CallTimeout)
+                // longer than its call and the goodbye behind it may take was answered on the way.
+                if (router._time.GetElapsedTime(pulling) > (2 * router._options.CallTimeout) + CallSlack)
                 {
                     _patience.Renew();
                 }

@@ -8,8 +8,8 @@ namespace Evergrain.Cluster.Tests.Faults;
 /// <summary>One process of a cluster, as its users start it, so that it can be killed.</summary>
 internal sealed class ClusterProcess : IAsyncDisposable
 {
-    private const int LinesMax = 40;
-    private const int CharactersMax = 300;
+    private const int LinesMax = 100;
+    private const int CharactersMax = 600;
 
     // Ends the process when its stdin does, that is, also where the tests are killed; in a session of its own, so that
     // it is not killed with them.
@@ -133,7 +133,8 @@ internal sealed class ClusterProcess : IAsyncDisposable
 
     private void Keep(string line)
     {
-        _lines.Enqueue(line.Length > CharactersMax ? line[..CharactersMax] : line);
+        var time = TimeProvider.System.GetLocalNow().ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
+        _lines.Enqueue($"{time} {(line.Length > CharactersMax ? line[..CharactersMax] : line)}");
         while (_lines.Count > LinesMax)
         {
             _lines.TryDequeue(out _);

@@ -44,9 +44,23 @@ internal sealed class LoopingCrowd : IDisposable
 
         crowd.Looping = TimeProvider.System.GetTimestamp();
         crowd._running = Task.WhenAll(crowd._clients.Select(
-            client => Task.Run(() => client.LoopAsync(() => crowd._isOver, cancellationToken), cancellationToken)));
+            client => Task.Run(() => crowd.LoopAsync(client, cancellationToken), cancellationToken)));
         await crowd.EachGoesOnAsync(1, cancellationToken);
         return crowd;
+    }
+
+    // The others loop for as long as the test waits for all of them.
+    private async Task LoopAsync(LoopingClient client, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await client.LoopAsync(() => _isOver, cancellationToken);
+        }
+        catch
+        {
+            _isOver = true;
+            throw;
+        }
     }
 
     /// <summary>Waits until each has ended so many turns that it begins from now on.</summary>
