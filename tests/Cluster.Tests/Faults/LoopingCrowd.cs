@@ -8,6 +8,9 @@ internal sealed class LoopingCrowd : IDisposable
 {
     private const int FillingMax = 8;
 
+    // With one for each of two cores, a thread that blocks held up all clients for 700 ms, until the pool made another.
+    private const int ThreadsMin = 16;
+
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
 
     // Crowds of one cluster must not meet each other's turns: the creates of two with one key and body are one turn.
@@ -36,6 +39,8 @@ internal sealed class LoopingCrowd : IDisposable
     /// <summary>Clients whose conversations hold their context, and which run one turn after the other.</summary>
     public static async Task<LoopingCrowd> StartAsync(LoopPlan plan, Uri address, CancellationToken cancellationToken)
     {
+        ThreadPool.GetMinThreads(out _, out var completions);
+        ThreadPool.SetMinThreads(ThreadsMin, completions);
         var crowd = new LoopingCrowd(plan, address);
         foreach (var some in crowd._clients.Chunk(FillingMax))
         {
