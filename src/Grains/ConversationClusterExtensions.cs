@@ -4,6 +4,7 @@ using Evergrain.Grains.Activation;
 using Evergrain.Grains.Moving;
 using Evergrain.Grains.Routing;
 using Evergrain.Grains.Tenants;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -19,6 +20,8 @@ namespace Evergrain.Grains;
 /// </summary>
 public static class ConversationClusterExtensions
 {
+    private static readonly TimeSpan SystemCallTimeout = TimeSpan.FromSeconds(10);
+
     /// <summary>
     /// Adds conversations to a silo. Needs an <see cref="IJournal"/> that every silo shares, the
     /// <see cref="IModelBackend"/>s and an <see cref="IIdSource"/>; an <see cref="IInputCheck"/> looks at new input if
@@ -34,7 +37,8 @@ public static class ConversationClusterExtensions
         silo.Services.AddSingleton(provider => CreateServices(provider, bounds));
         silo.AddMoving(bounds);
         silo.AddDirectory();
-        silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = bounds.CallTimeout);
+        silo.AddConnections();
+        silo.Configure<SiloMessagingOptions>(messaging => LoseNoTime(messaging, bounds));
         silo.Configure<GrainCollectionOptions>(collection => KeepWarm(collection, bounds));
         silo.Configure<ClusterMembershipOptions>(membership => WatchClosely(membership, bounds));
         silo.Services.PostConfigure<HostOptions>(host => GiveTime(host, bounds));
@@ -109,6 +113,13 @@ public static class ConversationClusterExtensions
             options.ShareInterval, GrainsClock(provider), provider.GetRequiredService<IIdSource>()));
     }
 
+    private static void AddConnections(this ISiloBuilder silo)
+    {
+        silo.Services.AddSingleton<SiloConnections>();
+        silo.Services.AddOptions<SiloConnectionOptions>().Configure<SiloConnections>(static (options, connections) =>
+            options.ConfigureSiloOutboundConnection(connection => connection.Use(connections.Follow)));
+    }
+
     private static TimeProvider GrainsClock(IServiceProvider provider) =>
         provider.GetRequiredKeyedService<TimeProvider>(TimeProviderNames.Grains);
 
@@ -144,6 +155,15 @@ public static class ConversationClusterExtensions
 
         // How long nobody may begin what a dead silo may still run. The journal decides that; so nobody waits.
         silo.Configure<GrainDirectoryOptions>(static directory => directory.RangeLeaseDuration = TimeSpan.Zero);
+    }
+
+    private static void LoseNoTime(SiloMessagingOptions messaging, ConversationClusterOptions options)
+    {
+        messaging.ResponseTimeout = options.CallTimeout;
+
+        // Orleans' own calls, such as where a conversation is. Lost ones are asked again after that time, 30 seconds by
+        // default: longer than any router waits. No answer of theirs takes seconds.
+        messaging.SystemResponseTimeout = SystemCallTimeout;
     }
 
     private static void KeepWarm(GrainCollectionOptions collection, ConversationClusterOptions options) =>

@@ -3,11 +3,14 @@ using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Cluster.Tests.Moving;
 using Evergrain.Grains;
 using Evergrain.Providers.Demo;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
 using Orleans.Runtime;
 using Orleans.TestingHost;
 
@@ -28,9 +31,11 @@ internal sealed class TestSilos : IAsyncDisposable
         builder.Options.ConfigureFileLogging = false;
         builder.ConfigureSiloHost((silo, host) => AddServices(host, _journals.GetOrAdd(
             silo.SiloName, _ => new FaultyJournal(new WorldJournal(_current)))));
-        builder.ConfigureSilo((_, silo) =>
+        builder.ConfigureSilo((named, silo) =>
         {
             silo.AddConversations(options);
+            silo.Configure<SiloConnectionOptions>(connections => connections.ConfigureSiloOutboundConnection(
+                connection => connection.Use(next => Connections.Through(named.SiloName, next))));
             silo.AddIncomingGrainCallFilter(Answers);
             silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Grains, new WorldTime(_current));
             silo.Services.AddSingleton<IModelBackend>(new WorldModel(_current));
@@ -47,6 +52,9 @@ internal sealed class TestSilos : IAsyncDisposable
 
     /// <summary>What silos answer, on its way out.</summary>
     public HeldAnswers Answers { get; } = new();
+
+    /// <summary>What silos opened to each other.</summary>
+    public SilentConnections Connections { get; } = new();
 
     /// <summary>The meters of all silos.</summary>
     public IMeterFactory Meters => _meters.GetRequiredService<IMeterFactory>();

@@ -28,7 +28,7 @@ internal sealed class SiloLoadsClient(IServiceProvider services) : GrainServiceC
 
 /// <summary>Tells every silo this one's load, and hears theirs.</summary>
 internal sealed partial class LoadExchange(SiloLoadsClient silos, ClusterLoads loads, LiveSilos live,
-    ILogger<LoadExchange> logger)
+    SiloConnections connections, ILogger<LoadExchange> logger)
 {
     // A silo that does not answer by then is dead, or will be told again.
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(1);
@@ -43,6 +43,7 @@ internal sealed partial class LoadExchange(SiloLoadsClient silos, ClusterLoads l
     {
         var others = live.Others();
         loads.KeepOnly(others);
+        connections.KeepOnly(others);
         var told = await Task.WhenAll(others.Select(silo => TellAsync(silo, cancellationToken)));
         return told.All(static isTold => isTold);
     }
@@ -52,11 +53,17 @@ internal sealed partial class LoadExchange(SiloLoadsClient silos, ClusterLoads l
         try
         {
             var load = await silos.Of(silo).Exchange(live.Self, loads.Own).WaitAsync(AnswerTime, cancellationToken);
+            connections.Answered(silo);
             if (live.IsKnown(silo))
             {
                 loads.Heard(silo, load);
                 return true;
             }
+        }
+        catch (TimeoutException e)
+        {
+            connections.Missed(silo);
+            LogNotTold(logger, e, silo);
         }
         catch (Exception e)
         {

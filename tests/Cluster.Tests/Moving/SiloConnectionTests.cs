@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Grains;
+
+namespace Evergrain.Cluster.Tests.Moving;
+
+/// <summary>Two silos are well, and what one sends the other gets lost.</summary>
+public sealed class SiloConnectionTests
+{
+    // Two exchanges that are not answered within a second, what was lost before, and a new connection.
+    private static readonly TimeSpan GoOnMax = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    [Fact]
+    public async Task Connection_OnWhichNothingArrives_IsMadeAnewAndConversationsGoOn()
+    {
+        const int conversations = 60;
+        await using var host = await ClusterHost.StartAloneAsync(
+            new TestWorld(), count: 3, options: new() { DrainTimeout = TimeSpan.Zero });
+        var client = new ContractClient(host, "default", lease: 1);
+        var ids = await Task.WhenAll(Enumerable.Range(0, conversations).Select(i => client.TellAsync($"hello {i}")));
+        var (one, other) = (host.Silos.Cluster.Silos[0], host.Silos.Cluster.Silos[1]);
+        var silenced = host.Silos.Connections.Silence(one.Name, other.SiloAddress.Endpoint) +
+            host.Silos.Connections.Silence(other.Name, one.SiloAddress.Endpoint);
+        Assert.InRange(silenced, 1, 2);
+
+        var lost = Stopwatch.GetTimestamp();
+        using var rounds = new CancellationTokenSource();
+        var exchanging = ExchangeAsync(host, rounds.Token);
+        await Task.WhenAll([
+            .. ids.Select(id => client.TellAsync("next", id)),
+
+            // Where these are, nobody has asked yet.
+            .. Enumerable.Range(0, conversations).Select(i => client.TellAsync($"new {i}")),
+        ]);
+        var took = Stopwatch.GetElapsedTime(lost);
+        await rounds.CancelAsync();
+        await exchanging;
+
+        Assert.InRange(took, TimeSpan.Zero, GoOnMax);
+        Assert.Contains(host.World.Text.Lines,
+            static line => line.Contains("is closed, and made anew", StringComparison.Ordinal));
+        Assert.Equal(3, host.Silos.Cluster.Silos.Count(static silo => silo.IsActive));
+    }
+
+    private static async Task ExchangeAsync(ClusterHost host, CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            host.Advance(new ConversationClusterOptions().ShareInterval);
+            await Task.Delay(Pause, TimeProvider.System, CancellationToken.None);
+        }
+    }
+}
