@@ -20,7 +20,7 @@ namespace Evergrain.Grains;
 /// </summary>
 public static class ConversationClusterExtensions
 {
-    private static readonly TimeSpan SystemCallTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SystemCallTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>
     /// Adds conversations to a silo. Needs an <see cref="IJournal"/> that every silo shares, the
@@ -37,7 +37,7 @@ public static class ConversationClusterExtensions
         silo.Services.AddSingleton(provider => CreateServices(provider, bounds));
         silo.AddMoving(bounds);
         silo.AddDirectory();
-        silo.AddConnections();
+        silo.AddConnections(bounds);
         silo.Configure<SiloMessagingOptions>(messaging => LoseNoTime(messaging, bounds));
         silo.Configure<GrainCollectionOptions>(collection => KeepWarm(collection, bounds));
         silo.Configure<ClusterMembershipOptions>(membership => WatchClosely(membership, bounds));
@@ -113,9 +113,12 @@ public static class ConversationClusterExtensions
             options.ShareInterval, GrainsClock(provider), provider.GetRequiredService<IIdSource>()));
     }
 
-    private static void AddConnections(this ISiloBuilder silo)
+    private static void AddConnections(this ISiloBuilder silo, ConversationClusterOptions options)
     {
-        silo.Services.AddSingleton<SiloConnections>();
+        // As long as a silo must be silent to be voted dead, if nothing else is heard of it.
+        var silence = 4 * options.ProbeTimeout;
+        silo.Services.AddSingleton(provider => new SiloConnections(
+            silence, GrainsClock(provider), provider.GetRequiredService<ILogger<SiloConnections>>()));
         silo.Services.AddOptions<SiloConnectionOptions>().Configure<SiloConnections>(static (options, connections) =>
             options.ConfigureSiloOutboundConnection(connection => connection.Use(connections.Follow)));
     }
@@ -161,8 +164,8 @@ public static class ConversationClusterExtensions
     {
         messaging.ResponseTimeout = options.CallTimeout;
 
-        // Orleans' own calls, such as where a conversation is. Lost ones are asked again after that time, 30 seconds by
-        // default: longer than any router waits. No answer of theirs takes seconds.
+        // Orleans' own calls, such as where a conversation is. A lost one holds up all who ask for that conversation,
+        // for 30 seconds by default: longer than any router waits.
         messaging.SystemResponseTimeout = SystemCallTimeout;
     }
 

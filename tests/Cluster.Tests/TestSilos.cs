@@ -29,6 +29,9 @@ internal sealed class TestSilos : IAsyncDisposable
         _current = new CurrentWorld(world);
         var builder = new InProcessTestClusterBuilder(count);
         builder.Options.ConfigureFileLogging = false;
+#pragma warning disable ORLEANSEXP003 // The one of AddConversations; by default one of tests' own takes its place.
+        builder.Options.UseDistributedGrainDirectory = true;
+#pragma warning restore ORLEANSEXP003
         builder.ConfigureSiloHost((silo, host) => AddServices(host, _journals.GetOrAdd(
             silo.SiloName, _ => new FaultyJournal(new WorldJournal(_current)))));
         builder.ConfigureSilo((named, silo) =>

@@ -50,9 +50,12 @@ internal sealed partial class LoadExchange(SiloLoadsClient silos, ClusterLoads l
 
     private async Task<bool> TellAsync(SiloAddress silo, CancellationToken cancellationToken)
     {
+        SiloCall? call = null;
         try
         {
-            var load = await silos.Of(silo).Exchange(live.Self, loads.Own).WaitAsync(AnswerTime, cancellationToken);
+            var telling = silos.Of(silo).Exchange(live.Self, loads.Own);
+            call = connections.Begin(telling);
+            var load = await telling.WaitAsync(AnswerTime, cancellationToken);
             connections.Answered(silo);
             if (live.IsKnown(silo))
             {
@@ -60,15 +63,14 @@ internal sealed partial class LoadExchange(SiloLoadsClient silos, ClusterLoads l
                 return true;
             }
         }
-        catch (TimeoutException e)
-        {
-            connections.Missed(silo);
-            LogNotTold(logger, e, silo);
-        }
         catch (Exception e)
         {
-            // It is starting, going, or hosts no conversations; or this one is going.
+            // It is starting, going, or hosts no conversations; or this one is going. Or nothing comes through.
             LogNotTold(logger, e, silo);
+            if (e is TimeoutException && call is not null)
+            {
+                connections.Missed(silo, call);
+            }
         }
 
         return false;

@@ -9,16 +9,16 @@ namespace Evergrain.Grains.Moving;
 /// asks about a silo through the others too, finds it well, and goes on to send what it has for it where it gets lost.
 /// </summary>
 /// <remarks>
-/// A firewall that forgot a connection does that, for one. Of two silos each closes what it has opened; Orleans opens
-/// another when it next has something to send.
+/// Of two silos each closes what it has opened; the other hears of that, and Orleans opens another connection when it
+/// next has something to send.
 /// </remarks>
-internal sealed partial class SiloConnections(ILogger<SiloConnections> logger)
+/// <param name="silence">How long a call must be unanswered, and nothing answered since.</param>
+/// <param name="time">The clock of that.</param>
+/// <param name="logger">Hears of what is closed.</param>
+internal sealed partial class SiloConnections(TimeSpan silence, TimeProvider time, ILogger<SiloConnections> logger)
 {
-    // Twice in a row: one late answer is a busy silo's.
-    private const int UnansweredMax = 2;
-
     private readonly ConcurrentDictionary<ConnectionContext, bool> _open = new();
-    private readonly ConcurrentDictionary<SiloAddress, int> _unanswered = new();
+    private readonly ConcurrentDictionary<SiloAddress, SiloCall> _unanswered = new();
 
     /// <summary>Knows of a connection that this silo has opened, as long as it lasts.</summary>
     public ConnectionDelegate Follow(ConnectionDelegate next) => async connection =>
@@ -34,22 +34,25 @@ internal sealed partial class SiloConnections(ILogger<SiloConnections> logger)
         }
     };
 
+    /// <summary>A call begins.</summary>
+    public SiloCall Begin(Task call) => new(call, time.GetTimestamp());
+
     /// <summary>A silo has answered.</summary>
     public void Answered(SiloAddress silo) => _unanswered.TryRemove(silo, out _);
 
-    /// <summary>A live silo did not answer in time.</summary>
-    public void Missed(SiloAddress silo)
+    /// <summary>A live silo has not answered a call yet, and nobody waits for it any longer.</summary>
+    public void Missed(SiloAddress silo, SiloCall call)
     {
-        if (_unanswered.AddOrUpdate(silo, 1, static (_, before) => before + 1) < UnansweredMax)
+        var oldest = _unanswered.GetOrAdd(silo, call);
+        if (oldest.Call.IsCompletedSuccessfully)
         {
-            return;
+            // Late, but an answer: the silo is slow.
+            _unanswered.TryUpdate(silo, call, oldest);
         }
-
-        Answered(silo);
-        foreach (var connection in _open.Keys.Where(connection => silo.Endpoint.Equals(connection.RemoteEndPoint)))
+        else if (time.GetElapsedTime(oldest.Begun) >= silence &&
+            _unanswered.TryRemove(KeyValuePair.Create(silo, oldest)))
         {
-            LogClosing(logger, silo, UnansweredMax);
-            connection.Abort(new ConnectionAbortedException("The silo does not answer."));
+            Close(silo);
         }
     }
 
@@ -58,11 +61,22 @@ internal sealed partial class SiloConnections(ILogger<SiloConnections> logger)
     {
         foreach (var silo in _unanswered.Keys.Where(silo => !silos.Contains(silo)))
         {
-            Answered(silo);
+            _unanswered.TryRemove(silo, out _);
         }
     }
 
-    [LoggerMessage(423, LogLevel.Warning,
-        "Silo {Silo} did not answer {Times} times in a row; the connection to it is closed, and made anew.")]
-    private static partial void LogClosing(ILogger logger, SiloAddress silo, int times);
+    private void Close(SiloAddress silo)
+    {
+        var opened = _open.Keys.Where(connection => silo.Endpoint.Equals(connection.RemoteEndPoint)).ToList();
+        opened.ForEach(static connection =>
+            connection.Abort(new ConnectionAbortedException("The silo does not answer on it.")));
+        LogClosed(logger, silo, silence.TotalSeconds, opened.Count);
+    }
+
+    [LoggerMessage(423, LogLevel.Warning, "Silo {Silo} has not answered for {Seconds} s: connections that this silo " +
+        "had opened to it and closed, so that they are made anew: {Count}.")]
+    private static partial void LogClosed(ILogger logger, SiloAddress silo, double seconds, int count);
 }
+
+/// <summary>One call to a silo, and when it began.</summary>
+internal sealed record SiloCall(Task Call, long Begun);

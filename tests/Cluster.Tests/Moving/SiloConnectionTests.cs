@@ -7,7 +7,7 @@ namespace Evergrain.Cluster.Tests.Moving;
 /// <summary>Two silos are well, and what one sends the other gets lost.</summary>
 public sealed class SiloConnectionTests
 {
-    // Two exchanges that are not answered within a second, what was lost before, and a new connection.
+    // Two exchanges that are not answered within a second, then what Orleans asks again after 5 s.
     private static readonly TimeSpan GoOnMax = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
@@ -40,7 +40,7 @@ public sealed class SiloConnectionTests
 
         Assert.InRange(took, TimeSpan.Zero, GoOnMax);
         Assert.Contains(host.World.Text.Lines,
-            static line => line.Contains("is closed, and made anew", StringComparison.Ordinal));
+            static line => line.Contains("so that they are made anew", StringComparison.Ordinal));
         Assert.Equal(3, host.Silos.Cluster.Silos.Count(static silo => silo.IsActive));
     }
 
