@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Evergrain.Cluster.Tests.Moving;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Tests.Hosts;
-using Evergrain.Cluster.Tests.Moving;
 using Evergrain.Grains;
 using Evergrain.Providers.Demo;
 using Microsoft.AspNetCore.Connections;

@@ -23,7 +23,7 @@ public sealed class SiloConnectionTests
         var (one, other) = (host.Silos.Cluster.Silos[0], host.Silos.Cluster.Silos[1]);
         var silenced = host.Silos.Connections.Silence(one.Name, other.SiloAddress.Endpoint) +
             host.Silos.Connections.Silence(other.Name, one.SiloAddress.Endpoint);
-        Assert.InRange(silenced, 1, 2);
+        Assert.NotEqual(0, silenced);
 
         var lost = Stopwatch.GetTimestamp();
         using var rounds = new CancellationTokenSource();
