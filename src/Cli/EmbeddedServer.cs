@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend;
-using Evergrain.Frontend.Embedded;
+using Evergrain.Frontend.InProcess;
 using Evergrain.Frontend.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
@@ -31,12 +31,12 @@ internal static class EmbeddedServer
     private static WebApplication Compose(WebApplicationBuilder builder, CommandLineSettings settings, IJournal journal)
     {
         var section = builder.Configuration.GetSection(EvergrainOptions.Section);
-        var embedded = section.Get<EmbeddedOptions>() ?? new EmbeddedOptions();
+        var embedded = section.Get<InProcessOptions>() ?? new InProcessOptions();
         Validator.ValidateObject(embedded, new ValidationContext(embedded), validateAllProperties: true);
         builder.Services.AddEvergrainFrontend(builder.Configuration);
         builder.Services.AddSingleton(journal);
         builder.Services.AddModels(builder.Configuration, settings.Models);
-        builder.Services.AddEmbeddedConversations(embedded);
+        builder.Services.AddInProcessConversations(embedded);
         builder.Services.UseApiKeys(settings.ApiKeys);
         return builder.Build().MapEvergrain();
     }

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Routing;
 using Evergrain.Grains.Activation;
 using Evergrain.Grains.Moving;
 using Evergrain.Grains.Routing;
@@ -20,6 +21,8 @@ namespace Evergrain.Grains;
 /// </summary>
 public static class ConversationClusterExtensions
 {
+    // Orleans looks once a second which calls are too old; twice that, and some for a busy machine.
+    private static readonly TimeSpan CallSlack = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan SystemCallTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>
@@ -79,14 +82,23 @@ public static class ConversationClusterExtensions
         ArgumentNullException.ThrowIfNull(options);
         var bounds = options.Checked();
         services.TryAddSingleton(bounds);
-        services.AddSingleton(static provider => new OrleansConversations(
-            new ClusterAccess(provider.GetRequiredService<IGrainFactory>(), provider.GetService<GatewayLosses>()),
+        services.AddSingleton<IConversations>(CreateRouter);
+        return services;
+    }
+
+    private static ConversationRouter CreateRouter(IServiceProvider provider)
+    {
+        var options = provider.GetRequiredService<ConversationClusterOptions>();
+        var cluster = new ClusterAccess(provider.GetRequiredService<IGrainFactory>(),
+            provider.GetService<GatewayLosses>(), options.MessageBatchesMax);
+        return new ConversationRouter(
+            cluster.Find,
             provider.GetRequiredService<IJournal>(),
             provider.GetRequiredService<IIdSource>(),
-            provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ConversationClusterOptions>()));
-        services.AddSingleton<IConversations>(static provider => provider.GetRequiredService<OrleansConversations>());
-        return services;
+            new RetryBounds(provider.GetRequiredService<TimeProvider>(), options.RetryTime, ClusterAccess.IsPassing)
+            {
+                AnsweredAfter = (2 * options.CallTimeout) + CallSlack,
+            });
     }
 
     private static void AddMoving(this ISiloBuilder silo, ConversationClusterOptions options)
@@ -126,26 +138,24 @@ public static class ConversationClusterExtensions
     private static TimeProvider GrainsClock(IServiceProvider provider) =>
         provider.GetRequiredKeyedService<TimeProvider>(TimeProviderNames.Grains);
 
-    private static ConversationServices CreateServices(IServiceProvider provider, ConversationClusterOptions options)
+    private static GrainServices CreateServices(IServiceProvider provider, ConversationClusterOptions options)
     {
-        var time = GrainsClock(provider);
-        var instruments = provider.GetRequiredService<ConversationInstruments>();
-        return new()
-        {
-            Options = options,
-            Journal = provider.GetRequiredService<IJournal>(),
-            Models = new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
-            Ids = provider.GetRequiredService<IIdSource>(),
-            Time = time,
-            Logger = provider.GetRequiredService<ILogger<ConversationGrain>>(),
-            Usage = provider.GetRequiredService<TenantUsage>(),
-            Instruments = instruments,
-            InputGate = provider.GetService<IInputCheck>() is { } check
-                ? new InputGate(check, time, instruments)
-                : null,
-            Warm = provider.GetRequiredService<WarmConversations>(),
-            Moves = provider.GetRequiredService<ConversationMoves>(),
-        };
+        var logger = provider.GetRequiredService<ILogger<ConversationGrain>>();
+        var usage = provider.GetRequiredService<TenantUsage>();
+        var services = new ActivationServices(
+            new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
+            provider.GetRequiredService<IIdSource>(),
+            GrainsClock(provider),
+            provider.GetRequiredService<ConversationInstruments>(),
+            (tenant, counts) => usage.Add(tenant, counts));
+        var journal = new ActivationJournal(provider.GetRequiredService<IJournal>(), services, logger);
+
+        // Within the time of a call: a router that waits asks again and finds the same check.
+        var checks = provider.GetService<IInputCheck>() is { } check
+            ? new InputChecks(check, options.CallTimeout / 2, services, logger)
+            : null;
+        return new GrainServices(new HostContext(services, journal, options.ModelCallTime, logger), checks,
+            provider.GetRequiredService<ConversationMoves>(), options);
     }
 
     // Orleans' default directory ends every activation, on whichever silo, whose entry stood on a silo that goes: a

@@ -1,36 +1,47 @@
+using Evergrain.Conversations.Ports;
+
 namespace Evergrain.Conversations.Hosts;
 
-/// <summary>Answers that wait until a record is durable. Touched by whoever feeds the conversation alone.</summary>
-public sealed class DurableAnswers
+/// <summary>Answers that wait until a record is durable.</summary>
+internal sealed class DurableAnswers
 {
     private readonly List<Waiting> _waiting = [];
 
-    /// <summary>Gives the answer once the record is durable; 0: at the next release.</summary>
-    public void Add<T>(long record, TaskCompletionSource<T> answer, T value) => _waiting.Add(new Waiting(
-        record, () => answer.TrySetResult(value), reason => answer.TrySetException(reason)));
+    /// <summary>Whether nobody waits.</summary>
+    public bool IsEmpty => _waiting.Count == 0;
 
-    /// <summary>Gives the answers that waited for no more than what is durable.</summary>
-    public void Release(long durableRecord) => _waiting.RemoveAll(waiting =>
+    /// <summary>Lets an answer wait for a record; 0: it is due at the next <see cref="Release"/>.</summary>
+    public void Add<T>(long record, TaskCompletionSource<Answer<T>> answer, T value) => _waiting.Add(new Waiting(
+        record,
+        () => answer.TrySetResult(Answer.Given(value)),
+        refusal => answer.TrySetResult(refusal is null ? Answer.AskAgain<T>() : Answer.Refused<T>(refusal))));
+
+    /// <summary>Hands over the answers that waited for no more than what is durable.</summary>
+    public void Release(long durableRecord, Action<Action> handOver)
     {
-        var isDue = waiting.Record <= durableRecord;
-        if (isDue)
+        for (var i = 0; i < _waiting.Count;)
         {
-            waiting.Give();
+            if (_waiting[i].Record > durableRecord)
+            {
+                i++;
+                continue;
+            }
+
+            handOver(_waiting[i].Give);
+            _waiting.RemoveAt(i);
         }
+    }
 
-        return isDue;
-    });
-
-    /// <summary>Fails every answer that still waits.</summary>
-    public void FailAll(Exception reason)
+    /// <summary>Ends every wait: with a refusal, or, null, with the advice to ask the next activation.</summary>
+    public void FailAll(Refusal? refusal, Action<Action> handOver)
     {
         foreach (var waiting in _waiting)
         {
-            waiting.Fail(reason);
+            handOver(() => waiting.Fail(refusal));
         }
 
         _waiting.Clear();
     }
 
-    private readonly record struct Waiting(long Record, Action Give, Action<Exception> Fail);
+    private readonly record struct Waiting(long Record, Action Give, Action<Refusal?> Fail);
 }

@@ -4,51 +4,75 @@ using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Hosts;
 
-/// <summary>
-/// Readers that wait for the next events of their turns. Touched by whoever feeds the conversation alone.
-/// </summary>
-public sealed class ReaderQueue
+/// <summary>Readers that wait for the next events of their turns.</summary>
+internal class ReaderQueue
 {
-    private readonly List<Waiting> _waiting = [];
+    private readonly List<Reading> _waiting = [];
 
-    /// <summary>Answers with what is visible, or lets the reader wait for it.</summary>
-    public void Read(Conversation conversation, TurnAddress turn, int from, TaskCompletionSource<ReadStep> answer)
+    /// <summary>Hands over an answer with what is visible, or lets the reader wait for it.</summary>
+    public void Read(Conversation conversation, Reading reading, Action<Action> handOver)
     {
-        ArgumentNullException.ThrowIfNull(conversation);
-        ArgumentNullException.ThrowIfNull(answer);
-        var waiting = new Waiting(turn, from, answer);
-        if (!TryAnswer(conversation, waiting))
+        if (!TryAnswer(conversation, reading, handOver))
         {
+            // A reader that left completed its own task.
             _waiting.RemoveAll(static reader => reader.Answer.Task.IsCompleted);
-            _waiting.Add(waiting);
+            _waiting.Add(reading);
         }
     }
 
     /// <summary>Answers the readers of a turn that has something for them now.</summary>
-    public void Wake(Conversation conversation, TurnId turn) => _waiting.RemoveAll(
-        reader => reader.Turn.Response.Turn == turn && TryAnswer(conversation, reader));
+    public void Wake(Conversation conversation, TurnId turn, Action<Action> handOver)
+    {
+        for (var i = 0; i < _waiting.Count;)
+        {
+            if (_waiting[i].Turn.Response.Turn == turn && TryAnswer(conversation, _waiting[i], handOver))
+            {
+                _waiting.RemoveAt(i);
+            }
+            else
+            {
+                i++;
+            }
+        }
+    }
 
-    /// <summary>Fails every waiting reader.</summary>
-    public void FailAll(Exception reason)
+    /// <summary>Ends every wait: the readers read on in the next activation.</summary>
+    public void EndAll(Action<Action> handOver)
     {
         foreach (var reader in _waiting)
         {
-            reader.Answer.TrySetException(reason);
+            handOver(() => reader.Answer.TrySetResult(Answer.AskAgain<EventBatch>()));
         }
 
         _waiting.Clear();
     }
 
-    private static bool TryAnswer(Conversation conversation, Waiting reader)
+    /// <summary>What a reader gets at once. Tests override it with a mistake that the simulation must find.</summary>
+    protected virtual ReadStep Next(Conversation conversation, TurnAddress turn, int from) =>
+        conversation.Read(turn.Response.Turn, turn.Lease, from);
+
+    private bool TryAnswer(Conversation conversation, Reading reader, Action<Action> handOver)
     {
-        var step = conversation.Read(reader.Turn.Response.Turn, reader.Turn.Lease, reader.From);
-        if (!step.MustWait)
+        var step = Next(conversation, reader.Turn, reader.From);
+        if (step.MustWait)
         {
-            reader.Answer.TrySetResult(step);
+            return false;
         }
 
-        return !step.MustWait;
+        var answer = step switch
+        {
+            { IsGone: true } => Answer.Refused<EventBatch>(
+                new Refusal(RefusalKind.NotFound, $"Response with id '{reader.Turn.Response}' not found.")),
+            { IsLost: true } => Answer.AskAgain<EventBatch>(),
+            _ => Answer.Given(new EventBatch(reader.From, step.Events, step.IsLast)),
+        };
+        handOver(() => reader.Answer.TrySetResult(answer));
+        return true;
     }
-
-    private readonly record struct Waiting(TurnAddress Turn, int From, TaskCompletionSource<ReadStep> Answer);
 }
+
+/// <summary>A reader that asks for the events of a turn.</summary>
+/// <param name="Turn">The turn.</param>
+/// <param name="From">The number of the first event it wants.</param>
+/// <param name="Answer">Is completed with the events. A reader that leaves completes it itself.</param>
+public readonly record struct Reading(TurnAddress Turn, int From, TaskCompletionSource<Answer<EventBatch>> Answer);

@@ -137,7 +137,9 @@ public readonly record struct TurnAddress(string Tenant, ResponseId Response, Le
 
 /// <summary>Consecutive events of one response.</summary>
 /// <param name="From">The number of the first.</param>
-/// <param name="Events">Canonical event bytes (JSON objects in UTF-8, no <c>stream_id</c>); at least one.</param>
+/// <param name="Events">
+/// Canonical event bytes (JSON objects in UTF-8, no <c>stream_id</c>); none where nothing follows the last one.
+/// </param>
 /// <param name="IsLast">Whether the last of them is the terminal event.</param>
 public readonly record struct EventBatch(int From, IReadOnlyList<ReadOnlyMemory<byte>> Events, bool IsLast);
 

@@ -36,11 +36,6 @@ namespace Evergrain.Conversations.Ports;
 /// </remarks>
 public interface IJournal : IAsyncDisposable
 {
-    /// <summary>
-    /// Whether this process is the only one that can append: then a turn left open in the journal is known to be dead.
-    /// </summary>
-    bool IsExclusive { get; }
-
     /// <summary>Stores one append at <paramref name="end"/>.</summary>
     /// <param name="key">The conversation.</param>
     /// <param name="end">Where the caller believes the log ends.</param>

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Ids;
-using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Ports;
 
@@ -19,12 +18,6 @@ public sealed class InMemoryJournal : IJournal
     private bool _disposed;
 
     /// <inheritdoc/>
-    public bool IsExclusive => true;
-
-    /// <summary>The mistakes it makes: tests alone plant any.</summary>
-    internal PlantedBug Planted { get; init; }
-
-    /// <inheritdoc/>
     public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records,
         CancellationToken cancellationToken)
     {
@@ -33,7 +26,7 @@ public sealed class InMemoryJournal : IJournal
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (end != EndOf(Find(key)) && !Planted.HasFlag(PlantedBug.NoFence))
+            if (end != EndOf(Find(key)))
             {
                 return ValueTask.FromException(new PositionTakenException(key, end));
             }

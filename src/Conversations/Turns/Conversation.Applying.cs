@@ -93,7 +93,7 @@ public sealed partial class Conversation
         {
             Id = TurnId.Stored(started.Turn),
             Parent = started.Parent == 0 ? null : Known(started.Parent),
-            RequestId = Planted.HasFlag(PlantedBug.RequestIdForgotten) ? 0 : started.RequestId,
+            RequestId = started.RequestId,
             CreatedAt = started.CreatedAt,
             Parameters = _parameters.ByNumbers(started.Values),
             Dialect = started.Dialect,

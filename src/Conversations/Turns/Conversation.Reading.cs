@@ -14,10 +14,9 @@ public sealed partial class Conversation
 
     /// <summary>Attaches a reader to a turn; <see cref="Detach"/> must follow.</summary>
     /// <exception cref="ConversationException">The turn is not found.</exception>
-    /// <exception cref="UnsettledException">It does not run here, and the journal may say more of it.</exception>
     public void Attach(TurnId id, LeaseId lease, DateTimeOffset now)
     {
-        var turn = FindFresh(id, lease);
+        var turn = Find(id, lease);
         Hold(lease, now);
         turn.Readers++;
         turn.OrphanedAt = null;
@@ -63,33 +62,26 @@ public sealed partial class Conversation
             return new ReadStep([CutShortEvent(turn, from)], IsLast: true);
         }
 
-        if (RunsElsewhere(turn))
-        {
-            return new ReadStep([], IsLast: false) { IsLost = IsLost, IsElsewhere = !IsLost };
-        }
-
         var log = turn.Log ??= Replay(turn);
-        var events = log.Read(Planted.HasFlag(PlantedBug.NoNumberCheck) ? log.Given : from);
+        var events = log.Read(from);
         var isLast = turn.Status == TurnStatus.Ended && from + events.Count >= log.Count;
         return new ReadStep(events, isLast) { IsLost = IsLost && events.Count == 0 && !isLast };
     }
 
     /// <summary>The response object of a turn as it stands.</summary>
     /// <exception cref="ConversationException">The turn is not found.</exception>
-    /// <exception cref="UnsettledException">It does not run here, and the journal may say more of it.</exception>
     public ReadOnlyMemory<byte> Get(TurnId id, LeaseId lease)
     {
-        var turn = FindEndedOrOurs(id, lease);
+        var turn = FindShown(id, lease);
         ResponseObject.Write(_buffer, Snapshot(turn, turn.Ending, turn.Output, turn.Digest));
         return _buffer.Take();
     }
 
     /// <summary>The JSON of one finished output item of a turn.</summary>
     /// <exception cref="ConversationException">The turn or the item is not found.</exception>
-    /// <exception cref="UnsettledException">It does not run here, and the journal may say more of it.</exception>
     public ReadOnlyMemory<byte> GetOutputItem(TurnId id, LeaseId lease, int index)
     {
-        var turn = FindEndedOrOurs(id, lease);
+        var turn = FindShown(id, lease);
         return turn.Status == TurnStatus.Ended && index >= 0 && index < turn.Output.Count
             ? turn.Output[index]
             : throw ConversationException.Of(RefusalKind.NotFound, $"Output {index} of '{IdOf(turn)}' not found.");
@@ -97,7 +89,6 @@ public sealed partial class Conversation
 
     /// <summary>A page of the items a turn was made from.</summary>
     /// <exception cref="ConversationException">The turn or the page's anchor is not found.</exception>
-    /// <exception cref="UnsettledException">It does not run here, and the journal may say more of it.</exception>
     public ReadOnlyMemory<byte> ListInputItems(TurnId id, LeaseId lease, ItemPage page)
     {
         var turn = FindShown(id, lease);
@@ -113,7 +104,6 @@ public sealed partial class Conversation
     /// <summary>Deletes a response; a running turn is cancelled first.</summary>
     /// <returns>The record that must be durable before the caller may be told; 0: none.</returns>
     /// <exception cref="ConversationException">The turn is not found.</exception>
-    /// <exception cref="UnsettledException">It does not run here, and the journal may say more of it.</exception>
     public long Delete(TurnId id, LeaseId lease, DateTimeOffset now)
     {
         var turn = FindShown(id, lease);
@@ -128,7 +118,7 @@ public sealed partial class Conversation
             return 0;
         }
 
-        TakeOver(now);
+        Claim(now);
         return _outbox.Add(new TurnDeleted(id.Number));
     }
 
@@ -141,21 +131,8 @@ public sealed partial class Conversation
 
     private Turn FindShown(TurnId id, LeaseId lease)
     {
-        if (id.IsStored)
-        {
-            // Also for a turn that runs here: a server that was stopped for a while may have lost it to another.
-            RequireFresh();
-        }
-
-        var turn = FindFresh(id, lease);
-        CheckConfirmed(turn);
+        var turn = Find(id, lease);
         return turn.Status != TurnStatus.Proposed ? turn : throw NotFound(id);
-    }
-
-    private Turn FindEndedOrOurs(TurnId id, LeaseId lease)
-    {
-        var turn = FindShown(id, lease);
-        return RunsElsewhere(turn) ? throw new UnsettledException(Unsettled.End) : turn;
     }
 
     private ResponseSnapshot Snapshot(Turn turn, TurnEnding? ending, IReadOnlyList<ReadOnlyMemory<byte>> output,
@@ -223,12 +200,9 @@ public readonly record struct ReadStep(IReadOnlyList<ReadOnlyMemory<byte>> Event
     /// <summary>Whether the activation is over before the turn was: read on in the next one.</summary>
     public bool IsLost { get; init; }
 
-    /// <summary>Whether the turn is open at another server: only the journal's tail can say more of it.</summary>
-    public bool IsElsewhere { get; init; }
-
     /// <summary>Whether the turn is no longer to be found.</summary>
     public bool IsGone { get; init; }
 
     /// <summary>Whether the reader has to wait until it is woken.</summary>
-    public bool MustWait => Events.Count == 0 && !IsLast && !IsLost && !IsElsewhere && !IsGone;
+    public bool MustWait => Events.Count == 0 && !IsLast && !IsLost && !IsGone;
 }

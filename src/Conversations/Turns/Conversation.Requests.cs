@@ -8,35 +8,10 @@ public sealed partial class Conversation
 {
     /// <summary>Whether starting a turn would attach to one that was begun already.</summary>
     /// <exception cref="ConversationException">Its idempotency key was used for another request.</exception>
-    /// <exception cref="UnsettledException">The journal may say more than was read.</exception>
     public bool Knows(StartTurn start)
     {
         ArgumentNullException.ThrowIfNull(start);
-        try
-        {
-            if (Known(start) is not null)
-            {
-                return true;
-            }
-        }
-        catch (ConversationException) when (!IsFresh)
-        {
-            throw new UnsettledException(Unsettled.Tail);
-        }
-
-        RequireFresh();
-        return false;
-    }
-
-    /// <summary>What a request that began a turn already gets: that turn, once it ended or if it runs here.</summary>
-    private ResponseId AttachTo(Turn known)
-    {
-        if (known is { Id.IsStored: true, Live: null })
-        {
-            RequireFresh();
-        }
-
-        return RunsElsewhere(known) ? throw new UnsettledException(Unsettled.EndOrClaim) : IdOf(known);
+        return Known(start) is not null;
     }
 
     private Turn? Known(StartTurn start)

@@ -157,7 +157,7 @@ public sealed partial class Conversation
         if (turn.Id.IsStored)
         {
             var end = RecordEnd(turn, live, partial, finished);
-            turn.Log.Gate(held, Planted.HasFlag(PlantedBug.TerminalEventBeforeDurable) ? 0 : end);
+            turn.Log.Gate(held, end);
         }
         else
         {

@@ -21,42 +21,23 @@ public sealed partial class Conversation
     /// It refers to items of other conversations: start it again with <see cref="Ports.StartTurn.References"/>. Nothing
     /// was recorded.
     /// </exception>
-    /// <exception cref="UnsettledException">
-    /// The journal may say more than was read, or a turn that counts here is open at another server. Nothing was
-    /// recorded.
-    /// </exception>
     public ResponseId StartTurn(StartTurn start, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(start);
-        try
-        {
-            return Known(start) is { } known ? AttachTo(known) : Start(start, now);
-        }
-        catch (ConversationException) when (!IsFresh)
-        {
-            // What it is refused for may be otherwise in the journal. A start that is not refused needs no such look:
-            // its own append shows whether it began where the journal ends.
-            throw new UnsettledException(Unsettled.Tail);
-        }
+        return Known(start) is { } known ? IdOf(known) : Start(start, now);
     }
 
     private ResponseId Start(StartTurn start, DateTimeOffset now)
     {
         var create = CreateRequest.Parse(start.Create);
         var parent = FindParent(create, start.Lease);
-        if (!create.Store && parent is not { Id.IsStored: false } && End.Position > 0)
-        {
-            // It writes nothing, so no append will show that what it continues is gone.
-            RequireFresh();
-        }
-
         try
         {
             var turn = Propose(create, parent, start, now);
             Begin(turn, create, start.IsCancelled, now);
             return IdOf(turn);
         }
-        catch (ConversationException) when (parent is { Id.IsStored: false } && IsFresh)
+        catch (ConversationException) when (parent is { Id.IsStored: false })
         {
             // Source: WebSocket mode guide: a continuation that fails evicts what it referred to.
             _turns.Evict(parent);
@@ -80,14 +61,11 @@ public sealed partial class Conversation
         var parent = ResponseId.TryParse(text, out var id) && id.Conversation == _key.Id
             ? _turns.Find(id.Turn, lease)
             : null;
-        CheckConfirmed(parent);
         return parent switch
         {
             null or { Status: TurnStatus.Proposed } => throw ConversationException.Of(
                 RefusalKind.PreviousResponseNotFound,
                 $"Previous response with id '{text}' not found.", "previous_response_id"),
-            { Status: TurnStatus.Running, Live: null } when IsFresh =>
-                throw new UnsettledException(create.Store ? Unsettled.Claim : Unsettled.End),
             { Status: TurnStatus.Running } => throw ConversationException.Of(
                 RefusalKind.InvalidRequest,
                 $"Previous response with id '{text}' is still running.", "previous_response_id"),
@@ -221,7 +199,7 @@ public sealed partial class Conversation
         var id = create.Store ? TurnId.Stored(_turns.NextNumber) : TurnId.Unstored(_ids.Next128());
         if (create.Store)
         {
-            TakeOver(now);
+            Claim(now);
             foreach (var value in _parameters.Number(values))
             {
                 _outbox.Add(new ValueHeld(value.Number, value.Field, value.Json));

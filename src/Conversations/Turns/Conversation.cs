@@ -13,9 +13,8 @@ namespace Evergrain.Conversations.Turns;
 /// <remarks>
 /// Its parts: <c>Conversation.Starting</c> begins turns, <c>.Requests</c> knows what was begun already, <c>.Running</c>
 /// takes model events and ends turns, <c>.Applying</c> is what the journal's records do, live and in recovery,
-/// <c>.Reading</c> answers readers, <c>.Sharing</c> is about a journal that others write too, <c>.Moving</c> takes all
-/// of it to another process.
-/// After each input the host takes the effects and runs them in order.
+/// <c>.Reading</c> answers readers, <c>.Moving</c> takes all of it to another process.
+/// After each input <see cref="Hosts.Activation"/> takes the effects and has them run in order.
 /// </remarks>
 public sealed partial class Conversation
 {
@@ -59,9 +58,6 @@ public sealed partial class Conversation
     /// </summary>
     public bool IsDeleted { get; private set; }
 
-    /// <summary>The mistakes it makes: tests alone plant any.</summary>
-    internal PlantedBug Planted { get; init; }
-
     /// <summary>Whether readers are attached.</summary>
     public bool HasReaders => _readers > 0;
 
@@ -90,11 +86,8 @@ public sealed partial class Conversation
     /// <summary>How many of this activation's records are durable; see <see cref="Delete"/>.</summary>
     public long DurableRecords => _outbox.Durable;
 
-    /// <summary>
-    /// Whether a turn is open in the journal that no activation runs any more, as far as the journal tells. On a
-    /// journal that others write too, such a turn may be alive elsewhere.
-    /// </summary>
-    public bool HasAbandonedTurns => _outbox.MustClaim && _turns.Abandoned.Any();
+    /// <summary>Where the journal ends, as far as this activation knows.</summary>
+    public JournalEnd End => _outbox.End;
 
     /// <summary>Takes the effects of the inputs so far.</summary>
     public IReadOnlyList<Effect> TakeEffects()
@@ -104,7 +97,6 @@ public sealed partial class Conversation
         {
             // First: the disk is the slowest of them, and a model may answer at once.
             _effects.Insert(0, append);
-            ApplyAll(Planted.HasFlag(PlantedBug.ApplyBeforeWrite) ? _outbox.InFlight : []);
         }
 
         DeleteIfEmpty();
@@ -120,11 +112,7 @@ public sealed partial class Conversation
     }
 
     /// <summary>The append under way is durable.</summary>
-    public void OnAppended()
-    {
-        var done = _outbox.Done();
-        ApplyAll(Planted.HasFlag(PlantedBug.ApplyBeforeWrite) ? [] : done);
-    }
+    public void OnAppended() => ApplyAll(_outbox.Done());
 
     /// <summary>
     /// The append under way was refused, or its outcome is unknown. The activation is over: its readers are told, its
@@ -140,26 +128,29 @@ public sealed partial class Conversation
         }
     }
 
-    /// <summary>
-    /// Cancels a running turn; one that runs elsewhere is taken over for it. One that has ended stays as it is.
-    /// </summary>
-    /// <returns>The record that must be durable before the caller may be told: for one taken over; else 0.</returns>
-    /// <exception cref="ConversationException">It is not found.</exception>
-    /// <exception cref="UnsettledException">Whether it has ended is for the journal to say.</exception>
-    public long Cancel(TurnId id, LeaseId lease, DateTimeOffset now)
+    /// <summary>Cancels a running turn. A turn that has ended stays as it is.</summary>
+    /// <exception cref="ConversationException">The turn is not found.</exception>
+    public void Cancel(TurnId id, LeaseId lease, DateTimeOffset now)
     {
-        var turn = FindFresh(id, lease);
+        var turn = Find(id, lease);
         if (turn.Live is { IsOver: false })
         {
             Cancel(turn, now);
         }
+    }
 
-        if (!RunsElsewhere(turn))
+    /// <summary>
+    /// Ends the turns that an earlier activation left open, as interrupted. A new activation calls this when it has
+    /// read the journal, before any other input.
+    /// </summary>
+    /// <returns>The record that must be durable before the activation may serve; 0: none.</returns>
+    public long EndAbandoned(DateTimeOffset now)
+    {
+        if (_turns.Abandoned.Any())
         {
-            return 0;
+            Claim(now);
         }
 
-        Claim(now, turn);
         return _outbox.Made;
     }
 
@@ -256,20 +247,28 @@ public sealed partial class Conversation
     }
 
     /// <summary>
-    /// A turn as a caller may find it, and as it is now: one that runs here, or any once the journal's tail is read.
-    /// One that is only proposed may lose its number to another server's; one whose end is on its way to the journal
-    /// may be deleted there by whoever has read that end.
+    /// Claims a journal that another activation wrote last, and ends its open turns in the same append.
     /// </summary>
-    private Turn FindFresh(TurnId id, LeaseId lease)
+    private void Claim(DateTimeOffset now)
     {
-        var turn = _turns.Find(id, lease);
-        if (id.IsStored && turn is not { Live.IsOver: false, Status: not TurnStatus.Proposed })
+        if (!_outbox.MustClaim)
         {
-            RequireFresh();
+            return;
         }
 
-        return turn ?? throw NotFound(id);
+        _claims++;
+        _outbox.Add(new Claimed());
+        foreach (var turn in _turns.Abandoned)
+        {
+            var end = CutShort(turn, Ending(TurnOutcome.Interrupted, "server_error",
+                "interrupted: the server that ran this response died or lost its conversation to another one. " +
+                "Its finished items are kept; continue from it.", now));
+            _ended = _ended.With(end.Ending);
+            _outbox.Add(end);
+        }
     }
+
+    private Turn Find(TurnId id, LeaseId lease) => _turns.Find(id, lease) ?? throw NotFound(id);
 
     private ConversationException NotFound(TurnId id) => ConversationException.Of(
         RefusalKind.NotFound, $"Response with id '{new ResponseId(_key.Id, id)}' not found.");

@@ -15,9 +15,6 @@ internal sealed class EventLog
     /// <summary>Events that readers may have.</summary>
     public int Visible { get; private set; }
 
-    /// <summary>Events up to the last that a reader got; only a planted bug goes by it.</summary>
-    public int Given { get; private set; }
-
     /// <summary>Bytes of all events.</summary>
     public long Bytes { get; private set; }
 
@@ -59,7 +56,6 @@ internal sealed class EventLog
             batch.Add(_events[i]);
         }
 
-        Given = from + batch.Count;
         return batch;
     }
 }

@@ -24,9 +24,6 @@ internal sealed class JournalOutbox(ulong activation)
     /// <summary>Bytes handed to the journal.</summary>
     public long BytesWritten { get; private set; }
 
-    /// <summary>Records of the append under way.</summary>
-    public IReadOnlyList<Record> InFlight => _inFlight;
-
     public bool IsIdle => _pending.Count == 0 && _inFlight.Count == 0;
 
     /// <summary>Whether the next record must be a claim: another activation wrote last.</summary>
@@ -37,15 +34,6 @@ internal sealed class JournalOutbox(ulong activation)
 
     /// <summary>Takes over where another process knows the journal to end.</summary>
     public void Moved(JournalEnd end) => (End, _hasClaimed) = (end, false);
-
-    /// <summary>Whether it is the append under way, stored and not confirmed yet.</summary>
-    public bool IsOwn(JournalEntry entry) => _inFlight.Count > 0 && entry.Writer == activation;
-
-    /// <summary>Whether the append under way was read in the journal: it is stored, and not confirmed yet.</summary>
-    public bool IsStored { get; private set; }
-
-    /// <summary>Notes that the append under way was read in the journal.</summary>
-    public void Stored() => IsStored = true;
 
     /// <summary>Makes a record; gives its number, for gates.</summary>
     public long Add(Record record)
@@ -75,7 +63,7 @@ internal sealed class JournalOutbox(ulong activation)
     public IReadOnlyList<Record> Done()
     {
         var done = _inFlight;
-        (_inFlight, IsStored) = ([], false);
+        _inFlight = [];
         Durable += done.Count;
         _hasClaimed = false;
         End = new JournalEnd(End.Position + 1, activation);

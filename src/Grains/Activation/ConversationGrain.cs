@@ -1,19 +1,17 @@
+using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Conversations.Records;
-using Evergrain.Conversations.Turns;
 using Evergrain.Grains.Calls;
 using Evergrain.Grains.Moving;
-using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Placement;
 
 namespace Evergrain.Grains.Activation;
 
 /// <summary>
-/// The host of one <see cref="Conversation"/>. Orleans' scheduler is its mailbox: each input and the effects it has
-/// are handled in one synchronous piece, and everything that waits is waited for between two of those.
+/// One conversation of the cluster: an activation, its way into this silo and out of it, and its calls. Orleans'
+/// scheduler makes the inputs follow each other.
 /// </summary>
 /// <remarks>
 /// The journal is the only truth. An activation claims it as it begins, if turns were left open there: Orleans has
@@ -24,88 +22,59 @@ namespace Evergrain.Grains.Activation;
 [ConversationPlacement]
 [Immovable]
 [GrainType("evergrain.conversation")]
-internal sealed partial class ConversationGrain(ConversationServices services) : Grain, IConversationGrain
+internal sealed class ConversationGrain(GrainServices services)
+    : Grain, IConversationGrain, IGrainSeat, IGrainMigrationParticipant
 {
-    // A fault of ours: whoever met it must not meet it again in the next activation.
-    private static readonly Refusal Faulted = new(RefusalKind.Internal, "The request could not be processed.");
-
-    private readonly ulong _activation = services.Ids.Next64();
-    private readonly Dictionary<TurnId, ModelRun> _calls = [];
-    private readonly ReaderQueue _waiting = new();
-    private readonly DurableAnswers _durable = new();
     private ConversationKey _key;
-    private Conversation _conversation = null!;
-    private TaskScheduler _scheduler = null!;
-    private IGrainTimer _wake = null!;
-    private IGrainTimer _emptyWake = null!;
-    private Task _writing = Task.CompletedTask;
-    private Refusal? _broken;
-    private bool _isOver;
-    private bool _isFaulted;
-    private bool _isHeld;
-    private bool _isJournalFailing;
+    private GrainActivation _activation = null!;
+    private GrainMove _move = null!;
+    private ReadOnlyMemory<byte> _arrived;
+    private bool _isOpen;
     private bool _isPassing;
-
-    private DateTimeOffset Now => services.Time.GetUtcNow();
+    private bool _isHeld;
+    private int _starting;
 
     /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _key = ConversationGrainKey.Parse(this.GetPrimaryKeyString());
-        _scheduler = TaskScheduler.Current;
-        _conversation = NewConversation();
-        if (_snapshot.IsEmpty && PassingCalls.IsOne)
+        _activation = new GrainActivation(_key, services, this);
+        _move = new GrainMove(_activation, services, GrainContext);
+        if (_arrived.IsEmpty && PassingCalls.IsOne)
         {
             // Nothing is warm here, so there is nothing to be told.
-            _isPassing = _isOver = true;
+            _isPassing = true;
             return;
         }
 
-        _wake = Timer(() => Input(conversation => conversation.OnTime(Now)));
-        _emptyWake = Timer(LeaveIfEmpty);
-        try
+        // Beside the grain's scheduler, since a journal may have waits of its own; nobody else is served meanwhile.
+        var refusal = _move.TryArrive(_arrived)
+            ? null
+            : await Task.Run(
+                () => services.Host.Journal.ReadAsync(_key, _activation.Inner, cancellationToken),
+                CancellationToken.None);
+        _arrived = default;
+        var opened = new TaskCompletionSource<Answer<bool>>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _activation.Input(activation => activation.Open(refusal, opened));
+        if ((await opened.Task).Kind == AnswerKind.Given)
         {
-            if (!TryRehydrate())
-            {
-                await RecoverAsync(cancellationToken);
-            }
-
-            await ClaimAsync();
-            BecomeWarm();
-            RunEffects();
-
             // From now on it may move: before, Orleans would drop what it holds.
+            _move.BecomeWarm();
             _isOpen = true;
-        }
-        catch (JournalCorruptException e)
-        {
-            LogCorrupt(services.Logger, e, _key.Id);
-            _broken = new Refusal(RefusalKind.Internal, "The conversation's journal is damaged.");
-        }
-        catch (PositionTakenException)
-        {
-            // Another activation took it over while this one did: the next reads what it wrote.
-            _isOver = true;
-        }
-        catch (Exception e)
-        {
-            LogNotOpened(services.Logger, e, _key.Id);
-            _broken = new Refusal(RefusalKind.Unavailable, "The conversation cannot be opened: try again.");
+            AfterInput();
         }
     }
 
     /// <inheritdoc/>
-    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
-    {
-        Finish();
-        await _writing.WaitAsync(cancellationToken);
-        await EndCallsAsync();
-        await _checksEnd.CancelAsync();
-        if (_isMoving || reason.ReasonCode == DeactivationReasonCode.Migrating)
-        {
-            WriteSnapshot();
-        }
-    }
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) =>
+        _move.LeaveAsync(reason.ReasonCode, cancellationToken);
+
+    /// <inheritdoc/>
+    public void OnDehydrate(IDehydrationContext dehydrationContext) => _move.OnDehydrate(dehydrationContext);
+
+    /// <inheritdoc/>
+    public void OnRehydrate(IRehydrationContext rehydrationContext) =>
+        _arrived = GrainMove.OnRehydrate(rehydrationContext, services);
 
     /// <inheritdoc/>
     public async Task<Answer<StartedTurn>> StartTurn(StartRequest request)
@@ -115,193 +84,128 @@ internal sealed partial class ConversationGrain(ConversationServices services) :
             return Answer.AskAgain<StartedTurn>();
         }
 
-        var start = request.For(_key);
-        if (await CheckAsync(start) is { } notBegun)
-        {
-            // A move may have waited for it.
-            Input(static _ => { });
-            return notBegun;
-        }
-
+        // It does not move meanwhile: its input may be with the check.
+        _starting++;
         try
         {
-            return await AskDurableAsync(conversation =>
-            {
-                var begun = services.Time.GetTimestamp();
-                var id = conversation.StartTurn(start, Now);
-                services.Instruments.PhaseEnded(ConversationPhase.Context, services.Time.GetElapsedTime(begun));
-                return (new StartedTurn { Turn = id.Turn }, conversation.StartRecord(id.Turn));
-            });
+            return await _activation.StartTurnAsync(request.For(_key), CancellationToken.None);
         }
-        catch (ForeignItemsException e)
+        finally
         {
-            return Answer.Given(new StartedTurn { Missing = [.. e.Items] });
+            _starting--;
+            AfterInput();
         }
     }
 
     /// <inheritdoc/>
-    public Task<Answer<bool>> Cancel(TurnRequest turn) => AskDurableAsync(
-        conversation => (true, conversation.Cancel(turn.Turn, turn.Lease, Now)));
-
-    /// <inheritdoc/>
-    public Task<Answer<Payload>> Get(TurnRequest turn) =>
-        Task.FromResult(Ask(conversation => new Payload(conversation.Get(turn.Turn, turn.Lease))));
-
-    /// <inheritdoc/>
-    public Task<Answer<Payload>> GetOutputItem(TurnRequest turn, int index) =>
-        Task.FromResult(Ask(conversation => new Payload(conversation.GetOutputItem(turn.Turn, turn.Lease, index))));
-
-    /// <inheritdoc/>
-    public Task<Answer<Payload>> ListInputItems(TurnRequest turn, int limit, bool isAscending,
-        string? after) => Task.FromResult(Ask(conversation =>
-            new Payload(conversation.ListInputItems(
-                turn.Turn, turn.Lease, new ItemPage(limit, isAscending, after)))));
-
-    /// <inheritdoc/>
-    public Task<Answer<bool>> Delete(TurnRequest turn) => AskDurableAsync(
-        conversation => (true, conversation.Delete(turn.Turn, turn.Lease, Now)));
-
-    /// <inheritdoc/>
-    public Task<Answer<bool>> Hold(LeaseId lease) => Task.FromResult(IfWarm(conversation =>
-        conversation.Hold(lease, Now)));
-
-    /// <inheritdoc/>
-    public Task<Answer<bool>> Release(LeaseId lease) => Task.FromResult(IfWarm(conversation =>
-        conversation.Release(lease, Now)));
-
-    private Conversation NewConversation() => new(_key, _activation, services.Models, services.Ids);
-
-    private async Task RecoverAsync(CancellationToken cancellationToken)
+    public async IAsyncEnumerable<EventsAnswer> ReadEvents(TurnRequest turn, int from, ulong reader,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // Beside the grain's scheduler, since a journal may have waits of its own; nobody else is served meanwhile.
-        await Task.Run(async () =>
+        await foreach (var answer in _activation.ReadEventsAsync(AddressOf(turn), from, reader, cancellationToken))
         {
-            await foreach (var entry in services.Journal.ReadAsync(_key, JournalEnd.None, cancellationToken))
-            {
-                _conversation.Recover(entry);
-            }
-        }, cancellationToken);
-    }
-
-    private async Task ClaimAsync()
-    {
-        if (_conversation.HasAbandonedTurns)
-        {
-            _conversation.TakeOver(Now);
-            foreach (var append in _conversation.TakeEffects().OfType<Effect.Append>())
-            {
-                await AppendAsync(append);
-                _conversation.OnAppended();
-            }
+            yield return EventsAnswer.Of(answer);
         }
     }
 
-    /// <summary>Asks the conversation.</summary>
-    private Answer<T> Ask<T>(Func<Conversation, T> input)
-    {
-        if (NotServed<T>() is { } notServed)
-        {
-            return notServed;
-        }
-
-        Answer<T>? answer = null;
-        Input(conversation => answer = Answered(conversation, input));
-        return answer ?? Answer.Refused<T>(Faulted);
-    }
-
-    /// <summary>Tells the conversation what it need not hear if it is not warm.</summary>
-    private Answer<bool> IfWarm(Action<Conversation> input)
-    {
-        if (_isPassing)
-        {
-            DeactivateOnIdle();
-            return Answer.Given(true);
-        }
-
-        return Ask(conversation =>
-        {
-            input(conversation);
-            return true;
-        });
-    }
-
-    /// <summary>Asks the conversation; the answer waits until a record is durable.</summary>
-    private async Task<Answer<T>> AskDurableAsync<T>(Func<Conversation, (T Value, long Record)> input)
-    {
-        if (NotServed<T>() is { } notServed)
-        {
-            return notServed;
-        }
-
-        var waiting = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var isKnown = false;
-        Input(conversation =>
-        {
-            try
-            {
-                var (value, record) = input(conversation);
-                _durable.Add(record, waiting, value);
-            }
-            catch (Exception e) when (e is ConversationException or ForeignItemsException)
-            {
-                waiting.SetException(e);
-            }
-
-            isKnown = true;
-        });
-        if (!isKnown)
-        {
-            return Answer.Refused<T>(Faulted);
-        }
-
-        try
-        {
-            return Answer.Given(await waiting.Task);
-        }
-        catch (ConversationException e)
-        {
-            return Answer.Refused<T>(e.Refusal);
-        }
-        catch (ActivationEndedException)
-        {
-            return Answer.AskAgain<T>();
-        }
-    }
-
-    private Answer<T>? NotServed<T>()
+    /// <inheritdoc/>
+    public Task StopReading(ulong reader)
     {
         Used();
-        if (_isMoving)
+        return _activation.StopReadingAsync(reader);
+    }
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> Cancel(TurnRequest turn) => _activation.CancelAsync(AddressOf(turn), default);
+
+    /// <inheritdoc/>
+    public async Task<Answer<Payload>> Get(TurnRequest turn) =>
+        Payload.Wrap(await _activation.GetAsync(AddressOf(turn), default));
+
+    /// <inheritdoc/>
+    public async Task<Answer<Payload>> GetOutputItem(TurnRequest turn, int index) =>
+        Payload.Wrap(await _activation.GetOutputItemAsync(AddressOf(turn), index, default));
+
+    /// <inheritdoc/>
+    public async Task<Answer<Payload>> ListInputItems(TurnRequest turn, int limit, bool isAscending, string? after) =>
+        Payload.Wrap(await _activation.ListInputItemsAsync(
+            AddressOf(turn), new ItemPage(limit, isAscending, after), default));
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> Delete(TurnRequest turn) => _activation.DeleteAsync(AddressOf(turn), default);
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> Hold(LeaseId lease) => IfWarm(() => _activation.HoldAsync(lease, default));
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> Release(LeaseId lease) => IfWarm(() => _activation.ReleaseAsync(lease, default));
+
+    /// <inheritdoc/>
+    public void Used()
+    {
+        _move.Used();
+        if (_activation.Inner.Life is not (ActivationLife.Open or ActivationLife.Erasing))
         {
-            return Answer.AskAgain<T>();
+            // It was not opened, or it is over: the next call is for the next activation.
+            DeactivateOnIdle();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void AfterInput()
+    {
+        if (!_isOpen)
+        {
+            return;
         }
 
-        if (_broken is null && !_isOver)
+        _move.Report();
+        if (_activation.Inner.Life == ActivationLife.Open)
         {
-            return null;
+            StayWhileNeeded();
+            if (_starting == 0)
+            {
+                _move.MoveIfAsked();
+            }
+        }
+
+        _move.Settle();
+    }
+
+    /// <inheritdoc/>
+    public void Ended()
+    {
+        // While it opens, its first caller gets the answer; a move deactivates by itself.
+        if (_isOpen && !_move.IsMoving)
+        {
+            // Not DeactivateOnIdle: it throws where Orleans has given the activation up already.
+            GrainContext.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationRequested,
+                "The conversation goes on in its next activation."));
+        }
+    }
+
+    private TurnAddress AddressOf(TurnRequest turn) =>
+        new(_key.Tenant, new ResponseId(_key.Id, turn.Turn), turn.Lease);
+
+    /// <summary>Asks what the conversation need not hear if it is not warm.</summary>
+    private Task<Answer<bool>> IfWarm(Func<Task<Answer<bool>>> ask)
+    {
+        if (!_isPassing)
+        {
+            return ask();
         }
 
         DeactivateOnIdle();
-        return _broken is null ? Answer.AskAgain<T>() : Answer.Refused<T>(_broken);
+        return Task.FromResult(Answer.Given(true));
     }
 
-    private static Answer<T> Answered<T>(Conversation conversation, Func<Conversation, T> input)
+    // Calls that a grain makes, and turns that run in it, do not count for Orleans as activity.
+    private void StayWhileNeeded()
     {
-        try
+        var isNeeded = !_activation.Inner.IsIdle;
+        if (isNeeded != _isHeld)
         {
-            return Answer.Given(input(conversation));
-        }
-        catch (ConversationException e)
-        {
-            return Answer.Refused<T>(e.Refusal);
+            _isHeld = isNeeded;
+            DelayDeactivation(isNeeded ? Timeout.InfiniteTimeSpan : TimeSpan.Zero);
         }
     }
-
-    [LoggerMessage(400, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal is damaged.")]
-    private static partial void LogCorrupt(ILogger logger, Exception e, ConversationId conversation);
-
-    [LoggerMessage(401, LogLevel.Error, "Conversation {Conversation} cannot be opened.")]
-    private static partial void LogNotOpened(ILogger logger, Exception e, ConversationId conversation);
-
-    private sealed class ActivationEndedException() : Exception("The conversation's activation has ended.");
 }

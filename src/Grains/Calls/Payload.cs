@@ -1,3 +1,5 @@
+using Evergrain.Conversations.Hosts;
+
 namespace Evergrain.Grains.Calls;
 
 /// <summary>Bytes on their way between processes; co-hosted callers share them.</summary>
@@ -11,6 +13,12 @@ namespace Evergrain.Grains.Calls;
 [Alias("evergrain.Payload")]
 public readonly record struct Payload([property: Id(0)] ReadOnlyMemory<byte> Bytes)
 {
+    internal static Answer<Payload> Wrap(Answer<ReadOnlyMemory<byte>> answer) =>
+        new(answer.Kind, new Payload(answer.Value), answer.Refusal);
+
+    internal static Answer<ReadOnlyMemory<byte>> Unwrap(Answer<Payload> answer) =>
+        new(answer.Kind, answer.Value.Bytes, answer.Refusal);
+
     internal static Payload[] Wrap(IReadOnlyList<ReadOnlyMemory<byte>> pieces)
     {
         var wrapped = new Payload[pieces.Count];

@@ -1,6 +1,6 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Grains.Calls;
 
@@ -73,21 +73,6 @@ public sealed class StartRequest
     };
 }
 
-/// <summary>A turn that was started, or what is missing to start it.</summary>
-[GenerateSerializer]
-[Immutable]
-[Alias("evergrain.StartedTurn")]
-public sealed class StartedTurn
-{
-    /// <summary>The turn, once its id is durable.</summary>
-    [Id(0)]
-    public TurnId Turn { get; init; }
-
-    /// <summary>Items of other conversations to fetch first; null: none, it has started.</summary>
-    [Id(1)]
-    public ForeignItem[]? Missing { get; init; }
-}
-
 /// <summary>Which turn of a grain's conversation, and through which connection it is asked for.</summary>
 /// <param name="Turn">The turn.</param>
 /// <param name="Lease">The caller's connection; needed for unstored turns only.</param>
@@ -122,7 +107,14 @@ public sealed class EventsAnswer
     [Id(3)]
     public Refusal? Refusal { get; init; }
 
-    internal static readonly EventsAnswer AskAgain = new() { Kind = AnswerKind.AskAgain };
+    internal static EventsAnswer Of(Answer<EventBatch> answer) => new()
+    {
+        Kind = answer.Kind,
+        Events = answer.Kind == AnswerKind.Given ? Payload.Wrap(answer.Value.Events) : [],
+        IsLast = answer.Value.IsLast,
+        Refusal = answer.Refusal,
+    };
 
-    internal static EventsAnswer Refused(Refusal refusal) => new() { Kind = AnswerKind.Refused, Refusal = refusal };
+    internal Answer<EventBatch> From(int from) =>
+        new(Kind, new EventBatch(from, Payload.Unwrap(Events), IsLast), Refusal);
 }

@@ -1,10 +1,14 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 
+// The records of the port carry Orleans' attributes; their serializers are made here.
+[assembly: GenerateCodeForDeclaringAssembly(typeof(StartedTurn))]
+
 namespace Evergrain.Grains.Calls;
 
-// The conversation's own types know no Orleans. What crosses a connection of them is written as these.
+// What crosses a connection of the conversation's other types is written as these.
 
 /// <summary>A <see cref="TurnId"/> between processes.</summary>
 [GenerateSerializer]

@@ -27,6 +27,9 @@ internal sealed class ConversationMoves(WarmConversations warm, ClusterLoads loa
     private volatile bool _isClosed;
     private long _bytes;
 
+    /// <summary>The conversations that are warm here.</summary>
+    public WarmConversations Warm => warm;
+
     /// <summary>Whether conversations are to leave, so that one that comes to rest should ask.</summary>
     public bool IsOn => Volatile.Read(ref _plan) is not null;
 

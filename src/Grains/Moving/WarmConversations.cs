@@ -24,7 +24,6 @@ internal sealed class WarmConversations(ConversationInstruments instruments)
     public void Add(WarmConversation conversation)
     {
         Interlocked.Increment(ref _count);
-        instruments.Activated();
         _all[conversation] = RemoveAsync(conversation);
         Changed();
     }
@@ -82,7 +81,6 @@ internal sealed class WarmConversations(ConversationInstruments instruments)
             ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
         _all.TryRemove(conversation, out _);
         ChangeBytes(-conversation.Bytes);
-        instruments.Passivated();
         Interlocked.Decrement(ref _count);
         Changed();
     }

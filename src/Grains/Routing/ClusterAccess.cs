@@ -1,10 +1,25 @@
+using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Ids;
+using Orleans.Runtime;
+
 namespace Evergrain.Grains.Routing;
 
 /// <summary>The cluster, as a router reaches it.</summary>
 /// <param name="Grains">Its grains.</param>
 /// <param name="Losses">Lost connections to silos; null: this process is a silo.</param>
-internal sealed record ClusterAccess(IGrainFactory Grains, GatewayLosses? Losses)
+/// <param name="MessageBatchesMax">Batches of events in one message to a reader.</param>
+internal sealed record ClusterAccess(IGrainFactory Grains, GatewayLosses? Losses, int MessageBatchesMax)
 {
+    /// <summary>
+    /// Whether asking again may help: a timeout, a silo that died or is going, an enumeration whose activation ended.
+    /// </summary>
+    public static bool IsPassing(Exception e) =>
+        e is TimeoutException or OrleansException or EnumerationAbortedException;
+
+    /// <summary>A conversation's grain.</summary>
+    public IConversationCalls Find(ConversationKey key) =>
+        new GrainCalls(Grains.GetGrain<IConversationGrain>(ConversationGrainKey.Format(key)), this);
+
     /// <summary>
     /// For one call: is cancelled when its caller leaves, or when its answer may be lost. Null: it cannot be lost
     /// unnoticed.

@@ -39,9 +39,6 @@ public sealed class PostgresJournal : IJournal
         _reader = new PostgresReader(connections, options);
     }
 
-    /// <inheritdoc/>
-    public bool IsExclusive => false;
-
     /// <summary>Server and database, for people; never the password.</summary>
     public string Place => $"{_connections.Place.Server}/{_connections.Place.Database}";
 

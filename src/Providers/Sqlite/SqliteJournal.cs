@@ -30,9 +30,6 @@ public sealed class SqliteJournal : IJournal
         _readers = new JournalReaders(file, options.ReadersMax);
     }
 
-    /// <inheritdoc/>
-    public bool IsExclusive => true;
-
     /// <summary>What was done since the journal was opened.</summary>
     public SqliteJournalCounters Counters => _writer.Counters;
 

@@ -53,7 +53,7 @@ internal sealed class MovingLife
                 Driver.Take();
                 break;
             case 3 when _random.Next(4) == 0:
-                Driver.Restart(takeOver: _random.Next(2) == 0);
+                Driver.Restart();
                 break;
             default:
                 Turn();
@@ -163,7 +163,7 @@ internal sealed class MovingLife
                 break;
             case 3 when _random.Next(3) == 0:
                 Driver.AppendAll();
-                Driver.Restart(takeOver: _random.Next(2) == 0);
+                Driver.Restart();
                 break;
             default:
                 Driver.Model(id, new ModelEvent(ModelEventKind.Completed) { Usage = new Usage(9, 1, 2, 0) });
@@ -178,7 +178,7 @@ internal sealed class MovingLife
         {
             input();
         }
-        catch (Exception e) when (e is ConversationException or Conversations.Turns.UnsettledException)
+        catch (ConversationException)
         {
             Refused++;
         }

@@ -97,7 +97,7 @@ internal sealed class Twins(Conversation left, Conversation right, DateTimeOffse
                     {"type":"function_call_output","call_id":"{{item.GetProperty("call_id")}}","output":"done"}
                     """)];
         }
-        catch (Exception e) when (e is ConversationException or UnsettledException)
+        catch (ConversationException)
         {
             return [];
         }
@@ -155,7 +155,7 @@ internal sealed class Twins(Conversation left, Conversation right, DateTimeOffse
         {
             return ask(conversation);
         }
-        catch (Exception e) when (e is ConversationException or UnsettledException)
+        catch (ConversationException e)
         {
             return e.GetType().Name + ": " + e.Message;
         }

@@ -16,6 +16,7 @@ internal sealed class Agenda : IIdSource
     private long _ticks;
     private ulong _dice;
     private int _happened;
+    private BrokenInvariantException? _failed;
 
     public Agenda(Trace trace) => Trace = trace;
 
@@ -27,6 +28,9 @@ internal sealed class Agenda : IIdSource
     public DateTimeOffset Time => Start + TimeSpan.FromMilliseconds(Now);
 
     private static DateTimeOffset Start { get; } = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+
+    /// <summary>An invariant does not hold: the run ends when what happens now has happened.</summary>
+    public void Fail(BrokenInvariantException broken) => _failed ??= broken;
 
     /// <summary>A moment that no other moment equals: later ones are greater.</summary>
     public long Tick() => ++_ticks;
@@ -107,6 +111,10 @@ internal sealed class Agenda : IIdSource
         Trace.Mix(happening.Dice);
         Throw(happening.Dice);
         happening.Run();
+        if (_failed is { } failed)
+        {
+            throw failed;
+        }
     }
 }
 

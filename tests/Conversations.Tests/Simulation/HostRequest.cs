@@ -1,34 +1,25 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Tests.Simulation;
 
 /// <summary>
-/// One request to a host, from the question to the answer: the activation that is asked, the next one if that ends, and
-/// what is done and asked again where the conversation is not settled. The rules are those of
-/// <c>EmbeddedConversations.WithActiveAsync</c> and <c>ActiveConversation.SettleAsync</c>.
+/// One request through a frontend's host, from the question to the answer: it asks the activation that the directory
+/// names, and the next one where that ends, dies or does not answer, as <c>ConversationRouter</c> does.
 /// </summary>
-/// <param name="host">The host that is asked.</param>
+/// <param name="host">The host of the frontend.</param>
 /// <param name="key">The conversation.</param>
-/// <param name="ask">The input; it answers the request, now or later, or throws.</param>
-/// <param name="done">Gets the answer, in a later happening of the host.</param>
+/// <param name="ask">Asks an activation for this request.</param>
+/// <param name="done">Gets the answer, in a later happening of the frontend's host.</param>
 internal sealed class HostRequest(SimulatedHost host, ConversationKey key,
-    Action<SimulatedActivation, Conversation, HostRequest> ask, Action<HostReply> done)
+    Action<SimulatedActivation, HostRequest> ask, Action<HostReply> done)
 {
-    private const int ActivationsMax = 3;
-    private const int SettlingsMax = 16;
-    private const long ElsewhereWait = 20_000;
-    private const long LookSoon = 50;
-    private const long LookRarely = 500;
-
+    private const long RetryTime = 20_000;
+    private const int CallTime = 1500;
     private readonly Agenda _agenda = host.World.Agenda;
-    private SimulatedActivation _active = null!;
-    private int _tries = 1;
-    private bool _isSettling;
-    private int _settlings;
-    private long _settlingSince;
-    private long _pause;
+    private long _begun;
+    private int _try;
 
     /// <summary>When it was asked, as a tick.</summary>
     public long AskedAt { get; private set; }
@@ -38,174 +29,112 @@ internal sealed class HostRequest(SimulatedHost host, ConversationKey key,
 
     public HostRequest Begin()
     {
-        AskedAt = _agenda.Tick();
+        (AskedAt, _begun) = (_agenda.Tick(), _agenda.Now);
         Ask();
         return this;
     }
 
     public void Abandon() => IsAbandoned = true;
 
-    public void Answer(object value) => Reply(new HostReply(value, null));
-
-    /// <summary>Answers a reader, unless its events go on in another activation or at another host.</summary>
-    public void AnswerRead(ReadStep step)
+    /// <summary>Takes an activation's answer.</summary>
+    public void Take<T>(SimulatedActivation active, Answer<T> answer, Action<T> given)
     {
-        if (step.IsLost)
+        var isBehind = active.IsBehind;
+        switch (answer.Kind)
         {
-            Fail(null);
-        }
-        else if (step.IsElsewhere)
-        {
-            Later(0, () => Settle(Unsettled.End));
-        }
-        else
-        {
-            Answer(step);
+            case AnswerKind.Given:
+                given(answer.Value!);
+                break;
+            case AnswerKind.Refused:
+                Reply(new HostReply(null, answer.Refusal) { WasBehind = isBehind });
+                break;
+            default:
+                var asked = _try;
+                Later(0, () => active.WhenGone(() => Later(0, () => AskAgain(asked))));
+                break;
         }
     }
 
-    /// <summary>The activation ended: with a refusal for everyone, or, null, ask the next.</summary>
-    public void Fail(Refusal? refusal)
+    /// <summary>Answers it.</summary>
+    public void Answer(object value) => Reply(new HostReply(value, null));
+
+    /// <summary>What happens if the activation that is asked now dies with its host.</summary>
+    public Action WhenLost()
     {
-        if (refusal is not null)
-        {
-            Refuse(refusal);
-            return;
-        }
-
-        _isSettling = false;
-        if (_tries++ >= ActivationsMax)
-        {
-            Refuse(new Refusal(RefusalKind.Unavailable, "The conversation cannot go on here now: try again."));
-            return;
-        }
-
-        Later(0, () => _active.WhenEnded(Ask));
+        var asked = _try;
+        return () => Later(_agenda.Between(1, 50), () => AskAgain(asked));
     }
 
     private void Ask()
     {
         if (!host.IsUp)
         {
-            Refuse(new Refusal(RefusalKind.Unavailable, "The server is stopping: try again."));
+            Reply(Unavailable("The server is stopping: try again."));
             return;
         }
 
-        _active = host.Activate(key);
-        AskAgain();
+        var (active, asked) = (host.World.Route(host, key), ++_try);
+        if (active.Host == host)
+        {
+            ask(active, this);
+        }
+        else
+        {
+            // It takes its way there, and waits in a paused host's sockets.
+            _agenda.In(_agenda.Below(3), active.Host, () => ask(active, this));
+        }
+
+        Later(CallTime, () => AskAgainIfSilent(active, asked));
     }
 
-    private void AskAgain() => _active.Post(Deliver, Fail);
-
-    private void Deliver(Conversation conversation)
+    // A reader of a silent model is no sign of death; a host that is paused or gone is.
+    private void AskAgainIfSilent(SimulatedActivation active, int asked)
     {
-        if (IsAbandoned)
+        if (asked == _try && active.Host != host && (active.IsGone || active.Host.IsPaused))
         {
-            return;
-        }
-
-        conversation.IsFresh = _active.FreshAt >= AskedAt;
-        try
-        {
-            ask(_active, conversation, this);
-        }
-        catch (ConversationException e)
-        {
-            Refuse(e.Refusal);
-        }
-        catch (UnsettledException e)
-        {
-            Later(0, () => Settle(e.What));
+            AskAgain(asked);
         }
     }
 
-    private void Settle(Unsettled what)
+    private void AskAgain(int asked)
     {
-        if (IsAbandoned)
+        if (IsAbandoned || asked != _try)
         {
             return;
         }
 
-        if (!_isSettling)
+        if (_agenda.Now - _begun > RetryTime)
         {
-            (_isSettling, _settlings, _settlingSince, _pause) = (true, 0, _agenda.Now, LookSoon);
-        }
-
-        if (++_settlings > SettlingsMax)
-        {
-            Refuse(new Refusal(RefusalKind.Unavailable, "Other servers take this conversation over again and again."));
+            Reply(Unavailable("The conversation cannot go on here now: try again."));
             return;
         }
 
-        var isLate = _agenda.Now - _settlingSince >= ElsewhereWait;
-        switch (what)
-        {
-            case Unsettled.End when isLate:
-                Refuse(new Refusal(RefusalKind.Unavailable, "The response runs on another server.")
-                {
-                    RetryAfter = TimeSpan.FromSeconds(2),
-                });
-                break;
-            case Unsettled.Claim:
-            case Unsettled.EndOrClaim when isLate:
-                TakeOver();
-                break;
-            case Unsettled.End or Unsettled.EndOrClaim:
-                _settlings--;
-                Later(_pause, CatchUp);
-                _pause = Math.Min(_pause * 2, LookRarely);
-                break;
-            default:
-                CatchUp();
-                break;
-        }
+        Ask();
     }
 
-    private void TakeOver() => _active.Post(conversation => _active.AnswerDurable(
-        conversation.TakeOver(_agenda.Time), () => Later(0, AskAgain), Fail), Fail);
-
-    private void CatchUp() => _active.Post(conversation =>
-    {
-        var begun = _agenda.Tick();
-        host.World.Journal.Read(host, key, conversation.End, (tail, error) => TakeIn(tail, error, begun));
-    }, Fail);
-
-    private void TakeIn(List<JournalEntry>? tail, Exception? error, long begun)
-    {
-        switch (error)
-        {
-            case null:
-                _active.Post(conversation =>
-                {
-                    conversation.OnTail(tail!);
-                    _active.FreshAt = Math.Max(_active.FreshAt, begun);
-                }, Fail);
-                Later(0, AskAgain);
-                break;
-            case PositionTakenException:
-                _active.Post(static conversation => conversation.OnAppendFailed());
-                Fail(null);
-                break;
-            default:
-                Refuse(new Refusal(RefusalKind.Unavailable, "The conversation cannot be read: try again."));
-                break;
-        }
-    }
-
-    private void Refuse(Refusal refusal) => Reply(new HostReply(null, refusal));
+    private static HostReply Unavailable(string message) => new(null, new Refusal(RefusalKind.Unavailable, message));
 
     // Nothing of a request goes on inside another's input.
     private void Later(long delay, Action run) => _agenda.In(delay, host, run);
 
-    private void Reply(HostReply reply) => Later(0, () =>
+    private void Reply(HostReply reply)
     {
-        if (!IsAbandoned)
+        var asked = _try;
+        Later(0, () =>
         {
-            IsAbandoned = true;
-            done(reply);
-        }
-    });
+            // A late answer to an earlier try counts as well as any: the same request has the same answer.
+            if (!IsAbandoned && asked <= _try)
+            {
+                IsAbandoned = true;
+                done(reply);
+            }
+        });
+    }
 }
 
 /// <summary>A host's answer: a value, or why there is none.</summary>
-internal readonly record struct HostReply(object? Value, Refusal? Refusal);
+internal readonly record struct HostReply(object? Value, Refusal? Refusal)
+{
+    /// <summary>Whether the activation that answered had not read all of the journal.</summary>
+    public bool WasBehind { get; init; }
+}

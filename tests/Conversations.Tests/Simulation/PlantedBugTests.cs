@@ -1,63 +1,52 @@
-using System.Text.RegularExpressions;
-using Evergrain.Conversations.Ports;
-using Evergrain.Conversations.Tests.Style;
-using Evergrain.Conversations.Turns;
 using Xunit.Abstractions;
 
 namespace Evergrain.Conversations.Tests.Simulation;
 
-/// <summary>The simulation finds mistakes that are put there for it.</summary>
-public sealed partial class PlantedBugTests(ITestOutputHelper output)
+/// <summary>The simulation finds mistakes that are made around the product for it.</summary>
+public sealed class PlantedBugTests(ITestOutputHelper output)
 {
     // Each is found within ten.
     private const ulong SeedsMax = 100;
 
-    public static TheoryData<int, string[]> Bugs => new()
+    private static readonly Dictionary<string, Mistake> Mistakes = new Mistake[]
     {
-        { (int)PlantedBug.ApplyBeforeWrite, [Invariant.EndIsDurable, Invariant.StartIsDurable] },
-        { (int)PlantedBug.TerminalEventBeforeDurable, [Invariant.EndIsDurable, Invariant.OneTerminalEvent] },
-        { (int)PlantedBug.NoFence, [Invariant.AppendsStandAtTheEnd] },
-        { (int)PlantedBug.TakeoverWithoutClaim, [Invariant.TakeoverClaims] },
-        { (int)PlantedBug.RequestIdForgotten, [Invariant.OneTurnPerRequest] },
-        { (int)PlantedBug.NoNumberCheck, [Invariant.NumbersOnce] },
+        new AcknowledgedBeforeStored(), new EndAcknowledgedBeforeStored(), new NoFence(), new ClaimsDropped(),
+        new RequestIdForgotten(), new NumberIgnored(),
+    }.ToDictionary(static mistake => mistake.GetType().Name);
+
+    public static TheoryData<string, string[]> Bugs => new()
+    {
+        { nameof(AcknowledgedBeforeStored), [Invariant.EndIsDurable, Invariant.StartIsDurable] },
+        { nameof(EndAcknowledgedBeforeStored), [Invariant.EndIsDurable, Invariant.OneTerminalEvent] },
+        { nameof(NoFence), [Invariant.AppendsStandAtTheEnd] },
+        { nameof(ClaimsDropped), [Invariant.TakeoverClaims] },
+        { nameof(RequestIdForgotten), [Invariant.OneTurnPerRequest] },
+        { nameof(NumberIgnored), [Invariant.NumbersOnce] },
     };
 
     [Theory]
     [MemberData(nameof(Bugs))]
-    public void Simulation_PlantedBug_FindsIt(int bug, string[] invariants)
+    public void Simulation_Mistake_FindsIt(string name, string[] invariants)
     {
-        var planted = (PlantedBug)bug;
+        var mistake = Mistakes[name];
         for (var seed = 1UL; seed <= SeedsMax; seed++)
         {
             var plan = Plan.Of(seed);
-            if (Run.Of(plan, planted).Broken is not { } broken)
+            if (Run.Of(plan, mistake).Broken is not { } broken)
             {
                 continue;
             }
 
             Assert.Contains(broken.Invariant, invariants);
-            var shortest = Shrinking.Shortest(plan, broken.Invariant, planted);
-            Assert.Equal(broken.Invariant, Run.Of(shortest, planted).Broken?.Invariant);
+            var shortest = Shrinking.Shortest(plan, broken.Invariant, mistake);
+            Assert.Equal(broken.Invariant, Run.Of(shortest, mistake).Broken?.Invariant);
             Assert.Null(Run.Of(shortest).Broken);
-            output.WriteLine($"[note] simulation: {planted} is found at seed {seed} of at most {SeedsMax}, with " +
+            output.WriteLine($"[note] simulation: {name} is found at seed {seed} of at most {SeedsMax}, with " +
                 $"{shortest.Steps.Count} of {plan.Steps.Count} steps: {broken.Invariant}");
-            output.WriteLine(Shrinking.Story(plan, broken, planted));
+            output.WriteLine(Shrinking.Story(plan, broken, mistake));
             return;
         }
 
-        Assert.Fail($"{planted} is not found in {SeedsMax} seeds");
+        Assert.Fail($"{name} is not found in {SeedsMax} seeds");
     }
-
-    [Fact]
-    public void Source_Product_PlantsNone()
-    {
-        Assert.Equal(PlantedBug.None, new InMemoryJournal().Planted);
-        var files = SourceTree.Files("src").Where(file => File.ReadAllText(file).Contains("Planted")).ToList();
-        Assert.NotEmpty(files);
-        Assert.DoesNotContain(files, file => Planting().IsMatch(File.ReadAllText(file)));
-    }
-
-    // Setting the property, in an initializer or elsewhere, and not declaring or reading it.
-    [GeneratedRegex(@"\bPlanted\s*\|?=[^=>]", RegexOptions.NonBacktracking)]
-    private static partial Regex Planting();
 }

@@ -28,11 +28,11 @@ internal static class Run
     // A turn that stalls, one that waits for a turn elsewhere, and coming back after that.
     private const long DecisionTime = 120_000;
 
-    public static Outcome Of(Plan plan, PlantedBug planted = PlantedBug.None, bool isTold = false)
+    public static Outcome Of(Plan plan, Mistake? mistake = null, bool isTold = false)
     {
         var trace = new Trace(isTold);
         var words = new List<string>();
-        var world = new World(trace, planted, plan.Seed);
+        var world = new World(trace, mistake ?? Mistake.None, plan.Seed);
         BrokenInvariantException? broken = null;
         try
         {
@@ -104,6 +104,12 @@ internal static class Run
             }
         }
 
+        // What it knows may be old: an activation learns of other writers when it writes, or is opened again.
+        foreach (var active in last.Active.ToArray())
+        {
+            active.Tell(static inner => inner.Leave());
+        }
+
         world.People.ForEach(person => person.Host = last);
         return last;
     }
@@ -160,7 +166,7 @@ internal static class Run
         }
         catch (ConversationException)
         {
-            world.Witness.NotFound(errand, askedAt);
+            world.Witness.NotFound(errand, askedAt, isBehind: false);
             throw new BrokenInvariantException(Invariant.TurnIsKept, $"{errand} is gone at the end");
         }
 

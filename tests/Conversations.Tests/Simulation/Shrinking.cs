@@ -11,7 +11,7 @@ internal static class Shrinking
     // Some seconds: a plan has at most forty steps, and most runs of a part of it take a few milliseconds.
     private const int RunsMax = 1000;
 
-    public static Plan Shortest(Plan plan, string invariant, PlantedBug planted)
+    public static Plan Shortest(Plan plan, string invariant, Mistake? mistake)
     {
         var (steps, runs) = (plan.Steps.ToList(), 0);
         for (var chunk = steps.Count / 2; chunk > 0 && runs < RunsMax;)
@@ -20,7 +20,7 @@ internal static class Shrinking
             for (var from = 0; from < steps.Count && runs < RunsMax; runs++)
             {
                 var left = steps.Where((_, i) => i < from || i >= from + chunk).ToList();
-                if (Run.Of(plan with { Steps = left }, planted).Broken?.Invariant == invariant)
+                if (Run.Of(plan with { Steps = left }, mistake).Broken?.Invariant == invariant)
                 {
                     (steps, isShorter) = (left, true);
                 }
@@ -37,10 +37,10 @@ internal static class Shrinking
     }
 
     /// <summary>The seed, the invariant and the shortest way to break it, for people.</summary>
-    public static string Story(Plan plan, BrokenInvariantException broken, PlantedBug planted = PlantedBug.None)
+    public static string Story(Plan plan, BrokenInvariantException broken, Mistake? mistake = null)
     {
-        var shortest = Shortest(plan, broken.Invariant, planted);
-        var outcome = Run.Of(shortest, planted, isTold: true);
+        var shortest = Shortest(plan, broken.Invariant, mistake);
+        var outcome = Run.Of(shortest, mistake, isTold: true);
         var (all, left) = (plan.Steps.Count, shortest.Steps.Count);
         return $"""
             seed {plan.Seed}: {broken.Message}

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Diagnostics.Metrics;
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
@@ -7,278 +9,305 @@ using Evergrain.Conversations.Turns;
 namespace Evergrain.Conversations.Tests.Simulation;
 
 /// <summary>
-/// An activation of a conversation in a host: it feeds it inputs one at a time and runs its effects, as
-/// <c>ActiveConversation</c> does.
+/// The world of one <see cref="Activation"/>: journal, models, time and callers, all on the agenda. The activation
+/// itself, and with it every rule, is the product's.
 /// </summary>
-internal sealed partial class SimulatedActivation
+internal sealed class SimulatedActivation : IActivationWorld
 {
+    private static readonly ConversationInstruments Instruments = new(new Meters());
     private readonly SimulatedHost _host;
     private readonly int _life;
     private readonly Agenda _agenda;
-    private readonly Conversation _conversation;
     private readonly SimulatedBackend _backend = new();
-    private readonly List<Letter> _letters = [];
-    private readonly List<Action> _whenEnded = [];
+    private readonly List<SimulatedCall> _calls = [];
+    private readonly List<(Task Answer, Action Lost, Action Take)> _waiting = [];
+    private readonly List<(Action Lost, Action Run)> _whenOpen = [];
+    private readonly List<Action> _whenGone = [];
     private long _expectedItems;
     private long _unrendered;
-    private bool _isEnding;
-    private bool _isStopping;
-    private bool _isGraceOver;
-    private bool _isJournalFailing;
+    private int _timer;
     private bool _isWriting;
-    private State _state = State.Opening;
-    private Refusal? _reason;
 
     public SimulatedActivation(SimulatedHost host, ConversationKey key)
     {
-        (_host, _life, Key, _agenda) = (host, host.Life, key, host.World.Agenda);
-        Writer = _agenda.Next64();
-        _conversation = new Conversation(key, Writer, new ModelCatalog([_backend]), _agenda)
-        {
-            Planted = host.World.Planted,
-        };
+        (_host, _life, _agenda) = (host, host.Life, host.World.Agenda);
+        var services = new ActivationServices(
+            new ModelCatalog([_backend]), _agenda, new AgendaTime(_agenda), Instruments, static (_, _) => { });
+        Inner = new Activation(key, services, this, host.World.Mistake.Readers());
     }
 
-    private enum State
-    {
-        Opening,
-        Serving,
-        Ending,
-        Ended,
-    }
+    public Activation Inner { get; }
 
     public SimulatedHost Host => _host;
 
-    public ConversationKey Key { get; }
+    public ConversationKey Key => Inner.Key;
 
-    public ulong Writer { get; }
+    public bool IsServing => Inner.Life is ActivationLife.Open or ActivationLife.Stopping;
 
-    public bool IsServing => _state == State.Serving;
+    /// <summary>Whether it is over, and its last append and calls are too.</summary>
+    public bool IsGone => (Inner.Life == ActivationLife.Ended && !_isWriting) || _life != _host.Life;
 
-    public bool IsStopping => _isStopping;
-
-    /// <summary>When the newest look at the journal began of which all was taken in, as a tick.</summary>
-    public long FreshAt { get; set; }
+    /// <summary>Whether the journal holds what it has not heard of: it answers as of before that.</summary>
+    public bool IsBehind => _host.World.Witness.LogOf(Key).End != Inner.End;
 
     // What came here unrendered, was read or is new, once each.
-    private long Renderable => _unrendered + _conversation.Work.Validated + _conversation.Work.Recovered;
-
-    private bool IsOver => _isEnding || _conversation.IsLost || _conversation.IsDeleted ||
-        (_isStopping && _conversation.IsAtRest && (_isGraceOver || !_conversation.HasReaders));
+    private long Renderable => _unrendered + Inner.Work.Validated + Inner.Work.Recovered;
 
     public void Open()
     {
-        FreshAt = _agenda.Tick();
         Say("opens");
-        _host.World.Journal.Read(_host, Key, JournalEnd.None, Recover);
+        _host.World.Journal.Read(_host, Key, JournalEnd.None, (entries, error) =>
+        {
+            try
+            {
+                entries?.ForEach(Inner.Recover);
+            }
+            catch (JournalCorruptException e)
+            {
+                throw new BrokenInvariantException(Invariant.JournalOpens, e.Message);
+            }
+
+            Open(error is null ? null : new Refusal(RefusalKind.Unavailable, "It cannot be opened: try again."));
+        });
     }
 
     /// <summary>All that it holds, where it may move now; null: it may not.</summary>
     public WarmMove? Dehydrate()
     {
-        if (!IsServing || IsOver || !_conversation.IsAtRest)
+        if (Inner.Life != ActivationLife.Open || !Inner.CanMove)
         {
             return null;
         }
 
         var snapshot = new ArrayBufferWriter<byte>();
-        _conversation.Dehydrate(snapshot);
-        return new WarmMove(Key, snapshot.WrittenSpan.ToArray(), FreshAt, Renderable - _conversation.Work.Rendered);
+        Inner.Dehydrate(snapshot);
+        return new WarmMove(Key, snapshot.WrittenSpan.ToArray(), Renderable - Inner.Work.Rendered);
     }
 
-    /// <summary>Opens with what another activation held, as fresh as that was, and reads nothing.</summary>
+    /// <summary>Opens with what another activation held.</summary>
     public void Rehydrate(WarmMove move)
     {
-        (FreshAt, _unrendered) = (move.FreshAt, move.Unrendered);
+        _unrendered = move.Unrendered;
         Say("opens, warm");
-        _conversation.Rehydrate(move.Snapshot, _agenda.Time);
-        Serve();
-    }
-
-    /// <summary>Gives the conversation an input, or keeps it until it is open.</summary>
-    /// <param name="deliver">The input.</param>
-    /// <param name="fail">Called instead where it has ended; with a refusal, or with null: ask the next.</param>
-    public void Post(Action<Conversation> deliver, Action<Refusal?>? fail = null)
-    {
-        if (_life != _host.Life)
+        if (!Inner.TryRehydrate(move.Snapshot, out var error))
         {
-            // It died with its host.
-            return;
+            throw new BrokenInvariantException(Invariant.NoException, error!.ToString());
         }
 
-        switch (_state)
-        {
-            case State.Opening:
-                _letters.Add(new Letter(deliver, fail));
-                break;
-            case State.Serving:
-                Deliver(deliver);
-                break;
-            default:
-                fail?.Invoke(null);
-                break;
-        }
+        Open(refusal: null);
     }
+
+    /// <summary>Asks the conversation for a request, now or when it is open.</summary>
+    public void Ask<T>(HostRequest request, Func<Conversation, DateTimeOffset, T> question, Action<T> given) =>
+        WhenOpen(request.WhenLost(), () => request.Take(this, Inner.Ask(question), given));
+
+    /// <summary>Asks likewise for an answer that may come later.</summary>
+    public void Wait<T>(
+        HostRequest request, Action<Activation, TaskCompletionSource<Answer<T>>> ask, Action<T> given) =>
+        WhenOpen(request.WhenLost(), () =>
+        {
+            var answer = new TaskCompletionSource<Answer<T>>();
+            _waiting.Add((answer.Task, request.WhenLost(), () => request.Take(this, ResultOf(answer.Task), given)));
+            ask(Inner, answer);
+        });
+
+    /// <summary>Gives it an input that nobody waits for.</summary>
+    public void Tell(Action<Activation> input) => WhenOpen(static () => { }, () => input(Inner));
 
     /// <summary>Calls back when nothing of the activation is left.</summary>
-    public void WhenEnded(Action run)
+    public void WhenGone(Action run)
     {
-        if (_state == State.Ended)
+        if (IsGone)
         {
             run();
         }
         else
         {
-            _whenEnded.Add(run);
+            _whenGone.Add(run);
         }
     }
 
-    public void Stop(long grace)
+    /// <summary>Its host died: what waited for it is asked again.</summary>
+    public void Die()
     {
-        Post(conversation =>
-        {
-            conversation.InterruptAll(_agenda.Time);
-            _isStopping = true;
-        });
-        _agenda.In(grace, _host, () => Post(_ => _isGraceOver = true));
+        _waiting.ForEach(static waiting => waiting.Lost());
+        _whenOpen.ForEach(static waiting => waiting.Lost());
+        _whenGone.ForEach(static run => run());
     }
 
-    /// <summary>Ends the activation whatever it does, as a host does that met a fault or gives it away.</summary>
-    public void Drop() => Post(_ => _isEnding = true);
+    /// <summary>Notes items that are to be validated and rendered here, once.</summary>
+    public void Expect(int items) => _expectedItems += items;
 
-    /// <summary>Ends it if nothing needs it.</summary>
-    public void Passivate() => Post(conversation => _isEnding |= conversation.IsIdle);
-
-    private void Recover(List<JournalEntry>? entries, Exception? error)
+    /// <summary>A model call is over.</summary>
+    public void CallEnded(SimulatedCall call, TurnId turn)
     {
-        if (error is not null)
-        {
-            Close(error is PositionTakenException ? null : NotOpened());
-            return;
-        }
+        _calls.Remove(call);
+        Inner.ModelEnded(turn, null);
+    }
 
-        try
+    public void Append(JournalEnd end, ulong writer, ReadOnlyMemory<byte> records)
+    {
+        _isWriting = true;
+        _host.World.Journal.Append(_host, Key, new Effect.Append(end, records), writer, error =>
         {
-            entries!.ForEach(_conversation.Recover);
-        }
-        catch (JournalCorruptException e)
-        {
-            throw new BrokenInvariantException(Invariant.JournalOpens, e.Message);
-        }
-
-        if (_host.TakeLost(Key, _conversation.End.LastWriter) && _conversation.HasAbandonedTurns)
-        {
-            _conversation.TakeOver(_agenda.Time);
-            foreach (var effect in _conversation.TakeEffects())
+            _isWriting = false;
+            Inner.Appended(error switch
             {
-                Run(effect);
+                null => AppendOutcome.Stored,
+                PositionTakenException => AppendOutcome.Taken,
+                _ => AppendOutcome.Unknown,
+            });
+            GoIfOver();
+        });
+    }
+
+    public void Call(Effect.CallModel call)
+    {
+        var errand = _host.World.Starting ?? throw new InvalidOperationException("nobody starts a turn");
+        _host.World.Witness.Called(errand, call.Call);
+        Expect(call.Call.NewItems);
+        var simulated = new SimulatedCall(_host, this, call.Turn);
+        _calls.Add(simulated);
+        simulated.Start();
+    }
+
+    public void CancelCall(TurnId turn) => _calls.Find(call => call.Turn == turn)?.Cancel();
+
+    public void WakeAt(DateTimeOffset time)
+    {
+        var timer = ++_timer;
+        var delay = Math.Max(0, (long)Math.Ceiling((time - _agenda.Time).TotalMilliseconds));
+        _agenda.In(delay, _host, () =>
+        {
+            if (timer == _timer)
+            {
+                Inner.Wake();
             }
-
-            return;
-        }
-
-        Serve();
+        });
     }
 
-    private void Serve()
+    public void Erase(JournalEnd end)
     {
-        _state = State.Serving;
-        Deliver(static _ => { });
-        foreach (var letter in _letters.ToArray())
+        _isWriting = true;
+        _host.World.Journal.Delete(_host, Key, end, () =>
         {
-            Post(letter.Deliver, letter.Fail);
-        }
-
-        _letters.Clear();
+            _isWriting = false;
+            Inner.Erased();
+            GoIfOver();
+        });
     }
 
-    private void Deliver(Action<Conversation> deliver)
+    public void Answer(Action give) => _agenda.In(0, _host, () =>
     {
-        deliver(_conversation);
-        RunEffects();
-        _isEnding |= _conversation.IsEmpty && _letters.Count == 0;
-        if (IsOver)
+        give();
+        foreach (var waiting in _waiting.FindAll(static waiting => waiting.Answer.IsCompleted))
         {
-            Close(null);
+            _waiting.Remove(waiting);
+            waiting.Take();
         }
-    }
+    });
 
-    /// <summary>Lets nothing in any more; ends when what is being written is.</summary>
-    private void Close(Refusal? reason)
+    public void Ended(ActivationEnd end, Exception? fault)
     {
-        Say($"closes{(_conversation.IsLost ? ", lost" : "")}");
-        CheckWork();
-        if (_state == State.Serving && (!_conversation.IsAtRest || _conversation.IsLost))
+        Say($"ends: {end}");
+        if (fault is not null)
         {
-            _host.AddLost(Key, Writer);
+            // Kept for the agenda: what is thrown here the activation itself would catch.
+            _agenda.Fail(fault as BrokenInvariantException ??
+                new BrokenInvariantException(Invariant.NoException, fault.ToString()));
+        }
+        else if (Inner.Work.Validated > _expectedItems || Inner.Work.Rendered > Renderable)
+        {
+            _agenda.Fail(new BrokenInvariantException(Invariant.WorkOnce, $"{Inner.Work} for {_expectedItems} items"));
         }
 
-        (_state, _reason) = (State.Ending, reason);
-        FailAll(_letters, letter => letter.Fail?.Invoke(reason));
-        FailAll(_waiting, reader => reader.Request.Fail(reason));
         foreach (var call in _calls.ToArray())
         {
             call.Cancel();
         }
 
-        if (!_isWriting)
-        {
-            Finish();
-        }
+        GoIfOver();
     }
 
-    private void Finish()
+    private void Open(Refusal? refusal)
     {
-        if (_conversation.IsDeleted)
+        var opened = new TaskCompletionSource<Answer<bool>>();
+        Inner.Open(refusal, opened);
+        _waiting.Add((opened.Task, static () => { }, () =>
         {
-            ReleaseDurable();
-        }
-
-        var reason = _isJournalFailing ? Unavailable("The conversation cannot be written: try again.") : _reason;
-        FailAll(_durable, waiting => waiting.Fail(reason));
-        _state = State.Ended;
-        _host.Forget(this);
-        FailAll(_whenEnded, static run => run());
+            var waiting = _whenOpen.ToArray();
+            _whenOpen.Clear();
+            foreach (var (_, run) in waiting)
+            {
+                run();
+            }
+        }));
     }
 
-    private static void FailAll<T>(List<T> waiting, Action<T> fail)
+#pragma warning disable VSTHRD002 // The task has ended.
+    private static T ResultOf<T>(Task<T> ended) => ended.GetAwaiter().GetResult();
+#pragma warning restore VSTHRD002
+
+    private void WhenOpen(Action lost, Action run)
     {
-        foreach (var one in waiting.ToArray())
+        if (Inner.Life == ActivationLife.Opening)
         {
-            fail(one);
+            _whenOpen.Add((lost, run));
         }
-
-        waiting.Clear();
+        else
+        {
+            run();
+        }
     }
 
-    private void CheckWork()
+    private void GoIfOver()
     {
-        var work = _conversation.Work;
-        if (work.Validated > _expectedItems || work.Rendered > Renderable)
+        if (!IsGone)
         {
-            throw new BrokenInvariantException(Invariant.WorkOnce,
-                $"{work} for {_expectedItems} new items");
+            return;
         }
+
+        // Behind the answers that are due now.
+        _agenda.In(1, _host, () =>
+        {
+            _host.Forget(this);
+            _whenGone.ForEach(static run => run());
+            _whenGone.Clear();
+        });
     }
-
-    private static Refusal NotOpened() => Unavailable("The conversation cannot be opened: try again.");
-
-    private static Refusal Unavailable(string message) => new(RefusalKind.Unavailable, message);
 
     private void Say(string what)
     {
         if (_agenda.Trace.IsKept)
         {
-            _agenda.Trace.Say(_agenda.Now, $"host {_host.Number}: activation {Writer:x4} of {Key.Id} {what}");
+            _agenda.Trace.Say(
+                _agenda.Now, $"host {_host.Number}: activation {Inner.Writer:x4} of {Inner.Key.Id} {what}");
         }
     }
 
-    private readonly record struct Letter(Action<Conversation> Deliver, Action<Refusal?>? Fail);
+    private sealed class Meters : IMeterFactory
+    {
+        public Meter Create(MeterOptions options) => new(options);
+
+        public void Dispose()
+        {
+            // The meter lives as long as the process.
+        }
+    }
 }
 
 /// <summary>What one activation held, on its way to another.</summary>
 /// <param name="Key">The conversation.</param>
 /// <param name="Snapshot">All of it.</param>
-/// <param name="FreshAt">How fresh it was, as a tick.</param>
 /// <param name="Unrendered">Items that it had read and not rendered yet; maybe fewer.</param>
-internal sealed record WarmMove(ConversationKey Key, byte[] Snapshot, long FreshAt, long Unrendered);
+internal sealed record WarmMove(ConversationKey Key, byte[] Snapshot, long Unrendered);
+
+/// <summary>The agenda's clock, as activations have it.</summary>
+internal sealed class AgendaTime(Agenda agenda) : TimeProvider
+{
+    public override long TimestampFrequency => 1000;
+
+    public override DateTimeOffset GetUtcNow() => agenda.Time;
+
+    public override long GetTimestamp() => agenda.Now;
+}

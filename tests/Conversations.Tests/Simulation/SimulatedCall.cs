@@ -49,7 +49,7 @@ internal sealed class SimulatedCall(SimulatedHost host, SimulatedActivation acti
         for (var left = 1 + _agenda.Below(4); left > 0 && _script.Count > 0 && _afterCancel != 0; left--)
         {
             var model = _script.Dequeue();
-            activation.Post(conversation => conversation.OnModelEvent(turn, model, _agenda.Time));
+            activation.Inner.ModelSaid(turn, [model]);
             _afterCancel -= _afterCancel > 0 ? 1 : 0;
         }
 
@@ -60,8 +60,7 @@ internal sealed class SimulatedCall(SimulatedHost host, SimulatedActivation acti
         }
 
         _isOver = true;
-        activation.Post(conversation => conversation.OnModelEnded(turn, null, _agenda.Time));
-        activation.Ended(this);
+        activation.CallEnded(this, turn);
     }
 
     private long Pause()

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
@@ -104,21 +105,19 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
             Create = errand.Create,
         };
         var host = _host;
-        var request = new HostRequest(host, errand.Key, (active, conversation, self) =>
-        {
-            if (active.IsStopping)
+        var request = new HostRequest(host, errand.Key, (active, self) => active.Wait<StartedTurn>(
+            self,
+            (inner, answer) =>
             {
-                throw ConversationException.Of(RefusalKind.Unavailable, "The server is stopping: try again.");
-            }
-
-            world.Starting = errand;
-            var id = conversation.StartTurn(start, _agenda.Time);
-            active.AnswerDurable(conversation.StartRecord(id.Turn), () =>
+                world.Starting = errand;
+                inner.StartTurn(start, answer);
+            },
+            started =>
             {
+                var id = new ResponseId(errand.Key.Id, started.Turn);
                 world.Witness.Started(errand, id);
                 self.Answer(id);
-            }, self.Fail);
-        }, reply => OnStarted(connection, reply));
+            }), reply => OnStarted(connection, reply));
         Begin(connection, request);
     }
 
@@ -131,7 +130,7 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
 
         if (reply.Refusal is { } refusal)
         {
-            OnRefused(refusal);
+            OnRefused(refusal, reply.WasBehind);
             return;
         }
 
@@ -143,14 +142,25 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
     private void Read(int connection)
     {
         var (address, host) = (new TurnAddress(errand.Key.Tenant, _id!.Value, _lease), _host);
-        Begin(connection, new HostRequest(host, errand.Key, (active, conversation, self) =>
+        var next = _from;
+        Begin(connection, new HostRequest(host, errand.Key, (active, self) =>
         {
-            if (active != _attached)
+            if (active == _attached)
             {
-                Attach(active, conversation, address);
+                Pull(active, self, address, next);
+                return;
             }
 
-            active.Read(self, errand, address, _from);
+            active.Ask(self, (conversation, now) =>
+            {
+                conversation.Attach(address.Response.Turn, address.Lease, now);
+                return true;
+            }, _ =>
+            {
+                Leave(_attached);
+                _attached = active;
+                Pull(active, self, address, next);
+            });
         }, reply => OnRead(connection, reply)));
     }
 
@@ -164,18 +174,15 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
         request.Begin();
     }
 
-    private void Attach(SimulatedActivation active, Conversation conversation, TurnAddress address)
-    {
-        try
-        {
-            conversation.Attach(address.Response.Turn, address.Lease, _agenda.Time);
-            _attached = active;
-        }
-        catch (ConversationException e) when (_attached is not null && !errand.IsStored)
-        {
-            throw new ConversationException(new Refusal(RefusalKind.Unavailable, "It is lost: send it again."), e);
-        }
-    }
+    private void Pull(SimulatedActivation active, HostRequest request, TurnAddress address, int number) =>
+        active.Wait<EventBatch>(
+            request,
+            (inner, answer) => inner.Read(new Reading(address, number, answer)),
+            batch =>
+            {
+                world.Witness.Read(errand, number, new ReadStep(batch.Events, batch.IsLast));
+                request.Answer(batch);
+            });
 
     private void OnRead(int connection, HostReply reply)
     {
@@ -186,20 +193,15 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
 
         if (reply.Refusal is { } refusal)
         {
-            OnRefused(refusal);
+            OnRefused(refusal, reply.WasBehind);
             return;
         }
 
-        var step = (ReadStep)reply.Value!;
-        _from += step.Events.Count;
-        if (step.IsGone || step.IsLast)
+        var batch = (EventBatch)reply.Value!;
+        _from = batch.From + batch.Events.Count;
+        if (batch.IsLast)
         {
-            if (step.IsGone)
-            {
-                world.Witness.NotFound(errand, _request!.AskedAt);
-            }
-
-            Say(step.IsGone ? "finds it gone" : $"has read it up to {_from - 1}");
+            Say($"has read it up to {_from - 1}");
             Leave();
             Finish();
             return;
@@ -216,10 +218,11 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
         }
     });
 
-    private void OnRefused(Refusal refusal)
+    private void OnRefused(Refusal refusal, bool wasBehind)
     {
         Say($"is refused: {refusal.Message}");
-        if (refusal.Kind == RefusalKind.Unavailable && (errand.IsStored || _id is null))
+        world.Witness.Stale(wasBehind);
+        if ((wasBehind || refusal.Kind == RefusalKind.Unavailable) && (errand.IsStored || _id is null))
         {
             Leave();
             _host = _agenda.Chance(30) ? world.AnyHost() : _host;
@@ -233,7 +236,7 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
         }
         else if (errand.IsStored)
         {
-            world.Witness.NotFound(errand, _request!.AskedAt);
+            world.Witness.NotFound(errand, _request!.AskedAt, wasBehind);
         }
 
         Leave();
@@ -249,13 +252,20 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
         }
 
         _request = null;
-        if (_attached is { } attached && _id is { } id)
-        {
-            var turn = id.Turn;
-            _agenda.In(0, _host, () => attached.Post(conversation => conversation.Detach(turn, _agenda.Time)));
-        }
-
+        Leave(_attached);
         _attached = null;
+    }
+
+    private void Leave(SimulatedActivation? attached)
+    {
+        if (attached is not null && _id is { } id)
+        {
+            _agenda.In(0, attached.Host, () => attached.Tell(inner => inner.Ask((conversation, now) =>
+            {
+                conversation.Detach(id.Turn, now);
+                return true;
+            })));
+        }
     }
 
     private void Finish()

@@ -1,16 +1,13 @@
 using Evergrain.Conversations.Ids;
-using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Tests.Simulation;
 
-/// <summary>
-/// A server: it holds activations, and does with them what <c>EmbeddedConversations</c> does. It can be paused, die,
-/// and stop in good order.
-/// </summary>
+/// <summary>A server with activations. It can be paused, die, and stop in good order.</summary>
 internal sealed class SimulatedHost(World world, int number)
 {
     private readonly List<SimulatedActivation> _active = [];
-    private readonly List<(ConversationKey Key, ulong Writer)> _lost = [];
+    private long _pausedAt;
+    private bool _isDeclaredDead;
 
     public World World => world;
 
@@ -21,6 +18,9 @@ internal sealed class SimulatedHost(World world, int number)
 
     public bool IsPaused { get; private set; }
 
+    /// <summary>Whether it has said nothing for so long that the others take it for dead.</summary>
+    public bool IsSilent => IsPaused && world.Agenda.Now - _pausedAt > 300;
+
     /// <summary>Whether it takes requests.</summary>
     public bool IsUp { get; private set; } = true;
 
@@ -29,21 +29,10 @@ internal sealed class SimulatedHost(World world, int number)
 
     public IReadOnlyList<SimulatedActivation> Active => _active;
 
-    /// <summary>The activation that a request reaches; one more is begun if there is none.</summary>
-    public SimulatedActivation Activate(ConversationKey key)
-    {
-        // Where there are several, a directory that is not up to date sends requests to any of them.
-        var last = -1;
-        for (var i = 0; i < _active.Count; i++)
-        {
-            if (_active[i].Key == key && (last < 0 || world.Agenda.Chance(70)))
-            {
-                last = i;
-            }
-        }
-
-        return last < 0 ? Begin(key) : _active[last];
-    }
+    /// <summary>An activation of a conversation here, the first or the last; null: there is none.</summary>
+    public SimulatedActivation? Find(ConversationKey key, bool first) => first
+        ? _active.Find(active => active.Key == key)
+        : _active.FindLast(active => active.Key == key);
 
     /// <summary>Begins an activation whether there is one or not.</summary>
     public SimulatedActivation Begin(ConversationKey key)
@@ -57,50 +46,45 @@ internal sealed class SimulatedHost(World world, int number)
     /// <summary>Begins an activation with what another one held, unless it takes nothing any more.</summary>
     public void Take(WarmMove move)
     {
-        if (!IsUp)
+        if (IsUp)
         {
-            return;
+            var active = new SimulatedActivation(this, move.Key);
+            _active.Add(active);
+            active.Rehydrate(move);
+            world.Register(active);
         }
-
-        var active = new SimulatedActivation(this, move.Key);
-        _active.Add(active);
-        active.Rehydrate(move);
     }
 
     public void Forget(SimulatedActivation active) => _active.Remove(active);
 
-    /// <summary>Notes an activation that ended before its turns did.</summary>
-    public void AddLost(ConversationKey key, ulong writer)
-    {
-        TakeLost(key, 0);
-        _lost.Add((key, writer));
-    }
-
-    /// <summary>Whether a journal's last writer was the conversation's last activation here.</summary>
-    public bool TakeLost(ConversationKey key, ulong lastWriter)
-    {
-        var at = _lost.FindIndex(lost => lost.Key == key);
-        var wasOurs = at >= 0 && _lost[at].Writer == lastWriter;
-        if (at >= 0)
-        {
-            _lost.RemoveAt(at);
-        }
-
-        return wasOurs;
-    }
+    /// <summary>Its conversations went on elsewhere while it said nothing: it ends when it learns that.</summary>
+    public void DeclareDead() => _isDeclaredDead = true;
 
     public void Pause(long duration)
     {
-        IsPaused = true;
+        (IsPaused, _pausedAt) = (true, world.Agenda.Now);
         world.Agenda.In(duration, null, Resume);
     }
 
     public void Resume()
     {
-        if (IsPaused)
+        if (!IsPaused)
         {
-            IsPaused = false;
-            world.Agenda.Release(Held);
+            return;
+        }
+
+        IsPaused = false;
+        world.Agenda.Release(Held);
+        if (_isDeclaredDead)
+        {
+            var (life, delay) = (Life, world.Agenda.Below(3000));
+            world.Agenda.In(delay, null, () =>
+            {
+                if (life == Life)
+                {
+                    Crash(world.Agenda.Between(10, 600));
+                }
+            });
         }
     }
 
@@ -108,10 +92,15 @@ internal sealed class SimulatedHost(World world, int number)
     public void Crash(long restartsIn)
     {
         Life++;
-        IsUp = IsPaused = false;
+        IsUp = IsPaused = _isDeclaredDead = false;
         Held.Clear();
+        var dead = _active.ToArray();
         _active.Clear();
-        _lost.Clear();
+        foreach (var active in dead)
+        {
+            active.Die();
+        }
+
         world.HostDied(this);
         if (restartsIn >= 0)
         {
@@ -126,7 +115,8 @@ internal sealed class SimulatedHost(World world, int number)
         IsUp = false;
         foreach (var active in _active.ToArray())
         {
-            active.Stop(grace);
+            active.Tell(static inner => inner.Stop());
+            world.Agenda.In(grace, this, () => active.Tell(static inner => inner.Leave()));
         }
 
         WaitForEnd(restartsIn);

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Tests.Simulation;
@@ -8,9 +9,9 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// The one journal of all hosts: <see cref="InMemoryJournal"/>, far away. A call takes time on the way there and back;
 /// what was sent arrives even where its sender has died meanwhile. The next calls meet the faults that were armed.
 /// </summary>
-internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBug planted)
+internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake mistake)
 {
-    private readonly InMemoryJournal _journal = new() { Planted = planted };
+    private readonly InMemoryJournal _journal = new();
     private readonly List<Fault> _armedForAppends = [];
     private readonly List<Fault> _armedForReads = [];
 
@@ -67,6 +68,13 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
                 there = agenda.Between(50, 8000);
                 back = agenda.Between(1, 1000);
                 break;
+        }
+
+        if (mistake.AcknowledgesEarly(RecordFrames.Read(append.Records)))
+        {
+            agenda.In(0, host, () => done(null));
+            agenda.In(there, null, () => Store(sent));
+            return;
         }
 
         agenda.In(there, null, () =>
@@ -132,7 +140,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
             while (reader.MoveNextAsync().GetAwaiter().GetResult())
 #pragma warning restore VSTHRD002
             {
-                entries.Add(reader.Current);
+                entries.Add(reader.Current with { Records = mistake.Read(reader.Current.Records) });
             }
         }
         catch (PositionTakenException e)
@@ -151,11 +159,13 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, PlantedBu
         var (key, append, writer) = (sent.Key, sent.Append, sent.Writer);
         var outcome = append.End == JournalEnd.None && witness.LogOf(key).Deletions > sent.Deletions
             ? new PositionTakenException(key, append.End)
-            : Outcome(_journal.AppendAsync(key, append.End, writer, append.Records, CancellationToken.None));
+            : Outcome(_journal.AppendAsync(key, mistake.EndFor(append.End, witness.LogOf(key).End), writer,
+                mistake.Stored(append.Records), CancellationToken.None));
         Say(key, writer, $"append {append.End.Position} {(outcome is null ? "is stored" : "is refused")}");
         if (outcome is null)
         {
-            witness.Appended(key, append.End, new JournalEntry(append.End.Position, writer, append.Records));
+            witness.Appended(
+                key, append.End, new JournalEntry(append.End.Position, writer, mistake.Stored(append.Records)));
         }
 
         return outcome;

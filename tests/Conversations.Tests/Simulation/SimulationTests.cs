@@ -37,8 +37,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
         Assert.True(tally.Broken is null, tally.Story());
         var rate = seeds / TimeProvider.System.GetElapsedTime(begun).TotalSeconds;
         Note($"{seeds} seeds keep every invariant, {rate:0} seeds/s on {cores} core(s)");
-        Note($"late appends: {tally.LateStored} stored, {tally.LateRefused} refused; a paused host showed a turn as " +
-            $"running that had ended elsewhere {tally.StaleViews} times");
+        Note($"late appends: {tally.LateStored} stored, {tally.LateRefused} refused; an activation that was " +
+            $"behind the journal answered as of an earlier time {tally.StaleViews} times");
         Tell(tally.Faults);
     }
 

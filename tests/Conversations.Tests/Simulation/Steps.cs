@@ -145,32 +145,35 @@ internal sealed class Steps(World world, List<string>? words)
         }
     }
 
-    private void Get() => Ask("gets", (errand, address) => (active, conversation, self) =>
-    {
-        var response = conversation.Get(address.Response.Turn, address.Lease);
-        world.Witness.Shown(errand, response, self.AskedAt);
-        self.Answer(true);
-    });
+    private void Get() => Ask("gets", (errand, address) => (active, self) => active.Ask(
+        self, (conversation, _) => conversation.Get(address.Response.Turn, address.Lease), response =>
+        {
+            world.Witness.Shown(errand, response, self.AskedAt, active.IsBehind);
+            self.Answer(true);
+        }));
 
-    private void Cancel() => Ask("cancels", (_, address) => (_, conversation, self) =>
+    private void Cancel() => Ask("cancels", (_, address) => (active, self) => active.Ask(self, (conversation, now) =>
     {
-        conversation.Cancel(address.Response.Turn, address.Lease, _agenda.Time);
-        self.Answer(true);
-    });
+        conversation.Cancel(address.Response.Turn, address.Lease, now);
+        return true;
+    }, done => self.Answer(done)));
 
     private void Delete() => Ask("deletes", (errand, address) =>
     {
         errand.DeleteAskedAt = errand.DeleteAskedAt == 0 ? _agenda.Tick() : errand.DeleteAskedAt;
-        return (active, conversation, self) => active.AnswerDurable(
-            conversation.Delete(address.Response.Turn, address.Lease, _agenda.Time), () =>
+        return (active, self) => active.Wait<bool>(
+            self,
+            (inner, answer) => inner.AskDurable((conversation, now) =>
+                (true, conversation.Delete(address.Response.Turn, address.Lease, now)), answer),
+            _ =>
             {
                 errand.DeletedAt = errand.DeletedAt == 0 ? _agenda.Tick() : errand.DeletedAt;
                 self.Answer(true);
-            }, self.Fail);
+            });
     });
 
     private void Ask(string verb,
-        Func<Errand, TurnAddress, Action<SimulatedActivation, Conversation, HostRequest>> input)
+        Func<Errand, TurnAddress, Action<SimulatedActivation, HostRequest>> input)
     {
         if (AnyErrand(static errand => errand is { Id: not null, IsStored: true }, newest: _agenda.Chance(60))
             is not { } errand)
@@ -188,7 +191,7 @@ internal sealed class Steps(World world, List<string>? words)
             {
                 if (reply.Refusal?.Kind == RefusalKind.NotFound)
                 {
-                    world.Witness.NotFound(errand, request!.AskedAt);
+                    world.Witness.NotFound(errand, request!.AskedAt, reply.WasBehind);
                 }
             });
             request.Begin();
@@ -292,7 +295,7 @@ internal sealed class Steps(World world, List<string>? words)
             {
                 world.Journal.Count(Fault.Duplicate);
                 Say($"host {host.Number}: a second activation of {Name(active.Key)}");
-                host.Begin(active.Key);
+                world.Register(host.Begin(active.Key));
             }
 
             return;
@@ -308,11 +311,11 @@ internal sealed class Steps(World world, List<string>? words)
         Say($"host {host.Number}: gives {Name(active.Key)} away");
         if (_agenda.Chance(30))
         {
-            active.Passivate();
+            active.Tell(static inner => inner.LeaveIfIdle());
             return;
         }
 
-        active.Drop();
+        active.Tell(static inner => inner.Leave());
         foreach (var person in world.People)
         {
             person.Host = person.Host == host ? world.AnyHost() : person.Host;
@@ -326,7 +329,7 @@ internal sealed class Steps(World world, List<string>? words)
         Say($"host {host.Number}: moves {Name(active.Key)} to host {target.Number}{(livesOn ? " and keeps it" : "")}");
         if (!livesOn)
         {
-            active.Drop();
+            active.Tell(static inner => inner.Leave());
         }
 
         _agenda.In(_agenda.Between(1, _agenda.Chance(80) ? 20 : 2000), target, () => target.Take(move));

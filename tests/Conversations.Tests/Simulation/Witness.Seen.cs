@@ -8,7 +8,7 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// <content>What left a host: ids, events, response objects, refusals.</content>
 internal sealed partial class Witness
 {
-    /// <summary>How often a turn was shown as running that someone had seen to end before that was asked.</summary>
+    /// <summary>How often an activation that had not read all of the journal answered as of an earlier time.</summary>
     public int StaleViews { get; private set; }
 
     /// <summary>A host said that a create became a turn.</summary>
@@ -60,7 +60,7 @@ internal sealed partial class Witness
     }
 
     /// <summary>A host showed a response object.</summary>
-    public void Shown(Errand errand, ReadOnlyMemory<byte> response, long askedAt)
+    public void Shown(Errand errand, ReadOnlyMemory<byte> response, long askedAt, bool isBehind = false)
     {
         agenda.Trace.Mix(response.Span);
         if (errand.IsForgotten)
@@ -70,14 +70,15 @@ internal sealed partial class Witness
 
         if (WireText.StatusOf(response.Span) != "in_progress")
         {
-            Check(errand.DeletedAt == 0 || errand.DeletedAt > askedAt, Invariant.DeletedStaysDeleted,
+            Check(isBehind || errand.DeletedAt == 0 || errand.DeletedAt > askedAt, Invariant.DeletedStaysDeleted,
                 $"{errand} is shown");
             SeeOutcome(errand, response);
             return;
         }
 
-        // A host that was paused while it ran the turn does not know yet that another ended it.
-        StaleViews += errand.Seen.EndedAt > 0 && errand.Seen.EndedAt < askedAt ? 1 : 0;
+        var isOld = errand.Seen.EndedAt > 0 && errand.Seen.EndedAt < askedAt;
+        Check(!isOld || isBehind, Invariant.SameOutcome, $"{errand} is shown running and was seen to end");
+        StaleViews += isOld ? 1 : 0;
         if (errand.IsStored)
         {
             Check(FactsOf(errand) is not null || errand.DeleteAskedAt > 0, Invariant.StartIsDurable,
@@ -86,13 +87,22 @@ internal sealed partial class Witness
     }
 
     /// <summary>A host said that a turn is not found.</summary>
-    public void NotFound(Errand errand, long askedAt)
+    public void NotFound(Errand errand, long askedAt, bool isBehind)
     {
+        if (isBehind)
+        {
+            StaleViews++;
+            return;
+        }
+
         if (errand.IsStored && errand.DeleteAskedAt == 0 && FactsOf(errand) is { } facts)
         {
             Check(facts.StartedAt > askedAt, Invariant.TurnIsKept, $"{errand} is not found");
         }
     }
+
+    /// <summary>A refusal may have been given as of an earlier time.</summary>
+    public void Stale(bool isBehind) => StaleViews += isBehind ? 1 : 0;
 
     /// <summary>A create was refused for good.</summary>
     public void Refused(Errand errand, Refusal refusal, long askedAt)

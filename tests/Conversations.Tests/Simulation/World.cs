@@ -14,11 +14,12 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// like the first, and <see cref="Shrinking"/> finds the shortest that still fails.
 /// </para>
 /// <para>
-/// What is real: <c>Conversation</c> and all below it, <c>InMemoryJournal</c>, the bytes of records and events. What is
-/// made after the original: <see cref="SimulatedHost"/>, <see cref="SimulatedActivation"/> and
-/// <see cref="HostRequest"/> keep to what the embedded host does with effects, unsettled conversations and activations
-/// that end; a change there is made here too. <see cref="SimulatedJournal"/> puts distance and faults around the
-/// journal, <see cref="SimulatedCall"/> is a model, <see cref="SimulatedClient"/> a client with its frontend.
+/// What is real: <c>Activation</c> and all below it, <c>InMemoryJournal</c>, the bytes of records and events. So the
+/// rules of an activation are the product's. <see cref="SimulatedActivation"/> is the world around one,
+/// <see cref="SimulatedHost"/> a server with several, <see cref="HostRequest"/> a request that is retried,
+/// <see cref="SimulatedJournal"/> puts distance and faults around the journal, <see cref="SimulatedCall"/> is a model,
+/// <see cref="SimulatedClient"/> a client with its frontend. A directory routes requests, as Orleans does: to one
+/// activation of a conversation, and for a while to an older one where hosts were silent or the directory was split.
 /// </para>
 /// <para>
 /// What is checked: <see cref="Witness"/> knows what was asked for and what the journal holds, and checks each append
@@ -30,14 +31,15 @@ internal sealed class World
 {
     private readonly ConversationKey[] _current = new ConversationKey[2];
     private readonly List<SimulatedClient> _clients = [];
+    private readonly Dictionary<ConversationKey, SimulatedActivation> _directory = [];
 
-    public World(Trace trace, PlantedBug planted, ulong seed)
+    public World(Trace trace, Mistake mistake, ulong seed)
     {
         Agenda = new Agenda(trace);
         Agenda.Throw(seed);
-        Planted = planted;
+        Mistake = mistake;
         Witness = new Witness(Agenda);
-        Journal = new SimulatedJournal(Agenda, Witness, planted);
+        Journal = new SimulatedJournal(Agenda, Witness, mistake);
         Hosts = [.. Enumerable.Range(0, 2 + Agenda.Below(2)).Select(number => new SimulatedHost(this, number))];
         People = [.. Enumerable.Range(0, 3).Select(number => new Person
         {
@@ -54,7 +56,8 @@ internal sealed class World
 
     public Agenda Agenda { get; }
 
-    public PlantedBug Planted { get; }
+    /// <summary>The mistake that is made around the product.</summary>
+    public Mistake Mistake { get; }
 
     public Witness Witness { get; }
 
@@ -105,6 +108,41 @@ internal sealed class World
         return key;
     }
 
+    /// <summary>The directory names this activation from now on; an earlier one ends when it learns that.</summary>
+    public void Register(SimulatedActivation active)
+    {
+        if (_directory.TryGetValue(active.Key, out var before) && before != active && !before.IsGone)
+        {
+            Agenda.In(Agenda.Between(20, 3000), before.Host, () => before.Tell(static inner => inner.Leave()));
+        }
+
+        _directory[active.Key] = active;
+    }
+
+    /// <summary>The activation that a request from a host reaches; one more is begun if there is none.</summary>
+    public SimulatedActivation Route(SimulatedHost from, ConversationKey key)
+    {
+        // A place that is not up to date knows an older one.
+        if (Agenda.Chance(15) && from.Find(key, first: true) is { IsGone: false } older)
+        {
+            return older;
+        }
+
+        if (_directory.TryGetValue(key, out var active) && !active.IsGone)
+        {
+            if (active.Host == from || !active.Host.IsSilent)
+            {
+                return active;
+            }
+
+            active.Host.DeclareDead();
+        }
+
+        var begun = from.Begin(key);
+        Register(begun);
+        return begun;
+    }
+
     public void HostDied(SimulatedHost host)
     {
         foreach (var client in _clients)
@@ -133,7 +171,11 @@ internal sealed class World
         {
             foreach (var active in host.Active.ToArray())
             {
-                active.Post(conversation => conversation.Release(lease, Agenda.Time));
+                active.Tell(inner => inner.Ask((conversation, now) =>
+                {
+                    conversation.Release(lease, now);
+                    return true;
+                }));
             }
         });
         foreach (var client in _clients)

@@ -145,9 +145,9 @@ internal sealed class ConversationDriver
             Conversation.Recover(entry);
         }
 
-        if (takeOver && Conversation.HasAbandonedTurns)
+        if (takeOver)
         {
-            Conversation.TakeOver(Now);
+            Conversation.EndAbandoned(Now);
             Take();
             AppendAll();
         }

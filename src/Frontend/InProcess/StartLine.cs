@@ -1,4 +1,4 @@
-namespace Evergrain.Frontend.Embedded;
+namespace Evergrain.Frontend.InProcess;
 
 /// <summary>
 /// The line in which starts wait. When thousands come at once they wait here, and not as work of the thread pool, where
@@ -19,7 +19,7 @@ internal sealed class StartLine
     }
 
     /// <summary>A start that is under way.</summary>
-    internal readonly struct Place(SemaphoreSlim places) : IDisposable
+    internal sealed class Place(SemaphoreSlim places) : IDisposable
     {
         public void Dispose() => places.Release();
     }

@@ -1,7 +1,7 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 
-namespace Evergrain.Conversations.Hosts;
+namespace Evergrain.Conversations.Routing;
 
 /// <summary>Fetches the items of other conversations that a create refers to.</summary>
 public static class ForeignItems

@@ -1,9 +1,9 @@
 using System.ComponentModel.DataAnnotations;
 
-namespace Evergrain.Frontend.Embedded;
+namespace Evergrain.Frontend.InProcess;
 
-/// <summary>How much the embedded host keeps in memory, and for how long.</summary>
-public sealed class EmbeddedOptions
+/// <summary>How much the in-process host keeps in memory, and for how long.</summary>
+public sealed class InProcessOptions
 {
     /// <summary>
     /// Bytes that warm conversations may hold together; over it the coldest idle ones are passivated.
@@ -26,13 +26,9 @@ public sealed class EmbeddedOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
     public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>
-    /// How long a request waits for a turn that runs on another server of the same journal, before it is told to come
-    /// back or, where it asks for that turn to be run, takes it over. Default 15 seconds, up to 5 minutes:
-    /// before an event stream's first keepalive, so that the answer can still be a 503.
-    /// </summary>
-    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
-    public TimeSpan ElsewhereWait { get; set; } = TimeSpan.FromSeconds(15);
+    /// <summary>How long one model call may run. Default 1 hour, 1 second to 1 day.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan ModelCallTime { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>
     /// How long a cancelled model call may take to end before it is left alone. Default 10 seconds, 1 to 60.

@@ -1,0 +1,160 @@
+using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
+
+namespace Evergrain.Conversations.Hosts;
+
+/// <summary>The calls of a conversation, as inputs of its <see cref="Activation"/>.</summary>
+/// <param name="checks">The check on new input; null: there is none.</param>
+/// <param name="continuations">On which thread a caller goes on that waited for an answer.</param>
+public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions continuations) : IConversationCalls
+{
+    /// <inheritdoc/>
+    public async Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
+    {
+        if (checks is not null)
+        {
+            var known = await AskAsync((conversation, _) => conversation.Knows(start), cancellationToken);
+            if (await checks.PassAsync(start, known, cancellationToken) is { } notBegun)
+            {
+                return notBegun;
+            }
+        }
+
+        using var place = await EnterAsync(cancellationToken);
+        return await WaitAsync<StartedTurn>(
+            (activation, answer) => activation.StartTurn(start, answer), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public virtual async IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(TurnAddress turn, int from, ulong reader,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var attached = await AttachAsync(turn, cancellationToken);
+        if (attached.Kind != AnswerKind.Given)
+        {
+            yield return attached;
+            yield break;
+        }
+
+        try
+        {
+            for (var isOver = false; !isOver;)
+            {
+                var answer = await NextAsync(turn, from, cancellationToken);
+                isOver = answer.Kind != AnswerKind.Given || answer.Value.IsLast;
+                from += answer.Kind == AnswerKind.Given ? answer.Value.Events.Count : 0;
+                yield return answer;
+            }
+        }
+        finally
+        {
+            Detach(turn.Response.Turn);
+        }
+    }
+
+    /// <inheritdoc/>
+    public virtual Task StopReadingAsync(ulong reader) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> CancelAsync(TurnAddress turn, CancellationToken cancellationToken) => DoAsync(
+        (conversation, now) => conversation.Cancel(turn.Response.Turn, turn.Lease, now), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Answer<ReadOnlyMemory<byte>>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
+        AskAsync((conversation, _) => conversation.Get(turn.Response.Turn, turn.Lease), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Answer<ReadOnlyMemory<byte>>> GetOutputItemAsync(TurnAddress turn, int index,
+        CancellationToken cancellationToken) => AskAsync((conversation, _) =>
+            conversation.GetOutputItem(turn.Response.Turn, turn.Lease, index), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Answer<ReadOnlyMemory<byte>>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
+        CancellationToken cancellationToken) => AskAsync((conversation, _) =>
+            conversation.ListInputItems(turn.Response.Turn, turn.Lease, page), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
+        WaitAsync<bool>((activation, answer) => activation.AskDurable((conversation, now) =>
+            (true, conversation.Delete(turn.Response.Turn, turn.Lease, now)), answer), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> HoldAsync(LeaseId lease, CancellationToken cancellationToken) =>
+        DoAsync((conversation, now) => conversation.Hold(lease, now), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> ReleaseAsync(LeaseId lease, CancellationToken cancellationToken) =>
+        DoAsync((conversation, now) => conversation.Release(lease, now), cancellationToken);
+
+    /// <summary>Ends when the activation can be asked.</summary>
+    protected abstract ValueTask ReadyAsync(CancellationToken cancellationToken);
+
+    /// <summary>Waits for a place to start a turn; disposing it makes room for the next.</summary>
+    protected abstract ValueTask<IDisposable?> EnterAsync(CancellationToken cancellationToken);
+
+    /// <summary>Gives the activation one input, now.</summary>
+    protected abstract void Feed(Action<Activation> input);
+
+    /// <summary>Ends when a caller that was told to ask again may do that.</summary>
+    protected abstract ValueTask ReplacedAsync(CancellationToken cancellationToken);
+
+    /// <summary>Attaches a reader; the value of the answer says nothing.</summary>
+    protected Task<Answer<EventBatch>> AttachAsync(TurnAddress turn, CancellationToken cancellationToken) => AskAsync(
+        (conversation, now) =>
+        {
+            conversation.Attach(turn.Response.Turn, turn.Lease, now);
+            return default(EventBatch);
+        }, cancellationToken);
+
+    /// <summary>The next events of an attached reader.</summary>
+    protected Task<Answer<EventBatch>> NextAsync(TurnAddress turn, int from, CancellationToken cancellationToken) =>
+        WaitAsync<EventBatch>(
+            (activation, answer) => activation.Read(new Reading(turn, from, answer)), cancellationToken);
+
+    /// <summary>Detaches a reader.</summary>
+    protected void Detach(TurnId turn) => Feed(activation => activation.Ask((conversation, now) =>
+    {
+        conversation.Detach(turn, now);
+        return true;
+    }));
+
+    private Task<Answer<bool>> DoAsync(
+        Action<Conversation, DateTimeOffset> act, CancellationToken cancellationToken) => AskAsync(
+        (conversation, now) =>
+        {
+            act(conversation, now);
+            return true;
+        }, cancellationToken);
+
+    private async Task<Answer<T>> AskAsync<T>(
+        Func<Conversation, DateTimeOffset, T> question, CancellationToken cancellationToken)
+    {
+        await ReadyAsync(cancellationToken);
+        Answer<T> answer = default;
+        Feed(activation => answer = activation.Ask(question));
+        return await SettledAsync(answer, cancellationToken);
+    }
+
+    private async Task<Answer<T>> WaitAsync<T>(
+        Action<Activation, TaskCompletionSource<Answer<T>>> ask, CancellationToken cancellationToken)
+    {
+        await ReadyAsync(cancellationToken);
+        var answer = new TaskCompletionSource<Answer<T>>(continuations);
+        Feed(activation => ask(activation, answer));
+        await using var leaving = cancellationToken.UnsafeRegister(static (state, token) =>
+            ((TaskCompletionSource<Answer<T>>)state!).TrySetCanceled(token), answer);
+        return await SettledAsync(await answer.Task, cancellationToken);
+    }
+
+    private async ValueTask<Answer<T>> SettledAsync<T>(Answer<T> answer, CancellationToken cancellationToken)
+    {
+        if (answer.Kind == AnswerKind.AskAgain)
+        {
+            await ReplacedAsync(cancellationToken);
+        }
+
+        return answer;
+    }
+}

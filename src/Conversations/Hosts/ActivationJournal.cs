@@ -1,0 +1,102 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Turns;
+using Microsoft.Extensions.Logging;
+
+namespace Evergrain.Conversations.Hosts;
+
+/// <summary>What activations do with the journal: read it, append to it, delete it. Failures are values here.</summary>
+/// <param name="journal">The journal.</param>
+/// <param name="services">The clock and the instruments.</param>
+/// <param name="logger">Is told of failures, once each.</param>
+public sealed partial class ActivationJournal(IJournal journal, ActivationServices services, ILogger logger)
+{
+    /// <summary>Reads the journal into an activation that is still to be opened.</summary>
+    /// <returns>Why it cannot be opened; null: it was read.</returns>
+    public async Task<Refusal?> ReadAsync(ConversationKey key, Activation activation,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(activation);
+        try
+        {
+            await foreach (var entry in journal.ReadAsync(key, JournalEnd.None, cancellationToken))
+            {
+                activation.Recover(entry);
+            }
+
+            return null;
+        }
+        catch (JournalCorruptException e)
+        {
+            LogCorrupt(logger, e, key.Id);
+            return new Refusal(RefusalKind.Internal, "The conversation's journal is damaged.");
+        }
+        catch (Exception e)
+        {
+            LogNotOpened(logger, e, key.Id);
+            return new Refusal(RefusalKind.Unavailable, "The conversation cannot be opened: try again.");
+        }
+    }
+
+    /// <summary>Appends. An append is never abandoned: its outcome must be known.</summary>
+    public async Task<AppendOutcome> AppendAsync(
+        ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records)
+    {
+        var begun = services.Time.GetTimestamp();
+        try
+        {
+            await journal.AppendAsync(key, end, writer, records, CancellationToken.None);
+            services.Instruments.PhaseEnded(ConversationPhase.Persist, services.Time.GetElapsedTime(begun));
+            return AppendOutcome.Stored;
+        }
+        catch (PositionTakenException)
+        {
+            LogTaken(logger, key.Id, end.Position);
+            return AppendOutcome.Taken;
+        }
+        catch (Exception e)
+        {
+            // Whatever became of it, the next activation reads it in the journal.
+            LogAppendFailed(logger, e, key.Id, end.Position);
+            return AppendOutcome.Unknown;
+        }
+    }
+
+    /// <summary>
+    /// Deletes the journal if it still ends there. The deletions in it are durable: where this fails, the next
+    /// activation finds nothing else and tries again.
+    /// </summary>
+    public async Task EraseAsync(ConversationKey key, JournalEnd end)
+    {
+        try
+        {
+            await journal.DeleteAsync(key, end, CancellationToken.None);
+        }
+        catch (PositionTakenException)
+        {
+            // Another activation went on with it meanwhile.
+        }
+        catch (Exception e)
+        {
+            LogEraseFailed(logger, e, key.Id);
+        }
+    }
+
+    [LoggerMessage(100, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal is damaged.")]
+    private static partial void LogCorrupt(ILogger logger, Exception e, ConversationId conversation);
+
+    [LoggerMessage(101, LogLevel.Error, "Conversation {Conversation} cannot be opened.")]
+    private static partial void LogNotOpened(ILogger logger, Exception e, ConversationId conversation);
+
+    [LoggerMessage(102, LogLevel.Error, "Conversation {Conversation}: append {Position} failed; it is opened again.")]
+    private static partial void LogAppendFailed(
+        ILogger logger, Exception e, ConversationId conversation, long position);
+
+    [LoggerMessage(103, LogLevel.Error, "Conversation {Conversation} was deleted, but its journal could not be.")]
+    private static partial void LogEraseFailed(ILogger logger, Exception e, ConversationId conversation);
+
+    [LoggerMessage(107, LogLevel.Information, "Conversation {Conversation}: another activation has taken it over; " +
+        "append {Position} was refused.")]
+    private static partial void LogTaken(ILogger logger, ConversationId conversation, long position);
+}

@@ -1,0 +1,54 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Conversations.Hosts;
+
+/// <summary>
+/// What a router asks of one conversation, wherever it is warm. Every call is short: a turn runs on by itself. A call
+/// that is answered by <see cref="AnswerKind.AskAgain"/>, or whose answer is lost, is asked again.
+/// </summary>
+public interface IConversationCalls
+{
+    /// <summary>
+    /// Starts a turn, or attaches to it if its request id is known. Ends when the turn's id is durable. A create that
+    /// refers to items of other conversations is answered with those, and asked again with them.
+    /// </summary>
+    Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The events of a response from a number on, up to and with the terminal event. The enumeration may end earlier:
+    /// the router reads on from the next number.
+    /// </summary>
+    /// <param name="turn">The response.</param>
+    /// <param name="from">The number of the first event.</param>
+    /// <param name="reader">Names the reader; the same when it asks again.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(
+        TurnAddress turn, int from, ulong reader, CancellationToken cancellationToken);
+
+    /// <summary>A reader that broke off will not come back.</summary>
+    Task StopReadingAsync(ulong reader);
+
+    /// <summary>Cancels a running turn.</summary>
+    Task<Answer<bool>> CancelAsync(TurnAddress turn, CancellationToken cancellationToken);
+
+    /// <summary>The response object as it stands, as JSON.</summary>
+    Task<Answer<ReadOnlyMemory<byte>>> GetAsync(TurnAddress turn, CancellationToken cancellationToken);
+
+    /// <summary>The JSON of one finished output item.</summary>
+    Task<Answer<ReadOnlyMemory<byte>>> GetOutputItemAsync(
+        TurnAddress turn, int index, CancellationToken cancellationToken);
+
+    /// <summary>A page of the items a response was made from, as the JSON list object.</summary>
+    Task<Answer<ReadOnlyMemory<byte>>> ListInputItemsAsync(
+        TurnAddress turn, ItemPage page, CancellationToken cancellationToken);
+
+    /// <summary>Deletes a response.</summary>
+    Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken);
+
+    /// <summary>Renews a lease on unstored turns.</summary>
+    Task<Answer<bool>> HoldAsync(LeaseId lease, CancellationToken cancellationToken);
+
+    /// <summary>Ends a lease on unstored turns.</summary>
+    Task<Answer<bool>> ReleaseAsync(LeaseId lease, CancellationToken cancellationToken);
+}

@@ -1,0 +1,128 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
+using Microsoft.Extensions.Logging;
+
+namespace Evergrain.Conversations.Hosts;
+
+/// <summary>
+/// One model call: it hands the events over in order, those that have arrived together. It ends within its time.
+/// </summary>
+/// <param name="call">The call.</param>
+/// <param name="services">The clock and the instruments.</param>
+/// <param name="timeMax">How long the call may run.</param>
+/// <param name="logger">Is told of a call that failed.</param>
+public sealed partial class ModelRun(
+    Effect.CallModel call, ActivationServices services, TimeSpan timeMax, ILogger logger)
+{
+    // As many as readers take in one batch: an input must not keep other callers waiting.
+    private const int HandedOverMax = Limits.BatchEventsMax;
+
+    // Disposed when the host has heard of the end: after that it cancels no more.
+    private readonly CancellationTokenSource _over = new(timeMax, services.Time);
+    private List<ModelEvent> _arrived = [];
+    private Task _cancelling = Task.CompletedTask;
+    private volatile bool _isCancelled;
+    private long _begun;
+    private long _streaming;
+
+    /// <summary>Ends when the call has ended and nothing more will be handed over. It never fails.</summary>
+    public Task Ended { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Starts the call, beside the caller: what a model server sends is not read in a conversation's
+    /// time.</summary>
+    /// <param name="handOver">Receives events, and has used them when its task ends. It must not throw.</param>
+    /// <param name="end">Receives the end: a sentence for the client, or null where the stream ended.</param>
+    public void Start(Func<IReadOnlyList<ModelEvent>, Task> handOver, Func<string?, Task> end) =>
+        Ended = Task.Run(() => RunAsync(handOver, end));
+
+    /// <summary>Cancels the call without waiting for its end.</summary>
+    public void Cancel()
+    {
+        _isCancelled = true;
+        _cancelling = _over.CancelAsync();
+    }
+
+    private async Task RunAsync(Func<IReadOnlyList<ModelEvent>, Task> handOver, Func<string?, Task> end)
+    {
+        _begun = services.Time.GetTimestamp();
+        var fault = await StreamAsync(handOver);
+        await HandOverAsync(handOver);
+        if (_streaming != 0)
+        {
+            services.Instruments.PhaseEnded(ConversationPhase.ModelStream, services.Time.GetElapsedTime(_streaming));
+        }
+
+        await end(fault);
+        await _cancelling;
+        _over.Dispose();
+    }
+
+    /// <summary>Streams to the end; gives a sentence for the client where that was not a good one.</summary>
+    private async Task<string?> StreamAsync(Func<IReadOnlyList<ModelEvent>, Task> handOver)
+    {
+        try
+        {
+            await StreamAsync(handOver, _over.Token);
+            return null;
+        }
+        catch (OperationCanceledException) when (_isCancelled)
+        {
+            // The turn is over already.
+            return null;
+        }
+        catch (OperationCanceledException) when (_over.IsCancellationRequested)
+        {
+            return $"The model call took longer than {timeMax}.";
+        }
+        catch (Exception e)
+        {
+            LogCallFailed(logger, e, call.Call.Model);
+            return "The model server could not be asked.";
+        }
+    }
+
+    private async Task StreamAsync(Func<IReadOnlyList<ModelEvent>, Task> handOver, CancellationToken cancellationToken)
+    {
+        await using var events = call.Backend.StreamAsync(call.Call, cancellationToken)
+            .GetAsyncEnumerator(cancellationToken);
+        for (var isOpen = true; isOpen;)
+        {
+            var next = events.MoveNextAsync();
+            if (!next.IsCompleted || _arrived.Count >= HandedOverMax)
+            {
+                // Handing over never throws, so the enumerator is always waited for.
+                await HandOverAsync(handOver);
+            }
+
+            isOpen = await next;
+            if (isOpen)
+            {
+                NoteFirst();
+                _arrived.Add(events.Current);
+            }
+        }
+    }
+
+    private void NoteFirst()
+    {
+        if (_streaming == 0)
+        {
+            _streaming = services.Time.GetTimestamp();
+            services.Instruments.PhaseEnded(
+                ConversationPhase.ModelWait, services.Time.GetElapsedTime(_begun, _streaming));
+        }
+    }
+
+    private async Task HandOverAsync(Func<IReadOnlyList<ModelEvent>, Task> handOver)
+    {
+        if (_arrived.Count > 0)
+        {
+            var arrived = _arrived;
+            _arrived = [];
+            await handOver(arrived);
+        }
+    }
+
+    [LoggerMessage(111, LogLevel.Error, "A call to model {Model} failed.")]
+    private static partial void LogCallFailed(ILogger logger, Exception e, string model);
+}

@@ -1,0 +1,125 @@
+using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Conversations.Routing;
+
+/// <summary>
+/// <see cref="IConversations"/> over the calls of single conversations. It asks again when an activation ends or an
+/// answer is lost, for a bounded time, and reads on where a reader was.
+/// </summary>
+/// <param name="find">Finds a conversation's calls. It is asked once per call, and may give the same again.</param>
+/// <param name="journal">Lists conversations; nothing else is read or written here.</param>
+/// <param name="ids">Names readers, spreads retries.</param>
+/// <param name="bounds">The bounds of retries, and their clock.</param>
+public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls> find, IJournal journal, IIdSource ids,
+    RetryBounds bounds) : IConversations
+{
+    /// <inheritdoc/>
+    public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        var started = await StartAsync(start, cancellationToken);
+        if (started.Missing is { } missing)
+        {
+            var references = await ForeignItems.FetchAsync(this, start, missing, cancellationToken);
+            started = await StartAsync(start with { References = references }, cancellationToken);
+        }
+
+        return started.Missing is null
+            ? new ResponseId(start.Key.Id, started.Turn)
+            : throw new InvalidOperationException("A start asks for items that it was given.");
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<EventBatch> ReadEventsAsync(TurnAddress turn, int from,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(from);
+        await using var reading = new EventReading(find, turn, from, ids.Next64(), NewPatience());
+        while (await reading.NextAsync(cancellationToken) is { } batch)
+        {
+            yield return batch;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
+        await AskAsync(turn.Key, calls => calls.CancelAsync(turn, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
+        AskAsync(turn.Key, calls => calls.GetAsync(turn, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
+        CancellationToken cancellationToken) => AskAsync(
+            turn.Key, calls => calls.GetOutputItemAsync(turn, index, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
+        CancellationToken cancellationToken) => AskAsync(
+            turn.Key, calls => calls.ListInputItemsAsync(turn, page, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken)
+    {
+        var patience = NewPatience();
+        try
+        {
+            await AskAsync(turn.Key, calls => calls.DeleteAsync(turn, cancellationToken), patience, cancellationToken);
+        }
+        catch (ConversationException e) when (patience.HasFailed && e.Refusal.Kind == RefusalKind.NotFound)
+        {
+            // A try whose answer was lost has deleted it, as far as anyone can tell.
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
+        await AskAsync(key, calls => calls.HoldAsync(lease, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask ReleaseAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
+        await AskAsync(key, calls => calls.ReleaseAsync(lease, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
+        CancellationToken cancellationToken) => journal.ListAsync(tenant, after, limit, cancellationToken);
+
+    private ValueTask<StartedTurn> StartAsync(StartTurn start, CancellationToken cancellationToken) =>
+        AskAsync(start.Key, calls => calls.StartTurnAsync(start, cancellationToken), cancellationToken);
+
+    private ValueTask<T> AskAsync<T>(ConversationKey key, Func<IConversationCalls, Task<Answer<T>>> ask,
+        CancellationToken cancellationToken) => AskAsync(key, ask, NewPatience(), cancellationToken);
+
+    /// <summary>Asks a conversation; again, where the answer was lost or the activation is over.</summary>
+    private async ValueTask<T> AskAsync<T>(ConversationKey key, Func<IConversationCalls, Task<Answer<T>>> ask,
+        Patience patience, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Exception? failed = null;
+            try
+            {
+                var answer = await ask(find(key));
+                switch (answer.Kind)
+                {
+                    case AnswerKind.Given:
+                        return answer.Value!;
+                    case AnswerKind.Refused:
+                        throw new ConversationException(answer.Refusal!);
+                }
+            }
+            catch (Exception e) when (patience.MayPass(e, cancellationToken))
+            {
+                failed = e;
+            }
+
+            await patience.PauseAsync(failed, cancellationToken);
+        }
+    }
+
+    private Patience NewPatience() => new(bounds, ids);
+}

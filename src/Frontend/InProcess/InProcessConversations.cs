@@ -1,0 +1,149 @@
+using System.Collections.Concurrent;
+using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Microsoft.Extensions.Logging;
+
+namespace Evergrain.Frontend.InProcess;
+
+/// <summary>
+/// The conversations that are warm in this process. The coldest go by a byte budget and by idle time, and come back
+/// from the journal on the next call.
+/// </summary>
+public sealed class InProcessConversations : IAsyncDisposable
+{
+    private static readonly Refusal Stopped = new(RefusalKind.Unavailable, "The server is stopping: try again.");
+    private readonly ConcurrentDictionary<ConversationKey, LocalConversation> _warm = new();
+    private readonly Lock _activating = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly InProcessContext _context;
+    private readonly Task _sweeping;
+    private Task? _disposing;
+
+    internal InProcessConversations(HostContext host, InputChecks? checks, InProcessOptions options)
+    {
+        _context = new InProcessContext(host, checks, options, Forget);
+        _sweeping = SweepAsync();
+    }
+
+    /// <summary>How many are warm now.</summary>
+    public int Count => _warm.Count;
+
+    /// <summary>Lets every idle conversation go, whatever the budget, and ends when they are gone.</summary>
+    public async Task PassivateIdleAsync()
+    {
+        foreach (var conversation in _warm.Values)
+        {
+            await conversation.LeaveIfIdleAsync();
+        }
+    }
+
+    /// <summary>
+    /// Ends running turns as interrupted, waits until that is durable and their readers have seen it, and lets
+    /// everything go.
+    /// </summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task disposing;
+        lock (_activating)
+        {
+            // From here on no conversation is added.
+            disposing = _disposing ??= StopAsync();
+        }
+
+        await disposing;
+    }
+
+    /// <summary>A conversation, opened if it is not warm.</summary>
+    /// <exception cref="ConversationException">The host stops.</exception>
+    internal IConversationCalls Find(ConversationKey key)
+    {
+        if (_warm.TryGetValue(key, out var conversation))
+        {
+            return conversation;
+        }
+
+        lock (_activating)
+        {
+            if (_warm.TryGetValue(key, out conversation))
+            {
+                return conversation;
+            }
+
+            if (_disposing is not null)
+            {
+                throw new ConversationException(Stopped);
+            }
+
+            // Added before it opens: it may end, and be forgotten, at once.
+            _warm[key] = conversation = new LocalConversation(key, _context);
+        }
+
+        _ = conversation.OpenAsync();
+        return conversation;
+    }
+
+    private void Forget(LocalConversation conversation) =>
+        _warm.TryRemove(new KeyValuePair<ConversationKey, LocalConversation>(conversation.Key, conversation));
+
+    private async Task StopAsync()
+    {
+        await _stopping.CancelAsync();
+        await _sweeping;
+        await Task.WhenAll(_warm.Values.Select(static conversation => conversation.StopAsync()));
+        _stopping.Dispose();
+    }
+
+    private async Task SweepAsync()
+    {
+        var interval = _context.Options.SweepInterval;
+        await using var timer = _context.Host.Services.Time.CreateTimer(
+            _ => _context.Warm.AskForSweep(), null, interval, interval);
+        try
+        {
+            while (true)
+            {
+                await _context.Warm.WaitAsync(_stopping.Token);
+                await SweepOnceAsync();
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The host stops.
+        }
+    }
+
+    // One after the other: until a conversation is gone its bytes count, and another would go for them.
+    private async Task SweepOnceAsync()
+    {
+        foreach (var conversation in _warm.Values.Where(static conversation => conversation.IsIdle)
+            .OrderBy(static conversation => conversation.LastUsed))
+        {
+            var idle = _context.Host.Services.Time.GetElapsedTime(conversation.LastUsed);
+            if (idle <= _context.Options.WarmTime && _context.Warm.Excess <= 0)
+            {
+                return;
+            }
+
+            await conversation.LeaveIfIdleAsync();
+        }
+    }
+}
+
+/// <summary>What the conversations of the host share.</summary>
+internal sealed class InProcessContext(
+    HostContext host, InputChecks? checks, InProcessOptions options, Action<LocalConversation> forget)
+{
+    public HostContext Host => host;
+
+    /// <summary>The check on new input; null: there is none.</summary>
+    public InputChecks? Checks => checks;
+
+    public InProcessOptions Options => options;
+
+    public StartLine Starts { get; } = new();
+
+    public WarmBytes Warm { get; } = new(options.WarmBytesMax, host.Services.Instruments);
+
+    public void Forget(LocalConversation conversation) => forget(conversation);
+}

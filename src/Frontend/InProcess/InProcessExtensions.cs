@@ -1,0 +1,54 @@
+using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Evergrain.Frontend.InProcess;
+
+/// <summary>Registers the in-process host.</summary>
+public static class InProcessExtensions
+{
+    /// <summary>
+    /// Adds <see cref="IConversations"/> as conversations in this process. Needs an <see cref="IJournal"/>, the
+    /// <see cref="IModelBackend"/>s, an <see cref="IIdSource"/> and a <see cref="TimeProvider"/>; an
+    /// <see cref="IInputCheck"/> looks at new input if there is one.
+    /// </summary>
+    public static IServiceCollection AddInProcessConversations(
+        this IServiceCollection services, InProcessOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        services.AddSingleton<ConversationInstruments>();
+        services.AddSingleton(provider => CreateHost(provider, options));
+        services.AddSingleton<IConversations>(CreateRouter);
+        return services;
+    }
+
+    private static InProcessConversations CreateHost(IServiceProvider provider, InProcessOptions options)
+    {
+        var logger = provider.GetRequiredService<ILogger<InProcessConversations>>();
+        var services = new ActivationServices(
+            new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
+            provider.GetRequiredService<IIdSource>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ConversationInstruments>(),
+            static (_, _) => { });
+        var journal = new ActivationJournal(provider.GetRequiredService<IJournal>(), services, logger);
+
+        // A client in this process waits for its check as long as the check takes.
+        var checks = provider.GetService<IInputCheck>() is { } check
+            ? new InputChecks(check, Timeout.InfiniteTimeSpan, services, logger)
+            : null;
+        return new InProcessConversations(
+            new HostContext(services, journal, options.ModelCallTime, logger), checks, options);
+    }
+
+    private static ConversationRouter CreateRouter(IServiceProvider provider) => new(
+        provider.GetRequiredService<InProcessConversations>().Find,
+        provider.GetRequiredService<IJournal>(),
+        provider.GetRequiredService<IIdSource>(),
+        new RetryBounds(provider.GetRequiredService<TimeProvider>(), RetryTime, static _ => false));
+
+    // An activation that ended is replaced within milliseconds. Longer than this its journal is broken.
+    private static readonly TimeSpan RetryTime = TimeSpan.FromSeconds(5);
+}

@@ -1,0 +1,121 @@
+using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Ids;
+
+namespace Evergrain.Frontend.InProcess;
+
+/// <summary>
+/// One <see cref="Activation"/> behind a lock. An input runs on its caller's thread and never waits. Answers are given
+/// outside the lock, on the same thread.
+/// </summary>
+internal sealed class LocalConversation : ActivationCalls, IActivationHost
+{
+    private readonly Lock _gate = new();
+    private readonly InProcessContext _context;
+    private readonly Activation _activation;
+    private readonly ActivationWorld _world;
+    private readonly TaskCompletionSource<Answer<bool>> _opened = new();
+    private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private List<Action>? _answers;
+    private long _lastUsed;
+    private long _bytes;
+    private bool _isIdle;
+
+    public LocalConversation(ConversationKey key, InProcessContext context)
+        : base(context.Checks, TaskCreationOptions.None)
+    {
+        (Key, _context) = (key, context);
+        _world = new ActivationWorld(key, context.Host, this);
+        _activation = new Activation(key, context.Host.Services, _world);
+    }
+
+    public ConversationKey Key { get; }
+
+    /// <summary>When it was last asked something, as a timestamp.</summary>
+    public long LastUsed => Volatile.Read(ref _lastUsed);
+
+    /// <summary>Whether it could go after its last input.</summary>
+    public bool IsIdle => Volatile.Read(ref _isIdle);
+
+    /// <summary>Opens it. Its callers wait for that.</summary>
+    public async Task OpenAsync()
+    {
+        var refusal = await _context.Host.Journal.ReadAsync(Key, _activation, CancellationToken.None);
+        Feed(activation => activation.Open(refusal, _opened));
+    }
+
+    /// <summary>Lets it go if nothing needs it; ends when that is done or refused.</summary>
+    public async Task LeaveIfIdleAsync()
+    {
+        await _opened.Task;
+        var isOver = false;
+        Feed(activation =>
+        {
+            activation.LeaveIfIdle();
+            isOver = activation.Life == ActivationLife.Ended;
+        });
+        await (isOver ? _gone.Task : Task.CompletedTask);
+    }
+
+    /// <summary>Ends running turns, and the conversation when its readers have seen that or had time to.</summary>
+    public async Task StopAsync()
+    {
+        await _opened.Task;
+        Feed(static activation => activation.Stop());
+        try
+        {
+            await _gone.Task.WaitAsync(_context.Options.StopGrace, _context.Host.Services.Time);
+        }
+        catch (TimeoutException)
+        {
+            Feed(static activation => activation.Leave());
+            await _gone.Task;
+        }
+    }
+
+    Task IActivationHost.TellAsync(Action<Activation> input)
+    {
+        Feed(input);
+        return Task.CompletedTask;
+    }
+
+    Task IActivationHost.BesideAsync(Func<Task> work) => work();
+
+    void IActivationHost.Answer(Action give) => (_answers ??= []).Add(give);
+
+    void IActivationHost.Ended(ActivationEnd end) => _ = GoAsync();
+
+    protected override ValueTask ReadyAsync(CancellationToken cancellationToken)
+    {
+        Volatile.Write(ref _lastUsed, _context.Host.Services.Time.GetTimestamp());
+        return _opened.Task.IsCompleted ? default : new ValueTask(_opened.Task.WaitAsync(cancellationToken));
+    }
+
+    protected override async ValueTask<IDisposable?> EnterAsync(CancellationToken cancellationToken) =>
+        await _context.Starts.EnterAsync(cancellationToken);
+
+    // The next activation reads the journal, so it begins when this one has let go of it.
+    protected override ValueTask ReplacedAsync(CancellationToken cancellationToken) =>
+        new(_gone.Task.WaitAsync(cancellationToken));
+
+    protected override void Feed(Action<Activation> input)
+    {
+        List<Action>? answers;
+        lock (_gate)
+        {
+            input(_activation);
+            var bytes = _activation.Life == ActivationLife.Ended ? 0 : _activation.Bytes;
+            _context.Warm.Change(bytes - _bytes);
+            (_bytes, answers, _answers) = (bytes, _answers, null);
+            Volatile.Write(ref _isIdle, _activation.IsIdle);
+        }
+
+        AnswerQueue.Run(answers);
+    }
+
+    private async Task GoAsync()
+    {
+        await _world.EndAsync(_context.Options.CallEndTime);
+        _context.Forget(this);
+        _gone.SetResult();
+    }
+}
