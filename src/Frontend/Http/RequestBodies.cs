@@ -110,19 +110,20 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
     }
 
     private async ValueTask<RentedBuffer> UnpackAsync(
-        RentedBuffer packed, Func<RentedBuffer, IUnpacking> open, HttpRequest request)
+        RentedBuffer packed, Func<Stream, Stream> open, HttpRequest request)
     {
-        using var unpacking = open(packed);
+        var bytes = packed.Segment;
+        await using var unpacked = open(new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false));
 
         // One charge for both: a request must not wait for room that it holds itself.
         var body = packed.Beside();
         try
         {
-            await UnpackAsync(unpacking, body, request.HttpContext.RequestAborted);
+            await UnpackAsync(unpacked, body, request.HttpContext.RequestAborted);
             packed.Surrender();
             return body;
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (BodyEncoding.IsBroken(e))
         {
             body.Dispose();
             throw new ConversationException(new Refusal(RefusalKind.InvalidRequest,
@@ -135,14 +136,15 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
         }
     }
 
-    private async ValueTask UnpackAsync(IUnpacking unpacking, RentedBuffer body, CancellationToken aborted)
+    private async ValueTask UnpackAsync(Stream unpacked, RentedBuffer body, CancellationToken aborted)
     {
-        var isMore = true;
-        while (isMore && !body.IsOverLong)
+        var read = int.MaxValue;
+        while (read > 0 && !body.IsOverLong)
         {
             // How much it becomes is known when it is there, so it is charged before each time that it grows.
             await body.MakeRoomAsync(1, aborted);
-            isMore = unpacking.Step(body);
+            read = await unpacked.ReadAsync(body.Free(), aborted);
+            body.Advance(read);
         }
 
         CheckLength(body.Length);
