@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Evergrain.Frontend.Tests.Hosting;
 using Evergrain.Providers.Tests.Checks;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Evergrain.Frontend.Tests.Checks;
 
@@ -134,13 +135,13 @@ public sealed class InputCheckSocketTests : IAsyncLifetime
     public async Task Check_Stalled_IsBounded()
     {
         Endpoint.Answer = Endpoint.StallAsync;
-        var time = new HeldTime(Timeout);
+        var time = new FakeTimeProvider();
         await using var server = await TestServer.StartAsync(await StartHostAsync(time: time));
         using var client = await WireClient.ConnectAsync(server);
         await client.SendAsync(Create("one"));
         await Endpoint.AskedAsync();
 
-        time.Fire();
+        time.Advance(Timeout);
 
         Assert.Equal(503, Assert.Single(await client.ReadTurnAsync()).StatusOf());
         await Endpoint.Abandoned;

@@ -26,16 +26,3 @@ internal sealed class CheckDriver(InputCheckOptions options, TimeProvider? time 
 
     public void Dispose() => _check?.Dispose();
 }
-
-/// <summary>A clock on which every time is over at once.</summary>
-internal sealed class HastyTime : TimeProvider
-{
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-        base.CreateTimer(callback, state, Fire(callback, state), Timeout.InfiniteTimeSpan);
-
-    private static TimeSpan Fire(TimerCallback callback, object? state)
-    {
-        callback(state);
-        return Timeout.InfiniteTimeSpan;
-    }
-}

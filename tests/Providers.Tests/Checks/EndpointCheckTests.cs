@@ -4,6 +4,7 @@ using System.Text;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Checks;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Evergrain.Providers.Tests.Checks;
 
@@ -188,12 +189,12 @@ public sealed class EndpointCheckTests : IAsyncLifetime
 
             await Endpoint.StallAsync(context);
         };
-        var time = new HeldTime(TimeSpan.FromSeconds(20));
+        var time = new FakeTimeProvider();
         using var check = Check(time: time);
         var asking = check.CheckAsync(Item);
         await Endpoint.AskedAsync();
 
-        time.Fire();
+        time.Advance(TimeSpan.FromSeconds(20));
 
         Assert.Equal(RefusalKind.Unavailable, (await asking)!.Kind);
         Assert.Equal(CheckFailureKind.TimedOut, Assert.Single(check.Failures).Kind);

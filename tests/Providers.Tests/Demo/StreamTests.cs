@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Demo;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Evergrain.Providers.Tests.Demo;
 
@@ -68,7 +69,7 @@ public sealed class StreamTests
     public async Task Stream_WithoutDelays_NeverWaits()
     {
         var driver = DemoDriver.WithScript("""[{"think":"t","then":{"bytes":100000}}]""");
-        var backend = new DemoBackend(["demo"], new StillTime());
+        var backend = new DemoBackend(["demo"], new FakeTimeProvider());
         await using var events = backend.StreamAsync(driver.Call(), default).GetAsyncEnumerator();
         for (var more = true; more;)
         {
@@ -83,7 +84,7 @@ public sealed class StreamTests
     {
         var driver = DemoDriver.WithScript("""[{"say":"a","delay_ms":3600000}]""");
         using var cancel = new CancellationTokenSource();
-        var backend = new DemoBackend(["demo"], new StillTime());
+        var backend = new DemoBackend(["demo"], new FakeTimeProvider());
         await using var events = backend.StreamAsync(driver.Call(), cancel.Token).GetAsyncEnumerator();
         var next = events.MoveNextAsync().AsTask();
         Assert.False(next.IsCompleted);
@@ -96,7 +97,7 @@ public sealed class StreamTests
     {
         var driver = DemoDriver.WithScript("""[{"say":"a"}]""");
         using var cancel = new CancellationTokenSource();
-        var backend = new DemoBackend(["demo"], new StillTime());
+        var backend = new DemoBackend(["demo"], new FakeTimeProvider());
         await using var events = backend.StreamAsync(driver.Call(), cancel.Token).GetAsyncEnumerator();
         Assert.True(await events.MoveNextAsync());
         Assert.Equal(ModelEventKind.ItemStarted, events.Current.Kind);
