@@ -1,0 +1,129 @@
+using System.Text.RegularExpressions;
+
+namespace Evergrain.Conversations.Tests.Style;
+
+/// <summary>What STYLE.md asks of documents, enforced: length, sentences, paths.</summary>
+public sealed partial class DocumentTests
+{
+    private const int SentenceWordsMax = 25;
+
+    // Far more than any document takes.
+    private const int TimeoutMilliseconds = 10_000;
+
+    // Reports of measurements and a specification, written before the rules.
+    private static readonly string[] Exempt = ["docs/performance.md", "docs/digest.md"];
+
+    private static readonly string[] Folders = ["src/", "tests/", "docs/", "bench/", "deploy/", "eng/", ".ci/"];
+
+    // What a build or a run makes, and what no tree holds.
+    private static readonly string[] Made = ["/bin/", "/obj/", "node_modules", "*", "<"];
+
+    [Theory]
+    [InlineData("README.md", 150)]
+    [InlineData("ARCHITECTURE.md", 200)]
+    public void Document_Main_IsShort(string document, int linesMax) =>
+        Assert.InRange(Lines(document).Length, 1, linesMax);
+
+    [Fact]
+    public void Sentences_InPages_AreShort()
+    {
+        var faults =
+            from page in Pages()
+            from sentence in Prose.Sentences(Lines(page))
+            let words = Prose.Words(sentence.Text)
+            where words > SentenceWordsMax
+            select $"{page}:{sentence.Line}: {words} words, at most {SentenceWordsMax}: {sentence.Text}";
+        Assert.True(!faults.Any(), string.Join('\n', faults));
+    }
+
+    [Fact]
+    public void Sentences_InPages_NameTheirSubject()
+    {
+        var faults =
+            from page in Pages()
+            from sentence in Prose.Sentences(Lines(page))
+            where FreeRelative().IsMatch(sentence.Text) && !sentence.Text.EndsWith('?')
+            select $"{page}:{sentence.Line}: {sentence.Text}";
+        Assert.True(!faults.Any(), string.Join('\n', faults));
+    }
+
+    [Fact]
+    public void Links_InDocuments_LeadSomewhere()
+    {
+        var faults =
+            from document in Documents()
+            from Match link in Link().Matches(string.Join('\n', WithoutCode(document)))
+            let target = link.Groups["target"].Value
+            where !target.StartsWith("http", StringComparison.Ordinal) && !Leads(document, target)
+            select $"{document}: {target}";
+        Assert.True(!faults.Any(), string.Join('\n', faults));
+    }
+
+    [Fact]
+    public void Paths_InDocuments_Exist()
+    {
+        var faults =
+            from document in Documents()
+            from Match match in Word().Matches(string.Join('\n', Lines(document)))
+            let path = match.Value.TrimEnd('.', '/')
+            where !Made.Any(path.Contains) && !Exists(path)
+            select $"{document}: {path}";
+        Assert.True(!faults.Any(), string.Join('\n', faults.Distinct(StringComparer.Ordinal)));
+    }
+
+    private static IEnumerable<string> Pages() =>
+        Documents().Where(static name => !name.Contains("decisions", StringComparison.Ordinal))
+            .Except([.. Exempt, "CHANGELOG.md"], StringComparer.Ordinal);
+
+    private static IEnumerable<string> Documents() => SourceTree.Tree
+        .Where(static name => name.EndsWith(".md", StringComparison.Ordinal) &&
+            (!name.Contains('/', StringComparison.Ordinal) || name.StartsWith("docs/", StringComparison.Ordinal)))
+        .Order(StringComparer.Ordinal);
+
+    private static string[] Lines(string document) => File.ReadAllLines(Path.Combine(SourceTree.Root, document));
+
+    private static IEnumerable<string> WithoutCode(string document)
+    {
+        var isCode = false;
+        foreach (var line in Lines(document))
+        {
+            isCode ^= line.StartsWith("```", StringComparison.Ordinal);
+            if (!isCode)
+            {
+                yield return line;
+            }
+        }
+    }
+
+    private static bool Leads(string document, string target)
+    {
+        var parts = target.Split('#', 2);
+        var folder = Path.GetDirectoryName(document)!;
+        var path = parts[0].Length == 0 ? document : SourceTree.Normal(Path.Combine(folder, parts[0]));
+        return SourceTree.Holds(path) && (parts.Length == 1 || Anchors(path).Contains(parts[1]));
+    }
+
+    // As GitHub makes them.
+    private static IEnumerable<string> Anchors(string document) => WithoutCode(document)
+        .Where(static line => line.StartsWith('#'))
+        .Select(static line => NoAnchor().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-'));
+
+    /// <summary>A path from the root; or, in a code span, the end of one below src, with or without ".cs".</summary>
+    private static bool Exists(string path) => Folders.Any(path.StartsWith)
+        ? SourceTree.Holds(path)
+        : SourceTree.HoldsEnd($"/{path}") || SourceTree.HoldsEnd($"/{path}.cs");
+
+    [GeneratedRegex(@"^(Who|Whoever|What|Whatever|Whichever)\b", RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
+    private static partial Regex FreeRelative();
+
+    [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)", RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
+    private static partial Regex Link();
+
+    // From the root anywhere, unless a URL or another path goes on with it; else Folder/Name alone in a code span.
+    [GeneratedRegex(@"(?<![\w./-])(src|tests|docs|bench|deploy|eng|\.ci)/[\w./*<-]+|(?<=`)[A-Z]\w*/[A-Z][\w./]*(?=`)",
+        RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
+    private static partial Regex Word();
+
+    [GeneratedRegex(@"[^\w\- ]", RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
+    private static partial Regex NoAnchor();
+}
