@@ -71,6 +71,20 @@ public sealed partial class DocumentTests
         Assert.True(!faults.Any(), string.Join('\n', faults.Distinct(StringComparer.Ordinal)));
     }
 
+    [Fact]
+    public void Map_InArchitecture_IsTheTree()
+    {
+        var map = Lines("ARCHITECTURE.md").SkipWhile(static line => !line.StartsWith("```", StringComparison.Ordinal))
+            .Skip(1).TakeWhile(static line => !line.StartsWith("```", StringComparison.Ordinal)).ToList();
+        var named = map.Where(static line => line.StartsWith("    ", StringComparison.Ordinal))
+            .SelectMany(static line => Folder().Matches(line)).Select(static match => match.Value.TrimEnd('/'))
+            .ToHashSet(StringComparer.Ordinal);
+        var there = SourceTree.Tree.Where(static path => SourceFolder().IsMatch(path))
+            .Select(static path => Path.GetFileName(path)!).ToHashSet(StringComparer.Ordinal);
+        Assert.Empty(named.Except(there).ToList());
+        Assert.Empty(there.Except(named).ToList());
+    }
+
     private static IEnumerable<string> Pages() =>
         Documents().Where(static name => !name.Contains("decisions", StringComparison.Ordinal))
             .Except([.. Exempt, "CHANGELOG.md"], StringComparer.Ordinal);
@@ -123,6 +137,12 @@ public sealed partial class DocumentTests
     [GeneratedRegex(@"(?<![\w./-])(src|tests|docs|bench|deploy|eng|\.ci)/[\w./*<-]+|(?<=`)[A-Z]\w*/[A-Z][\w./]*(?=`)",
         RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
     private static partial Regex Word();
+
+    [GeneratedRegex(@"(?<![/\w])\w+/", RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
+    private static partial Regex Folder();
+
+    [GeneratedRegex(@"^src/\w+/\w+$", RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
+    private static partial Regex SourceFolder();
 
     [GeneratedRegex(@"[^\w\- ]", RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
     private static partial Regex NoAnchor();
