@@ -1,13 +1,13 @@
 namespace Evergrain.Grains.Routing;
 
 /// <summary>
-/// Tells when this client of the cluster loses a connection to a silo. Orleans answers nothing that was asked through
-/// it, and says so only when the call's time is over: whoever asked had better ask again at once. Which calls those
-/// were is not known; so all are asked again, and all may be.
+/// Reports when this client of the cluster loses a connection to a silo. Orleans reports a call that went through the
+/// connection only when the call's time is over. It does not tell which calls those were. So callers make every waiting
+/// call again at once, since each call may be carried out twice without harm.
 /// </summary>
 internal sealed class GatewayLosses : IClusterConnectionStatusObserver
 {
-    // Never disposed of: whoever asks may still hold it.
+    // Never disposed of: a caller may still hold it.
     private CancellationTokenSource _next = new();
 
     /// <summary>Is cancelled at the next loss: taken before a call, it covers that call.</summary>
