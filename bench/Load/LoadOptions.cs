@@ -15,6 +15,9 @@ internal sealed record LoadOptions
     /// <summary>The server's assembly.</summary>
     public required string Server { get; init; }
 
+    /// <summary>pair: the other server's assembly; null: none was given.</summary>
+    public string? Other { get; init; }
+
     /// <summary>The server's settings by name; a question sets its own.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
@@ -35,8 +38,13 @@ internal sealed record LoadOptions
             Description = "evergrain.dll; default: the one that was built with this program.",
             HelpName = "PATH",
         };
+        var other = new Option<string>("--other")
+        {
+            Description = "pair: evergrain.dll of the build to stand beside.",
+            HelpName = "PATH",
+        };
         var command = new QuestionsCommand("bench/Load", "Measures the server as one process.",
-            "turns", "forks", "memory", "sockets", "added", "upstream", "overload") { answerBytes, server };
+            "turns", "forks", "memory", "sockets", "added", "upstream", "overload", "pair") { answerBytes, server, other };
         command.Validators.Add(line =>
         {
             var path = line.GetValue(server) ?? FindServer();
@@ -50,6 +58,7 @@ internal sealed record LoadOptions
             IsQuick = command.IsQuick(line),
             AnswerBytes = line.GetValue(answerBytes),
             Server = Path.GetFullPath(line.GetValue(server) ?? FindServer()),
+            Other = line.GetValue(other),
             Data = command.Data(line),
         }, ask);
     }

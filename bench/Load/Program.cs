@@ -14,6 +14,7 @@ return await LoadOptions.RunAsync(args, static (question, options, cancellationT
     "added" => AddedQuestion.AskAsync(options, cancellationToken),
     "upstream" => UpstreamQuestion.AskAsync(options, cancellationToken),
     "overload" => OverloadQuestion.AskAsync(options, cancellationToken),
+    "pair" => PairQuestion.AskAsync(options, cancellationToken),
     "memory" => MemoryQuestion.AskAsync(options, cancellationToken),
     _ => SocketsQuestion.AskAsync(options, cancellationToken),
 });

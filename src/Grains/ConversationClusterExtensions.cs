@@ -93,6 +93,7 @@ public static class ConversationClusterExtensions
             provider.GetService<GatewayLosses>(), options.MessageBatchesMax);
         return new ConversationRouter(
             cluster.Find,
+            cluster.Find,
             provider.GetRequiredService<IJournal>(),
             provider.GetRequiredService<IIdSource>(),
             new RetryBounds(provider.GetRequiredService<TimeProvider>(), options.RetryTime, ClusterAccess.IsPassing)

@@ -65,6 +65,9 @@ internal sealed partial class ServerProbe(int processId, int port) : IDisposable
             : throw new InvalidOperationException("The server's processor time cannot be read.");
     }
 
+    /// <summary>Calls of the read and write kind that it made. Source: proc_pid_io(5).</summary>
+    public long SystemCalls() => Field("io", "syscr:") + Field("io", "syscw:");
+
     /// <summary>Bytes of its memory that are in RAM.</summary>
     public long ResidentBytes() => Field("status", "VmRSS:") * 1024;
 

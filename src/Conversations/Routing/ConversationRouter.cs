@@ -10,11 +10,15 @@ namespace Evergrain.Conversations.Routing;
 /// answer is lost, for a bounded time, and reads on where a reader was.
 /// </summary>
 /// <param name="find">Finds a conversation's calls. It is asked once per call, and may give the same again.</param>
+/// <param name="findWarm">
+/// Finds a conversation's calls if it may be warm; null: it is not, and so holds nothing of a connection.
+/// </param>
 /// <param name="journal">Lists conversations; nothing else is read or written here.</param>
 /// <param name="ids">Names readers, spreads retries.</param>
 /// <param name="bounds">The bounds of retries, and their clock.</param>
-public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls> find, IJournal journal, IIdSource ids,
-    RetryBounds bounds) : IConversations
+public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls> find,
+    Func<ConversationKey, IConversationCalls?> findWarm, IJournal journal, IIdSource ids, RetryBounds bounds)
+    : IConversations
 {
     /// <inheritdoc/>
     public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
@@ -46,21 +50,21 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
 
     /// <inheritdoc/>
     public async ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        await AskAsync(turn.Key, calls => calls.CancelAsync(turn, cancellationToken), cancellationToken);
+        await AskAsync(() => find(turn.Key).CancelAsync(turn, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        AskAsync(turn.Key, calls => calls.GetAsync(turn, cancellationToken), cancellationToken);
+        AskAsync(() => find(turn.Key).GetAsync(turn, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
         CancellationToken cancellationToken) => AskAsync(
-            turn.Key, calls => calls.GetOutputItemAsync(turn, index, cancellationToken), cancellationToken);
+            () => find(turn.Key).GetOutputItemAsync(turn, index, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
         CancellationToken cancellationToken) => AskAsync(
-            turn.Key, calls => calls.ListInputItemsAsync(turn, page, cancellationToken), cancellationToken);
+            () => find(turn.Key).ListInputItemsAsync(turn, page, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken)
@@ -68,7 +72,7 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
         var patience = NewPatience();
         try
         {
-            await AskAsync(turn.Key, calls => calls.DeleteAsync(turn, cancellationToken), patience, cancellationToken);
+            await AskAsync(() => find(turn.Key).DeleteAsync(turn, cancellationToken), patience, cancellationToken);
         }
         catch (ConversationException e) when (patience.HasFailed && e.Refusal.Kind == RefusalKind.NotFound)
         {
@@ -77,33 +81,37 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
     }
 
     /// <inheritdoc/>
-    public async ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
-        await AskAsync(key, calls => calls.HoldAsync(lease, cancellationToken), cancellationToken);
+    public ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
+        TellAsync(key, calls => calls.HoldAsync(lease, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
-    public async ValueTask ReleaseAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
-        await AskAsync(key, calls => calls.ReleaseAsync(lease, cancellationToken), cancellationToken);
+    public ValueTask ReleaseAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
+        TellAsync(key, calls => calls.ReleaseAsync(lease, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
         CancellationToken cancellationToken) => journal.ListAsync(tenant, after, limit, cancellationToken);
 
     private ValueTask<StartedTurn> StartAsync(StartTurn start, CancellationToken cancellationToken) =>
-        AskAsync(start.Key, calls => calls.StartTurnAsync(start, cancellationToken), cancellationToken);
+        AskAsync(() => find(start.Key).StartTurnAsync(start, cancellationToken), cancellationToken);
 
-    private ValueTask<T> AskAsync<T>(ConversationKey key, Func<IConversationCalls, Task<Answer<T>>> ask,
-        CancellationToken cancellationToken) => AskAsync(key, ask, NewPatience(), cancellationToken);
+    private async ValueTask TellAsync(ConversationKey key, Func<IConversationCalls, Task<Answer<bool>>> tell,
+        CancellationToken cancellationToken) => await AskAsync(
+            () => findWarm(key) is { } calls ? tell(calls) : Task.FromResult(Answer.Given(true)), cancellationToken);
+
+    private ValueTask<T> AskAsync<T>(Func<Task<Answer<T>>> ask, CancellationToken cancellationToken) =>
+        AskAsync(ask, NewPatience(), cancellationToken);
 
     /// <summary>Asks a conversation; again, where the answer was lost or the activation is over.</summary>
-    private async ValueTask<T> AskAsync<T>(ConversationKey key, Func<IConversationCalls, Task<Answer<T>>> ask,
-        Patience patience, CancellationToken cancellationToken)
+    private async ValueTask<T> AskAsync<T>(
+        Func<Task<Answer<T>>> ask, Patience patience, CancellationToken cancellationToken)
     {
         while (true)
         {
             Exception? failed = null;
             try
             {
-                var answer = await ask(find(key));
+                var answer = await ask();
                 switch (answer.Kind)
                 {
                     case AnswerKind.Given:

@@ -83,6 +83,9 @@ public sealed class InProcessConversations : IAsyncDisposable
         return conversation;
     }
 
+    /// <summary>A conversation that is warm; null: it is not.</summary>
+    internal IConversationCalls? FindWarm(ConversationKey key) => _warm.GetValueOrDefault(key);
+
     private void Forget(LocalConversation conversation) =>
         _warm.TryRemove(new KeyValuePair<ConversationKey, LocalConversation>(conversation.Key, conversation));
 

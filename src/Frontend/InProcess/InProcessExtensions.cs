@@ -43,11 +43,16 @@ public static class InProcessExtensions
             new HostContext(services, journal, options.ModelCallTime, logger), checks, options);
     }
 
-    private static ConversationRouter CreateRouter(IServiceProvider provider) => new(
-        provider.GetRequiredService<InProcessConversations>().Find,
-        provider.GetRequiredService<IJournal>(),
-        provider.GetRequiredService<IIdSource>(),
-        new RetryBounds(provider.GetRequiredService<TimeProvider>(), RetryTime, static _ => false));
+    private static ConversationRouter CreateRouter(IServiceProvider provider)
+    {
+        var host = provider.GetRequiredService<InProcessConversations>();
+        return new ConversationRouter(
+            host.Find,
+            host.FindWarm,
+            provider.GetRequiredService<IJournal>(),
+            provider.GetRequiredService<IIdSource>(),
+            new RetryBounds(provider.GetRequiredService<TimeProvider>(), RetryTime, static _ => false));
+    }
 
     // An activation that ended is replaced within milliseconds. Longer than this its journal is broken.
     private static readonly TimeSpan RetryTime = TimeSpan.FromSeconds(5);
