@@ -25,19 +25,19 @@ internal sealed record ClusterOptions
     {
         var silo = new Option<string>("--silo")
         {
-            Description = "evergrain-silo.dll; default: the one of this checkout.",
+            Description = "The cluster's evergrain.dll; default: the one of this checkout.",
             HelpName = "PATH",
         };
         var server = new Option<string>("--server")
         {
-            Description = "evergrain.dll, which the cluster is compared with; default: the one of this checkout.",
+            Description = "The evergrain.dll that the cluster is compared with; default: the one of this checkout.",
             HelpName = "PATH",
         };
         var command = new QuestionsCommand("bench/Cluster", "Measures what a cluster costs.",
             "events", "turns", "activation", "moves", "wire", "memory") { silo, server };
         command.Validators.Add(line =>
         {
-            if (Missing(line.GetValue(silo) ?? FindSilo(), line.GetValue(server) ?? FindServer()) is { } missing)
+            if (Missing(line.GetValue(silo) ?? Find(), line.GetValue(server) ?? Find()) is { } missing)
             {
                 line.AddError(missing);
             }
@@ -45,8 +45,8 @@ internal sealed record ClusterOptions
         return command.RunAsync(arguments, line => new ClusterOptions
         {
             IsQuick = command.IsQuick(line),
-            Silo = Path.GetFullPath(line.GetValue(silo) ?? FindSilo()),
-            Server = Path.GetFullPath(line.GetValue(server) ?? FindServer()),
+            Silo = Path.GetFullPath(line.GetValue(silo) ?? Find()),
+            Server = Path.GetFullPath(line.GetValue(server) ?? Find()),
             Data = command.Data(line),
         }, ask);
     }
@@ -57,16 +57,12 @@ internal sealed record ClusterOptions
     /// <summary>What is not there, in one line; null: nothing.</summary>
     private static string? Missing(string silo, string server) =>
         !File.Exists(silo) ? $"There is no silo at '{silo}': dotnet build src/Silo -c Release makes it."
-        : !File.Exists(server) ? $"There is no server at '{server}': dotnet build src/Cli -c Release makes it."
+        : !File.Exists(server) ? $"There is no server at '{server}': dotnet build src/Silo -c Release makes it."
         : PostgresBinaries.Find() is null ? "PostgreSQL is not installed, and a cluster's journal is in one."
         : null;
 
-    private static string FindSilo() => Find("Silo", "evergrain-silo.dll");
-
-    private static string FindServer() => Find("Cli", "evergrain.dll");
-
     /// <summary>A program of the same checkout and configuration as this one.</summary>
-    private static string Find(string project, string assembly)
+    private static string Find()
     {
         var own = new DirectoryInfo(AppContext.BaseDirectory);
         var (framework, configuration) = (own.Name, own.Parent?.Name ?? "Release");
@@ -74,10 +70,10 @@ internal sealed record ClusterOptions
         {
             if (File.Exists(Path.Combine(root.FullName, "Orleans.sln")))
             {
-                return Path.Combine(root.FullName, "src", project, "bin", configuration, framework, assembly);
+                return Path.Combine(root.FullName, "src", "Silo", "bin", configuration, framework, "evergrain.dll");
             }
         }
 
-        return assembly;
+        return "evergrain.dll";
     }
 }

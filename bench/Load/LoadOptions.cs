@@ -75,7 +75,7 @@ internal sealed record LoadOptions
         {
             if (File.Exists(Path.Combine(root.FullName, "Orleans.sln")))
             {
-                return Path.Combine(root.FullName, "src", "Cli", "bin", configuration, framework, "evergrain.dll");
+                return Path.Combine(root.FullName, "src", "Silo", "bin", configuration, framework, "evergrain.dll");
             }
         }
 

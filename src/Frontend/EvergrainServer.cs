@@ -1,15 +1,15 @@
 using System.Net;
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Checks;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Http;
+using Evergrain.Frontend.Settings;
 using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Telemetry;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
@@ -50,7 +50,8 @@ public static class EvergrainServer
             .AddListener()
             .AddAccess()
             .AddAdmission(configuration)
-            .AddEdge()
+            .AddDrain()
+            .AddHealth()
             .AddTelemetry();
     }
 
@@ -62,6 +63,7 @@ public static class EvergrainServer
         app.UseWebSockets();
         app.UseMiddleware<AccessGate>();
         app.UseRouting();
+        app.MapSocket();
         app.MapResponses();
         app.MapModels();
         app.MapHealth();
@@ -83,12 +85,14 @@ public static class EvergrainServer
 
     private static IServiceCollection AddSettings(this IServiceCollection services, IConfiguration configuration)
     {
+        IReadOnlyList<string> unread = [];
         services.AddOptions<EvergrainOptions>()
-            .Bind(configuration.GetSection(EvergrainOptions.Section))
+            .Configure(options => unread = SettingsExtensions.Bind(
+                configuration.GetSection(EvergrainOptions.Section), options))
             .ValidateOnStart();
-        services.AddSingleton<IValidateOptions<EvergrainOptions>, EvergrainRanges>();
-        services.AddSingleton<IValidateOptions<EvergrainOptions>, EvergrainAccessRules>();
-        return services;
+        return services
+            .AddSettingsRule(_ => unread)
+            .AddSettingsRule(static options => OptionRules.FindMistakes(options));
     }
 
     private static IServiceCollection AddListener(this IServiceCollection services)
@@ -117,93 +121,12 @@ public static class EvergrainServer
         }
     }
 
-    private static IServiceCollection AddAccess(this IServiceCollection services) => services
-        .AddSingleton<ApiKeyStore>()
-        .AddHostedService(static provider => provider.GetRequiredService<ApiKeyStore>());
-
-    private static IServiceCollection AddEdge(this IServiceCollection services) => services
-        .AddSingleton<PollingThread>()
-        .AddSingleton<ServerDrain>()
-        .AddHostedService(static provider => provider.GetRequiredService<ServerDrain>())
-        .AddSingleton<HealthEndpoints>();
-
-    private static IServiceCollection AddTurns(this IServiceCollection services) => services
-        .AddSingleton(static provider => new TurnServices
-        {
-            Conversations = provider.GetRequiredService<IConversations>(),
-            Ids = provider.GetRequiredService<IIdSource>(),
-            Time = provider.GetRequiredService<TimeProvider>(),
-            Options = provider.GetRequiredService<IOptions<EvergrainOptions>>().Value,
-            Instruments = provider.GetRequiredService<FrontendInstruments>(),
-            Faults = provider.GetRequiredService<FaultReporter>(),
-            Turns = provider.GetRequiredService<TurnGate>(),
-            ReceivedBytes = provider.GetRequiredService<ByteBudget>(),
-            Thread = provider.GetRequiredService<PollingThread>(),
-        })
-        .AddSingleton<EventPump>()
-        .AddSingleton<TurnRunner>()
-        .AddSingleton<BackgroundTurns>()
-        .AddHostedService(static provider => provider.GetRequiredService<BackgroundTurns>());
-
-    private static IServiceCollection AddSockets(this IServiceCollection services) => services
-        .AddSingleton<SocketDrain>()
-        .AddHostedService(static provider => provider.GetRequiredService<SocketDrain>())
-        .AddSingleton<ResponsesSocket>();
-
-    private static IServiceCollection AddHttp(this IServiceCollection services) => services
-        .AddSingleton<RequestBodies>()
-        .AddSingleton<CreateEndpoint>()
-        .AddSingleton<ResponsesEndpoints>()
-        .AddSingleton<ModelsEndpoints>();
-
-    private static IServiceCollection AddTelemetry(this IServiceCollection services) => services
-        .AddMetrics()
-        .AddSingleton<FrontendInstruments>()
-        .AddSingleton<FaultReporter>()
-        .AddSingleton<MetricsExposition>();
-
-    private static void MapResponses(this IEndpointRouteBuilder routes)
-    {
-        var socket = routes.ServiceProvider.GetRequiredService<ResponsesSocket>();
-        var responses = routes.ServiceProvider.GetRequiredService<ResponsesEndpoints>();
-        var create = routes.ServiceProvider.GetRequiredService<CreateEndpoint>();
-        routes.MapGet("/v1/responses", (RequestDelegate)socket.InvokeAsync);
-        routes.MapPost("/v1/responses", (RequestDelegate)create.InvokeAsync);
-        routes.MapGet("/v1/responses/{id}", (RequestDelegate)responses.GetAsync);
-        routes.MapDelete("/v1/responses/{id}", (RequestDelegate)responses.DeleteAsync);
-        routes.MapPost("/v1/responses/{id}/cancel", (RequestDelegate)responses.CancelAsync);
-        routes.MapGet("/v1/responses/{id}/input_items", (RequestDelegate)responses.ListInputItemsAsync);
-    }
-
-    private static void MapModels(this IEndpointRouteBuilder routes)
-    {
-        var models = routes.ServiceProvider.GetRequiredService<ModelsEndpoints>();
-        routes.MapGet("/v1/models", (RequestDelegate)models.ListAsync);
-        routes.MapGet("/v1/models/{**id}", (RequestDelegate)models.GetAsync);
-    }
-
-    private static void MapHealth(this IEndpointRouteBuilder routes)
-    {
-        var health = routes.ServiceProvider.GetRequiredService<HealthEndpoints>();
-        routes.MapGet("/health/live", (RequestDelegate)health.LiveAsync);
-        routes.MapGet("/health/ready", (RequestDelegate)health.ReadyAsync);
-    }
-
-    private static void MapDocument(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/openapi.json", (RequestDelegate)OpenApiDocument.WriteAsync);
-
-    private static void MapMetrics(this IEndpointRouteBuilder routes)
-    {
-        var metrics = routes.ServiceProvider.GetRequiredService<MetricsExposition>();
-        routes.MapGet("/metrics", (RequestDelegate)metrics.WriteAsync);
-    }
-
     private static void Listen(KestrelServerOptions kestrel, IOptions<EvergrainOptions> options)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = options.Value.HttpConnectionsMax;
         kestrel.Limits.MaxRequestBodySize = options.Value.BodyBytesMax;
-        if (EvergrainAccessRules.TryParseAddress(options.Value.Address, out var address))
+        if (AccessExtensions.TryParseAddress(options.Value.Address, out var address))
         {
             kestrel.Listen(address, options.Value.Port, static listen => listen.Protocols = HttpProtocols.Http1);
         }

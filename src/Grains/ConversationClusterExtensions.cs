@@ -33,31 +33,26 @@ public static class ConversationClusterExtensions
     public static ISiloBuilder AddConversations(this ISiloBuilder silo, ConversationClusterOptions options)
     {
         ArgumentNullException.ThrowIfNull(silo);
-        ArgumentNullException.ThrowIfNull(options);
-        var bounds = options.Checked();
+        OptionRules.Check(options);
         silo.Services.TryAddSingleton<TenantUsage>();
         silo.Services.TryAddSingleton<ConversationInstruments>();
-        silo.Services.AddSingleton(provider => CreateServices(provider, bounds));
-        silo.AddMoving(bounds);
+        silo.Services.AddSingleton(provider => CreateServices(provider, options));
+        silo.AddMoving(options);
         silo.AddDirectory();
-        silo.AddConnections(bounds);
-        silo.Configure<SiloMessagingOptions>(messaging => LoseNoTime(messaging, bounds));
-        silo.Configure<GrainCollectionOptions>(collection => KeepWarm(collection, bounds));
-        silo.Configure<ClusterMembershipOptions>(membership => WatchClosely(membership, bounds));
-        silo.Services.PostConfigure<HostOptions>(host => GiveTime(host, bounds));
+        silo.AddConnections(options);
+        silo.Configure<SiloMessagingOptions>(messaging => LoseNoTime(messaging, options));
+        silo.Configure<GrainCollectionOptions>(collection => KeepWarm(collection, options));
+        silo.Configure<ClusterMembershipOptions>(membership => WatchClosely(membership, options));
+        silo.Services.PostConfigure<HostOptions>(host => GiveTime(host, options));
         return silo;
     }
 
     /// <summary>
-    /// Has a silo tell what tenants use to <see cref="ITenantGrain"/>s, every 10 seconds and when it stops. Needs a
-    /// <see cref="TimeProvider"/> and a grain storage of the name <see cref="ClusterStorage.Name"/>.
+    /// Adds <see cref="ITenantTotals"/> as <see cref="ITenantGrain"/>s of the cluster that this process is a silo or a
+    /// client of. Its silos need a grain storage of the name <see cref="ClusterStorage.Name"/>.
     /// </summary>
-    public static ISiloBuilder AddTenantUsage(this ISiloBuilder silo)
-    {
-        ArgumentNullException.ThrowIfNull(silo);
-        silo.Services.AddHostedService<TenantReporting>();
-        return silo;
-    }
+    public static IServiceCollection AddTenantTotals(this IServiceCollection services) =>
+        services.AddSingleton<ITenantTotals, GrainTenantTotals>();
 
     /// <summary>Adds <see cref="IConversations"/> to a process that is a client of the cluster.</summary>
     public static IClientBuilder AddConversations(this IClientBuilder client, ConversationClusterOptions options)
@@ -79,9 +74,8 @@ public static class ConversationClusterExtensions
     public static IServiceCollection AddOrleansConversations(this IServiceCollection services,
         ConversationClusterOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        var bounds = options.Checked();
-        services.TryAddSingleton(bounds);
+        OptionRules.Check(options);
+        services.TryAddSingleton(options);
         services.AddSingleton<IConversations>(CreateRouter);
         return services;
     }

@@ -85,10 +85,4 @@ public sealed class ConversationClusterOptions
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.500", "00:01:00")]
     public TimeSpan ShareInterval { get; set; } = TimeSpan.FromSeconds(3);
-
-    internal ConversationClusterOptions Checked()
-    {
-        Validator.ValidateObject(this, new ValidationContext(this), validateAllProperties: true);
-        return this;
-    }
 }

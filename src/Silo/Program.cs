@@ -1,4 +1,3 @@
-using Evergrain.Frontend.Hosting;
 using Evergrain.Silo;
 
-return await ServerCommandLine.InvokeAsync(SiloCommand.Create(), args);
+return await EvergrainCommand.InvokeAsync(args);

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Cluster, clusterMissing } from './lib/cluster.mjs';
+import { Cluster } from './lib/cluster.mjs';
 import { Codex, codexMissing } from './lib/codex.mjs';
 import { playShellLoop } from './lib/codex-loops.mjs';
 import { Haproxy, haproxyMissing } from './lib/haproxy.mjs';
 import { postgresMissing } from './lib/postgres.mjs';
 import { RecordingProxy } from './lib/proxy.mjs';
 
-const missing = codexMissing || postgresMissing || haproxyMissing || clusterMissing;
+const missing = codexMissing || postgresMissing || haproxyMissing;
 
 if (missing) console.log(`Codex tests are left out: before a cluster, as ${missing}`);
 

@@ -23,6 +23,12 @@ public readonly record struct TurnCounts(long Completed, long Incomplete, long C
         Failed - before.Failed, Interrupted - before.Interrupted, InputTokens - before.InputTokens,
         CachedTokens - before.CachedTokens, OutputTokens - before.OutputTokens);
 
+    /// <summary>Both together.</summary>
+    public TurnCounts Plus(in TurnCounts more) => new(
+        Completed + more.Completed, Incomplete + more.Incomplete, Cancelled + more.Cancelled,
+        Failed + more.Failed, Interrupted + more.Interrupted, InputTokens + more.InputTokens,
+        CachedTokens + more.CachedTokens, OutputTokens + more.OutputTokens);
+
     internal TurnCounts With(TurnEnding ending)
     {
         var counts = this with

@@ -1,5 +1,5 @@
-using System.ComponentModel.DataAnnotations;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Settings;
 using Microsoft.Extensions.Configuration;
 
 namespace Evergrain.Frontend.Admission;
@@ -57,33 +57,5 @@ internal sealed class AdmissionBounds
         own.Weight ?? others.Weight ?? 1);
 
     private static T Read<T>(IConfigurationSection section, List<string> mistakes)
-        where T : class, new()
-    {
-        var options = new T();
-        if (!string.IsNullOrEmpty(section.Value))
-        {
-            mistakes.Add($"{section.Path}: '{section.Value}' is not an object of settings.");
-            return options;
-        }
-
-        try
-        {
-            section.Bind(options, static binder => binder.ErrorOnUnknownConfiguration = true);
-        }
-        catch (InvalidOperationException e)
-        {
-            // An unknown name, or a value of another type; the message says which.
-            mistakes.Add($"{section.Path}: {e.Message}");
-            return new T();
-        }
-
-        var wrong = new List<ValidationResult>();
-        if (Validator.TryValidateObject(options, new ValidationContext(options), wrong, validateAllProperties: true))
-        {
-            return options;
-        }
-
-        mistakes.AddRange(wrong.Select(result => $"{section.Path}: {result.ErrorMessage}"));
-        return new T();
-    }
+        where T : class, new() => SettingsExtensions.Read<T>(section, mistakes, isStrict: true);
 }

@@ -1,9 +1,9 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Settings;
 using Evergrain.Frontend.Telemetry;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Evergrain.Frontend.Admission;
 
@@ -13,7 +13,7 @@ internal static class AdmissionExtensions
     /// <summary>Bounds come from <paramref name="configuration"/>, whose files are looked at for changes.</summary>
     public static IServiceCollection AddAdmission(this IServiceCollection services, IConfiguration configuration) =>
         services
-            .AddSingleton<IValidateOptions<EvergrainOptions>>(new AdmissionRules(configuration))
+            .AddSettingsRule(_ => FindMistakes(configuration))
             .AddSingleton(provider => new AdmissionSettings(configuration,
                 provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<ILogger<AdmissionSettings>>()))
@@ -26,4 +26,11 @@ internal static class AdmissionExtensions
             .AddSingleton<ByteBudget>()
             .AddSingleton<ConnectionGate>()
             .AddSingleton<AdmissionInstruments>();
+
+    private static List<string> FindMistakes(IConfiguration configuration)
+    {
+        var mistakes = new List<string>();
+        AdmissionBounds.Load(configuration, mistakes);
+        return mistakes;
+    }
 }

@@ -1,20 +1,8 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Evergrain.Frontend.Admission;
-
-/// <summary>Reports, at start, every mistake in the sections of admission.</summary>
-internal sealed class AdmissionRules(IConfiguration configuration) : IValidateOptions<EvergrainOptions>
-{
-    public ValidateOptionsResult Validate(string? name, EvergrainOptions options)
-    {
-        var mistakes = new List<string>();
-        AdmissionBounds.Load(configuration, mistakes);
-        return mistakes.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(mistakes);
-    }
-}
 
 /// <summary>
 /// Holds the bounds in force and rereads the settings files they came from. The files' bytes are compared, not their

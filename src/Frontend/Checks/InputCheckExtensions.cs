@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Settings;
 using Evergrain.Providers.Checks;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -24,7 +25,7 @@ public static class InputCheckExtensions
 
         var options = section.Get<InputCheckOptions>() ?? new InputCheckOptions();
         return services
-            .AddSingleton<IValidateOptions<EvergrainOptions>>(new InputCheckMistakes(options))
+            .AddSettingsRule(_ => options.FindMistakes())
             .AddSingleton<CheckFailures>()
             .AddSingleton<IInputCheck>(provider => Create(provider, options));
     }
@@ -35,13 +36,5 @@ public static class InputCheckExtensions
         _ = provider.GetRequiredService<IOptions<EvergrainOptions>>().Value;
         return new ConfiguredCheck(options, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<CheckFailures>().Report);
-    }
-
-    private sealed class InputCheckMistakes(InputCheckOptions options) : IValidateOptions<EvergrainOptions>
-    {
-        public ValidateOptionsResult Validate(string? name, EvergrainOptions server) =>
-            options.FindMistakes() is { Count: > 0 } mistakes
-                ? ValidateOptionsResult.Fail(mistakes)
-                : ValidateOptionsResult.Success;
     }
 }

@@ -2,6 +2,7 @@ using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Frontend.InProcess;
@@ -17,7 +18,8 @@ public static class InProcessExtensions
     public static IServiceCollection AddInProcessConversations(
         this IServiceCollection services, InProcessOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
+        OptionRules.Check(options);
+        services.TryAddSingleton<TenantUsage>();
         services.AddSingleton<ConversationInstruments>();
         services.AddSingleton(provider => CreateHost(provider, options));
         services.AddSingleton<IConversations>(CreateRouter);
@@ -27,12 +29,13 @@ public static class InProcessExtensions
     private static InProcessConversations CreateHost(IServiceProvider provider, InProcessOptions options)
     {
         var logger = provider.GetRequiredService<ILogger<InProcessConversations>>();
+        var usage = provider.GetRequiredService<TenantUsage>();
         var services = new ActivationServices(
             new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
             provider.GetRequiredService<IIdSource>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ConversationInstruments>(),
-            static (_, _) => { });
+            (tenant, counts) => usage.Add(tenant, counts));
         var journal = new ActivationJournal(provider.GetRequiredService<IJournal>(), services, logger);
 
         // A client in this process waits for its check as long as the check takes.

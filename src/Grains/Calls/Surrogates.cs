@@ -86,3 +86,48 @@ internal sealed class RefusalConverter : IConverter<Refusal, RefusalSurrogate>
     public RefusalSurrogate ConvertToSurrogate(in Refusal value) =>
         new(value.Kind.ToString(), value.Message, value.Param, value.RetryAfter);
 }
+
+/// <summary>A <see cref="TenantReport"/> between processes.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.TenantReport")]
+internal readonly record struct TenantReportSurrogate(
+    [property: Id(0)] ulong Process,
+    [property: Id(1)] long Sequence,
+    [property: Id(2)] TurnCounts Counts);
+
+[RegisterConverter]
+internal sealed class TenantReportConverter : IConverter<TenantReport, TenantReportSurrogate>
+{
+    public TenantReport ConvertFromSurrogate(in TenantReportSurrogate surrogate) =>
+        new(surrogate.Process, surrogate.Sequence, surrogate.Counts);
+
+    public TenantReportSurrogate ConvertToSurrogate(in TenantReport value) =>
+        new(value.Process, value.Sequence, value.Counts);
+}
+
+/// <summary>A <see cref="TurnCounts"/> between processes.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.TenantTotals")]
+internal readonly record struct TurnCountsSurrogate(
+    [property: Id(0)] long Completed,
+    [property: Id(1)] long Incomplete,
+    [property: Id(2)] long Cancelled,
+    [property: Id(3)] long Failed,
+    [property: Id(4)] long Interrupted,
+    [property: Id(5)] long InputTokens,
+    [property: Id(6)] long CachedTokens,
+    [property: Id(7)] long OutputTokens);
+
+[RegisterConverter]
+internal sealed class TurnCountsConverter : IConverter<TurnCounts, TurnCountsSurrogate>
+{
+    public TurnCounts ConvertFromSurrogate(in TurnCountsSurrogate surrogate) => new(
+        surrogate.Completed, surrogate.Incomplete, surrogate.Cancelled, surrogate.Failed, surrogate.Interrupted,
+        surrogate.InputTokens, surrogate.CachedTokens, surrogate.OutputTokens);
+
+    public TurnCountsSurrogate ConvertToSurrogate(in TurnCounts value) => new(
+        value.Completed, value.Incomplete, value.Cancelled, value.Failed, value.Interrupted,
+        value.InputTokens, value.CachedTokens, value.OutputTokens);
+}

@@ -1,3 +1,5 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
 using Orleans.Runtime;
 
 namespace Evergrain.Grains.Tenants;
@@ -28,7 +30,7 @@ internal sealed class TenantGrain(
     }
 
     /// <inheritdoc/>
-    public Task<TenantTotals> Get() => Task.FromResult(stored.State.Totals);
+    public Task<TurnCounts> Get() => Task.FromResult(stored.State.Totals);
 }
 
 /// <summary>What is stored of a tenant: small, and written whole.</summary>
@@ -38,7 +40,7 @@ internal sealed class TenantState
     private const int SilosMax = 128;
 
     /// <summary>All that was added.</summary>
-    public TenantTotals Totals { get; set; } = new();
+    public TurnCounts Totals { get; set; }
 
     /// <summary>The last report of each silo; who reported last is last.</summary>
     public List<LastReport> Silos { get; set; } = [];
@@ -46,7 +48,7 @@ internal sealed class TenantState
     /// <summary>Adds a report, unless it was added before.</summary>
     public bool Take(TenantReport report)
     {
-        var at = Silos.FindIndex(silo => silo.Silo == report.Silo);
+        var at = Silos.FindIndex(silo => silo.Silo == report.Process);
         if (at >= 0 && Silos[at].Sequence >= report.Sequence)
         {
             return false;
@@ -61,8 +63,8 @@ internal sealed class TenantState
             Silos.RemoveAt(0);
         }
 
-        Silos.Add(new LastReport { Silo = report.Silo, Sequence = report.Sequence });
-        Totals.Add(report.Counts);
+        Silos.Add(new LastReport { Silo = report.Process, Sequence = report.Sequence });
+        Totals = Totals.Plus(report.Counts);
         return true;
     }
 }

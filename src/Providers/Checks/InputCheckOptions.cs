@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Hosts;
 
 namespace Evergrain.Providers.Checks;
 
@@ -48,9 +49,7 @@ public sealed class InputCheckOptions
     /// <summary>Every mistake, each a sentence that names the setting; empty if there is none.</summary>
     public IReadOnlyList<string> FindMistakes()
     {
-        var ranges = new List<ValidationResult>();
-        Validator.TryValidateObject(this, new ValidationContext(this), ranges, validateAllProperties: true);
-        List<string> mistakes = [.. ranges.Select(static range => $"InputCheck: {range.ErrorMessage}")];
+        List<string> mistakes = [.. OptionRules.FindMistakes(this, "InputCheck")];
         if (Url is null && Rules.Count == 0)
         {
             mistakes.Add("InputCheck: give a Url, or Rules, or leave the section out.");

@@ -4,8 +4,9 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Providers.Journals;
 
 /// <summary>
-/// An append or a delete on its way through a writer. Whoever comes first, the writer that takes it or the caller that
-/// cancels it, decides: once taken, it is carried to its end, since the writer then reads the caller's buffer.
+/// An append, a delete or a report on its way through a writer. Whoever comes first, the writer that takes it or the
+/// caller that cancels it, decides: once taken, it is carried to its end, since the writer then reads the caller's
+/// buffer.
 /// </summary>
 internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 {
@@ -24,6 +25,9 @@ internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 
     /// <summary>Whether the conversation is to be deleted, not appended to.</summary>
     public bool IsDelete { get; init; }
+
+    /// <summary>What is to be added to a tenant's totals, in place of an append; null: nothing.</summary>
+    public TenantReport? Report { get; init; }
 
     public ulong Writer { get; init; }
 

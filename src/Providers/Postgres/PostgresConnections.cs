@@ -32,9 +32,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
         _time = options.Time;
         _reconnectTime = options.ReconnectTime;
         var settings = PostgresUrl.Parse(options.Url);
-        Place = new PostgresPlace(
-            IsUnixSocket(settings) ? settings.Host! : $"{settings.Host}:{settings.Port}",
-            settings.Database!, settings.Username!);
+        Place = PostgresUrl.PlaceOf(settings);
         Configure(settings, options);
         Reads = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(settings.ToString())
         {

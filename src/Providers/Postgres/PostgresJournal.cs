@@ -1,6 +1,8 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
 using Evergrain.Providers.Journals;
 
 namespace Evergrain.Providers.Postgres;
@@ -25,11 +27,12 @@ namespace Evergrain.Providers.Postgres;
 /// moment, the one with the lower number may appear the later.
 /// </para>
 /// </remarks>
-public sealed class PostgresJournal : IJournal
+public sealed class PostgresJournal : IJournal, ITenantTotals
 {
     private readonly PostgresConnections _connections;
     private readonly PostgresWriter _writer;
     private readonly PostgresReader _reader;
+    private readonly PostgresTotals _totals;
     private int _disposed;
 
     private PostgresJournal(PostgresJournalOptions options, PostgresConnections connections)
@@ -37,6 +40,7 @@ public sealed class PostgresJournal : IJournal
         _connections = connections;
         _writer = new PostgresWriter(options, connections);
         _reader = new PostgresReader(connections, options);
+        _totals = new PostgresTotals(connections, options.Schema);
     }
 
     /// <summary>Server and database, for people; never the password.</summary>
@@ -54,7 +58,7 @@ public sealed class PostgresJournal : IJournal
     public static async Task<PostgresJournal> OpenAsync(
         PostgresJournalOptions options, CancellationToken cancellationToken)
     {
-        Validator.ValidateObject(options, new ValidationContext(options), validateAllProperties: true);
+        OptionRules.Check(options);
         var connections = new PostgresConnections(options);
         try
         {
@@ -101,6 +105,14 @@ public sealed class PostgresJournal : IJournal
         JournalBounds.CheckEnd(end);
         await _writer.WriteAsync(new PendingWrite(key, end) { IsDelete = true }, cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public async ValueTask AddAsync(string tenant, TenantReport report, CancellationToken cancellationToken) =>
+        await _totals.AddAsync(tenant, report, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<TurnCounts> GetAsync(string tenant, CancellationToken cancellationToken) =>
+        await _totals.GetAsync(tenant, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
 using Npgsql;
 using static Evergrain.Providers.Postgres.SchemaCommands;
 
@@ -62,7 +63,9 @@ internal static class PostgresSchema
         await LockAsync(connection, schema, cancellationToken);
         if (await ExistsAsync(connection, $"to_regclass('\"{schema}\".schema_version')", cancellationToken))
         {
-            await CheckAsync(connection, place, schema, cancellationToken);
+            await CheckVersionAsync(connection, place, schema, cancellationToken);
+            await AddTotalsAsync(connection, schema, cancellationToken);
+            await CheckRightsAsync(connection, place, schema, cancellationToken);
             return;
         }
 
@@ -75,10 +78,23 @@ internal static class PostgresSchema
 
         await CreateIfMissingAsync(connection, schema, cancellationToken);
         await ExecuteAsync(connection, Tables(schema), cancellationToken);
+        await AddTotalsAsync(connection, schema, cancellationToken);
     }
 
-    private static async Task CheckAsync(NpgsqlConnection connection, PostgresPlace place, string schema,
+    // Schemas of earlier builds have none. Where it is there, a user that may not make tables can start.
+    private static async Task AddTotalsAsync(NpgsqlConnection connection, string schema,
         CancellationToken cancellationToken)
+    {
+        var table = PostgresTotals.TableOf(schema);
+        if (!await ExistsAsync(connection, $"to_regclass('{table}')", cancellationToken))
+        {
+            await ExecuteAsync(connection, TotalsTable.Create(table, "text COLLATE \"C\"", "bigint"),
+                cancellationToken);
+        }
+    }
+
+    private static async Task CheckVersionAsync(NpgsqlConnection connection, PostgresPlace place,
+        string schema, CancellationToken cancellationToken)
     {
         var version = await QueryInt64Async(connection, $"SELECT max(version)::bigint FROM \"{schema}\".schema_version",
             cancellationToken);
@@ -88,7 +104,11 @@ internal static class PostgresSchema
                 $"{schema}) has schema version {version}, this program knows up to {SchemaVersion}: " +
                 "start the newer version that made it.");
         }
+    }
 
+    private static async Task CheckRightsAsync(NpgsqlConnection connection, PostgresPlace place, string schema,
+        CancellationToken cancellationToken)
+    {
         var missing = await QueryInt64Async(connection, $"""
             SELECT count(*) FROM unnest(ARRAY['conversations', 'appends']) AS name,
               unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS word

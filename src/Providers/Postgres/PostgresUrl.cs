@@ -35,6 +35,11 @@ internal static class PostgresUrl
         return settings;
     }
 
+    /// <summary>Where settings lead to, as far as it may be printed.</summary>
+    public static PostgresPlace PlaceOf(NpgsqlConnectionStringBuilder settings) => new(
+        settings.Host!.StartsWith('/') ? settings.Host : $"{settings.Host}:{settings.Port}",
+        settings.Database!, settings.Username!);
+
     private static NpgsqlConnectionStringBuilder ParseSettings(string text)
     {
         try

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -47,6 +48,8 @@ internal static class JournalDatabase
         $"PRAGMA application_id = {ApplicationId}",
         $"PRAGMA user_version = {SchemaVersion}",
     ];
+
+    private static readonly string Totals = TotalsTable.Create(TotalsTable.Name, "TEXT", "INTEGER") + " STRICT";
 
     /// <summary>Opens the one connection that writes; makes the schema in a new file.</summary>
     /// <exception cref="JournalUnavailableException">It is damaged, foreign, newer or cannot be opened.</exception>
@@ -156,6 +159,8 @@ internal static class JournalDatabase
     {
         if (Statement.ExecuteInt64(database, "PRAGMA user_version") == SchemaVersion)
         {
+            // Files of earlier builds have none.
+            Statement.Execute(database, Totals);
             return;
         }
 
@@ -166,6 +171,7 @@ internal static class JournalDatabase
             Statement.Execute(database, statement);
         }
 
+        Statement.Execute(database, Totals);
         Statement.Execute(database, "COMMIT");
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
 using Evergrain.Providers.Journals;
 using Microsoft.Data.Sqlite;
 
@@ -15,7 +16,7 @@ internal sealed class JournalReader : IDisposable
 
     private readonly string _file;
     private readonly SqliteConnection _connection;
-    private readonly Statement _begin, _end, _find, _writer, _read, _list;
+    private readonly Statement _begin, _end, _find, _writer, _read, _list, _totals;
 
     public JournalReader(string file)
     {
@@ -32,6 +33,7 @@ internal sealed class JournalReader : IDisposable
         _list = new Statement(database, """
             SELECT id FROM conversations WHERE tenant = ?1 AND number > ?2 ORDER BY number LIMIT ?3
             """);
+        _totals = new Statement(database, TotalsTable.Get(TotalsTable.Name));
     }
 
     /// <summary>The next appends, if the conversation is still the one that was begun with (0: any).</summary>
@@ -83,6 +85,19 @@ internal sealed class JournalReader : IDisposable
         return page;
     }
 
+    public TurnCounts ReadTotals(string tenant)
+    {
+        _totals.Bind(1, tenant);
+        try
+        {
+            return _totals.Step() ? TotalsTable.Read(_totals.Int64) : default;
+        }
+        finally
+        {
+            _totals.Reset();
+        }
+    }
+
     public void Dispose()
     {
         _begin.Dispose();
@@ -91,6 +106,7 @@ internal sealed class JournalReader : IDisposable
         _writer.Dispose();
         _read.Dispose();
         _list.Dispose();
+        _totals.Dispose();
         _connection.Dispose();
     }
 

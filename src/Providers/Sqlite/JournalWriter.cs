@@ -107,6 +107,12 @@ internal sealed class JournalWriter
     /// <summary>Does one write in the open transaction; true if a conversation was deleted.</summary>
     private bool Apply(PendingWrite write)
     {
+        if (write.Report is { } report)
+        {
+            _tables.AddTotals(write.Key.Tenant, report);
+            return false;
+        }
+
         if (write.IsDelete)
         {
             var deleted = _tables.TryDelete(write.Key, write.End);

@@ -1,6 +1,8 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
 using Evergrain.Providers.Journals;
 
 namespace Evergrain.Providers.Sqlite;
@@ -13,7 +15,7 @@ namespace Evergrain.Providers.Sqlite;
 /// Space of deleted conversations is overwritten and used again; the file does not shrink. The disk must be a local one
 /// that keeps its promise to sync.
 /// </remarks>
-public sealed class SqliteJournal : IJournal
+public sealed class SqliteJournal : IJournal, ITenantTotals
 {
     private readonly DataDirectory _directory;
     private readonly WriteTables _tables;
@@ -40,7 +42,7 @@ public sealed class SqliteJournal : IJournal
     /// <exception cref="ValidationException">An option is out of its range.</exception>
     public static Task<SqliteJournal> OpenAsync(SqliteJournalOptions options, CancellationToken cancellationToken)
     {
-        Validator.ValidateObject(options, new ValidationContext(options), validateAllProperties: true);
+        OptionRules.Check(options);
         return Task.Run(() => Open(options), cancellationToken);
     }
 
@@ -78,6 +80,17 @@ public sealed class SqliteJournal : IJournal
         JournalBounds.CheckEnd(end);
         await _writer.WriteAsync(new PendingWrite(key, end) { IsDelete = true }, cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public async ValueTask AddAsync(string tenant, TenantReport report, CancellationToken cancellationToken) =>
+        await _writer.WriteAsync(new PendingWrite(new ConversationKey(tenant, default), JournalEnd.None)
+        {
+            Report = report,
+        }, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<TurnCounts> GetAsync(string tenant, CancellationToken cancellationToken) =>
+        await _readers.RunAsync(reader => reader.ReadTotals(tenant), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -22,7 +23,7 @@ internal sealed class WriteTables : IDisposable
     private readonly Dictionary<ConversationKey, (long Conversation, JournalEnd End)> _ends = [];
     private readonly Statement _begin, _commit, _rollback;
     private readonly Statement _find, _end, _create, _append;
-    private readonly Statement _remove, _drop, _dropped, _sizes, _sweep, _swept;
+    private readonly Statement _remove, _drop, _dropped, _sizes, _sweep, _swept, _totals;
     private long _nextConversation;
 
     public WriteTables(SqliteConnection connection)
@@ -44,6 +45,7 @@ internal sealed class WriteTables : IDisposable
             "SELECT position, length(records) FROM appends WHERE conversation = ?1 ORDER BY position");
         _sweep = Prepare("DELETE FROM appends WHERE conversation = ?1 AND position <= ?2");
         _swept = Prepare("DELETE FROM dropped WHERE conversation = ?1");
+        _totals = Prepare(TotalsTable.Add(TotalsTable.Name));
 
         // Never a number still to be swept, nor, while this process lives, one that a reader may be following.
         _nextConversation = 1 + Math.Max(
@@ -105,6 +107,18 @@ internal sealed class WriteTables : IDisposable
         _remove.Bind(1, conversation).Run();
         _drop.Bind(1, conversation).Run();
         return true;
+    }
+
+    /// <summary>Adds a report to a tenant's totals in the open transaction, unless it was added before.</summary>
+    public void AddTotals(string tenant, TenantReport report)
+    {
+        _totals.Bind(1, tenant);
+        foreach (var (index, value) in TotalsTable.ValuesOf(report).Index())
+        {
+            _totals.Bind(index + 2, value);
+        }
+
+        _totals.Run();
     }
 
     /// <summary>Cleans up a bounded part of one deleted conversation; false if none is left.</summary>

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Evergrain.Conversations.Ports;
 using Evergrain.Grains;
 using Evergrain.Providers.Postgres;
@@ -6,11 +8,15 @@ using Orleans.Hosting;
 
 namespace Evergrain.Silo.Membership;
 
-/// <summary>The database of membership and of grains' state: how Orleans connects, and the schema.</summary>
-internal sealed class ClusterDatabase
+/// <summary>
+/// The database where the cluster's processes find each other and grains keep what they keep: the journal's.
+/// </summary>
+/// <param name="url">The journal's URL; a wrong one is refused at the first use.</param>
+/// <param name="schema">The schema that holds the tables.</param>
+internal sealed class ClusterDatabase(string url, string schema)
 {
-    /// <summary>Npgsql's name in Orleans.</summary>
-    public const string Invariant = "Npgsql";
+    // Npgsql's name in Orleans.
+    private const string Invariant = "Npgsql";
 
     // A silo asks now and then, one thing at a time; a refresh and a write may meet.
     private const int ConnectionsMax = 8;
@@ -18,19 +24,70 @@ internal sealed class ClusterDatabase
     // Shorter than a probe's silence makes a silo dead several times over: Orleans asks again.
     private const int TimeoutSeconds = 5;
 
-    private readonly PostgresPlace _place;
-    private readonly string _schema;
+    // Every member writes each 30 seconds that it is alive.
+    private const string AliveTime = "2 minutes";
 
-    /// <summary>The database at a URL.</summary>
-    /// <param name="url">Where it is.</param>
-    /// <param name="schema">The schema that holds the tables.</param>
-    /// <exception cref="JournalUnavailableException">The URL is wrong.</exception>
-    public ClusterDatabase(string url, string schema)
+    private readonly Lazy<NpgsqlConnectionStringBuilder> _settings = new(() => Configure(url, schema));
+
+    /// <summary>The server's host, or the directory of its Unix socket.</summary>
+    public string Host => _settings.Value.Host!;
+
+    /// <summary>The server's port.</summary>
+    public int Port => _settings.Value.Port;
+
+    private string ConnectionString => _settings.Value.ToString();
+
+    private PostgresPlace Place => PostgresUrl.PlaceOf(_settings.Value);
+
+    /// <summary>Makes the tables, or checks those that are there.</summary>
+    /// <exception cref="JournalUnavailableException">They cannot be made, or are of a newer version.</exception>
+    public Task PrepareAsync(CancellationToken cancellationToken) => RunAsync(async connection =>
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await ClusterSchema.MakeOrCheckAsync(connection, Place, schema, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return true;
+    }, cancellationToken);
+
+    /// <summary>The silos of a cluster that said lately that they are alive.</summary>
+    /// <exception cref="JournalUnavailableException">They cannot be read.</exception>
+    public Task<IReadOnlyList<ClusterMemberPlace>> ReadMembersAsync(string cluster,
+        CancellationToken cancellationToken) => RunAsync<IReadOnlyList<ClusterMemberPlace>>(async connection =>
+    {
+        await using var command = new NpgsqlCommand($"""
+            SELECT address, host FROM silos WHERE cluster = $1 AND status IN (2, 3)
+              AND alive > now() - interval '{AliveTime}'
+            """, connection) { Parameters = { new NpgsqlParameter { Value = cluster } } };
+        var members = new List<ClusterMemberPlace>();
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+        while (await rows.ReadAsync(cancellationToken))
+        {
+            members.Add(new ClusterMemberPlace(IPAddress.Parse(rows.GetString(0)), rows.GetString(1)));
+        }
+
+        return members;
+    }, cancellationToken);
+
+    /// <summary>Lets a silo join, and gives its grains their storage.</summary>
+    public void AddTo(ISiloBuilder silo)
+    {
+        silo.UseAdoNetClustering(options =>
+            (options.Invariant, options.ConnectionString) = (Invariant, ConnectionString));
+        silo.AddAdoNetGrainStorage(ClusterStorage.Name, options =>
+        {
+            options.Invariant = Invariant;
+            options.ConnectionString = ConnectionString;
+            options.GrainStorageSerializer = new StateSerializer();
+        });
+    }
+
+    /// <summary>Lets a frontend find silos.</summary>
+    public void AddTo(IClientBuilder client) => client.UseAdoNetClustering(options =>
+        (options.Invariant, options.ConnectionString) = (Invariant, ConnectionString));
+
+    private static NpgsqlConnectionStringBuilder Configure(string url, string schema)
     {
         var settings = PostgresUrl.Parse(url);
-        _schema = schema;
-        _place = new PostgresPlace(settings.Host!.StartsWith('/') ? settings.Host : $"{settings.Host}:{settings.Port}",
-            settings.Database!, settings.Username!);
 
         // Orleans names OrleansQuery without a schema.
         settings.SearchPath = schema;
@@ -41,36 +98,25 @@ internal sealed class ClusterDatabase
         settings.CommandTimeout = TimeoutSeconds;
         settings.Options = $"{settings.Options} -c synchronous_commit=on -c lock_timeout={TimeoutSeconds}s " +
             $"-c statement_timeout={TimeoutSeconds}s -c default_transaction_isolation=read\\ committed";
-        ConnectionString = settings.ToString();
+        return settings;
     }
 
-    /// <summary>For Orleans. Holds the password.</summary>
-    public string ConnectionString { get; }
-
-    /// <summary>Makes the tables, or checks those that are there.</summary>
-    /// <exception cref="JournalUnavailableException">They cannot be made, or are of a newer version.</exception>
-    public async Task PrepareAsync(CancellationToken cancellationToken)
+    private async Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
     {
         try
         {
             await using var connection = new NpgsqlConnection(ConnectionString);
             await connection.OpenAsync(cancellationToken);
-            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await ClusterSchema.MakeOrCheckAsync(connection, _place, _schema, cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
+            return await work(connection);
         }
-        catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException
-            or System.Net.Sockets.SocketException)
+        catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException or SocketException)
         {
-            throw PostgresFault.Unavailable(e, _place);
+            throw PostgresFault.Unavailable(e, Place);
         }
     }
-
-    /// <summary>Gives a silo's grains their storage.</summary>
-    public void AddStorageTo(ISiloBuilder silo) => silo.AddAdoNetGrainStorage(ClusterStorage.Name, options =>
-    {
-        options.Invariant = Invariant;
-        options.ConnectionString = ConnectionString;
-        options.GrainStorageSerializer = new StateSerializer();
-    });
 }
+
+/// <summary>Where a silo of the cluster is.</summary>
+/// <param name="Address">The address at which others reach it.</param>
+/// <param name="Host">The name of its host.</param>
+internal readonly record struct ClusterMemberPlace(IPAddress Address, string Host);

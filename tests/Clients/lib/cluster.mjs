@@ -1,7 +1,6 @@
 // A cluster as a site runs one: silos and two frontends, each a process of the built program, on one PostgreSQL.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,12 +8,9 @@ import { Postgres } from './postgres.mjs';
 import { freePort } from './server.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
-const built = resolve(root, 'src/Silo/bin/Release/net10.0/evergrain-silo.dll');
+const built = resolve(root, 'src/Silo/bin/Release/net10.0/evergrain.dll');
 const readyMs = 30_000;
 const stopMs = 30_000;
-
-/** Why a test with a cluster cannot run here, or false. */
-export const clusterMissing = existsSync(built) ? false : 'Orleans was not built';
 
 const children = new Set();
 process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));

@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
-const built = join(root, 'src/Cli/bin/Release/net10.0/evergrain.dll');
+const built = join(root, 'src/Silo/bin/Release/net10.0/evergrain.dll');
 const readyMs = 20_000;
 const stopMs = 15_000;
 const logCharsMax = 1_000_000;
@@ -38,7 +38,7 @@ export class Server {
 
   /**
    * @param {{models?: string[], apiKeys?: string[], modelUrl?: string, modelApi?: string, modelKey?: string,
-   *   journalUrl?: string}} options with a journal's URL it shares that one, and its data directory stays empty
+   *   journalUrl?: string}} options with a journal's URL its data directory stays empty
    */
   constructor(options, port, data) {
     this.options = options;
@@ -76,7 +76,7 @@ export class Server {
   async launch() {
     const [command, ...first] = otherCommand ?? ['dotnet', built];
     if (!otherCommand && !existsSync(built)) {
-      throw new Error('The server is not built: run ./test, or dotnet build -c Release Embedded.slnf.');
+      throw new Error('The server is not built: run ./test, or dotnet build -c Release Orleans.sln.');
     }
     const { journalUrl } = this.options;
     const args = ['--port', String(this.port), ...(journalUrl ? ['--journal', 'postgres'] : ['--data', this.data])];

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Reflection;
-using Evergrain.Frontend.Tests.Balanced;
 using Evergrain.Tests.Services;
 
 namespace Evergrain.Cluster.Tests.Faults;
@@ -60,7 +59,7 @@ internal sealed class ClusterProcesses : IAsyncDisposable
                 [.. Enumerable.Range(1, silos - 1).Select(_ => cluster.AddSiloAsync(cancellationToken)),
                 .. FrontendNames.Select(name => cluster.AddFrontendAsync(name, cancellationToken))]);
             cluster._balancer = await HaproxyProcess.StartAsync(
-                [.. cluster._frontends.Select(static node => node.Port)], isSticky: true, cancellationToken);
+                [.. cluster._frontends.Select(static node => node.Port)], cancellationToken);
             return cluster;
         }
         catch

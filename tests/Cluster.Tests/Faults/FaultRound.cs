@@ -140,7 +140,7 @@ public sealed class EarlierSiloFactAttribute : FactAttribute
 
     public EarlierSiloFactAttribute() => Skip = new LongFactAttribute().Skip ?? (File.Exists(Program)
         ? null
-        : $"{Variable} names no evergrain-silo.dll of an earlier commit.");
+        : $"{Variable} names no evergrain.dll of an earlier commit.");
 
     /// <summary>The earlier silo's assembly.</summary>
     public static string? Program => Environment.GetEnvironmentVariable(Variable);

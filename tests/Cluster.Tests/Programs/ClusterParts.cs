@@ -30,19 +30,18 @@ internal sealed class ClusterParts : IDisposable
     {
         var database = new ClusterDatabase(url, schema);
         await database.PrepareAsync(CancellationToken.None);
-        var membership = new PostgresMembership(database);
         var silo = Host.CreateEmptyApplicationBuilder(null);
         silo.Logging.ClearProviders();
         silo.UseOrleans(builder =>
         {
             builder.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (cluster, cluster));
-            membership.AddTo(builder);
+            database.AddTo(builder);
         });
         var client = Host.CreateEmptyApplicationBuilder(null);
         client.UseOrleansClient(builder =>
         {
             builder.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (cluster, cluster));
-            membership.AddTo(builder);
+            database.AddTo(builder);
         });
         var parts = new ClusterParts(silo.Build(), client.Build());
         await parts.Table.InitializeMembershipTableAsync(true, CancellationToken.None);

@@ -1,3 +1,5 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
 using Evergrain.Grains.Tenants;
 using Evergrain.Tests.Services;
 using Orleans;
@@ -64,7 +66,7 @@ public sealed class GrainStorageTests(PostgresServer postgres)
     {
         using var parts = await OpenAsync();
         var state = new GrainState<TenantState>(new TenantState());
-        var report = new TenantReport { Silo = ulong.MaxValue, Sequence = 3, Counts = new TenantTotals { Failed = 2 } };
+        var report = new TenantReport(ulong.MaxValue, 3, new TurnCounts(0, 0, 0, 2, 0, 0, 0, 0));
         Assert.True(state.State!.Take(report));
         await parts.Storage.WriteStateAsync(Type, Grain, state);
 

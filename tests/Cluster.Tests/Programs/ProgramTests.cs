@@ -4,7 +4,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Evergrain.Cluster.Tests.Faults;
-using Evergrain.Frontend.Tests.Balanced;
 using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Tests.Services;
 
@@ -20,16 +19,12 @@ public sealed class ProgramTests(PostgresServer postgres) : IDisposable
     public void Dispose() => _patience.Dispose();
 
     [Theory]
-    [InlineData("", "--journal-url")]
-    [InlineData("--frob", "--frob")]
-    [InlineData($"--journal-url {NoJournal} --role half", "Role")]
-    [InlineData($"--journal-url {NoJournal} --membership zookeeper", "Membership")]
-    [InlineData($"--journal-url {NoJournal} --membership azure", "EvergrainAzure")]
-    [InlineData($"--journal-url {NoJournal} --silo-port 0", "SiloPort")]
-    [InlineData($"--journal-url {NoJournal} --gateway-ports 1,x", "GatewayPorts")]
-    [InlineData($"--journal-url {NoJournal} --membership localhost --silo-address 192.0.2.1", "localhost")]
-    [InlineData($"--journal-url {NoJournal} --silo-address 0.0.0.0", "0.0.0.0")]
-    [InlineData($"--journal-url {NoJournal} --role frontend", "127.0.0.1:1")]
+    [InlineData("--role both", "--journal-url")]
+    [InlineData("--role half", "Role")]
+    [InlineData($"--role both --journal-url {NoJournal} --silo-port 0", "SiloPort")]
+    [InlineData($"--role both --journal-url {NoJournal} --silo-address 0.0.0.0", "0.0.0.0")]
+    [InlineData($"--role frontend --journal-url {NoJournal}", "127.0.0.1:1")]
+    [InlineData("--role silo --journal-url postgres://", "host of the journal's URL")]
     [Trait("Needs", "Postgres")]
     public async Task Settings_Wrong_AreOneSentence(string options, string expected)
     {
@@ -46,19 +41,24 @@ public sealed class ProgramTests(PostgresServer postgres) : IDisposable
     }
 
     [Fact]
-    [Trait("Needs", "Postgres")]
-    public async Task Both_OnLocalhost_AnswersATurnAndStopsInOrder()
+    public async Task Settings_WrongInManySections_AreAllInOneLine()
     {
-        var url = postgres.Url(await postgres.CreateDatabaseAsync());
-        var port = Port();
-        await using var both = await StartAsync("both", url, "--membership", "localhost",
-            "--silo-port", port, "--primary-port", port, "--gateway-port", Port(), "--port", "0");
+        var start = StartOf(["--role", "both", "--port", "70000"]);
+        start.RedirectStandardError = true;
+        start.Environment["Evergrain__Cluster__CallTimeout"] = "01:00:00";
+        start.Environment["Evergrain__Cluster__GatewayPort"] = "x";
+        start.Environment["Evergrain__Cluster__SiloAddress"] = "nowhere";
+        start.Environment["Evergrain__Admission__ConnectionsMax"] = "0";
+        start.Environment["Evergrain__ModelUrl"] = "ftp://host/v1";
+        using var process = Process.Start(start)!;
 
-        Assert.Equal("completed", (await RunTurnAsync(both.Http))["status"]!.GetValue<string>());
-        Assert.Equal(HttpStatusCode.OK, await ReadyAsync(both.Http));
-        await both.SignalAsync("TERM", _patience.Token);
-        await UntilAsync(async () => await ReadyAsync(both.Http) != HttpStatusCode.OK);
-        Assert.Equal(0, await both.ExitAsync(_patience.Token));
+        var error = (await process.StandardError.ReadToEndAsync(_patience.Token)).TrimEnd();
+        await process.WaitForExitAsync(_patience.Token);
+
+        Assert.Equal(1, process.ExitCode);
+        Assert.All(["Port ", "CallTimeout", "GatewayPort", "ConnectionsMax", "ftp://host/v1", "--journal-url"],
+            name => Assert.Contains(name, error, StringComparison.Ordinal));
+        Assert.DoesNotContain('\n', error);
     }
 
     [Fact]

@@ -14,7 +14,6 @@ public sealed class DependencyTests
         ["Client"] = [],
         ["Providers"] = ["Conversations"],
         ["Frontend"] = ["Conversations", "Providers"],
-        ["Cli"] = ["Conversations", "Providers", "Frontend", "Client"],
         ["Grains"] = ["Conversations"],
         ["Silo"] = ["Conversations", "Providers", "Frontend", "Grains"],
     };
@@ -49,16 +48,11 @@ public sealed class DependencyTests
     {
         foreach (var (project, file) in Projects("src").Concat(Projects("tests")).Concat(Projects("bench")))
         {
-            var isCluster = ClusterProjects.Contains(project);
-            Assert.True(isCluster || !Includes(file, "PackageReference").Any(name =>
+            Assert.True(ClusterProjects.Contains(project) || !Includes(file, "PackageReference").Any(name =>
                 name.StartsWith("Microsoft.Orleans", StringComparison.Ordinal) && !Abstractions.Contains(name)),
                 $"{project} references Orleans");
-            Assert.Equal(!isCluster, EmbeddedFilter().Contains(SourceTree.Relative(file)));
         }
     }
-
-    private static string EmbeddedFilter() =>
-        File.ReadAllText(Path.Combine(SourceTree.Root, "Embedded.slnf")).Replace("\\\\", "/", StringComparison.Ordinal);
 
     private static IEnumerable<(string Name, string File)> Projects(string folder)
     {

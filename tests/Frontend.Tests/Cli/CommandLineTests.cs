@@ -83,7 +83,7 @@ public sealed class CommandLineTests : IDisposable
             RedirectStandardOutput = true,
             WorkingDirectory = _data.FullName,
         };
-        start.ArgumentList.Add(typeof(Evergrain.Cli.ServeCommand).Assembly.Location);
+        start.ArgumentList.Add(typeof(Evergrain.Silo.EvergrainCommand).Assembly.Location);
         foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);

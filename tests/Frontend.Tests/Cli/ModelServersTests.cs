@@ -168,7 +168,7 @@ public sealed class ModelServersTests : IAsyncLifetime
         };
         var isSingle = arguments.Contains("--model-url");
         start.Environment[isSingle ? "Evergrain__ModelKey" : "TEST_MODEL_KEY"] = Key;
-        start.ArgumentList.Add(typeof(Evergrain.Cli.ServeCommand).Assembly.Location);
+        start.ArgumentList.Add(typeof(Evergrain.Silo.EvergrainCommand).Assembly.Location);
         foreach (var argument in (string[])["--port", "0", "--data", _data.FullName, .. arguments])
         {
             start.ArgumentList.Add(argument);

@@ -84,7 +84,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             RedirectStandardError = true,
             RedirectStandardOutput = true,
         };
-        start.ArgumentList.Add(typeof(Evergrain.Cli.ServeCommand).Assembly.Location);
+        start.ArgumentList.Add(typeof(Evergrain.Silo.EvergrainCommand).Assembly.Location);
         foreach (var option in settings.Options)
         {
             start.ArgumentList.Add(option);

@@ -33,6 +33,7 @@ public sealed class GoldenDatabaseTests : IDisposable
 
         Assert.Equal(golden.Select(e => $"{e.Position} {e.Writer} {Convert.ToHexString(e.Records.Span)}"), read);
         Assert.Equal([Key.Id], await journal.ListAsync(Key.Tenant, null, 10, CancellationToken.None));
+        Assert.Equal(default, await journal.GetAsync(Key.Tenant, CancellationToken.None));
     }
 
     public void Dispose() => _directory.Delete(recursive: true);

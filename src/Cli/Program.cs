@@ -1,4 +1,0 @@
-using Evergrain.Cli;
-using Evergrain.Frontend.Hosting;
-
-return await ServerCommandLine.InvokeAsync(ServeCommand.Create(), args);

@@ -1,0 +1,38 @@
+using System.Net;
+using Evergrain.Frontend.Settings;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Evergrain.Frontend.Access;
+
+/// <summary>Registers who may enter, and the rules of who may listen where.</summary>
+internal static class AccessExtensions
+{
+    public static IServiceCollection AddAccess(this IServiceCollection services) => services
+        .AddSettingsRule(FindMistakes)
+        .AddSingleton<ApiKeyStore>()
+        .AddHostedService(static provider => provider.GetRequiredService<ApiKeyStore>());
+
+    /// <summary>Reads the address to listen on.</summary>
+    public static bool TryParseAddress(string text, out IPAddress address)
+    {
+        address = IPAddress.Loopback;
+        return text.Equals("localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(text, out address!);
+    }
+
+    private static List<string> FindMistakes(EvergrainOptions options)
+    {
+        var mistakes = new List<string>();
+        ApiKeySet.Load(options, mistakes);
+        if (!TryParseAddress(options.Address, out var address))
+        {
+            mistakes.Add($"Address: '{options.Address}' is neither an IP address nor localhost.");
+        }
+        else if (!IPAddress.IsLoopback(address) && options.ApiKeys.Count == 0 && options.ApiKeysFile is null)
+        {
+            mistakes.Add($"Address: without API keys the server listens on loopback only, not on {options.Address}; " +
+                "give --api-key or --api-keys.");
+        }
+
+        return mistakes;
+    }
+}

@@ -1,0 +1,47 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Evergrain.Frontend.Http;
+
+/// <summary>Registers what answers requests of HTTP, and maps its paths.</summary>
+internal static class HttpExtensions
+{
+    public static IServiceCollection AddHttp(this IServiceCollection services) => services
+        .AddSingleton<RequestBodies>()
+        .AddSingleton<CreateEndpoint>()
+        .AddSingleton<ResponsesEndpoints>()
+        .AddSingleton<ModelsEndpoints>();
+
+    public static IServiceCollection AddHealth(this IServiceCollection services) =>
+        services.AddSingleton<HealthEndpoints>();
+
+    public static void MapResponses(this IEndpointRouteBuilder routes)
+    {
+        var responses = routes.ServiceProvider.GetRequiredService<ResponsesEndpoints>();
+        var create = routes.ServiceProvider.GetRequiredService<CreateEndpoint>();
+        routes.MapPost("/v1/responses", (RequestDelegate)create.InvokeAsync);
+        routes.MapGet("/v1/responses/{id}", (RequestDelegate)responses.GetAsync);
+        routes.MapDelete("/v1/responses/{id}", (RequestDelegate)responses.DeleteAsync);
+        routes.MapPost("/v1/responses/{id}/cancel", (RequestDelegate)responses.CancelAsync);
+        routes.MapGet("/v1/responses/{id}/input_items", (RequestDelegate)responses.ListInputItemsAsync);
+    }
+
+    public static void MapModels(this IEndpointRouteBuilder routes)
+    {
+        var models = routes.ServiceProvider.GetRequiredService<ModelsEndpoints>();
+        routes.MapGet("/v1/models", (RequestDelegate)models.ListAsync);
+        routes.MapGet("/v1/models/{**id}", (RequestDelegate)models.GetAsync);
+    }
+
+    public static void MapHealth(this IEndpointRouteBuilder routes)
+    {
+        var health = routes.ServiceProvider.GetRequiredService<HealthEndpoints>();
+        routes.MapGet("/health/live", (RequestDelegate)health.LiveAsync);
+        routes.MapGet("/health/ready", (RequestDelegate)health.ReadyAsync);
+    }
+
+    public static void MapDocument(this IEndpointRouteBuilder routes) =>
+        routes.MapGet("/openapi.json", (RequestDelegate)OpenApiDocument.WriteAsync);
+}

@@ -1,0 +1,166 @@
+using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Ports;
+using Npgsql;
+
+namespace Evergrain.Providers.Postgres;
+
+/// <summary>
+/// An advisory lock of the journal's schema, held by one session for as long as the process serves: exclusively by a
+/// process that runs alone, shared by the processes of a cluster.
+/// </summary>
+/// <remarks>
+/// A session that breaks loses the lock. The process goes on meanwhile: the condition of each append keeps two writers
+/// of a conversation apart. The lock is taken again when the database is back; if another process took it first,
+/// <see cref="Lost"/> fails. A process that was killed is gone from the server within moments; a host that vanished,
+/// within half a minute.
+/// </remarks>
+public sealed class PostgresJournalLock : IAsyncDisposable
+{
+    // A process killed a moment ago may still have it.
+    private const int WaitMilliseconds = 2_000;
+    private const int TimeoutSeconds = 5;
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
+
+    private readonly PostgresPlace _place;
+    private readonly string _connectionString;
+    private readonly string _statement;
+    private readonly string _refusal;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _released = new();
+    private Task _holding = Task.CompletedTask;
+
+    private PostgresJournalLock(PostgresJournalOptions options, bool isShared)
+    {
+        var settings = PostgresUrl.Parse(options.Url);
+        _place = PostgresUrl.PlaceOf(settings);
+        _time = options.Time;
+
+        // Server and client look whether the other is there, so that neither holds on to a session that is gone.
+        settings.Options = $"{settings.Options} -c lock_timeout={WaitMilliseconds} -c idle_session_timeout=0 " +
+            "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
+        settings.ApplicationName = "evergrain-lock";
+        settings.Pooling = false;
+        settings.Timeout = settings.CommandTimeout = TimeoutSeconds;
+        settings.TcpKeepAlive = !settings.Host!.StartsWith('/');
+        settings.TcpKeepAliveTime = 10;
+        settings.TcpKeepAliveInterval = 5;
+        _connectionString = settings.ToString();
+        _statement = $"SELECT pg_advisory_lock{(isShared ? "_shared" : "")}" +
+            $"(hashtextextended('evergrain processes {options.Schema}', 0))";
+        var journal = $"The journal in PostgreSQL at {_place.Server} (database {_place.Database}, schema " +
+            $"{options.Schema}) is in use by";
+        _refusal = isShared
+            ? $"{journal} a process that runs alone: stop that one, or start it with --role both as well."
+            : $"{journal} another process: stop it, or start both with --role both.";
+    }
+
+    /// <summary>Fails with a <see cref="JournalUnavailableException"/> when another process has the lock.</summary>
+    public Task Lost => _holding;
+
+    /// <summary>Takes it, and holds it until disposed.</summary>
+    /// <param name="options">Where the journal is.</param>
+    /// <param name="isShared">Whether others may hold it too.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="JournalUnavailableException">
+    /// Another process has it, or the server cannot be reached or refuses.
+    /// </exception>
+    public static async Task<PostgresJournalLock> TakeAsync(PostgresJournalOptions options, bool isShared,
+        CancellationToken cancellationToken)
+    {
+        OptionRules.Check(options);
+        var held = new PostgresJournalLock(options, isShared);
+        try
+        {
+            var session = await held.OpenAsync(cancellationToken);
+            held._holding = held.HoldAsync(session);
+            return held;
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            throw PostgresFault.Unavailable(e, held._place);
+        }
+    }
+
+    /// <summary>Lets it go.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _released.CancelAsync();
+        await _holding.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _released.Dispose();
+    }
+
+    private static bool IsFault(Exception e) => e is NpgsqlException || PostgresFault.IsConnectionLost(e);
+
+    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        var session = new NpgsqlConnection(_connectionString);
+        try
+        {
+            await session.OpenAsync(cancellationToken);
+            await using var command = new NpgsqlCommand(_statement, session);
+            await command.ExecuteNonQueryAsync(cancellationToken);
+            return session;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            await session.DisposeAsync();
+            throw new JournalUnavailableException(_refusal, e);
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task HoldAsync(NpgsqlConnection session)
+    {
+        try
+        {
+            while (true)
+            {
+                await WaitUntilBrokenAsync(session);
+                session = await OpenAgainAsync();
+            }
+        }
+        catch (OperationCanceledException) when (_released.IsCancellationRequested)
+        {
+            // Let go.
+        }
+        finally
+        {
+            await session.DisposeAsync();
+        }
+    }
+
+    // Nobody notifies this session: the wait ends with the session, or with the lock's release.
+    private async Task WaitUntilBrokenAsync(NpgsqlConnection session)
+    {
+        try
+        {
+            while (true)
+            {
+                await session.WaitAsync(_released.Token);
+            }
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            await session.DisposeAsync();
+        }
+    }
+
+    private async Task<NpgsqlConnection> OpenAgainAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                return await OpenAsync(_released.Token);
+            }
+            catch (Exception e) when (IsFault(e))
+            {
+                await Task.Delay(RetryInterval, _time, _released.Token);
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using Evergrain.Frontend;
+using Evergrain.Frontend.Settings;
+using Evergrain.Grains;
+using Evergrain.Silo.Composition;
+using Evergrain.Silo.Membership;
+using Evergrain.Silo.Usage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Orleans.Runtime;
+
+namespace Evergrain.Silo.Cluster;
+
+/// <summary>One process of a cluster: a silo with conversations, a frontend with requests, or both.</summary>
+internal sealed class ClusterServer(CommandLineSettings settings, ServerRole role)
+{
+    /// <summary>Whether a failure of the start is said in one sentence, and not left to crash the process.</summary>
+    public static bool IsExpected(Exception failure) => failure is OrleansException or NoSiloException;
+
+    /// <summary>Serves until the process is told to stop.</summary>
+    public async Task ServeAsync(WebApplicationBuilder builder, CancellationToken cancellationToken)
+    {
+        await using var journal = JournalComposition.Add(builder.Services, builder.Configuration, role);
+        var plan = ReadPlan(builder, journal);
+        SiloPlace? place = null;
+        await using var app = Compose(builder, plan, () => place!);
+        app.CheckSettings();
+        await journal.OpenAsync(cancellationToken);
+        await plan.Database.PrepareAsync(cancellationToken);
+        using var reserved = place = role.IsSilo()
+            ? await SiloPlace.ChooseAsync(plan.Member, plan.Database, cancellationToken)
+            : null;
+        Map(app);
+        if (await StartAsync(app, cancellationToken))
+        {
+            await GreetAsync(app, plan.Member, place, journal.Place);
+        }
+
+        await app.ServeAsync(journal, cancellationToken);
+    }
+
+    private MemberPlan ReadPlan(WebApplicationBuilder builder, JournalComposition journal)
+    {
+        var (services, configuration) = (builder.Services, builder.Configuration);
+        return new MemberPlan(role,
+            services.AddSettings<MemberOptions>(configuration, MemberOptions.Section),
+            services.AddSettings<ConversationClusterOptions>(configuration, MemberOptions.Section),
+            new ClusterDatabase(journal.PostgresOptions?.Url ?? "", journal.PostgresOptions?.Schema ?? ""));
+    }
+
+    private WebApplication Compose(WebApplicationBuilder builder, MemberPlan plan, Func<SiloPlace> place)
+    {
+        // Before the listener, which so is the first to stop: conversations outlive those who ask for them.
+        builder.AddCluster(plan, place);
+        if (role.IsFrontend())
+        {
+            builder.Services.AddEvergrainFrontend(builder.Configuration);
+        }
+        else
+        {
+            builder.Services.AddEvergrainProbes(builder.Configuration);
+        }
+
+        builder.Services.AddModels(builder.Configuration, settings.Models);
+        builder.Services.UseApiKeys(settings.ApiKeys);
+        builder.Services.PostConfigure<HostOptions>(host => host.ShutdownTimeout += role.IsSilo()
+            ? plan.Bounds.DrainTimeout + ClusterHosting.StopTime
+            : TimeSpan.Zero);
+        return builder.Build();
+    }
+
+    private void Map(WebApplication app)
+    {
+        app.UseStartGate();
+        if (role.IsFrontend())
+        {
+            app.MapEvergrain().MapUsage();
+        }
+        else
+        {
+            app.MapEvergrainProbes();
+        }
+    }
+
+    /// <summary>Listens, then joins; false if it was told to stop meanwhile.</summary>
+    private static async Task<bool> StartAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        await app.StartAsync(cancellationToken);
+        var stopping = app.Lifetime.ApplicationStopping;
+        try
+        {
+            await app.Services.GetRequiredService<ClusterMember>().JoinAsync(stopping);
+            return true;
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private Task GreetAsync(WebApplication app, MemberOptions member, SiloPlace? place, string journal)
+    {
+        var cluster = $"cluster {member.Id}; {journal}";
+        return role.IsFrontend()
+            ? Greeting.WriteAsync(app, cluster)
+            : Console.Out.WriteLineAsync($"Evergrain silo listens on {app.Urls.First()} for health and metrics, on " +
+                $"{place!.Address} with ports {place.SiloPort} and {place.GatewayPort} for its cluster; {cluster}");
+    }
+}

@@ -1,0 +1,26 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Evergrain.Silo.Composition;
+
+/// <summary>What a server says on stdout once it is ready: what is served where, and how to try it.</summary>
+internal static class Greeting
+{
+    /// <summary>Writes it.</summary>
+    /// <param name="app">The server, started.</param>
+    /// <param name="journal">Where its journal is, for people.</param>
+    public static async Task WriteAsync(WebApplication app, string journal)
+    {
+        var address = app.Urls.First();
+        var models = new ModelCatalog([.. app.Services.GetServices<IModelBackend>()]).Names.ToList();
+        var options = app.Services.GetRequiredService<IOptions<EvergrainOptions>>().Value;
+        var key = options.ApiKeys.Count > 0 || options.ApiKeysFile is not null ? "-H 'Authorization: Bearer KEY' " : "";
+        var create = $$"""{"type":"response.create","model":"{{models.FirstOrDefault("MODEL")}}","input":"Hello"}""";
+        await Console.Out.WriteLineAsync(ModelComposition.Greeting(models, address, journal));
+        var socket = $"{address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses";
+        await Console.Out.WriteLineAsync($"Try: npx -y wscat {key}-c {socket} -w 1 -x '{create}'");
+    }
+}

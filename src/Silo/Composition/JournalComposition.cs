@@ -1,0 +1,120 @@
+using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend;
+using Evergrain.Frontend.Settings;
+using Evergrain.Providers.Postgres;
+using Evergrain.Providers.Sqlite;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Evergrain.Silo.Composition;
+
+/// <summary>Which journal the process writes, and the lock that keeps other processes from it.</summary>
+internal sealed class JournalComposition : IAsyncDisposable
+{
+    private const string DataDefault = "data";
+    private const string Sqlite = "sqlite", Postgres = "postgres";
+
+    private readonly ServerRole _role;
+    private readonly string _data;
+    private IJournal? _journal;
+    private PostgresJournalLock? _lock;
+
+    private JournalComposition(ServerRole role, string data) => (_role, _data) = (role, data);
+
+    /// <summary>The PostgreSQL journal; null: SQLite.</summary>
+    public PostgresJournalOptions? PostgresOptions { get; private set; }
+
+    /// <summary>Where the open journal is, for people.</summary>
+    public string Place =>
+        _journal is PostgresJournal postgres ? $"journal in PostgreSQL at {postgres.Place}" : $"data in {_data}";
+
+    /// <summary>Fails when another process has taken the journal; a SQLite file cannot be taken.</summary>
+    public Task Lost => _lock?.Lost ?? new TaskCompletionSource().Task;
+
+    private IJournal Journal => _journal ?? throw new InvalidOperationException("The journal is not open.");
+
+    /// <summary>Reads it from the settings, whose mistakes are reported with all others, and registers it.</summary>
+    public static JournalComposition Add(IServiceCollection services, IConfiguration configuration, ServerRole role)
+    {
+        var section = configuration.GetSection(EvergrainOptions.Section);
+        var composition = new JournalComposition(role, section["Data"] ?? DataDefault);
+        var mistakes = composition.Read(section);
+        services.AddSettingsRule(_ => mistakes);
+        services.AddSingleton(_ => composition.Journal);
+        if (role == ServerRole.Alone)
+        {
+            services.AddSingleton(_ => (ITenantTotals)composition.Journal);
+        }
+
+        return composition;
+    }
+
+    /// <summary>Opens it. A process that runs alone lets no other in.</summary>
+    /// <exception cref="JournalUnavailableException">It cannot be, or another process has it.</exception>
+    public async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        if (PostgresOptions is not { } postgres)
+        {
+            _journal = await SqliteJournal.OpenAsync(new SqliteJournalOptions { Directory = _data }, cancellationToken);
+            return;
+        }
+
+        _lock = await PostgresJournalLock.TakeAsync(postgres, isShared: _role != ServerRole.Alone, cancellationToken);
+        _journal = await PostgresJournal.OpenAsync(postgres, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_journal is not null)
+        {
+            await _journal.DisposeAsync();
+        }
+
+        if (_lock is not null)
+        {
+            await _lock.DisposeAsync();
+        }
+    }
+
+    // A URL alone is one of PostgreSQL.
+    private IReadOnlyList<string> Read(IConfigurationSection section)
+    {
+        var url = section["JournalUrl"] is { Length: > 0 } given ? given : null;
+        var name = section["Journal"] is { Length: > 0 } named ? named : url is null ? Sqlite : Postgres;
+        return (name, url) switch
+        {
+            (Sqlite, not null) =>
+                ["JournalUrl goes with Journal 'postgres': SQLite's file is in the directory that Data names."],
+            (Postgres, null) =>
+                ["Journal 'postgres' needs JournalUrl, such as postgres://user@127.0.0.1:5432/evergrain; with a " +
+                    "password better as Evergrain__JournalUrl in the environment."],
+            (Sqlite, null) when _role != ServerRole.Alone =>
+                [$"Role '{section["Role"]}' needs a journal that processes share: give --journal-url, or " +
+                    "Evergrain__JournalUrl in the environment."],
+            (Sqlite, null) => [],
+            (Postgres, not null) => ReadPostgres(section.GetSection("Postgres"), url),
+            _ => [$"Journal must be '{Sqlite}' or '{Postgres}', not '{name}'."],
+        };
+    }
+
+    // The section holds bounds; the URL is not among them, as it may hold a password.
+    private IReadOnlyList<string> ReadPostgres(IConfigurationSection bounds, string url)
+    {
+        try
+        {
+            _ = PostgresUrl.Parse(url);
+            PostgresOptions = new ConfigurationBuilder()
+                .AddConfiguration(bounds)
+                .AddInMemoryCollection(
+                    [KeyValuePair.Create<string, string?>(nameof(PostgresJournalOptions.Url), url)])
+                .Build().Get<PostgresJournalOptions>()!;
+            return OptionRules.FindMistakes(PostgresOptions, bounds.Path);
+        }
+        catch (Exception e) when (e is JournalUnavailableException or InvalidOperationException)
+        {
+            return [e.Message];
+        }
+    }
+}

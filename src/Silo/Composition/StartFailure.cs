@@ -1,0 +1,36 @@
+using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Ports;
+using Microsoft.Extensions.Options;
+
+namespace Evergrain.Silo.Composition;
+
+/// <summary>What becomes of a program that cannot start: one sentence on stderr, and exit code 1.</summary>
+internal static class StartFailure
+{
+    /// <summary>Runs a program.</summary>
+    /// <param name="run">Ends when the program has stopped; throws if it could not start.</param>
+    /// <param name="isExpected">Which other failures are told, and not left to crash the process.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> ReportAsync(Func<Task> run, Func<Exception, bool> isExpected)
+    {
+        try
+        {
+            await run();
+            return 0;
+        }
+        catch (Exception e) when (IsExpected(e) || isExpected(e))
+        {
+            await Console.Error.WriteLineAsync($"evergrain: {e.Message}{Cause(e)}");
+            return 1;
+        }
+    }
+
+    private static bool IsExpected(Exception e) => e is OptionsValidationException or ValidationException
+        or JournalUnavailableException or IOException or InvalidOperationException or UnauthorizedAccessException
+        or FormatException or InvalidDataException;
+
+    // A file that is no JSON: the outer message names the file, the inner one the line.
+    private static string Cause(Exception e) => e is InvalidDataException { InnerException: { } inner }
+        ? $" {inner.InnerException?.Message ?? inner.Message}"
+        : "";
+}
