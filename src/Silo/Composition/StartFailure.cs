@@ -20,7 +20,7 @@ internal static class StartFailure
         }
         catch (Exception e) when (IsExpected(e) || isExpected(e))
         {
-            await Console.Error.WriteLineAsync($"evergrain: {e.Message}{Cause(e)}");
+            await Console.Error.WriteLineAsync($"evergrain: {Sentences(e)}{Cause(e)}");
             return 1;
         }
     }
@@ -28,6 +28,9 @@ internal static class StartFailure
     private static bool IsExpected(Exception e) => e is OptionsValidationException or ValidationException
         or JournalUnavailableException or IOException or InvalidOperationException or UnauthorizedAccessException
         or FormatException or InvalidDataException;
+
+    private static string Sentences(Exception e) =>
+        e is OptionsValidationException settings ? string.Join(' ', settings.Failures) : e.Message;
 
     // A file that is no JSON: the outer message names the file, the inner one the line.
     private static string Cause(Exception e) => e is InvalidDataException { InnerException: { } inner }

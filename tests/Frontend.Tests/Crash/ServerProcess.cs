@@ -123,16 +123,9 @@ internal sealed record ServerSettings(params IReadOnlyList<string> Options)
     /// <summary>A server with a journal of its own.</summary>
     public static ServerSettings OnSqlite(string directory) => new("--port", "0", "--data", directory);
 
-    /// <summary>
-    /// A server on a journal that others may share. It waits for them only briefly, for a test's dead stay dead.
-    /// </summary>
-    public static ServerSettings OnPostgres(string url, int port = 0) =>
-        new("--port", port.ToString(CultureInfo.InvariantCulture), "--journal", "postgres")
-        {
-            Environment = new Dictionary<string, string>
-            {
-                ["Evergrain__JournalUrl"] = url,
-                ["Evergrain__ElsewhereWait"] = "00:00:00.200",
-            },
-        };
+    /// <summary>A server whose journal is in PostgreSQL.</summary>
+    public static ServerSettings OnPostgres(string url) => new("--port", "0")
+    {
+        Environment = new Dictionary<string, string> { ["Evergrain__JournalUrl"] = url },
+    };
 }
