@@ -40,6 +40,7 @@ internal sealed class TestSilos : IAsyncDisposable
             silo.Configure<SiloConnectionOptions>(connections => connections.ConfigureSiloOutboundConnection(
                 connection => connection.Use(next => Connections.Through(named.SiloName, next))));
             silo.AddIncomingGrainCallFilter(Answers);
+            silo.AddIncomingGrainCallFilter(Rounds);
             silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Grains, new WorldTime(_current));
             silo.Services.AddSingleton<IModelBackend>(new WorldModel(_current));
             silo.Services.AddSingleton<IModelBackend>(new DemoBackend(["demo"], TimeProvider.System));
@@ -55,6 +56,9 @@ internal sealed class TestSilos : IAsyncDisposable
 
     /// <summary>What silos answer, on its way out.</summary>
     public HeldAnswers Answers { get; } = new();
+
+    /// <summary>How often silos looked at their shares.</summary>
+    public SharingRounds Rounds { get; } = new();
 
     /// <summary>What silos opened to each other.</summary>
     public SilentConnections Connections { get; } = new();
