@@ -1,6 +1,8 @@
 using Evergrain.Frontend.Tests.Hosts;
 
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+// Silos in this process are shared and counted together: tests of them run one after the other. Tests that only start
+// processes have collections of their own and run beside them.
+[assembly: CollectionBehavior(CollectionBehavior.CollectionPerAssembly)]
 
 namespace Evergrain.Cluster.Tests;
 

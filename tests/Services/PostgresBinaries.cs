@@ -3,7 +3,7 @@ namespace Evergrain.Tests.Services;
 /// <summary>The PostgreSQL that is installed, and the user it may run as.</summary>
 internal static class PostgresBinaries
 {
-    /// <summary>Names the directory, before any other place is looked at.</summary>
+    /// <summary>Names the directory; then no other place is looked at.</summary>
     public const string FolderVariable = "EVERGRAIN_POSTGRES_BIN";
 
     private const string DebianFolder = "/usr/lib/postgresql";
@@ -28,6 +28,7 @@ internal static class PostgresBinaries
         if (Environment.GetEnvironmentVariable(FolderVariable) is { Length: > 0 } named)
         {
             yield return named;
+            yield break;
         }
 
         foreach (var folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator))

@@ -10,16 +10,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from './server.mjs';
 
 const debian = '/usr/lib/postgresql';
-const readyMs = 20_000;
+const readyMs = 120_000;
 const binaries = findBinaries();
 
 /** Why a test with PostgreSQL cannot run here, or false. */
 export const postgresMissing = binaries ? false : 'PostgreSQL is not installed';
 
 function findBinaries() {
+  const named = process.env.EVERGRAIN_POSTGRES_BIN;
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
-  const folders = [process.env.EVERGRAIN_POSTGRES_BIN, ...(process.env.PATH ?? '').split(delimiter),
-    ...versions.map((version) => join(debian, version, 'bin'))];
+  const folders = named ? [named]
+    : [...(process.env.PATH ?? '').split(delimiter), ...versions.map((version) => join(debian, version, 'bin'))];
   return folders.find((folder) => folder && existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')));
 }
 

@@ -11,6 +11,12 @@ namespace Evergrain.Frontend.Tests.Hosting;
 /// </summary>
 public sealed class RealHost(IModelBackend? model = null) : ConversationsHost
 {
+    /// <summary>
+    /// What tests over this host need: a long run. A short one has them over the embedded host, and over grains the
+    /// contract that both hosts keep.
+    /// </summary>
+    public const string Needs = "Long";
+
     private readonly TestWorld _world = new()
     {
         Model = model as GatedModel ?? new GatedModel(),

@@ -8,6 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace Evergrain.Frontend.Tests.Checks;
 
 /// <summary>The check on new input, from a client's socket to the endpoint's.</summary>
+[Trait("Needs", RealHost.Needs)]
 public sealed class InputCheckSocketTests : IAsyncLifetime
 {
     private const string Refusal = """{"allowed":false,"reason":"No poems.","param":"input[0]"}""";

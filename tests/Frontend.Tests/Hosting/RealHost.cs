@@ -11,6 +11,9 @@ namespace Evergrain.Frontend.Tests.Hosting;
 /// </summary>
 public sealed class RealHost : ConversationsHost
 {
+    /// <summary>What tests over this host need: nothing that a machine may lack.</summary>
+    public const string Needs = "Nothing";
+
     private readonly ServiceProvider _services;
 
     public RealHost(IModelBackend? model = null)

@@ -10,6 +10,7 @@ namespace Evergrain.Frontend.Tests.Http;
 /// Creates with bytes changed, cut, doubled and swapped, plain and packed: whatever comes, the answer is the client's
 /// fault or a turn, never a fault of ours.
 /// </summary>
+[Trait("Needs", RealHost.Needs)]
 public sealed class MutatedBodiesTests
 {
     private const int SeedsMax = 3000;

@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Evergrain.Frontend.Tests.Http;
 
 /// <summary>The document is kept by hand; these hold it to the server.</summary>
+[Trait("Needs", RealHost.Needs)]
 public sealed class OpenApiTests
 {
     [Fact]

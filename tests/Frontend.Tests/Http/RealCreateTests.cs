@@ -10,6 +10,7 @@ namespace Evergrain.Frontend.Tests.Http;
 /// <summary>
 /// What <c>POST /v1/responses</c> does that a socket does otherwise or not at all, over real conversations.
 /// </summary>
+[Trait("Needs", RealHost.Needs)]
 public sealed class RealCreateTests
 {
     private const string Hello = """[{"say":"hello"}]""";

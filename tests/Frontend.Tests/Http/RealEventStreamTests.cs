@@ -5,6 +5,7 @@ using Evergrain.Frontend.Tests.Transports;
 namespace Evergrain.Frontend.Tests.Http;
 
 /// <summary>The bytes of an event stream of a real conversation, and reading it again.</summary>
+[Trait("Needs", RealHost.Needs)]
 public sealed class RealEventStreamTests
 {
     private const string Hello = """[{"say":"hello"}]""";

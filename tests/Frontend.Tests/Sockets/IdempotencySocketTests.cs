@@ -4,6 +4,7 @@ using Evergrain.Frontend.Tests.Hosting;
 namespace Evergrain.Frontend.Tests.Sockets;
 
 /// <summary>Creates with an <c>idempotency_key</c> over real sockets and a journal in a file.</summary>
+[Trait("Needs", RealHost.Needs)]
 public sealed class IdempotencySocketTests : IDisposable
 {
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-keys-");

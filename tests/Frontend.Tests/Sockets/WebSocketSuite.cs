@@ -131,6 +131,7 @@ public abstract class WebSocketSuite
     private async Task<TestServer> StartAsync() => await TestServer.StartAsync(await CreateHostAsync());
 }
 
+[Trait("Needs", RealHost.Needs)]
 public sealed class RealWebSocketTests : WebSocketSuite
 {
     protected override Task<ConversationsHost> CreateHostAsync() =>

@@ -269,18 +269,21 @@ public abstract class RealSuite : TransportSuite
         Task.FromResult<ConversationsHost>(new RealHost());
 }
 
+[Trait("Needs", RealHost.Needs)]
 public sealed class RealSocketTests : RealSuite
 {
     protected override Task<ITurnTransport> ConnectAsync(TestServer server, string? key = null) =>
         SocketTransport.ConnectAsync(server, key);
 }
 
+[Trait("Needs", RealHost.Needs)]
 public sealed class RealJsonTests : RealSuite
 {
     protected override Task<ITurnTransport> ConnectAsync(TestServer server, string? key = null) =>
         JsonTransport.ConnectAsync(server, key);
 }
 
+[Trait("Needs", RealHost.Needs)]
 public sealed class RealStreamTests : RealSuite
 {
     protected override Task<ITurnTransport> ConnectAsync(TestServer server, string? key = null) =>
