@@ -11,7 +11,7 @@ import {
 } from './lib/codex-loops.mjs';
 import { Server } from './lib/server.mjs';
 
-const limits = { timeout: 120_000, skip: codexMissing };
+const limits = { timeout: 300_000, skip: codexMissing };
 
 if (codexMissing) console.log(`Codex tests are left out: ${codexMissing}`);
 
@@ -65,7 +65,7 @@ test('Server_KilledInTheLoopAndRestarted_CodexRecoversAndEndsRight', limits, asy
       await server.launch();
     };
     const run = await codex.exec(`Do it.\n${script([...steps, { say: 'all done' }])}`, {
-      timeoutMs: 90_000,
+      timeoutMs: 240_000,
       onEvent: (event) => {
         if (event.type !== 'item.completed' || event.item.type !== 'command_execution') return;
         commands += 1;

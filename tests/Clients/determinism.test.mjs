@@ -7,7 +7,7 @@ import { script } from './lib/codex.mjs';
 import { Server } from './lib/server.mjs';
 import { isTerminal } from './lib/stream.mjs';
 
-const turnMs = 20_000;
+const turnMs = 60_000;
 const tools = [{ type: 'function', name: 'lookup', description: null, parameters: { type: 'object' }, strict: null }];
 const user = (text) => ({ role: 'user', content: text });
 const steps = [

@@ -12,7 +12,7 @@ import { Server } from './lib/server.mjs';
 import { assertStream } from './lib/stream.mjs';
 
 const pollMs = 20;
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 let server;
 let responses;

@@ -9,7 +9,7 @@ import { freePort } from './server.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 const built = resolve(root, 'src/Silo/bin/Release/net10.0/evergrain.dll');
-const readyMs = 30_000;
+const readyMs = 120_000;
 const stopMs = 30_000;
 
 const children = new Set();

@@ -1,7 +1,7 @@
 // Plain HTTP requests whose answers are kept as they came off the network: bytes, in the pieces that were read.
 import { request as send } from 'node:http';
 
-const answerMs = 20_000;
+const answerMs = 60_000;
 
 /**
  * Posts JSON and resolves, when the answer is over, with `{status, headers, pieces, text}`; `pieces` are what single

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { assertEvent } from './schema.mjs';
 import { assertStream, isTerminal } from './stream.mjs';
 
-const turnMs = 20_000;
+const turnMs = 60_000;
 
 /** The SDK's HTTP client for a server; it never retries, so that a test sees what the server said. */
 export const sdk = (server, apiKey = 'sk-none') => new OpenAI({ baseURL: server.baseUrl, apiKey, maxRetries: 0 });

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 const built = join(root, 'src/Silo/bin/Release/net10.0/evergrain.dll');
-const readyMs = 20_000;
+const readyMs = 120_000;
 const stopMs = 15_000;
 const logCharsMax = 1_000_000;
 

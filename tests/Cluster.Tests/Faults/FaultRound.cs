@@ -51,7 +51,7 @@ public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output)
 
     protected const int SiloCount = 3;
 
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(IsLong ? 30 : 3));
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(IsLong ? 30 : 10));
 
     protected static bool IsLong { get; } = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 };
 

@@ -8,10 +8,11 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
     private const string Rehydrated = "evergrain.conversations.rehydrated";
     private const double WarmShareMin = 0.95;
 
-    // A machine with two cores runs all of it: in ./test the bounds are looser.
-    private static readonly TimeSpan GoOnMax = TimeSpan.FromSeconds(IsLong ? 3 : 6);
-    private static readonly TimeSpan PauseMax = TimeSpan.FromMilliseconds(IsLong ? 500 : 1500);
-    private static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(20);
+    // How soon clients go on is measured by --long, which runs these tests alone. In ./test other tests keep the machine
+    // busy: there the bounds say only that clients go on.
+    private static readonly TimeSpan GoOnMax = TimeSpan.FromSeconds(IsLong ? 3 : 30);
+    private static readonly TimeSpan PauseMax = TimeSpan.FromMilliseconds(IsLong ? 500 : 15_000);
+    private static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(IsLong ? 20 : 60);
 
     [Fact]
     public Task Silo_Killed_InterruptsItsTurnsAndNothingIsLost() => RunAsync(async (cluster, crowd) =>

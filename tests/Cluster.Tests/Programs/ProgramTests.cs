@@ -14,7 +14,9 @@ namespace Evergrain.Cluster.Tests.Programs;
 public sealed class ProgramTests(PostgresServer postgres) : IDisposable
 {
     private const string NoJournal = "postgres://127.0.0.1:1/none";
-    private readonly CancellationTokenSource _patience = new(Waits.Patience);
+    
+    // Three processes start one after the other, on a machine that is busy with other tests.
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(3));
 
     public void Dispose() => _patience.Dispose();
 

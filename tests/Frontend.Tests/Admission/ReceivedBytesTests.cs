@@ -193,7 +193,7 @@ public sealed class ReceivedBytesTests
     [Fact]
     public async Task Frames_DroppedHalfRead_HoldNothing()
     {
-        await using var server = await TestServer.StartAsync(_conversations, ("FrameTimeout", "00:00:00.2"),
+        await using var server = await TestServer.StartAsync(_conversations, ("FrameTimeout", "00:00:01"),
             ("FrameBytesMax", "32768"));
         using var stalled = await RawSocket.ConnectAsync(server);
         await stalled.UpgradeAsync();

@@ -126,7 +126,7 @@ public abstract partial class BackendBehaviour
     }
 
     [Fact]
-    public async Task Cancel_OfASlowAnswer_IsSeenByTheServerWithinASecond()
+    public async Task Cancel_OfASlowAnswer_IsSeenByTheServer()
     {
         _upstream.Play(Stream(Begun).Stall());
         using var cancel = new CancellationTokenSource();
@@ -143,7 +143,7 @@ public abstract partial class BackendBehaviour
         });
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading.WaitAsync(Waits.Patience));
-        await (await _upstream.ReceivedAsync()).Left.WaitAsync(TimeSpan.FromSeconds(1));
+        await (await _upstream.ReceivedAsync()).Left.WaitAsync(Waits.Patience);
         Assert.Equal(1, _fixture.Count("evergrain.calls.ended", "test cancelled"));
     }
 
