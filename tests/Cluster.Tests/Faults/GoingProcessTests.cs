@@ -8,8 +8,8 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
     private const string Rehydrated = "evergrain.conversations.rehydrated";
     private const double WarmShareMin = 0.95;
 
-    // How soon clients go on is measured by --long, which runs these tests alone. In ./test other tests keep the machine
-    // busy: there the bounds say only that clients go on.
+    // How soon clients go on is measured by --long, which runs one test at a time. In ./test other tests keep the
+    // machine busy: there the bounds say only that clients go on.
     private static readonly TimeSpan GoOnMax = TimeSpan.FromSeconds(IsLong ? 3 : 30);
     private static readonly TimeSpan PauseMax = TimeSpan.FromMilliseconds(IsLong ? 500 : 15_000);
     private static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(IsLong ? 20 : 60);

@@ -34,7 +34,7 @@ public sealed class InputCheckSettingsTests
     {
         await using var server = await TestServer.StartAsync(new ScriptedConversations(),
             ("InputCheck:OnFailure", "allow"), ("InputCheck:Timeout", "00:00:05"),
-            ("InputCheck:MatchTimeout", "00:00:00.1"), ("InputCheck:Rules:0:Name", "n"),
+            ("InputCheck:MatchTimeout", "00:00:10"), ("InputCheck:Rules:0:Name", "n"),
             ("InputCheck:Rules:0:Pattern", "secret"), ("InputCheck:Rules:0:Message", "No."),
             ("InputCheck:Rules:0:Types:0", "function_call_output"), ("InputCheck:Rules:1:Name", "r"),
             ("InputCheck:Rules:1:Pattern", "^a$"), ("InputCheck:Rules:1:Roles:0", "user"));
