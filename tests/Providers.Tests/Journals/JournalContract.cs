@@ -10,7 +10,7 @@ namespace Evergrain.Providers.Tests.Journals;
 public abstract class JournalContract : IAsyncLifetime
 {
     /// <summary>Far beyond any honest run: a test that reaches it hangs.</summary>
-    protected static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
+    protected static readonly TimeSpan Timeout = TimeSpan.FromMinutes(10);
 
     protected const string Tenant = "default";
     private readonly CancellationTokenSource _timeout = new(Timeout);

@@ -10,7 +10,7 @@ namespace Evergrain.Providers.Tests.Journals;
 public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
 {
     /// <summary>Far beyond any honest run: a test that reaches it hangs.</summary>
-    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(10);
 
     private readonly CancellationTokenSource _timeout = new(Timeout);
     private readonly List<PostgresJournal> _opened = [];

@@ -10,7 +10,7 @@ public sealed class SqliteJournalFailureTests : IDisposable
 {
     private static readonly ConversationKey Key = new("default", new ConversationId(1));
     private readonly TemporaryDirectory _directory = new();
-    private readonly CancellationTokenSource _timeout = new(TimeSpan.FromMinutes(2));
+    private readonly CancellationTokenSource _timeout = new(TimeSpan.FromMinutes(10));
 
     private CancellationToken Token => _timeout.Token;
 
