@@ -85,8 +85,6 @@ internal sealed class WorldCheck(CurrentWorld current) : IInputCheck
 /// <summary>The journal as one silo has it: it outlives the silo, and is lost to one that is killed.</summary>
 internal sealed class WorldJournal(CurrentWorld current) : IJournal
 {
-    public bool IsExclusive => false;
-
     public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer,
         ReadOnlyMemory<byte> records, CancellationToken cancellationToken) =>
         current.World.Journal.AppendAsync(key, end, writer, records, cancellationToken);

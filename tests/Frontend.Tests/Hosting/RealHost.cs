@@ -1,12 +1,12 @@
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Embedded;
+using Evergrain.Frontend.InProcess;
 using Evergrain.Providers.Demo;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Frontend.Tests.Hosting;
 
 /// <summary>
-/// The real thing: embedded conversations, the demo model or another, a journal in memory. The tests of the cluster
+/// The real thing: conversations in this process, the demo model or another, a journal in memory. The tests of the cluster
 /// compile the same suites with a class of this name over Orleans.
 /// </summary>
 public sealed class RealHost : ConversationsHost
@@ -26,7 +26,7 @@ public sealed class RealHost : ConversationsHost
             .AddSingleton<IIdSource, RandomIdSource>()
             .AddSingleton<IJournal, InMemoryJournal>()
             .AddSingleton(Backends[0])
-            .AddEmbeddedConversations(new EmbeddedOptions())
+            .AddInProcessConversations(new InProcessOptions())
             .BuildServiceProvider();
     }
 

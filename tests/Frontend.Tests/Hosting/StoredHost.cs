@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Checks;
-using Evergrain.Frontend.Embedded;
+using Evergrain.Frontend.InProcess;
 using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Providers.Demo;
 using Evergrain.Providers.Sqlite;
@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging;
 namespace Evergrain.Frontend.Tests.Hosting;
 
 /// <summary>
-/// The real thing: embedded conversations over a SQLite file, with the check that the settings describe. Another host
+/// The real thing: conversations in this process over a SQLite file, with the check that the settings describe. Another host
 /// on the same directory is the same server after a restart. As with <see cref="RealHost"/>, there is another over
 /// Orleans.
 /// </summary>
@@ -21,7 +21,7 @@ internal sealed class StoredHost : ConversationsHost
 {
     private readonly ServiceProvider _services;
     private readonly IJournal _journal;
-    private readonly EmbeddedConversations _embedded;
+    private readonly InProcessConversations _host;
 
     private StoredHost(IJournal journal, TimeProvider time, (string Option, string? Value)[] settings)
     {
@@ -37,13 +37,13 @@ internal sealed class StoredHost : ConversationsHost
             .AddSingleton(journal)
             .AddSingleton<IModelBackend>(Model)
             .AddSingleton<IModelBackend>(new DemoBackend(["demo"], TimeProvider.System))
-            .AddEmbeddedConversations(new EmbeddedOptions())
+            .AddInProcessConversations(new InProcessOptions())
             .AddInputCheck(configuration)
             .BuildServiceProvider();
-        _embedded = _services.GetRequiredService<EmbeddedConversations>();
+        _host = _services.GetRequiredService<InProcessConversations>();
     }
 
-    public override IConversations Conversations => _embedded;
+    public override IConversations Conversations => _services.GetRequiredService<IConversations>();
 
     public override IReadOnlyList<IModelBackend> Backends => [Model];
 
@@ -62,7 +62,7 @@ internal sealed class StoredHost : ConversationsHost
             new SqliteJournalOptions { Directory = directory }, CancellationToken.None), time, settings);
 
     /// <summary>What is idle leaves memory.</summary>
-    public Task PassivateAsync() => _embedded.PassivateIdleAsync();
+    public Task PassivateAsync() => _host.PassivateIdleAsync();
 
     /// <summary>How many appends the journal holds of a response's conversation.</summary>
     public async Task<int> CountAppendsAsync(string response, string tenant = "default")

@@ -47,12 +47,6 @@ public abstract partial class ConversationsContract
 
         await EndLifeAsync(how);
         await call.Cancelled;
-        if (how == "kill" && !KnowsItsDead)
-        {
-            // Reading takes nothing over; this begins a turn behind it, refused or not.
-            await ContractClient.RefusedAsync(() => Client.SayAsync("leaves the call unanswered", id));
-        }
-
         var rest = await Client.ReadAsync(id, from: seen.Count);
         var terminal = ContractClient.Parse(rest[^1]);
         Assert.Equal("response.failed", terminal.GetProperty("type").GetString());

@@ -31,12 +31,6 @@ public abstract partial class ConversationsContract : IAsyncLifetime
 
     public virtual async Task DisposeAsync() => await Host.DisposeAsync();
 
-    /// <summary>
-    /// Whether a host that comes back knows that what it left open is dead. On a journal that others write too it does
-    /// not: whoever wants such a turn to be run again waits a while for its server, and then takes it over.
-    /// </summary>
-    protected virtual bool KnowsItsDead => true;
-
     /// <summary>A host with an empty journal.</summary>
     protected abstract Task<ContractHost> StartHostAsync();
 

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace Evergrain.Frontend.Tests.Hosts;
 
 /// <summary>Collects errors; one that its test did not expect fails the test.</summary>
-internal sealed class ErrorLog : ILogger
+internal sealed class ErrorLog : ILogger, ILoggerProvider
 {
     private readonly ConcurrentQueue<(int Event, string Text)> _errors = new();
     private readonly ConcurrentDictionary<int, bool> _expected = new();
@@ -22,6 +22,13 @@ internal sealed class ErrorLog : ILogger
     }
 
     public void Check() => Assert.DoesNotContain(_errors, error => !_expected.ContainsKey(error.Event));
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public void Dispose()
+    {
+        // It outlives its loggers.
+    }
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;

@@ -27,8 +27,6 @@ internal sealed class FaultyJournal(IJournal journal) : IJournal
     private volatile Func<Task>? _onStored;
     private volatile bool _isDead;
 
-    public bool IsExclusive => journal.IsExclusive;
-
     /// <summary>Whether deleting fails.</summary>
     public bool FailsDelete { get; set; }
 

@@ -5,9 +5,6 @@ namespace Evergrain.Providers.Tests.Journals;
 
 public sealed class InMemoryJournalTests(ITestOutputHelper output) : JournalModelContract(output)
 {
-    [Fact]
-    public void IsExclusive_Always() => Assert.True(Journal.IsExclusive);
-
     // It stores what it allocates, and does so before it returns.
     protected override Task<long> CostAsync() => Task.FromResult(GC.GetAllocatedBytesForCurrentThread());
 

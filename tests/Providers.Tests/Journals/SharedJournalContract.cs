@@ -24,9 +24,6 @@ public abstract class SharedJournalContract(ITestOutputHelper output) : JournalM
     }
 
     [Fact]
-    public void IsExclusive_Never() => Assert.False(Journal.IsExclusive);
-
-    [Fact]
     public async Task Append_Ended_IsSeenThroughTheOtherJournalAtOnce()
     {
         var keys = Enumerable.Range(0, 10).Select(_ => NewKey()).ToList();

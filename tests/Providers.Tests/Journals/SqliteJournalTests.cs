@@ -12,9 +12,6 @@ public sealed class SqliteJournalTests(ITestOutputHelper output) : JournalModelC
     private SqliteJournal Sqlite => (SqliteJournal)Journal;
 
     [Fact]
-    public void IsExclusive_Always() => Assert.True(Journal.IsExclusive);
-
-    [Fact]
     public async Task Reopen_AfterDispose_KeepsEverything()
     {
         var keys = Enumerable.Range(0, 10).Select(_ => NewKey()).ToList();

@@ -5,15 +5,15 @@ using Evergrain.Frontend.Tests.Hosting;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
-/// <summary>How often the embedded host makes a check, and when it makes none.</summary>
-public sealed class EmbeddedCheckTests
+/// <summary>How often the in-process host makes a check, and when it makes none.</summary>
+public sealed class InProcessCheckTests
 {
     private readonly RecordingCheck _check = new();
 
     [Fact]
     public async Task Check_StartTriedAgainByTheFrontend_IsMadeOnce()
     {
-        var host = await EmbeddedHost.StartInMemoryAsync(check: _check);
+        var host = await InProcessHost.StartInMemoryAsync(check: _check);
         host.Log.Expect(102);
         host.Faults.FailNext(AppendFault.Before);
         await using var server = await TestServer.StartAsync(host);
@@ -31,7 +31,7 @@ public sealed class EmbeddedCheckTests
     [InlineData(RefusalKind.Unavailable)]
     public async Task Check_RefusedStartTriedAgain_IsRefusedWithoutACheck(RefusalKind kind)
     {
-        await using var host = await EmbeddedHost.StartInMemoryAsync(check: _check);
+        await using var host = await InProcessHost.StartInMemoryAsync(check: _check);
         _check.Refusal = new Refusal(kind, "No.");
         var start = Start(host, "\"one\"");
 
@@ -47,7 +47,7 @@ public sealed class EmbeddedCheckTests
     [Fact]
     public async Task Check_KeyedRequestThatIsKnown_IsNotMadeAgain()
     {
-        await using var host = await EmbeddedHost.StartInMemoryAsync(check: _check);
+        await using var host = await InProcessHost.StartInMemoryAsync(check: _check);
         var start = Start(host, "\"one\"") with { IsKeyed = true };
         var id = await StartAsync(host, start);
         await host.RestartAsync();
@@ -65,7 +65,7 @@ public sealed class EmbeddedCheckTests
     [InlineData("""[7]""", "input[0]")]
     public async Task Check_MalformedCreate_IsNotMade(string input, string param)
     {
-        await using var host = await EmbeddedHost.StartInMemoryAsync(check: _check);
+        await using var host = await InProcessHost.StartInMemoryAsync(check: _check);
 
         var refusal = await ContractClient.RefusedAsync(() => StartAsync(host, Start(host, input)));
 
@@ -73,7 +73,7 @@ public sealed class EmbeddedCheckTests
         Assert.Empty(_check.Seen);
     }
 
-    private static StartTurn Start(EmbeddedHost host, string input) => new()
+    private static StartTurn Start(InProcessHost host, string input) => new()
     {
         Key = new ContractClient(host, "default", 1).Key(ContractClient.NewConversation()),
         RequestId = ContractClient.NewRequest(),
@@ -81,7 +81,7 @@ public sealed class EmbeddedCheckTests
         Create = Encoding.UTF8.GetBytes(ContractClient.Json(input, model: "echo")),
     };
 
-    private static Task<Conversations.Ids.ResponseId> StartAsync(EmbeddedHost host, StartTurn start) =>
+    private static Task<Conversations.Ids.ResponseId> StartAsync(InProcessHost host, StartTurn start) =>
         host.Conversations.StartTurnAsync(start, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
 
     private sealed class RecordingCheck : IInputCheck

@@ -1,29 +1,33 @@
 using System.Diagnostics.Metrics;
-using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Embedded;
+using Evergrain.Conversations.Routing;
+using Evergrain.Frontend.InProcess;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
-/// <summary>The embedded host over any journal, with a journal between them that can fail.</summary>
-internal sealed class EmbeddedHost : ContractHost
+/// <summary>The in-process host over any journal, with a journal between them that can fail.</summary>
+internal sealed class InProcessHost : ContractHost
 {
+    private static readonly TimeSpan RetryTime = TimeSpan.FromSeconds(1);
     private readonly Func<Task<IJournal>> _open;
     private readonly MeterFactory _meters = new();
     private readonly IInputCheck? _check;
     private IJournal _journal;
-    private EmbeddedConversations _conversations;
+    private ServiceProvider _services;
+    private ConversationRouter _router;
 
-    private EmbeddedHost(Func<Task<IJournal>> open, IJournal journal, EmbeddedOptions options, IInputCheck? check)
+    private InProcessHost(Func<Task<IJournal>> open, IJournal journal, InProcessOptions options, IInputCheck? check)
     {
         (_open, _journal, Options, _check) = (open, journal, options, check);
         Faults = new FaultyJournal(journal);
         Counts = new HostCounts(_meters);
-        _conversations = Create();
+        (_services, _router) = Create();
     }
 
-    public EmbeddedOptions Options { get; }
+    public InProcessOptions Options { get; }
 
     public FaultyJournal Faults { get; private set; }
 
@@ -37,20 +41,16 @@ internal sealed class EmbeddedHost : ContractHost
 
     public override IReadOnlyList<IModelBackend> Backends => [Model];
 
-    public override IConversations Conversations => _conversations;
+    public override IConversations Conversations => _router;
 
-    public EmbeddedConversations Embedded => _conversations;
+    public InProcessConversations InProcess => _services.GetRequiredService<InProcessConversations>();
 
     /// <summary>Starts a host; <paramref name="open"/> opens its journal, and opens it again later.</summary>
-    public static async Task<EmbeddedHost> StartAsync(Func<Task<IJournal>> open, EmbeddedOptions? options = null,
-        IInputCheck? check = null) => new(open, await open(), options ?? new EmbeddedOptions(), check);
-
-    /// <summary>Starts a host over an in-memory journal that other hosts write too.</summary>
-    public static Task<EmbeddedHost> StartSharedAsync(InMemoryJournal journal) =>
-        StartAsync(() => Task.FromResult<IJournal>(new Kept(journal) { IsExclusive = false }));
+    public static async Task<InProcessHost> StartAsync(Func<Task<IJournal>> open, InProcessOptions? options = null,
+        IInputCheck? check = null) => new(open, await open(), options ?? new InProcessOptions(), check);
 
     /// <summary>Starts a host over an in-memory journal.</summary>
-    public static Task<EmbeddedHost> StartInMemoryAsync(EmbeddedOptions? options = null, IInputCheck? check = null)
+    public static Task<InProcessHost> StartInMemoryAsync(InProcessOptions? options = null, IInputCheck? check = null)
     {
         var journal = new InMemoryJournal();
         return StartAsync(() => Task.FromResult<IJournal>(new Kept(journal)), options, check);
@@ -58,28 +58,25 @@ internal sealed class EmbeddedHost : ContractHost
 
     public override void Advance(TimeSpan time) => Time.Advance(time);
 
-    public override async Task PassivateAsync()
-    {
-        await _conversations.PassivateIdleAsync().WaitAsync(Waits.Patience);
-    }
+    public override async Task PassivateAsync() => await InProcess.PassivateIdleAsync().WaitAsync(Waits.Patience);
 
     public override async Task RestartAsync()
     {
-        await _conversations.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
+        await _services.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
         await _journal.DisposeAsync();
         _journal = await _open();
         Faults = new FaultyJournal(_journal);
-        _conversations = Create();
+        (_services, _router) = Create();
     }
 
     public override async Task KillAsync()
     {
-        // What the dead process logs is its own business: its journal fails.
+        // The dead process logs that its journal fails.
         Log.Expect(101, 102, 103);
-        var dead = _conversations;
+        var dead = _services;
         Faults.Kill();
         Faults = new FaultyJournal(_journal);
-        _conversations = Create();
+        (_services, _router) = Create();
         await dead.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
     }
 
@@ -101,28 +98,33 @@ internal sealed class EmbeddedHost : ContractHost
 
     public override async ValueTask DisposeAsync()
     {
-        await _conversations.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
+        await _services.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
         await _journal.DisposeAsync();
         Counts.Dispose();
         _meters.Dispose();
         Log.Check();
     }
 
-    private EmbeddedConversations Create()
+    private (ServiceProvider Services, ConversationRouter Router) Create()
     {
-        var instruments = new ConversationInstruments(_meters);
-        return new EmbeddedConversations(new EmbeddedContext
+        var services = new ServiceCollection()
+            .AddLogging(logging => logging.AddProvider(Log))
+            .AddSingleton<IMeterFactory>(_meters)
+            .AddSingleton<TimeProvider>(Time)
+            .AddSingleton<IIdSource, RandomIdSource>()
+            .AddSingleton<IJournal>(Faults)
+            .AddSingleton<IModelBackend>(Model);
+        if (_check is not null)
         {
-            Journal = Faults,
-            Models = new ModelCatalog(Backends),
-            Ids = new RandomIdSource(),
-            Time = Time,
-            Logger = Log,
-            Instruments = instruments,
-            WarmBytes = new WarmMemory(Options.WarmBytesMax, instruments),
-            Options = Options,
-            InputGate = _check is null ? null : new InputGate(_check, Time, instruments),
-        });
+            services.AddSingleton(_check);
+        }
+
+        var provider = services.AddInProcessConversations(Options).BuildServiceProvider();
+
+        // Nobody moves the manual clock for a caller that asks again.
+        var bounds = new RetryBounds(TimeProvider.System, RetryTime, static _ => false);
+        return (provider, new ConversationRouter(
+            provider.GetRequiredService<InProcessConversations>().Find, Faults, new RandomIdSource(), bounds));
     }
 
     private sealed class MeterFactory : IMeterFactory
@@ -143,8 +145,6 @@ internal sealed class EmbeddedHost : ContractHost
     /// <summary>A journal that outlives its host's process, as a file does.</summary>
     private sealed class Kept(InMemoryJournal journal) : IJournal
     {
-        public bool IsExclusive { get; init; } = true;
-
         public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records,
             CancellationToken cancellationToken) =>
             journal.AppendAsync(key, end, writer, records, cancellationToken);

@@ -4,19 +4,19 @@ using Evergrain.Conversations.Records;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
-public sealed class EmbeddedJournalFailureTests : IAsyncLifetime
+public sealed class InProcessJournalFailureTests : IAsyncLifetime
 {
     private const int AppendFailed = 102, NotOpened = 101, Corrupt = 100, EraseFailed = 103;
-    private EmbeddedHost? _host;
+    private InProcessHost? _host;
     private ContractClient? _client;
 
-    private EmbeddedHost Host => _host!;
+    private InProcessHost Host => _host!;
 
     private ContractClient Client => _client!;
 
     public async Task InitializeAsync()
     {
-        _host = await EmbeddedHost.StartInMemoryAsync();
+        _host = await InProcessHost.StartInMemoryAsync();
         _client = new ContractClient(_host, "default", 1);
     }
 

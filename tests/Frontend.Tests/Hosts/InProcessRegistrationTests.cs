@@ -1,14 +1,14 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Embedded;
+using Evergrain.Frontend.InProcess;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
-public sealed class EmbeddedRegistrationTests
+public sealed class InProcessRegistrationTests
 {
     [Fact]
-    public async Task AddEmbeddedConversations_Container_RunsTurnsAndDisposesOnce()
+    public async Task AddInProcessConversations_Container_RunsTurnsAndDisposesOnce()
     {
         await using var provider = new ServiceCollection()
             .AddLogging().AddMetrics()
@@ -16,10 +16,9 @@ public sealed class EmbeddedRegistrationTests
             .AddSingleton<IIdSource, RandomIdSource>()
             .AddSingleton<IJournal, InMemoryJournal>()
             .AddSingleton<IModelBackend, GatedModel>()
-            .AddEmbeddedConversations(new EmbeddedOptions())
+            .AddInProcessConversations(new InProcessOptions())
             .BuildServiceProvider();
         var conversations = provider.GetRequiredService<IConversations>();
-        Assert.Same(conversations, provider.GetRequiredService<EmbeddedConversations>());
         var id = await conversations.StartTurnAsync(new StartTurn
         {
             Key = new ConversationKey("default", ContractClient.NewConversation()),

@@ -4,19 +4,19 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Frontend.Tests.Hosts;
 
 /// <summary>Backends and callers that misbehave: nobody hangs, and the conversation goes on.</summary>
-public sealed class EmbeddedFaultTests : IAsyncLifetime
+public sealed class InProcessFaultTests : IAsyncLifetime
 {
     private const int ActivationFailed = 104, CallLeft = 105, CallFailed = 111;
-    private EmbeddedHost? _host;
+    private InProcessHost? _host;
     private ContractClient? _client;
 
-    private EmbeddedHost Host => _host!;
+    private InProcessHost Host => _host!;
 
     private ContractClient Client => _client!;
 
     public async Task InitializeAsync()
     {
-        _host = await EmbeddedHost.StartInMemoryAsync();
+        _host = await InProcessHost.StartInMemoryAsync();
         _client = new ContractClient(_host, "default", 1);
     }
 
@@ -169,8 +169,8 @@ public sealed class EmbeddedFaultTests : IAsyncLifetime
     {
         var id = await Client.SayAsync("hello");
         await Host.Model.CallAsync("hello");
-        await Task.WhenAll(Host.Embedded.DisposeAsync().AsTask(), Host.Embedded.DisposeAsync().AsTask());
-        await Host.Embedded.DisposeAsync();
+        await Task.WhenAll(Host.InProcess.DisposeAsync().AsTask(), Host.InProcess.DisposeAsync().AsTask());
+        await Host.InProcess.DisposeAsync();
         Assert.Equal(RefusalKind.Unavailable, (await ContractClient.RefusedAsync(() => Client.GetTextAsync(id))).Kind);
         Assert.Equal(0, Host.Counts.Warm);
     }

@@ -1,9 +1,9 @@
 using Evergrain.Conversations.Ids;
-using Evergrain.Frontend.Embedded;
+using Evergrain.Frontend.InProcess;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
-public sealed class EmbeddedPassivationTests
+public sealed class InProcessPassivationTests
 {
     // What a large conversation here counts as: its one large item, twice.
     private const int LargeBytes = 2 * TextChars;
@@ -13,7 +13,7 @@ public sealed class EmbeddedPassivationTests
     [Fact]
     public async Task Budget_Exceeded_PassivatesTheColdest()
     {
-        await using var host = await EmbeddedHost.StartInMemoryAsync(Budget(3.5));
+        await using var host = await InProcessHost.StartInMemoryAsync(Budget(3.5));
         var client = new ContractClient(host, "default", 1);
         var ids = new List<ResponseId>();
         for (var i = 0; i < 3; i++)
@@ -39,7 +39,7 @@ public sealed class EmbeddedPassivationTests
     [Fact]
     public async Task Budget_Exceeded_RunningAndUnstoredStay()
     {
-        await using var host = await EmbeddedHost.StartInMemoryAsync(Budget(3.5));
+        await using var host = await InProcessHost.StartInMemoryAsync(Budget(3.5));
         var client = new ContractClient(host, "default", 1);
         var running = await client.SayAsync(Large("running"));
         var call = await host.Model.CallAsync(Large("running"));
@@ -60,8 +60,8 @@ public sealed class EmbeddedPassivationTests
     [Fact]
     public async Task WarmTime_Over_PassivatesWhatIsIdle()
     {
-        var options = new EmbeddedOptions();
-        await using var host = await EmbeddedHost.StartInMemoryAsync(options);
+        var options = new InProcessOptions();
+        await using var host = await InProcessHost.StartInMemoryAsync(options);
         var client = new ContractClient(host, "default", 1);
         var old = await client.TellAsync("old");
         host.Advance(options.WarmTime - TimeSpan.FromMinutes(1));
@@ -86,7 +86,7 @@ public sealed class EmbeddedPassivationTests
     [Fact]
     public async Task Passivate_WhileCallersCome_LosesNobody()
     {
-        await using var host = await EmbeddedHost.StartInMemoryAsync();
+        await using var host = await InProcessHost.StartInMemoryAsync();
         var client = new ContractClient(host, "default", 1);
         var root = await client.TellAsync("root");
         var callers = Task.WhenAll(Enumerable.Range(0, 4).Select(i => Task.Run(async () =>
@@ -113,12 +113,12 @@ public sealed class EmbeddedPassivationTests
         Assert.Equal(1, host.Counts.Warm);
     }
 
-    private static EmbeddedOptions Budget(double conversations) =>
+    private static InProcessOptions Budget(double conversations) =>
         new() { WarmBytesMax = (long)(conversations * LargeBytes) };
 
     private static string Large(string text) => text.PadRight(TextChars, '.');
 
-    private static async Task<ResponseId> TellLargeAsync(EmbeddedHost host, ContractClient client, bool store = true)
+    private static async Task<ResponseId> TellLargeAsync(InProcessHost host, ContractClient client, bool store = true)
     {
         host.Advance(Moment);
         return await client.TellAsync(Large("large"), store: store);
