@@ -19,11 +19,6 @@ public sealed class Activation
 {
     // An id that does not exist is seldom asked for once: its create is sent again, and its reader says goodbye.
     private static readonly TimeSpan EmptyTime = TimeSpan.FromSeconds(5);
-    private static readonly Refusal Fault = new(RefusalKind.Internal, "The request could not be processed.");
-    private static readonly Refusal NotWritten =
-        new(RefusalKind.Unavailable, "The conversation cannot be written: try again.");
-
-    private static readonly Refusal Stopped = new(RefusalKind.Unavailable, "The server is stopping: try again.");
     private readonly ActivationServices _services;
     private readonly IActivationWorld _world;
     private readonly ReaderQueue _readers;
@@ -32,7 +27,6 @@ public sealed class Activation
     private Conversation _conversation;
     private DateTimeOffset? _emptyAt;
     private AppendOutcome _lastAppend;
-    private ActivationEnd? _end;
     private Refusal? _refusal;
 
     /// <summary>An activation that is still to be opened.</summary>
@@ -62,6 +56,9 @@ public sealed class Activation
     /// <summary>Where it stands in its life.</summary>
     public ActivationLife Life { get; private set; }
 
+    /// <summary>Why it ended; null: it has not.</summary>
+    public ActivationEnd? EndedBy { get; private set; }
+
     /// <summary>Whether nothing runs and nothing is being written.</summary>
     public bool IsAtRest => _conversation.IsAtRest;
 
@@ -69,7 +66,7 @@ public sealed class Activation
     public bool IsIdle => _conversation.IsIdle && _durable.IsEmpty;
 
     /// <summary>Whether <see cref="Dehydrate"/> may be called.</summary>
-    public bool CanMove => _end is null or ActivationEnd.Left &&
+    public bool CanMove => EndedBy is null or ActivationEnd.Left &&
         _conversation is { IsAtRest: true, IsLost: false, IsDeleted: false };
 
     /// <summary>Where the journal ends, as far as it knows.</summary>
@@ -153,7 +150,7 @@ public sealed class Activation
                 answer = Answer.Refused<T>(e.Refusal);
             }
         });
-        return answer ?? Answer.Refused<T>(Fault);
+        return answer ?? Answer.Refused<T>(ActivationRefusals.Fault);
     }
 
     /// <summary>Asks the conversation; the answer waits until the record that the question names is durable.</summary>
@@ -184,7 +181,7 @@ public sealed class Activation
         {
             if (Life == ActivationLife.Stopping)
             {
-                throw new ConversationException(Stopped);
+                throw new ConversationException(ActivationRefusals.Stopped);
             }
 
             var begun = _services.Time.GetTimestamp();
@@ -331,7 +328,7 @@ public sealed class Activation
         {
             _services.Instruments.Lost();
             Finish(_lastAppend == AppendOutcome.Unknown ? ActivationEnd.JournalFailed : ActivationEnd.Taken,
-                _lastAppend == AppendOutcome.Unknown ? NotWritten : null);
+                _lastAppend == AppendOutcome.Unknown ? ActivationRefusals.NotWritten : null);
         }
         else if (Life != ActivationLife.Erasing)
         {
@@ -382,7 +379,7 @@ public sealed class Activation
     /// <summary>Ends the activation; those whose answers wait for a record get the refusal, if there is one.</summary>
     private void Finish(ActivationEnd end, Refusal? refusal = null, Exception? fault = null)
     {
-        if (_end is not null)
+        if (EndedBy is not null)
         {
             return;
         }
@@ -392,7 +389,7 @@ public sealed class Activation
             _services.Instruments.Passivated();
         }
 
-        (_end, Life) = (end, ActivationLife.Ended);
+        (EndedBy, Life) = (end, ActivationLife.Ended);
         _readers.EndAll(_world.Answer);
         _durable.FailAll(refusal, _world.Answer);
         _world.Ended(end, fault);

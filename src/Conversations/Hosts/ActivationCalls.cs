@@ -101,12 +101,8 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
     protected abstract ValueTask ReplacedAsync(CancellationToken cancellationToken);
 
     /// <summary>Attaches a reader; the value of the answer says nothing.</summary>
-    protected Task<Answer<EventBatch>> AttachAsync(TurnAddress turn, CancellationToken cancellationToken) => AskAsync(
-        (conversation, now) =>
-        {
-            conversation.Attach(turn.Response.Turn, turn.Lease, now);
-            return default(EventBatch);
-        }, cancellationToken);
+    protected Task<Answer<EventBatch>> AttachAsync(TurnAddress turn, CancellationToken cancellationToken) =>
+        AskAsync(activation => Attach(activation, turn), cancellationToken);
 
     /// <summary>The next events of an attached reader.</summary>
     protected Task<Answer<EventBatch>> NextAsync(TurnAddress turn, int from, CancellationToken cancellationToken) =>
@@ -120,6 +116,22 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
         return true;
     }));
 
+    private static Answer<EventBatch> Attach(Activation activation, TurnAddress turn)
+    {
+        var isErased = activation is { Life: ActivationLife.Erasing } or { EndedBy: ActivationEnd.Erased };
+        if (isErased && !turn.Response.Turn.IsStored)
+        {
+            // No other activation has an unstored turn, and this one was not lost but deleted.
+            return Answer.Refused<EventBatch>(ActivationRefusals.NotFound(turn.Response));
+        }
+
+        return activation.Ask((conversation, now) =>
+        {
+            conversation.Attach(turn.Response.Turn, turn.Lease, now);
+            return default(EventBatch);
+        });
+    }
+
     private Task<Answer<bool>> DoAsync(
         Action<Conversation, DateTimeOffset> act, CancellationToken cancellationToken) => AskAsync(
         (conversation, now) =>
@@ -128,12 +140,15 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
             return true;
         }, cancellationToken);
 
-    private async Task<Answer<T>> AskAsync<T>(
-        Func<Conversation, DateTimeOffset, T> question, CancellationToken cancellationToken)
+    private Task<Answer<T>> AskAsync<T>(
+        Func<Conversation, DateTimeOffset, T> question, CancellationToken cancellationToken) =>
+        AskAsync(activation => activation.Ask(question), cancellationToken);
+
+    private async Task<Answer<T>> AskAsync<T>(Func<Activation, Answer<T>> ask, CancellationToken cancellationToken)
     {
         await ReadyAsync(cancellationToken);
         Answer<T> answer = default;
-        Feed(activation => answer = activation.Ask(question));
+        Feed(activation => answer = ask(activation));
         return await SettledAsync(answer, cancellationToken);
     }
 

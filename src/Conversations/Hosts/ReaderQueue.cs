@@ -62,7 +62,7 @@ internal class ReaderQueue
         var answer = step switch
         {
             { IsGone: true } => Answer.Refused<EventBatch>(
-                new Refusal(RefusalKind.NotFound, $"Response with id '{reader.Turn.Response}' not found.")),
+                ActivationRefusals.NotFound(reader.Turn.Response)),
             { IsLost: true } => Answer.AskAgain<EventBatch>(),
             _ => Answer.Given(new EventBatch(reader.From, step.Events, step.IsLast)),
         };
