@@ -64,11 +64,7 @@ internal sealed partial class GrainMove(GrainActivation activation, GrainService
         _warm = new WarmConversation(
             () => activation.TellAsync(static _ => { }),
             InterruptAsync,
-            () => activation.TellAsync(inner =>
-            {
-                // Unstored turns are held here alone, and a turn that runs ends with its activation.
-                inner.LeaveIfIdle();
-            }),
+            LeaveIfIdleAsync,
             grain.Deactivated);
         Used();
         services.Moves.Warm.Add(_warm);
@@ -153,6 +149,18 @@ internal sealed partial class GrainMove(GrainActivation activation, GrainService
         var writer = new ArrayBufferWriter<byte>((int)Math.Min(_warm.Bytes, ConversationMoves.ConversationBytesMax));
         activation.Inner.Dehydrate(writer);
         _snapshot = writer.WrittenMemory;
+    }
+
+    // Unstored turns are held here alone, and a turn that runs ends with its activation.
+    private async Task<bool> LeaveIfIdleAsync()
+    {
+        var isOver = false;
+        await activation.TellAsync(inner =>
+        {
+            inner.LeaveIfIdle();
+            isOver = inner.Life == ActivationLife.Ended;
+        });
+        return isOver;
     }
 
     private async Task InterruptAsync()

@@ -44,8 +44,11 @@ internal sealed class WarmBudget(WarmConversations warm, WarmBudgetBounds bounds
                 return;
             }
 
-            left -= conversation.Bytes;
-            await conversation.LeaveIfIdleAsync().WaitAsync(cancellationToken);
+            // What is held unstored is at rest too, and stays: others go for it.
+            if (await conversation.LeaveIfIdleAsync().WaitAsync(cancellationToken))
+            {
+                left -= conversation.Bytes;
+            }
         }
     }
 }

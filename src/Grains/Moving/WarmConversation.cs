@@ -9,9 +9,12 @@ namespace Evergrain.Grains.Moving;
 /// place for it.
 /// </param>
 /// <param name="interrupt">Ends what runs there, durably; ends when nothing runs any more.</param>
-/// <param name="leaveIfIdle">Ends the activation if the journal has all that it holds and nobody reads there.</param>
+/// <param name="leaveIfIdle">
+/// Ends the activation if the journal has all that it holds and nobody reads there; says whether it ended.
+/// </param>
 /// <param name="ended">Ends with the activation: where it moves, when the next one has begun.</param>
-internal sealed class WarmConversation(Func<Task> moveIfAsked, Func<Task> interrupt, Func<Task> leaveIfIdle, Task ended)
+internal sealed class WarmConversation(
+    Func<Task> moveIfAsked, Func<Task> interrupt, Func<Task<bool>> leaveIfIdle, Task ended)
 {
     private long _lastUsed;
     private long _bytes;
@@ -37,7 +40,7 @@ internal sealed class WarmConversation(Func<Task> moveIfAsked, Func<Task> interr
 
     public Task InterruptAsync() => interrupt();
 
-    public Task LeaveIfIdleAsync() => leaveIfIdle();
+    public Task<bool> LeaveIfIdleAsync() => leaveIfIdle();
 
     /// <summary>It was asked something.</summary>
     public void Used(long timestamp) => Volatile.Write(ref _lastUsed, timestamp);
