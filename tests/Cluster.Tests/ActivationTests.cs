@@ -2,9 +2,9 @@ using System.Runtime.InteropServices;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Grains;
 using Evergrain.Grains.Calls;
+using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Cluster.Tests;
@@ -133,25 +133,6 @@ public sealed class ActivationTests
         host.Advance(new ConversationClusterOptions().ReaderGrace);
 
         await call.Cancelled;
-    }
-
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Fault_InARequest_IsItsOwnAndTheConversationGoesOn(bool store)
-    {
-        await using var host = await ClusterHost.StartAsync();
-        host.World.Log.Expect(404);
-        var client = new ContractClient(host, "default", lease: 1);
-        var root = await client.TellAsync("root");
-        host.Model.OnRender = _ => throw new InvalidOperationException("The test's fault.");
-
-        var refusal = await ContractClient.RefusedAsync(() => client.SayAsync("faulty", root, store: store));
-
-        host.Model.OnRender = null;
-        Assert.Equal(RefusalKind.Internal, refusal.Kind);
-        Assert.Equal([404], host.World.Log.Events);
-        await client.TellAsync("next", root);
     }
 
     [Fact]

@@ -1,12 +1,12 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Grains;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Cluster.Tests;
 
-/// <summary>The check on new input, in the silo where the conversation is.</summary>
+/// <summary>A check that takes longer than a call may.</summary>
 public sealed class CheckTests : IAsyncLifetime
 {
     private readonly GatedCheck _check = new();
@@ -20,20 +20,6 @@ public sealed class CheckTests : IAsyncLifetime
     }
 
     public async Task DisposeAsync() => await _host.DisposeAsync();
-
-    [Fact]
-    public async Task Check_ThatRefuses_IsToldAndNothingIsWritten()
-    {
-        var root = await _client.TellAsync("root");
-        var before = (await _host.ReadJournalAsync(_client.Key(root.Conversation))).Count;
-
-        var refusal = await ContractClient.RefusedAsync(() => _client.SayAsync("refused", root));
-
-        Assert.Equal("not this", refusal.Message);
-        Assert.Equal(before, (await _host.ReadJournalAsync(_client.Key(root.Conversation))).Count);
-        await _client.TellAsync("next", root);
-        Assert.Equal(["root", "refused", "next"], _check.Seen);
-    }
 
     [Fact]
     public async Task Check_SlowerThanACall_IsMadeOnceAndHoldsUpNoOtherTurn()
@@ -57,29 +43,12 @@ public sealed class CheckTests : IAsyncLifetime
         Assert.Equal(1, _check.Seen.Count(static text => text == "slow"));
     }
 
-    [Fact]
-    public async Task Check_ThatCouldNotBeMade_IsMadeAgain()
-    {
-        var root = await _client.TellAsync("root");
-        var away = ContractClient.Json("\"away\"", root, "echo");
-        var refusal = await ContractClient.RefusedAsync(
-            () => _client.CreateAsync(away, root.Conversation, request: 7));
-        Assert.Equal(RefusalKind.Unavailable, refusal.Kind);
-
-        _check.IsAway = false;
-        await _client.CreateAsync(away, root.Conversation, request: 7);
-
-        Assert.Equal(["root", "away", "away"], _check.Seen);
-    }
-
-    /// <summary>Refuses <c>refused</c>, and takes its time over <c>slow</c>.</summary>
+    /// <summary>Takes its time over <c>slow</c>.</summary>
     private sealed class GatedCheck : IInputCheck
     {
         private readonly ConcurrentQueue<string> _seen = new();
 
         public TaskCompletionSource Gate { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public bool IsAway { get; set; } = true;
 
         public IReadOnlyCollection<string> Seen => _seen;
 
@@ -93,12 +62,7 @@ public sealed class CheckTests : IAsyncLifetime
                 await Gate.Task.WaitAsync(cancellationToken);
             }
 
-            return text switch
-            {
-                "refused" => new Refusal(RefusalKind.InputRefused, "not this"),
-                "away" when IsAway => new Refusal(RefusalKind.Unavailable, "not now"),
-                _ => null,
-            };
+            return null;
         }
     }
 }

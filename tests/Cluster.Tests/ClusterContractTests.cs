@@ -1,4 +1,5 @@
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Grains;
+using Evergrain.Suites.Hosts;
 
 // Silos in this process are shared and counted together: tests of them run one after the other. Tests that only start
 // processes have collections of their own and run beside them.
@@ -6,8 +7,32 @@ using Evergrain.Frontend.Tests.Hosts;
 
 namespace Evergrain.Cluster.Tests;
 
-/// <summary>The whole contract over real Orleans: two silos, and a client that asks them.</summary>
-public sealed class ClusterContractTests : ConversationsContract
+// A host's own rules over real Orleans: two silos, and a client that asks them.
+public sealed class ClusterContractTests() : ConversationsContract(ClusterHosts.Shared);
+
+public sealed class ClusterFaultTests() : FaultContract(ClusterHosts.Shared);
+
+public sealed class ClusterJournalFailureTests() : JournalFailureContract(ClusterHosts.Shared);
+
+// A verdict is remembered by the silo that had it made, and a create that is sent again may come to another.
+public sealed class ClusterCheckTests() : CheckContract(ClusterHosts.OneSilo);
+
+public sealed class ClusterPassivationTests() : PassivationContract(ClusterHosts.OneSilo);
+
+/// <summary>Starts clusters for contracts.</summary>
+internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : IContractHosts
 {
-    protected override async Task<ContractHost> StartHostAsync() => await ClusterHost.StartAsync();
+    /// <summary>Two silos that tests use one after the other.</summary>
+    public static readonly ClusterHosts Shared =
+        new(static setup => ClusterHost.StartAsync(new TestWorld { Check = setup.Check }));
+
+    /// <summary>One silo for each test, with the test's bounds.</summary>
+    public static readonly ClusterHosts OneSilo = new(static setup =>
+    {
+        var options = new ConversationClusterOptions { DrainTimeout = TimeSpan.Zero };
+        options.WarmBytesMax = setup.WarmBytesMax ?? options.WarmBytesMax;
+        return ClusterHost.StartAloneAsync(new TestWorld { Check = setup.Check }, count: 1, options);
+    });
+
+    public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);
 }

@@ -1,7 +1,7 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Grains;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Cluster.Tests;
 
@@ -17,8 +17,11 @@ internal sealed class ClusterHost : ContractHost
     private readonly bool _isShared;
     private TestSilos _silos;
 
-    private ClusterHost(TestWorld world, TestSilos silos, bool isShared) =>
+    private ClusterHost(TestWorld world, TestSilos silos, bool isShared)
+    {
         (_world, _silos, _isShared) = (world, silos, isShared);
+        Counts.Follow(silos.Meters);
+    }
 
     /// <summary>The silos as they are now.</summary>
     public TestSilos Silos => _silos;
@@ -27,7 +30,13 @@ internal sealed class ClusterHost : ContractHost
 
     public override GatedModel Model => _world.Model;
 
-    public override IReadOnlyList<IModelBackend> Backends => [Model];
+    public override ManualTime Time => _world.Time;
+
+    public override FaultyJournal Faults => _world.Faults;
+
+    public override IJournal Store => _world.Journal;
+
+    public override ErrorLog Log => _world.Log;
 
     public override IConversations Conversations => _silos.Conversations;
 
@@ -47,35 +56,22 @@ internal sealed class ClusterHost : ContractHost
         ConversationClusterOptions? options = null) =>
         new(world, await TestSilos.StartAsync(world, count, options), isShared: false);
 
-    public override void Advance(TimeSpan time) => _world.Time.Advance(time);
-
     public override Task PassivateAsync() => _silos.PassivateAsync();
 
     public override async Task RestartAsync()
     {
         await _silos.DisposeAsync();
-        _silos = await TestSilos.StartAsync(_world);
+        _silos = await StartSilosAsync();
     }
 
     public override async Task KillAsync()
     {
-        // What dead silos log is their own business: their journal fails.
-        _world.Log.Expect(401, 402, 403);
+        // The dead silos log that their journal fails.
+        _world.Log.Expect(101, 102, 103);
         _silos.KillJournals();
         var dead = _silos;
-        _silos = await TestSilos.StartAsync(_world);
+        _silos = await StartSilosAsync();
         await dead.DisposeAsync();
-    }
-
-    public override async Task<IReadOnlyList<JournalEntry>> ReadJournalAsync(ConversationKey key)
-    {
-        var entries = new List<JournalEntry>();
-        await foreach (var entry in _world.Journal.ReadAsync(key, JournalEnd.None, CancellationToken.None))
-        {
-            entries.Add(entry);
-        }
-
-        return entries;
     }
 
     public override async ValueTask DisposeAsync()
@@ -92,6 +88,13 @@ internal sealed class ClusterHost : ContractHost
             await unused.DisposeAsync();
         }
 
-        _world.Log.Check();
+        await base.DisposeAsync();
+    }
+
+    private async Task<TestSilos> StartSilosAsync()
+    {
+        var silos = await TestSilos.StartAsync(_world);
+        Counts.Follow(silos.Meters);
+        return silos;
     }
 }

@@ -1,5 +1,5 @@
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Grains;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Cluster.Tests;
 

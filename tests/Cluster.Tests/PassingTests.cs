@@ -1,8 +1,8 @@
 using Evergrain.Cluster.Tests.Moving;
 using Evergrain.Conversations.Ids;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Grains;
 using Evergrain.Grains.Calls;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Cluster.Tests;
 

@@ -1,7 +1,7 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Cluster.Tests;
 

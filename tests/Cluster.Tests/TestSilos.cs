@@ -3,9 +3,9 @@ using System.Diagnostics.Metrics;
 using Evergrain.Cluster.Tests.Moving;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Grains;
 using Evergrain.Providers.Demo;
+using Evergrain.Suites.Hosts;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -134,8 +134,8 @@ internal sealed class TestSilos : IAsyncDisposable
     /// </summary>
     public async Task KillAsync(InProcessSiloHandle silo)
     {
-        // What a dead silo logs is its own business.
-        _current.World.Log.Expect(402, 404);
+        // The dead silo logs that its journal fails.
+        _current.World.Log.Expect(102, 104);
         var journal = JournalOf(silo);
         var (_, gate) = journal.HoldAppends();
         await _cluster.KillSiloAsync(silo).WaitAsync(Waits.Patience);

@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Tests.Hosting;
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Cluster.Tests;
@@ -14,9 +14,14 @@ namespace Evergrain.Cluster.Tests;
 /// </summary>
 internal sealed class TestWorld
 {
+    private FaultyJournal? _faults;
+
     public TestWorld() => Clock = Time;
 
     public IJournal Journal { get; init; } = new InMemoryJournal();
+
+    /// <summary>The journal as all silos have it.</summary>
+    public FaultyJournal Faults => _faults ??= new FaultyJournal(Journal);
 
     public GatedModel Model { get; init; } = new();
 
@@ -87,17 +92,17 @@ internal sealed class WorldJournal(CurrentWorld current) : IJournal
 {
     public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer,
         ReadOnlyMemory<byte> records, CancellationToken cancellationToken) =>
-        current.World.Journal.AppendAsync(key, end, writer, records, cancellationToken);
+        current.World.Faults.AppendAsync(key, end, writer, records, cancellationToken);
 
     public IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, JournalEnd from,
-        CancellationToken cancellationToken) => current.World.Journal.ReadAsync(key, from, cancellationToken);
+        CancellationToken cancellationToken) => current.World.Faults.ReadAsync(key, from, cancellationToken);
 
     public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant,
         ConversationId? after, int limit, CancellationToken cancellationToken) =>
-        current.World.Journal.ListAsync(tenant, after, limit, cancellationToken);
+        current.World.Faults.ListAsync(tenant, after, limit, cancellationToken);
 
     public ValueTask DeleteAsync(ConversationKey key, JournalEnd end,
-        CancellationToken cancellationToken) => current.World.Journal.DeleteAsync(key, end, cancellationToken);
+        CancellationToken cancellationToken) => current.World.Faults.DeleteAsync(key, end, cancellationToken);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
-using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Cluster.Tests.Faults;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using Evergrain.Frontend.Tests.Crash;
+using Evergrain.Suites.Crash;
 using Evergrain.Tests.Services;
 using Xunit.Abstractions;
 

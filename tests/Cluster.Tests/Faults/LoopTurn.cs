@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
-using Evergrain.Frontend.Tests.Crash;
-using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Crash;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Cluster.Tests.Faults;
 

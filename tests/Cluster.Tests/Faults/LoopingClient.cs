@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Net.WebSockets;
 using System.Text.Json;
-using Evergrain.Frontend.Tests.Crash;
-using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Crash;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Cluster.Tests.Faults;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Evergrain.Frontend.Tests.Crash;
+using Evergrain.Suites.Crash;
 
 namespace Evergrain.Cluster.Tests.Faults;
 

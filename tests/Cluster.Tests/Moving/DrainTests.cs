@@ -1,10 +1,10 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Grains;
 using Evergrain.Grains.Activation;
 using Evergrain.Grains.Moving;
+using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
 
@@ -195,7 +195,7 @@ public sealed class DrainTests : IAsyncLifetime
         var silo = await _host.Silos.SiloOfAsync(_client.Key(id.Conversation));
         foreach (var each in _host.Silos.Cluster.Silos)
         {
-            each.ServiceProvider.GetRequiredService<ConversationServices>().OnArrival = static snapshot =>
+            each.ServiceProvider.GetRequiredService<GrainServices>().OnArrival = static snapshot =>
             {
                 snapshot[snapshot.Length / 2] ^= 0x10;
                 return snapshot;

@@ -1,5 +1,5 @@
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Grains;
+using Evergrain.Suites.Hosts;
 using Orleans.TestingHost;
 
 namespace Evergrain.Cluster.Tests.Moving;

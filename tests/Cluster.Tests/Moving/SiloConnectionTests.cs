@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Grains;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Cluster.Tests.Moving;
 

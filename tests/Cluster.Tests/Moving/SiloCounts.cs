@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Cluster.Tests.Moving;
 

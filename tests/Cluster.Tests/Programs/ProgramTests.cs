@@ -4,7 +4,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Evergrain.Cluster.Tests.Faults;
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosts;
 using Evergrain.Tests.Services;
 
 namespace Evergrain.Cluster.Tests.Programs;

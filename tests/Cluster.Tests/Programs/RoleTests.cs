@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Evergrain.Cluster.Tests.Faults;
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosts;
 using Evergrain.Tests.Services;
 using Xunit.Abstractions;
 

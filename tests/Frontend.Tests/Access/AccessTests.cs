@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Frontend.Tests.Access;
 

@@ -1,5 +1,6 @@
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Evergrain.Frontend.Tests.Access;

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Admission;
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -5,7 +5,8 @@ using System.Text;
 using System.Text.Json;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Tests.Hosting;
-using Evergrain.Frontend.Tests.Transports;
+using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Transports;
 
 namespace Evergrain.Frontend.Tests.Admission;
 

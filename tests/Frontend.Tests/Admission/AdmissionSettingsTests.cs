@@ -1,6 +1,7 @@
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Tests.Hosting;
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,6 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Admission;
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosts;
 using Xunit.Abstractions;
 
 namespace Evergrain.Frontend.Tests.Admission;

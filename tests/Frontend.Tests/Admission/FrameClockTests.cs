@@ -3,7 +3,7 @@ using System.Net.WebSockets;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Turns;
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Frontend.Tests.Admission;
 

@@ -4,6 +4,7 @@ using System.Text;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Frontend.Tests.Admission;
 

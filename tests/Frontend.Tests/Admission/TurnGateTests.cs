@@ -1,6 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Admission;
-using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Frontend.Tests.Admission;
 

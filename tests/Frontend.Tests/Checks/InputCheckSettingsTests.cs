@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Net;
-using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Frontend.Tests.Cli;
 

@@ -3,7 +3,8 @@ using System.Net;
 using System.Net.WebSockets;
 using System.Text;
 using Evergrain.Frontend.Tests.Hosting;
-using Evergrain.Providers.Tests.Servers.Upstream;
+using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Upstream;
 
 namespace Evergrain.Frontend.Tests.Cli;
 

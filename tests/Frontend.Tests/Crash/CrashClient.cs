@@ -1,5 +1,6 @@
 using System.Net.WebSockets;
-using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Crash;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Frontend.Tests.Crash;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Evergrain.Conversations.Ports;
+using Evergrain.Suites.Crash;
 using Xunit.Abstractions;
 
 namespace Evergrain.Frontend.Tests.Crash;

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
+using Evergrain.Suites.Crash;
 using Evergrain.Tests.Services;
 using Xunit.Abstractions;
 

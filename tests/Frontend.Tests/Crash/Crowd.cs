@@ -1,4 +1,5 @@
 using System.Globalization;
+using Evergrain.Suites.Crash;
 
 namespace Evergrain.Frontend.Tests.Crash;
 

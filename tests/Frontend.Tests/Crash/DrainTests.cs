@@ -1,3 +1,5 @@
+using Evergrain.Suites.Crash;
+
 namespace Evergrain.Frontend.Tests.Crash;
 
 /// <summary>The server's own process, asked by SIGTERM to stop while clients run turns.</summary>

@@ -1,3 +1,5 @@
+using Evergrain.Suites.Crash;
+
 namespace Evergrain.Frontend.Tests.Crash;
 
 /// <summary>Opens once a number of frames has been seen: so a slow machine is as busy then as a fast one.</summary>

@@ -1,3 +1,4 @@
+using Evergrain.Suites.Crash;
 using Evergrain.Tests.Services;
 
 namespace Evergrain.Frontend.Tests.Crash;

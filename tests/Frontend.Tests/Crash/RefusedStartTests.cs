@@ -1,3 +1,5 @@
+using Evergrain.Suites.Crash;
+
 namespace Evergrain.Frontend.Tests.Crash;
 
 /// <summary>A server that cannot keep its promises does not start: one sentence on stderr, and exit code 1.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Crash;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Frontend.Tests.Crash;
 

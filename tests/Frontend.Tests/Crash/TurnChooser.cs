@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Evergrain.Suites.Crash;
 
 namespace Evergrain.Frontend.Tests.Crash;
 

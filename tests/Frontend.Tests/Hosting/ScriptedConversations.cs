@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Frontend.Tests.Hosting;
 

@@ -1,25 +1,25 @@
-using Evergrain.Conversations.Ids;
-using Evergrain.Conversations.Ports;
-using Evergrain.Providers.Sqlite;
+using Evergrain.Suites.Hosts;
+using Evergrain.Tests.Services;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
-public sealed class InProcessInMemoryTests : ConversationsContract
-{
-    protected override async Task<ContractHost> StartHostAsync() => await InProcessHost.StartInMemoryAsync();
-}
+public sealed class InProcessInMemoryTests() : ConversationsContract(InProcessHosts.InMemory);
 
-public sealed class InProcessSqliteTests : ConversationsContract
-{
-    private readonly string _directory = Path.Combine(
-        Path.GetTempPath(), "evergrain-" + Base62.Format(new RandomIdSource().Next128()));
+public sealed class InProcessSqliteTests() : ConversationsContract(InProcessHosts.Sqlite);
 
-    public override async Task DisposeAsync()
-    {
-        await base.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
-    }
+[Trait("Needs", "Postgres")]
+[Collection(PostgresCollection.Name)]
+public sealed class InProcessPostgresTests(PostgresServer server)
+    : ConversationsContract(InProcessHosts.Postgres(server));
 
-    protected override async Task<ContractHost> StartHostAsync() => await InProcessHost.StartAsync(async () =>
-        await SqliteJournal.OpenAsync(new SqliteJournalOptions { Directory = _directory }, CancellationToken.None));
-}
+public sealed class InProcessFaultTests() : FaultContract(InProcessHosts.InMemory);
+
+public sealed class InProcessJournalFailureTests() : JournalFailureContract(InProcessHosts.InMemory);
+
+public sealed class InProcessSqliteFailureTests() : JournalFailureContract(InProcessHosts.Sqlite);
+
+public sealed class InProcessPassivationTests() : PassivationContract(InProcessHosts.InMemory);
+
+public sealed class InProcessSqlitePassivationTests() : PassivationContract(InProcessHosts.Sqlite);
+
+public sealed class InProcessCheckTests() : CheckContract(InProcessHosts.InMemory);

@@ -3,6 +3,7 @@ using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Routing;
 using Evergrain.Frontend.InProcess;
+using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -16,32 +17,34 @@ internal sealed class InProcessHost : ContractHost
     private readonly MeterFactory _meters = new();
     private readonly IInputCheck? _check;
     private IJournal _journal;
+    private FaultyJournal _faults;
     private ServiceProvider _services;
     private ConversationRouter _router;
 
     private InProcessHost(Func<Task<IJournal>> open, IJournal journal, InProcessOptions options, IInputCheck? check)
     {
         (_open, _journal, Options, _check) = (open, journal, options, check);
-        Faults = new FaultyJournal(journal);
-        Counts = new HostCounts(_meters);
+        _faults = new FaultyJournal(journal);
+        Counts.Follow(_meters);
         (_services, _router) = Create();
     }
 
     public InProcessOptions Options { get; }
 
-    public FaultyJournal Faults { get; private set; }
+    public override FaultyJournal Faults => _faults;
 
-    public HostCounts Counts { get; }
+    public override IJournal Store => _journal;
 
-    public ErrorLog Log { get; } = new();
+    public override ErrorLog Log { get; } = new();
 
-    public ManualTime Time { get; } = new();
+    public override ManualTime Time { get; } = new();
 
     public override GatedModel Model { get; } = new();
 
-    public override IReadOnlyList<IModelBackend> Backends => [Model];
-
     public override IConversations Conversations => _router;
+
+    /// <summary>What is removed when the host is disposed; null: nothing.</summary>
+    public string? Directory { get; set; }
 
     public InProcessConversations InProcess => _services.GetRequiredService<InProcessConversations>();
 
@@ -56,8 +59,6 @@ internal sealed class InProcessHost : ContractHost
         return StartAsync(() => Task.FromResult<IJournal>(new Kept(journal)), options, check);
     }
 
-    public override void Advance(TimeSpan time) => Time.Advance(time);
-
     public override async Task PassivateAsync() => await InProcess.PassivateIdleAsync().WaitAsync(Waits.Patience);
 
     public override async Task RestartAsync()
@@ -65,7 +66,7 @@ internal sealed class InProcessHost : ContractHost
         await _services.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
         await _journal.DisposeAsync();
         _journal = await _open();
-        Faults = new FaultyJournal(_journal);
+        _faults = new FaultyJournal(_journal);
         (_services, _router) = Create();
     }
 
@@ -75,34 +76,22 @@ internal sealed class InProcessHost : ContractHost
         Log.Expect(101, 102, 103);
         var dead = _services;
         Faults.Kill();
-        Faults = new FaultyJournal(_journal);
+        _faults = new FaultyJournal(_journal);
         (_services, _router) = Create();
         await dead.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
     }
-
-    public override async Task<IReadOnlyList<JournalEntry>> ReadJournalAsync(ConversationKey key)
-    {
-        var entries = new List<JournalEntry>();
-        await foreach (var entry in _journal.ReadAsync(key, JournalEnd.None, CancellationToken.None))
-        {
-            entries.Add(entry);
-        }
-
-        return entries;
-    }
-
-    /// <summary>Writes an append of nonsense behind a conversation's last one.</summary>
-    public async Task CorruptAsync(ConversationKey key) => await _journal.AppendAsync(
-        key, JournalEnd.Behind((await ReadJournalAsync(key))[^1]), 1, "no records at all"u8.ToArray(),
-        CancellationToken.None);
 
     public override async ValueTask DisposeAsync()
     {
         await _services.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
         await _journal.DisposeAsync();
-        Counts.Dispose();
+        if (Directory is not null)
+        {
+            System.IO.Directory.Delete(Directory, recursive: true);
+        }
+
         _meters.Dispose();
-        Log.Check();
+        await base.DisposeAsync();
     }
 
     private (ServiceProvider Services, ConversationRouter Router) Create()
@@ -123,8 +112,8 @@ internal sealed class InProcessHost : ContractHost
 
         // Nobody moves the manual clock for a caller that asks again.
         var bounds = new RetryBounds(TimeProvider.System, RetryTime, static _ => false);
-        return (provider, new ConversationRouter(
-            provider.GetRequiredService<InProcessConversations>().Find, Faults, new RandomIdSource(), bounds));
+        var host = provider.GetRequiredService<InProcessConversations>();
+        return (provider, new ConversationRouter(host.Find, host.FindWarm, _faults, new RandomIdSource(), bounds));
     }
 
     private sealed class MeterFactory : IMeterFactory

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.InProcess;
+using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Frontend.Tests.Hosts;

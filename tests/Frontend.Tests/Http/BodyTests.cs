@@ -1,7 +1,8 @@
 using System.IO.Compression;
 using System.Text;
 using Evergrain.Frontend.Tests.Hosting;
-using Evergrain.Frontend.Tests.Transports;
+using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Transports;
 
 namespace Evergrain.Frontend.Tests.Http;
 

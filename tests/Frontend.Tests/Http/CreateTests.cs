@@ -2,13 +2,14 @@ using System.Net;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Tests.Hosting;
-using Evergrain.Frontend.Tests.Transports;
+using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Transports;
 
 namespace Evergrain.Frontend.Tests.Http;
 
 /// <summary>
 /// What <c>POST /v1/responses</c> does that a socket does otherwise or not at all; over real conversations in
-/// <see cref="RealCreateTests"/>.
+/// <see cref="Suites.Http.RealCreateSuite"/>.
 /// </summary>
 public sealed class CreateTests
 {

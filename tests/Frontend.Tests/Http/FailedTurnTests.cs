@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Evergrain.Frontend.Http;
-using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Frontend.Tests.Http;
 

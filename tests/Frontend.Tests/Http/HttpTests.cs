@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Frontend.Tests.Http;
 

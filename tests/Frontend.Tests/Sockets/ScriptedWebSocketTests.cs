@@ -1,4 +1,6 @@
 using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Sockets;
 
 namespace Evergrain.Frontend.Tests.Sockets;
 

@@ -1,5 +1,7 @@
 using System.Text;
 using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Sockets;
 
 namespace Evergrain.Frontend.Tests.Sockets;
 

@@ -1,4 +1,6 @@
 using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Transports;
 
 namespace Evergrain.Frontend.Tests.Transports;
 

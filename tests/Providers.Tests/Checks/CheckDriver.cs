@@ -1,6 +1,7 @@
 using System.Text;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Checks;
+using Evergrain.Suites.Checks;
 
 namespace Evergrain.Providers.Tests.Checks;
 

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Checks;
+using Evergrain.Suites.Checks;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
 

@@ -1,4 +1,5 @@
 using Evergrain.Providers.Checks;
+using Evergrain.Suites.Checks;
 
 namespace Evergrain.Providers.Tests.Checks;
 

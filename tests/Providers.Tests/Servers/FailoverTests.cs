@@ -1,6 +1,6 @@
 using System.Globalization;
 using Evergrain.Conversations.Ports;
-using Evergrain.Providers.Tests.Servers.Upstream;
+using Evergrain.Suites.Upstream;
 
 namespace Evergrain.Providers.Tests.Servers;
 

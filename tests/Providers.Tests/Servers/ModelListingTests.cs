@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Providers.Servers;
-using Evergrain.Providers.Tests.Servers.Upstream;
+using Evergrain.Suites.Hosts;
+using Evergrain.Suites.Upstream;
 
 namespace Evergrain.Providers.Tests.Servers;
 

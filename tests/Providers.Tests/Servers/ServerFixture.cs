@@ -2,8 +2,8 @@ using System.Diagnostics.Metrics;
 using System.Text;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Providers.Servers;
+using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 

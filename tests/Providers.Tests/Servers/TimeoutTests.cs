@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Providers.Servers;
-using Evergrain.Providers.Tests.Servers.Upstream;
+using Evergrain.Suites.Hosts;
+using Evergrain.Suites.Upstream;
 
 namespace Evergrain.Providers.Tests.Servers;
 

@@ -3,7 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Evergrain.Providers.Servers;
-using Evergrain.Providers.Tests.Servers.Upstream;
+using Evergrain.Suites.Upstream;
 
 namespace Evergrain.Providers.Tests.Servers;
 

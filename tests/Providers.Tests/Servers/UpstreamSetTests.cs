@@ -1,6 +1,6 @@
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Providers.Servers;
+using Evergrain.Suites.Hosts;
 using ServerUrl = Evergrain.Providers.Servers.Upstream;
 
 namespace Evergrain.Providers.Tests.Servers;

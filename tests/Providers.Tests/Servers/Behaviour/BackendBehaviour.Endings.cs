@@ -1,6 +1,6 @@
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Tests.Hosts;
-using Evergrain.Providers.Tests.Servers.Upstream;
+using Evergrain.Suites.Hosts;
+using Evergrain.Suites.Upstream;
 
 namespace Evergrain.Providers.Tests.Servers.Behaviour;
 

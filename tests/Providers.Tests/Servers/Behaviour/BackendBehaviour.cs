@@ -2,8 +2,8 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Tests.Hosts;
-using Evergrain.Providers.Tests.Servers.Upstream;
+using Evergrain.Suites.Hosts;
+using Evergrain.Suites.Upstream;
 
 namespace Evergrain.Providers.Tests.Servers.Behaviour;
 

@@ -1,0 +1,37 @@
+using Evergrain.Suites.Checks;
+using Evergrain.Suites.Http;
+using Evergrain.Suites.Sockets;
+using Evergrain.Suites.Transports;
+
+namespace Evergrain.Cluster.Tests;
+
+// Over the grain these suites run with EVERGRAIN_LONG=1: a host's own rules have contracts, which always run.
+[Trait("Needs", "Long")]
+public sealed class ClusterSocketTests() : RealSocketSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterJsonTests() : RealJsonSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterStreamTests() : RealStreamSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterWebSocketTests() : RealWebSocketSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterIdempotencyTests() : IdempotencySuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterInputCheckTests() : InputCheckSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterCreateTests() : RealCreateSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterEventStreamTests() : RealEventStreamSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterMutatedBodiesTests() : MutatedBodiesSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterOpenApiTests() : OpenApiSuite(ClusterWire.Hosts);

@@ -1,0 +1,26 @@
+using Evergrain.Suites.Checks;
+using Evergrain.Suites.Http;
+using Evergrain.Suites.Sockets;
+using Evergrain.Suites.Transports;
+
+namespace Evergrain.Frontend.Tests.Hosts;
+
+public sealed class InProcessSocketTests() : RealSocketSuite(InProcessWire.Hosts);
+
+public sealed class InProcessJsonTests() : RealJsonSuite(InProcessWire.Hosts);
+
+public sealed class InProcessStreamTests() : RealStreamSuite(InProcessWire.Hosts);
+
+public sealed class InProcessWebSocketTests() : RealWebSocketSuite(InProcessWire.Hosts);
+
+public sealed class InProcessIdempotencyTests() : IdempotencySuite(InProcessWire.Hosts);
+
+public sealed class InProcessInputCheckTests() : InputCheckSuite(InProcessWire.Hosts);
+
+public sealed class InProcessCreateTests() : RealCreateSuite(InProcessWire.Hosts);
+
+public sealed class InProcessEventStreamTests() : RealEventStreamSuite(InProcessWire.Hosts);
+
+public sealed class InProcessMutatedBodiesTests() : MutatedBodiesSuite(InProcessWire.Hosts);
+
+public sealed class InProcessOpenApiTests() : OpenApiSuite(InProcessWire.Hosts);

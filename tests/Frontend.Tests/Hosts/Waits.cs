@@ -1,7 +1,0 @@
-namespace Evergrain.Frontend.Tests.Hosts;
-
-/// <summary>The one bound on every wait of a test; reaching it is a failure.</summary>
-public static class Waits
-{
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-}

@@ -1,0 +1,157 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+
+namespace Evergrain.Suites.Crash;
+
+/// <summary>Compares what the server holds with what clients sent and saw.</summary>
+/// <param name="http">Asks the server.</param>
+/// <param name="tally">Counts what is found.</param>
+/// <param name="abandoned">Ends what a dead server left open, where the journal leaves that to clients.</param>
+internal sealed class Audit(HttpClient http, CrashTally tally, AbandonedTurns? abandoned = null)
+{
+    private const int PageLimit = 100;
+
+    /// <summary>
+    /// Every acknowledged turn is there, once, in order, unchanged; every id that was seen still names its turn; what
+    /// was ambiguous is decided, and stays so. Gives the turns found to be cut now.
+    /// </summary>
+    public async Task<IReadOnlyList<SentTurn>> CheckAsync(
+        SentConversation conversation, CancellationToken cancellationToken)
+    {
+        var found = await FindAllAsync(conversation.Code!, cancellationToken);
+        var sent = conversation.Turns;
+        var cut = new List<SentTurn>();
+        foreach (var response in found)
+        {
+            var turn = Assert.Single(sent, turn => turn.Nonce == response.Nonce);
+            if (Settle(turn, response))
+            {
+                cut.Add(turn);
+            }
+        }
+
+        Assert.Equal(found.Count, found.DistinctBy(response => response.Nonce).Count());
+        foreach (var turn in sent.Where(turn => turn.Response is null))
+        {
+            Assert.True(turn is { Id: null, IsAmbiguous: true }, $"{turn.Id} was seen by a client and is lost");
+            tally.NotStored(turn);
+        }
+
+        CheckOrder(sent, found);
+        return cut;
+    }
+
+    /// <summary>The items that the response was made from are those that the clients sent and saw, in order.</summary>
+    public async Task CheckContextAsync(SentTurn turn, CancellationToken cancellationToken)
+    {
+        var expected = turn.Context().ToList();
+        var held = await ListInputAsync(turn.Id!, cancellationToken);
+        Assert.Equal(expected.Count, held.Count);
+        foreach (var (sent, kept) in expected.Zip(held))
+        {
+            Assert.True(JsonElement.DeepEquals(sent, WithIdOf(kept, sent)), $"{turn.Id}: {kept}, not {sent}");
+        }
+    }
+
+    /// <summary>The first turn of a conversation whose id no client saw.</summary>
+    public async Task<ResponseView> FindFirstAsync(string code, CancellationToken cancellationToken) =>
+        await GetAsync($"resp_{code}_1", cancellationToken) ??
+        throw new InvalidOperationException($"Conversation {code} has no first turn.");
+
+    /// <summary>Settles what became of a turn, or checks that it is unchanged; true: now found cut.</summary>
+    public bool Settle(SentTurn turn, ResponseView response)
+    {
+        turn.Id ??= response.Id;
+        Assert.Equal(turn.Id, response.Id);
+        Assert.Equal(turn.Parent?.Id, response.Previous);
+        Assert.NotNull(response.Digest);
+        if (turn.Response is not null)
+        {
+            Assert.Equal(turn.Response.Digest, response.Digest);
+            Assert.Equal(turn.Response.Raw, response.Raw);
+            return false;
+        }
+
+        Assert.True(turn.IsAmbiguous, $"{turn.Id} has not ended, but its connection has not broken");
+        Assert.True(response.IsInterrupted || response.Status == "completed" ||
+            (response.Status == "cancelled" && abandoned?.HasCancelled(response.Id) == true), response.Raw);
+        turn.CheckSeen(response);
+        turn.Response = response;
+        tally.Decided(turn);
+        return response.IsCut;
+    }
+
+    /// <summary>A client's later turn has the higher number.</summary>
+    private static void CheckOrder(IReadOnlyList<SentTurn> sent, List<ResponseView> found)
+    {
+        var places = found.Index().ToDictionary(place => place.Item.Nonce!, place => place.Index);
+        foreach (var client in sent.Where(turn => places.ContainsKey(turn.Nonce)).GroupBy(turn => turn.Client))
+        {
+            var order = client.Select(turn => places[turn.Nonce]).ToList();
+            Assert.Equal(order.Order(), order);
+        }
+    }
+
+    private async Task<List<ResponseView>> FindAllAsync(string code, CancellationToken cancellationToken)
+    {
+        var found = new List<ResponseView>();
+        while (await GetAsync(IdOf(code, found.Count + 1), cancellationToken) is { } response)
+        {
+            found.Add(response);
+        }
+
+        return found;
+    }
+
+    private static string IdOf(string code, int number) =>
+        string.Create(CultureInfo.InvariantCulture, $"resp_{code}_{number}");
+
+    private async Task<ResponseView?> GetAsync(string id, CancellationToken cancellationToken)
+    {
+        using var answer = await AskAsync(id, cancellationToken);
+        var body = await answer.Content.ReadAsStringAsync(cancellationToken);
+        Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.NotFound, $"{id}: {body}");
+        return answer.StatusCode == HttpStatusCode.OK ? new ResponseView(body) : null;
+    }
+
+    private async Task<HttpResponseMessage> AskAsync(string id, CancellationToken cancellationToken)
+    {
+        var path = new Uri($"/v1/responses/{id}", UriKind.Relative);
+        var answer = await http.GetAsync(path, cancellationToken);
+        if (abandoned is null || answer.StatusCode != HttpStatusCode.ServiceUnavailable)
+        {
+            return answer;
+        }
+
+        Assert.NotNull(answer.Headers.RetryAfter);
+        answer.Dispose();
+        await abandoned.EndAsync(http, id, cancellationToken);
+        return await http.GetAsync(path, cancellationToken);
+    }
+
+    private async Task<List<JsonElement>> ListInputAsync(string id, CancellationToken cancellationToken)
+    {
+        var items = new List<JsonElement>();
+        var after = "";
+        while (true)
+        {
+            var path = $"/v1/responses/{id}/input_items?order=asc&limit={PageLimit}{after}";
+            using var page = JsonDocument.Parse(
+                await http.GetStringAsync(new Uri(path, UriKind.Relative), cancellationToken));
+            items.AddRange(page.RootElement.Clone().GetProperty("data").EnumerateArray());
+            if (!page.RootElement.GetProperty("has_more").GetBoolean())
+            {
+                return items;
+            }
+
+            after = "&after=" + page.RootElement.GetProperty("last_id").GetString();
+        }
+    }
+
+    /// <summary>The list gives every item an id; one that was sent without is compared without.</summary>
+    private static JsonElement WithIdOf(JsonElement kept, JsonElement sent) => sent.TryGetProperty("id", out _)
+        ? kept
+        : JsonSerializer.SerializeToElement(kept.EnumerateObject().Where(member => member.Name != "id")
+            .ToDictionary(member => member.Name, member => member.Value));
+}

@@ -1,0 +1,81 @@
+using System.Diagnostics.Metrics;
+
+namespace Evergrain.Suites.Hosts;
+
+/// <summary>What a host's counters say, and a way to wait until they say it.</summary>
+public sealed class HostCounts : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, long> _totals = [];
+    private readonly List<(string Name, long Total, TaskCompletionSource Reached)> _awaited = [];
+    private readonly List<MeterListener> _listeners = [];
+
+    /// <summary>Counts what is measured with these meters from now on.</summary>
+    public void Follow(IMeterFactory meters)
+    {
+        var following = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Scope == meters)
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        following.SetMeasurementEventCallback<long>((instrument, value, _, _) => Add(instrument.Name, value));
+        following.Start();
+        _listeners.Add(following);
+    }
+
+    public long Activated => Total("evergrain.conversations.activated");
+
+    public long Passivated => Total("evergrain.conversations.passivated");
+
+    public long Claimed => Total("evergrain.conversations.claimed");
+
+    public long Lost => Total("evergrain.conversations.lost");
+
+    public long Warm => Total("evergrain.conversations.warm");
+
+    /// <summary>Ends when so many conversations have been passivated in all.</summary>
+    public Task PassivatedAsync(long total) => ReachedAsync("evergrain.conversations.passivated", total);
+
+    public void Dispose() => _listeners.ForEach(static listener => listener.Dispose());
+
+    private long Total(string name)
+    {
+        lock (_gate)
+        {
+            return _totals.GetValueOrDefault(name);
+        }
+    }
+
+    private Task ReachedAsync(string name, long total)
+    {
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            if (_totals.GetValueOrDefault(name) >= total)
+            {
+                return Task.CompletedTask;
+            }
+
+            _awaited.Add((name, total, reached));
+        }
+
+        return reached.Task.WaitAsync(Waits.Patience);
+    }
+
+    private void Add(string name, long value)
+    {
+        lock (_gate)
+        {
+            var total = _totals[name] = _totals.GetValueOrDefault(name) + value;
+            foreach (var awaited in _awaited.Where(awaited => awaited.Name == name && total >= awaited.Total))
+            {
+                awaited.Reached.TrySetResult();
+            }
+        }
+    }
+}

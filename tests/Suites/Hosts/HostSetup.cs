@@ -1,0 +1,20 @@
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Suites.Hosts;
+
+/// <summary>How a contract wants its host.</summary>
+public sealed record HostSetup
+{
+    /// <summary>The check on new input; null: there is none.</summary>
+    public IInputCheck? Check { get; init; }
+
+    /// <summary>Bytes that warm conversations may hold together; null: the host's own bound.</summary>
+    public long? WarmBytesMax { get; init; }
+}
+
+/// <summary>Starts hosts of one kind. It has no state.</summary>
+public interface IContractHosts
+{
+    /// <summary>A host with an empty journal.</summary>
+    Task<ContractHost> StartAsync(HostSetup setup);
+}

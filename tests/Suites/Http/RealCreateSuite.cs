@@ -1,0 +1,153 @@
+using System.Text.Json;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Hosts;
+using Evergrain.Suites.Transports;
+
+namespace Evergrain.Suites.Http;
+
+/// <summary>
+/// What <c>POST /v1/responses</c> does that a socket does otherwise or not at all, over real conversations.
+/// </summary>
+public abstract class RealCreateSuite(IWireHosts hosts)
+{
+    private const string Hello = """[{"say":"hello"}]""";
+    private const string Long = """[{"say":"late","delay_ms":60000}]""";
+    private const string Slow = """[{"say":"late","delay_ms":600}]""";
+    private const string Unstored = ",\"store\":false";
+
+    [Theory]
+    [InlineData("""{"model":"demo","input":"hi","stream":"?","background":7,"stream_options":[]}""")]
+    public async Task Socket_StreamAndBackground_AreIgnored(string create)
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var client = await SocketTransport.ConnectAsync(server, null);
+
+        Assert.Equal("completed", (await client.RunAsync(create)).Status);
+    }
+
+    [Fact]
+    public async Task IdempotencyKey_SentAgain_IsTheSameTurnOrAConflict()
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var http = HttpTurns.Connect(server);
+        http.DefaultRequestHeaders.Add("Idempotency-Key", "order-1");
+
+        var first = await http.AnswerAsync(Creates.Of(Hello));
+        var again = await http.AnswerAsync(Creates.Of(Hello));
+        using var other = await http.PostCreateAsync(Creates.Of(Hello, ",\"temperature\":0"));
+
+        Assert.Equal(first.Id, again.Id);
+        (await HttpTurns.ReadAsync(other)).AssertRefused(409, "idempotency_key_reused", "idempotency_key");
+    }
+
+    [Fact]
+    public async Task Background_Create_IsAnsweredAtOnceAndRunsOn()
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var http = HttpTurns.Connect(server);
+
+        var begun = await http.AnswerAsync(Creates.Of(Slow, ",\"background\":true"));
+        using var stream = await http.GetStreamAsyncOf($"/v1/responses/{begun.Id}?stream=true");
+        var ended = TurnResult.Of(await stream.ReadToEndAsync());
+
+        Assert.Equal(("in_progress", 0), (begun.Status, begun.Ended.GetProperty("output").GetArrayLength()));
+        Assert.Equal((begun.Id, "completed", "late"), (ended.Id, ended.Status, ended.Text));
+    }
+
+    [Fact]
+    public async Task Background_Refused_IsAnError()
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var http = HttpTurns.Connect(server);
+
+        var turn = await http.AnswerAsync("""{"model":"nobody","input":"hi","background":true}""");
+
+        turn.AssertRefused(400, "model_not_found", "model");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(",\"stream\":true")]
+    public async Task Client_GoneDuringATurn_EndsTheModelCallIfItWasNotStored(string more)
+    {
+        var model = new GatedModel();
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync(model));
+        GatedCall stored, unstored;
+        using (var raw = await RawSocket.ConnectAsync(server))
+        using (var other = await RawSocket.ConnectAsync(server))
+        {
+            await raw.PostAsync(Gated("stored", more));
+            stored = await model.CallAsync("stored");
+            await other.PostAsync(Gated("unstored", Unstored + more));
+            unstored = await model.CallAsync("unstored");
+        }
+
+        await unstored.Cancelled;
+        await stored.AnswerAsync("still here");
+        using var http = HttpTurns.Connect(server);
+        var keys = await server.Get<IConversations>().ListAsync("default", null, 10, CancellationToken.None);
+        var id = new ResponseId(keys.Single(), TurnId.Stored(1));
+        using var stream = await http.GetStreamAsyncOf($"/v1/responses/{id}?stream=true");
+        Assert.Equal("still here", TurnResult.Of(await stream.ReadToEndAsync()).Text);
+    }
+
+    [Fact]
+    public async Task Cancel_EndedResponse_ChangesNothing()
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var http = HttpTurns.Connect(server);
+        var turn = await http.AnswerAsync(Creates.Of(Hello));
+
+        var cancelled = await http.CancelAsync(turn.Id);
+
+        Assert.Equal(turn.Ended.GetRawText(), cancelled.GetRawText());
+    }
+
+    [Fact]
+    public async Task Cancel_RunningResponse_AnswersWithItsEndEachTime()
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var http = HttpTurns.Connect(server);
+        var begun = await http.AnswerAsync(Creates.Of(Long, ",\"background\":true"));
+
+        var first = await http.CancelAsync(begun.Id);
+        var second = await http.CancelAsync(begun.Id);
+
+        Assert.Equal("cancelled", first.GetProperty("status").GetString());
+        Assert.Equal(first.GetRawText(), second.GetRawText());
+    }
+
+    [Theory]
+    [InlineData("resp_x")]
+    [InlineData("resp_0000000000000000000001_1")]
+    public async Task Cancel_UnknownResponse_IsNotFound(string id)
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var http = HttpTurns.Connect(server);
+
+        using var answer = await http.PostAsync($"/v1/responses/{id}/cancel", null);
+
+        Assert.Equal(404, (int)answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Quota_UsedUp_IsNotWorthTryingAgain()
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var http = HttpTurns.Connect(server);
+
+        using var answer = await http.PostCreateAsync(Creates.Of("""[{"fail":"insufficient_quota"}]"""));
+
+        Assert.Equal((429, "false"), ((int)answer.StatusCode, Header(answer, "x-should-retry")));
+        var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+        Assert.Equal("insufficient_quota", body.CodeOf());
+    }
+
+    private static string Gated(string text, string more) =>
+        $$"""{"model":"gated","input":[{"role":"user","content":"{{text}}"}]{{more}}}""";
+
+    private static string? Header(HttpResponseMessage answer, string name) =>
+        answer.Headers.TryGetValues(name, out var values) ? values.Single() : null;
+}
