@@ -26,7 +26,6 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
         [.. Enumerable.Range(0, Clients / 2).Select(_ => new List<SentConversation>())];
 
     private readonly List<CrashClient> _clients = [];
-    private AbandonedTurns? _abandoned;
 
     // Where turns ran until the last kill; and those where one more turn went on after the kill before it.
     private IReadOnlyList<SentConversation> _cut = [];
@@ -40,14 +39,7 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
     /// <summary>Kills, where the full count is not asked for.</summary>
     protected abstract int Rounds { get; }
 
-    /// <summary>Whether a restarted server leaves open what the dead one left open, as another may run it.</summary>
-    protected abstract bool LeavesOpen { get; }
-
-    public virtual Task InitializeAsync()
-    {
-        _abandoned = LeavesOpen ? new AbandonedTurns() : null;
-        return Task.CompletedTask;
-    }
+    public virtual Task InitializeAsync() => Task.CompletedTask;
 
     public virtual Task DisposeAsync()
     {
@@ -83,8 +75,7 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
     /// little goes on. What the last kill met is not known yet.
     /// </summary>
     private bool HasMetEnough => 2 * _tally.KillsMidTurn >= _tally.Kills &&
-        Conversations.Any(sent => sent.Turns.Any(turn => turn.IsAmbiguous)) &&
-        (_abandoned is null or { Cancelled: > 0, Continued: > 0 });
+        Conversations.Any(sent => sent.Turns.Any(turn => turn.IsAmbiguous));
 
     /// <summary>How a server is started on the journal of this test.</summary>
     internal abstract ServerSettings Server();
@@ -114,7 +105,7 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
     {
         await Task.WhenAll(_clients.Select(client => client.ConnectAsync(server.Socket, cancellationToken)));
         using var http = server.CreateHttpClient();
-        var audit = new Audit(http, _tally, _abandoned);
+        var audit = new Audit(http, _tally);
         var known = _cut.Where(sent => sent.Code is not null).ToList();
         var interrupted = await CheckAsync(audit, known, cancellationToken);
         _tally.KillsMidTurn += interrupted.Count > 0 ? 1 : 0;
@@ -169,7 +160,7 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
         var held = await ListJournalAsync(patience.Token);
         await using var last = await ServerProcess.StartAsync(Server(), patience.Token);
         using var http = last.CreateHttpClient();
-        var audit = new Audit(http, _tally, _abandoned);
+        var audit = new Audit(http, _tally);
         var known = Conversations.Where(sent => sent.Code is not null).ToList();
         Assert.Empty(known.Select(sent => sent.Code!).Except(held));
         await SettleUnseenAsync(audit, held.Except(known.Select(sent => sent.Code!)), patience.Token);
@@ -224,11 +215,6 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
         Assert.True(2 * _tally.KillsMidTurn >= _tally.Kills, "Fewer than half of the kills met a running turn.");
         Assert.NotEqual(0, ambiguous);
         Assert.Equal(ambiguous, _tally.Cut + _tally.Stored + _tally.Absent);
-        if (_abandoned is not null)
-        {
-            Note($"left open by the dead: {_abandoned.Cancelled} cancelled, {_abandoned.Continued} continued");
-            Assert.True(_abandoned is { Cancelled: > 0, Continued: > 0 }, "Nothing was left open.");
-        }
     }
 
     private void Note(string line) => CrashTally.Note(output, $"crash test, {Name}: {line}");

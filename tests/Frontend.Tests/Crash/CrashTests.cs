@@ -16,8 +16,6 @@ public sealed class SqliteCrashTests(ITestOutputHelper output) : CrashContract(o
 
     protected override int Rounds => 6;
 
-    protected override bool LeavesOpen => false;
-
     public override async Task DisposeAsync()
     {
         await base.DisposeAsync();
@@ -39,8 +37,6 @@ public sealed class PostgresCrashTests(PostgresServer postgres, ITestOutputHelpe
     protected override string Name => "PostgreSQL";
 
     protected override int Rounds => 4;
-
-    protected override bool LeavesOpen => true;
 
     public override async Task InitializeAsync()
     {
