@@ -137,13 +137,17 @@ public static class ConversationClusterExtensions
     {
         var logger = provider.GetRequiredService<ILogger<ConversationGrain>>();
         var usage = provider.GetRequiredService<TenantUsage>();
+        var store = provider.GetRequiredService<IJournal>();
         var services = new ActivationServices(
             new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
             provider.GetRequiredService<IIdSource>(),
             GrainsClock(provider),
             provider.GetRequiredService<ConversationInstruments>(),
-            (tenant, counts) => usage.Add(tenant, counts));
-        var journal = new ActivationJournal(provider.GetRequiredService<IJournal>(), services, logger);
+            (tenant, counts) => usage.Add(tenant, counts))
+        {
+            Format = () => store.Format,
+        };
+        var journal = new ActivationJournal(store, services, logger);
 
         // Within the time of a call: a router that waits asks again and finds the same check.
         var checks = provider.GetService<IInputCheck>() is { } check

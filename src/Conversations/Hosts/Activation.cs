@@ -287,7 +287,7 @@ public sealed class Activation
     /// <summary>Writes all that it holds, where <see cref="CanMove"/>; also after <see cref="Leave"/>.</summary>
     public void Dehydrate(IBufferWriter<byte> writer) => _conversation.Dehydrate(writer);
 
-    private Conversation NewConversation() => new(Key, Writer, _services.Models, _services.Ids);
+    private Conversation NewConversation() => new(Key, Writer, _services.Models, _services.Ids, _services.Format);
 
     private void BecomeOpen()
     {

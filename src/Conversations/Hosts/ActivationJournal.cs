@@ -30,7 +30,9 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         catch (JournalCorruptException e)
         {
             LogCorrupt(logger, e, key.Id);
-            return new Refusal(RefusalKind.Internal, "The conversation's journal is damaged.");
+            return new Refusal(RefusalKind.Internal, e.IsNewer
+                ? "The conversation was written by a newer build of the server."
+                : "The conversation's journal is damaged.");
         }
         catch (Exception e)
         {
@@ -83,7 +85,7 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         }
     }
 
-    [LoggerMessage(100, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal is damaged.")]
+    [LoggerMessage(100, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal cannot be read.")]
     private static partial void LogCorrupt(ILogger logger, Exception e, ConversationId conversation);
 
     [LoggerMessage(101, LogLevel.Error, "Conversation {Conversation} cannot be opened.")]

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Hosts;
@@ -10,4 +11,8 @@ namespace Evergrain.Conversations.Hosts;
 /// <param name="Instruments">Counts what activations do.</param>
 /// <param name="CountTurns">Receives the turns of a tenant that ended; may be called from any thread.</param>
 public sealed record ActivationServices(ModelCatalog Models, IIdSource Ids, TimeProvider Time,
-    ConversationInstruments Instruments, Action<string, TurnCounts> CountTurns);
+    ConversationInstruments Instruments, Action<string, TurnCounts> CountTurns)
+{
+    /// <summary>Gives the format in which records are written now: <see cref="IJournal.Format"/>.</summary>
+    public Func<int> Format { get; init; } = static () => RecordFormat.Newest;
+}

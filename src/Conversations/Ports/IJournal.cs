@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Records;
 
 namespace Evergrain.Conversations.Ports;
 
@@ -36,6 +37,12 @@ namespace Evergrain.Conversations.Ports;
 /// </remarks>
 public interface IJournal : IAsyncDisposable
 {
+    /// <summary>
+    /// The format in which records may be written now: every process that uses this journal reads it. It may rise at any
+    /// time, and never falls. The journal does not look at what it is given.
+    /// </summary>
+    int Format => RecordFormat.Newest;
+
     /// <summary>Stores one append at <paramref name="end"/>.</summary>
     /// <param name="key">The conversation.</param>
     /// <param name="end">Where the caller believes the log ends.</param>

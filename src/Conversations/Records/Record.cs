@@ -3,7 +3,7 @@ using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Records;
 
-/// <summary>What a journal can say. Format version 1; an unknown kind is refused by name, never skipped.</summary>
+/// <summary>What a journal can say. An unknown kind is refused by name, never skipped.</summary>
 internal enum RecordKind : byte
 {
     Claimed = 1,
@@ -17,7 +17,14 @@ internal enum RecordKind : byte
 }
 
 /// <summary>One fact of a conversation's history. Live turns and recovery apply the same records.</summary>
-internal abstract record Record(RecordKind Kind);
+internal abstract record Record(RecordKind Kind)
+{
+    /// <summary>
+    /// Fields that this build does not know, as they were read. Nothing here uses them; a record that is written again
+    /// is written with them.
+    /// </summary>
+    public IReadOnlyList<RecordField> Fields { get; init; } = [];
+}
 
 /// <summary>A new activation owns the conversation from here on.</summary>
 internal sealed record Claimed() : Record(RecordKind.Claimed);

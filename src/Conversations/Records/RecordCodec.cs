@@ -4,8 +4,8 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Conversations.Records;
 
 /// <summary>
-/// The payload of each record, format version 1. Another field of a kind means a new version; a new kind does not: a
-/// program that does not know it refuses the journal by its number.
+/// The payload of each record. What is written here is the same in every format; what a kind says besides is a
+/// <see cref="RecordField"/>. A program that does not know a kind refuses the journal by the kind's number.
 /// </summary>
 internal static class RecordCodec
 {
@@ -60,7 +60,7 @@ internal static class RecordCodec
             RecordKind.OutputNamed => ReadNamed(ref input),
             RecordKind.TurnFinished => ReadFinished(ref input),
             RecordKind.TurnDeleted => new TurnDeleted(input.Int()),
-            _ => throw new FormatException($"record kind {(byte)kind} is not known to this version"),
+            _ => throw new UnknownRecordException($"record kind {(byte)kind} is not known to this version"),
         };
         return input.IsAtEnd ? record : throw new FormatException($"a {kind} record is longer than its fields");
     }

@@ -8,20 +8,21 @@ namespace Evergrain.Conversations.Records;
 /// </summary>
 /// <remarks>
 /// A frame is a header of 12 bytes and a body. Header: body length, CRC-32C of those four bytes, CRC-32C of the body,
-/// each 32 bits little-endian. Body: format version, record kind (its top bit set on the last record of an append),
-/// payload. The length has a checksum of its own, so that a flipped bit in it is not taken for a torn tail.
+/// each 32 bits little-endian. Body: format, record kind (its top bit set on the last record of an append), payload.
+/// From format 2 on a payload ends in its fields and their length (<see cref="RecordField"/>). A frame's length has a
+/// checksum of its own, so that a flipped bit in it is not taken for a torn tail.
 /// </remarks>
 internal static class RecordFrames
 {
-    public const byte Version = 1;
     public const int HeaderBytes = 12;
     private const int BodyHeaderBytes = 2;
     private const byte LastOfAppend = 0x80;
 
-    /// <summary>Frames records as one append.</summary>
-    /// <exception cref="InvalidOperationException">A record is larger than <see
-    /// cref="Limits.RecordBytesMax"/>.</exception>
-    public static ReadOnlyMemory<byte> Write(IReadOnlyList<Record> records)
+    /// <summary>Frames records as one append, in a format from <see cref="RecordFormat.First"/> on.</summary>
+    /// <exception cref="InvalidOperationException">
+    /// A record is larger than <see cref="Limits.RecordBytesMax"/>, or has fields that the format cannot hold.
+    /// </exception>
+    public static ReadOnlyMemory<byte> Write(IReadOnlyList<Record> records, int format = RecordFormat.Newest)
     {
         var output = new ArrayBufferWriter<byte>(1024);
         var payload = new ArrayBufferWriter<byte>(1024);
@@ -29,8 +30,9 @@ internal static class RecordFrames
         {
             payload.ResetWrittenCount();
             var kind = (byte)records[i].Kind;
-            payload.Write([Version, i == records.Count - 1 ? (byte)(kind | LastOfAppend) : kind]);
+            payload.Write([(byte)format, i == records.Count - 1 ? (byte)(kind | LastOfAppend) : kind]);
             RecordCodec.Write(records[i], new PayloadWriter(payload));
+            WriteFields(records[i], format, payload);
             WriteFrame(output, payload.WrittenSpan);
         }
 
@@ -76,6 +78,18 @@ internal static class RecordFrames
         return whole;
     }
 
+    private static void WriteFields(Record record, int format, ArrayBufferWriter<byte> payload)
+    {
+        if (format > RecordFormat.First)
+        {
+            RecordField.WriteAll(record.Fields, payload);
+        }
+        else if (record.Fields.Count > 0)
+        {
+            throw new InvalidOperationException($"a {record.Kind} record has fields, which format {format} cannot hold");
+        }
+    }
+
     private static void WriteFrame(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> body)
     {
         if (body.Length > Limits.RecordBytesMax)
@@ -119,27 +133,41 @@ internal static class RecordFrames
 
     private static Record ReadBody(ReadOnlyMemory<byte> body, int offset)
     {
-        var (version, kind) = (body.Span[0], (RecordKind)(body.Span[1] & ~LastOfAppend));
-        if (version != Version)
+        var (format, kind) = (body.Span[0], (RecordKind)(body.Span[1] & ~LastOfAppend));
+        if (format is < RecordFormat.First or > RecordFormat.Newest)
         {
-            throw new JournalCorruptException(offset, $"format version {version} is not known to this program");
+            throw new JournalCorruptException(offset, $"format version {format} is not known to this program, which " +
+                $"reads {RecordFormat.First} to {RecordFormat.Newest}", isNewer: format > RecordFormat.Newest);
         }
 
         try
         {
-            return RecordCodec.Read(kind, body[BodyHeaderBytes..]);
+            return ReadPayload(kind, format, body[BodyHeaderBytes..]);
         }
         catch (Exception e) when (e is FormatException or OverflowException or ArgumentException)
         {
-            throw new JournalCorruptException(offset, e.Message);
+            throw new JournalCorruptException(offset, e.Message, isNewer: e is UnknownRecordException);
         }
     }
-}
 
-/// <summary>A journal holds what no writer of ours wrote: the conversation cannot be opened.</summary>
-public sealed class JournalCorruptException(long offset, string reason)
-    : Exception($"The journal is corrupt at byte {offset} of an append: {reason}.")
-{
-    /// <summary>Where in the append.</summary>
-    public long Offset { get; } = offset;
+    private static Record ReadPayload(RecordKind kind, int format, ReadOnlyMemory<byte> payload)
+    {
+        if (format == RecordFormat.First)
+        {
+            return RecordCodec.Read(kind, payload);
+        }
+
+        var (before, fields) = RecordField.Split(payload);
+        var record = RecordCodec.Read(kind, before);
+        if (fields.Count == 0)
+        {
+            return record;
+        }
+
+        // No field is known to this build.
+        return fields.FirstOrDefault(static field => field.IsCritical) is { } critical
+            ? throw new UnknownRecordException(
+                $"the critical field '{critical.Name}' of a {kind} record is not known to this program")
+            : record with { Fields = fields };
+    }
 }

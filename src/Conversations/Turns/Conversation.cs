@@ -41,10 +41,12 @@ public sealed partial class Conversation
     /// <param name="activation">64 random bits that no other activation has.</param>
     /// <param name="models">Which backend serves a model.</param>
     /// <param name="ids">Where the ids of unstored turns come from.</param>
-    public Conversation(ConversationKey key, ulong activation, ModelCatalog models, IIdSource ids)
+    /// <param name="format">Gives the format of its records (<see cref="IJournal.Format"/>); null: the newest.</param>
+    public Conversation(ConversationKey key, ulong activation, ModelCatalog models, IIdSource ids,
+        Func<int>? format = null)
     {
         (_key, _models, _ids) = (key, models, ids);
-        _outbox = new JournalOutbox(activation);
+        _outbox = new JournalOutbox(activation, format ?? (static () => RecordFormat.Newest));
     }
 
     /// <summary>

@@ -6,7 +6,9 @@ namespace Evergrain.Conversations.Turns;
 /// <summary>
 /// Records on their way to the journal. One append is under way at a time; what is made meanwhile goes in the next.
 /// </summary>
-internal sealed class JournalOutbox(ulong activation)
+/// <param name="activation">The writer's id.</param>
+/// <param name="format">Gives the format in which records are written from now on.</param>
+internal sealed class JournalOutbox(ulong activation, Func<int> format)
 {
     private readonly List<Record> _pending = [];
     private IReadOnlyList<Record> _inFlight = [];
@@ -54,7 +56,7 @@ internal sealed class JournalOutbox(ulong activation)
         var count = WholeCount();
         _inFlight = _pending.GetRange(0, count);
         _pending.RemoveRange(0, count);
-        var bytes = RecordFrames.Write(_inFlight);
+        var bytes = RecordFrames.Write(_inFlight, format());
         BytesWritten += bytes.Length;
         return new Effect.Append(End, bytes);
     }

@@ -30,13 +30,17 @@ public static class InProcessExtensions
     {
         var logger = provider.GetRequiredService<ILogger<InProcessConversations>>();
         var usage = provider.GetRequiredService<TenantUsage>();
+        var store = provider.GetRequiredService<IJournal>();
         var services = new ActivationServices(
             new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
             provider.GetRequiredService<IIdSource>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ConversationInstruments>(),
-            (tenant, counts) => usage.Add(tenant, counts));
-        var journal = new ActivationJournal(provider.GetRequiredService<IJournal>(), services, logger);
+            (tenant, counts) => usage.Add(tenant, counts))
+        {
+            Format = () => store.Format,
+        };
+        var journal = new ActivationJournal(store, services, logger);
 
         // A client in this process waits for its check as long as the check takes.
         var checks = provider.GetService<IInputCheck>() is { } check

@@ -24,13 +24,16 @@ public sealed class RecordFramesTests
             Shape = new byte[] { 1, 2, 3 },
             Digest = Digest.From(Enumerable.Range(0, 32).Select(i => (byte)i).ToArray()),
         },
+        new OutputNamed(7, "m", ["a", null]),
         new TurnDeleted(7),
     ];
 
-    [Fact]
-    public void Read_EveryKind_GivesWhatWasWritten()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Read_EveryKind_GivesWhatWasWritten(int format)
     {
-        var read = RecordFrames.Read(RecordFrames.Write(Every));
+        var read = RecordFrames.Read(RecordFrames.Write(Every, format));
         Assert.Equal(Every.Select(Text), read.Select(Text));
     }
 
@@ -81,8 +84,8 @@ public sealed class RecordFramesTests
     }
 
     [Theory]
-    [InlineData(RecordFrames.Version + 1, 1, "version 2")]
-    [InlineData(RecordFrames.Version, 99, "kind 99")]
+    [InlineData(RecordFormat.Newest + 1, 1, "version 3")]
+    [InlineData(RecordFormat.First, 99, "kind 99")]
     public void Read_UnknownVersionOrKind_IsRefusedByName(byte version, byte kind, string named)
     {
         byte[] body = [version, (byte)(kind | 0x80)];
@@ -94,6 +97,7 @@ public sealed class RecordFramesTests
         ];
         var e = Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(frame));
         Assert.Contains(named, e.Message, StringComparison.Ordinal);
+        Assert.True(e.IsNewer);
     }
 
     [Fact]
@@ -106,8 +110,9 @@ public sealed class RecordFramesTests
         ValueHeld value => $"{value.Number} {value.Field} {Hex(value.Json)}",
         InputHeld input => Hex(input.Json),
         OutputHeld output => $"{output.Turn} {output.Index} {output.IsPartial} {Hex(output.Json)}",
-        TurnStarted turn => $"{turn with { Values = [] }} {string.Join(' ', turn.Values)}",
+        TurnStarted turn => $"{turn with { Values = [], Fields = [] }} {string.Join(' ', turn.Values)}",
         TurnFinished turn => $"{turn.Turn} {turn.Ending} {turn.Digest} {Hex(turn.Shape)}",
+        OutputNamed named => $"{named.Turn} {named.Rendering} {string.Join(' ', named.Ids.Select(id => id ?? "none"))}",
         _ => record.ToString(),
     };
 

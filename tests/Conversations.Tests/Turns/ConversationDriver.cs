@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Tests.Turns;
@@ -22,11 +23,14 @@ internal sealed class ConversationDriver
     public ConversationDriver(params IModelBackend[] backends)
     {
         _models = new ModelCatalog(backends.Length > 0 ? backends : [new ScriptedBackend()]);
-        Conversation = new Conversation(Key, _activation, _models, _ids);
+        Conversation = new Conversation(Key, _activation, _models, _ids, () => Format);
     }
 
     /// <summary>Where request ids come from; two drivers of one journal need two.</summary>
     public SeededIdSource Requests { get; init; } = new(1);
+
+    /// <summary>The format in which records are written from now on.</summary>
+    public int Format { get; set; } = RecordFormat.Newest;
 
     public ConversationKey Key { get; } = new("default", new ConversationId(42));
 
@@ -139,7 +143,7 @@ internal sealed class ConversationDriver
     public Conversation Restart(bool takeOver = true)
     {
         Append = null;
-        Conversation = new Conversation(Key, ++_activation, _models, _ids);
+        Conversation = new Conversation(Key, ++_activation, _models, _ids, () => Format);
         foreach (var entry in Journal.ToList())
         {
             Conversation.Recover(entry);
@@ -160,7 +164,7 @@ internal sealed class ConversationDriver
     {
         var (old, snapshot) = (Conversation, Snapshot());
         var models = backends.Length > 0 ? new ModelCatalog(backends) : _models;
-        Conversation = new Conversation(Key, ++_activation, models, _ids);
+        Conversation = new Conversation(Key, ++_activation, models, _ids, () => Format);
         Conversation.Rehydrate(snapshot, Now);
         Take();
         return old;

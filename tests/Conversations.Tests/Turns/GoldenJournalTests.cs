@@ -1,13 +1,14 @@
 using System.Text;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 
 namespace Evergrain.Conversations.Tests.Turns;
 
 /// <summary>
-/// A journal of format version 1, written once and committed: it must open, with the same events and the same
-/// response objects, for as long as the project lives. <c>EVERGRAIN_GOLDEN=write</c> writes a new one, which is right
-/// only together with a new format version and beside the old one.
+/// A journal of each format, written once and committed: it must open, with the same events and the same response
+/// objects, for as long as the project lives. <c>EVERGRAIN_GOLDEN=journal-v2</c> writes that one, which is right only
+/// together with a new format and beside the old ones.
 /// </summary>
 public sealed class GoldenJournalTests
 {
@@ -16,14 +17,18 @@ public sealed class GoldenJournalTests
     // With what a Responses server's items need: stream shapes of version 2, and the record of its ids.
     private const string Verbatim = "journal-v1-verbatim";
 
+    // The plain one in format 2, with a field that no build knows in each record.
+    private const string Fields = "journal-v2";
+
     [Theory]
     [InlineData(Plain, 50)]
     [InlineData(Verbatim, 30)]
-    public void Recover_JournalOfVersion1_GivesTheSameTurns(string name, int least)
+    [InlineData(Fields, 50)]
+    public void Recover_JournalOfEachFormat_GivesTheSameTurns(string name, int least)
     {
-        if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == "write")
+        if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == name)
         {
-            Write(name, name == Plain ? Live() : LiveVerbatim());
+            Write(name, Life(name));
         }
 
         var driver = new ConversationDriver();
@@ -32,6 +37,60 @@ public sealed class GoldenJournalTests
         var expected = File.ReadAllLines(Path.Combine(GoldenJournal.Folder, name + ".expected.jsonl"));
         Assert.Equal(expected, Lines(driver));
         Assert.True(expected.Length > least);
+        Assert.All(driver.Journal, entry =>
+        {
+            var records = RecordFrames.Read(entry.Records);
+            Assert.Equal(entry.Records.ToArray(), RecordFrames.Write(records, name == Fields ? 2 : 1).ToArray());
+        });
+    }
+
+    [Fact]
+    public void Journal_WrittenInBothFormatsByTurns_Opens()
+    {
+        var driver = new ConversationDriver { Format = RecordFormat.First };
+        var parent = driver.Say("one");
+        driver.Answer(parent);
+        foreach (var format in (int[])[RecordFormat.Newest, RecordFormat.First, RecordFormat.Newest])
+        {
+            driver.Format = format;
+            parent = driver.Say($"in {format}", parent);
+            driver.Answer(parent);
+        }
+
+        var before = Lines(driver);
+        driver.Restart(takeOver: false);
+
+        Assert.Equal([1, 2], driver.Journal.Select(entry => (int)entry.Records.Span[RecordFrames.HeaderBytes])
+            .Distinct().Order());
+        Assert.Equal(before, Lines(driver));
+    }
+
+    private static ConversationDriver Life(string name)
+    {
+        var driver = new ConversationDriver { Format = RecordFormat.First };
+        switch (name)
+        {
+            case Plain:
+                Live(driver);
+                break;
+            case Verbatim:
+                LiveVerbatim(driver);
+                break;
+            default:
+                var plain = GoldenJournal.Read(Path.Combine(GoldenJournal.Folder, Plain + ".bin"));
+                driver.Journal.AddRange(plain.Select(WithFields));
+                driver.Restart(takeOver: false);
+                break;
+        }
+
+        return driver;
+    }
+
+    private static JournalEntry WithFields(JournalEntry entry)
+    {
+        var field = new RecordField("acme.note", 0, BitConverter.GetBytes(entry.Position));
+        var records = RecordFrames.Read(entry.Records).Select(record => record with { Fields = [field] });
+        return entry with { Records = RecordFrames.Write([.. records], 2) };
     }
 
     private static void Write(string name, ConversationDriver driver)
@@ -67,9 +126,8 @@ public sealed class GoldenJournalTests
     }
 
     /// <summary>A life that has every kind of record, outcome, item and part.</summary>
-    private static ConversationDriver Live()
+    private static void Live(ConversationDriver driver)
     {
-        var driver = new ConversationDriver();
         var root = driver.Create("""
             {"model":"m","instructions":"be \u00e9xact","temperature":0.5,"metadata":{"k":"v"},
              "tools":[{"type":"function","name":"f"}],"reasoning":{"effort":"low"},"text":{"verbosity":"low"},
@@ -110,13 +168,11 @@ public sealed class GoldenJournalTests
         driver.Model(next, new ModelEvent(ModelEventKind.Incomplete) { Code = "max_output_tokens" });
         driver.AppendAll();
         Endings(driver, next);
-        return driver;
     }
 
     /// <summary>A life in front of a server that speaks this protocol itself.</summary>
-    private static ConversationDriver LiveVerbatim()
+    private static void LiveVerbatim(ConversationDriver driver)
     {
-        var driver = new ConversationDriver();
         var said = """{"type":"message","phase":"p","role":"assistant","content":""" +
             """[{"type":"output_text","text":"abc"}]}""";
         var search = """{"type":"web_search_call","status":"completed","n":1}""";
@@ -148,7 +204,6 @@ public sealed class GoldenJournalTests
             VerbatimOutputTests.Raw("thing.moved", "{}"),
             new ModelEvent(ModelEventKind.Incomplete) { Code = "content_filter" });
         driver.AppendAll();
-        return driver;
     }
 
     private static void Endings(ConversationDriver driver, ResponseId parent)
