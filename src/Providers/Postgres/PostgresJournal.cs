@@ -32,16 +32,21 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
     private readonly PostgresConnections _connections;
     private readonly PostgresWriter _writer;
     private readonly PostgresReader _reader;
+    private readonly PostgresFormat _format;
     private readonly PostgresTotals _totals;
     private int _disposed;
 
-    private PostgresJournal(PostgresJournalOptions options, PostgresConnections connections)
+    private PostgresJournal(PostgresJournalOptions options, PostgresConnections connections, int format)
     {
         _connections = connections;
         _writer = new PostgresWriter(options, connections);
         _reader = new PostgresReader(connections, options);
         _totals = new PostgresTotals(connections, options.Schema);
+        _format = new PostgresFormat(connections, options, format);
     }
+
+    /// <inheritdoc/>
+    public int Format => _format.Current;
 
     /// <summary>Server and database, for people; never the password.</summary>
     public string Place => $"{_connections.Place.Server}/{_connections.Place.Database}";
@@ -51,8 +56,8 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
 
     /// <summary>Connects, and makes the schema or checks the one that is there.</summary>
     /// <exception cref="JournalUnavailableException">
-    /// The URL is wrong, the server cannot be reached, refuses or is too old, or the schema is foreign or newer. The
-    /// message never holds the password.
+    /// The URL is wrong, the server cannot be reached, refuses or is too old, or the schema or its records are
+    /// foreign or newer. The message never holds the password.
     /// </exception>
     /// <exception cref="ValidationException">An option is out of its range.</exception>
     public static async Task<PostgresJournal> OpenAsync(
@@ -62,8 +67,8 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
         var connections = new PostgresConnections(options);
         try
         {
-            await PostgresSchema.PrepareAsync(connections, options, cancellationToken);
-            return new PostgresJournal(options, connections);
+            var format = await PostgresSchema.PrepareAsync(connections, options, cancellationToken);
+            return new PostgresJournal(options, connections, format);
         }
         catch
         {
@@ -119,6 +124,7 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
+            await _format.DisposeAsync();
             await _writer.StopAsync();
             await _reader.CloseAsync();
             await _connections.DisposeAsync();

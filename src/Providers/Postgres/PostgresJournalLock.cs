@@ -6,7 +6,8 @@ namespace Evergrain.Providers.Postgres;
 
 /// <summary>
 /// An advisory lock of the journal's schema, held by one session for as long as the process serves: exclusively by a
-/// process that runs alone, shared by the processes of a cluster.
+/// process that runs alone, shared by the processes of a cluster. A second lock, shared, says which format of records the
+/// process agrees on.
 /// </summary>
 /// <remarks>
 /// A session that breaks loses the lock. The process goes on meanwhile: the condition of each append keeps two writers
@@ -22,6 +23,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
 
     private readonly PostgresPlace _place;
+    private readonly string _schema;
     private readonly string _connectionString;
     private readonly string _statement;
     private readonly string _refusal;
@@ -33,7 +35,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
     {
         var settings = PostgresUrl.Parse(options.Url);
         _place = PostgresUrl.PlaceOf(settings);
-        _time = options.Time;
+        (_time, _schema) = (options.Time, options.Schema);
 
         // Server and client look whether the other is there, so that neither holds on to a session that is gone.
         settings.Options = $"{settings.Options} -c lock_timeout={WaitMilliseconds} -c idle_session_timeout=0 " +
@@ -46,7 +48,8 @@ public sealed class PostgresJournalLock : IAsyncDisposable
         settings.TcpKeepAliveInterval = 5;
         _connectionString = settings.ToString();
         _statement = $"SELECT pg_advisory_lock{(isShared ? "_shared" : "")}" +
-            $"(hashtextextended('evergrain processes {options.Schema}', 0))";
+            $"(hashtextextended('evergrain processes {options.Schema}', 0)), " +
+            $"pg_advisory_lock_shared({PostgresFormat.LockOf(options.Schema, options.Format)})";
         var journal = $"The journal in PostgreSQL at {_place.Server} (database {_place.Database}, schema " +
             $"{options.Schema}) is in use by";
         _refusal = isShared
@@ -54,7 +57,10 @@ public sealed class PostgresJournalLock : IAsyncDisposable
             : $"{journal} another process: stop it, or start both with --role both.";
     }
 
-    /// <summary>Fails with a <see cref="JournalUnavailableException"/> when another process has the lock.</summary>
+    /// <summary>
+    /// Fails with a <see cref="JournalUnavailableException"/> when another process has the lock, or has written what
+    /// this build does not read.
+    /// </summary>
     public Task Lost => _holding;
 
     /// <summary>Takes it, and holds it until disposed.</summary>
@@ -155,12 +161,32 @@ public sealed class PostgresJournalLock : IAsyncDisposable
         {
             try
             {
-                return await OpenAsync(_released.Token);
+                var session = await OpenAsync(_released.Token);
+                await CheckFormatAsync(session);
+                return session;
             }
             catch (Exception e) when (IsFault(e))
             {
                 await Task.Delay(RetryInterval, _time, _released.Token);
             }
+        }
+    }
+
+    // Without the lock, the others may have agreed on a format that this build does not read.
+    private async Task CheckFormatAsync(NpgsqlConnection session)
+    {
+        try
+        {
+            if (await SchemaCommands.ExistsAsync(
+                session, $"to_regclass('\"{_schema}\".schema_version')", _released.Token))
+            {
+                await PostgresFormat.CheckAsync(session, _place, _schema, _released.Token);
+            }
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            throw;
         }
     }
 }

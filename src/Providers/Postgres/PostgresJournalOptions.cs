@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Records;
 
 namespace Evergrain.Providers.Postgres;
 
@@ -62,6 +63,16 @@ public sealed class PostgresJournalOptions
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan StatementTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// The newest format in which records may be written, 1 or 2, default 2. The journal's records have it once all
+    /// processes that share the journal agree.
+    /// </summary>
+    [Range(RecordFormat.First, RecordFormat.Newest)]
+    public int Format { get; init; } = RecordFormat.Newest;
+
+    /// <summary>How often a process looks whether all agree on a newer format.</summary>
+    internal TimeSpan FormatInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The oldest server taken, as <c>server_version_num</c>: how a test meets one that is too old.</summary>
     internal int ServerVersionMin { get; init; } = 150_000;

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Providers.Journals;
 using Npgsql;
 using static Evergrain.Providers.Postgres.SchemaCommands;
@@ -10,17 +11,21 @@ namespace Evergrain.Providers.Postgres;
 /// A conversation's row says where its log ends. It is overwritten by each append; room is left in its page and no
 /// index holds what changes, so that the new version lies beside the old one and no index is touched. Appends of up to
 /// 8 KB lie in the table itself, larger ones beside it, uncompressed: they are mostly small, and written more often
-/// than read. Numbers of conversations are never used twice.
+/// than read. Numbers of conversations are never used twice. Each append names the schema version of its writer: a
+/// process of a build before version 2 names none, and gets the default, which is an error that says why.
 /// </remarks>
 internal static class PostgresSchema
 {
-    private const int SchemaVersion = 1;
+    /// <summary>The version that this build makes.</summary>
+    public const int Version = 2;
 
-    /// <summary>Opens the first connection, and makes the schema where there is none.</summary>
+    /// <summary>
+    /// Opens the first connection, makes the schema where there is none, and gives the newest format of its records.
+    /// </summary>
     /// <exception cref="JournalUnavailableException">
-    /// The server cannot be reached, refuses, is too old, or the schema is foreign or newer.
+    /// The server cannot be reached, refuses, is too old, or the schema or its records are foreign or newer.
     /// </exception>
-    public static async Task PrepareAsync(PostgresConnections connections, PostgresJournalOptions options,
+    public static async Task<int> PrepareAsync(PostgresConnections connections, PostgresJournalOptions options,
         CancellationToken cancellationToken)
     {
         try
@@ -30,6 +35,8 @@ internal static class PostgresSchema
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await MakeOrCheckAsync(connection, connections.Place, options.Schema, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
+            await PostgresFormat.CheckAsync(connection, connections.Place, options.Schema, cancellationToken);
+            return await PostgresFormat.RaiseAsync(connection, options, cancellationToken);
         }
         catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException
             or System.Net.Sockets.SocketException)
@@ -63,8 +70,11 @@ internal static class PostgresSchema
         await LockAsync(connection, schema, cancellationToken);
         if (await ExistsAsync(connection, $"to_regclass('\"{schema}\".schema_version')", cancellationToken))
         {
-            await CheckVersionAsync(connection, place, schema, cancellationToken);
-            await AddTotalsAsync(connection, schema, cancellationToken);
+            if (await CheckVersionAsync(connection, place, schema, cancellationToken) < Version)
+            {
+                await ExecuteAsync(connection, ToVersion2(schema), cancellationToken);
+            }
+
             await CheckRightsAsync(connection, place, schema, cancellationToken);
             return;
         }
@@ -77,42 +87,32 @@ internal static class PostgresSchema
         }
 
         await CreateIfMissingAsync(connection, schema, cancellationToken);
-        await ExecuteAsync(connection, Tables(schema), cancellationToken);
-        await AddTotalsAsync(connection, schema, cancellationToken);
+        await ExecuteAsync(connection, Tables(schema) + ToVersion2(schema), cancellationToken);
     }
 
-    // Schemas of earlier builds have none. Where it is there, a user that may not make tables can start.
-    private static async Task AddTotalsAsync(NpgsqlConnection connection, string schema,
-        CancellationToken cancellationToken)
-    {
-        var table = PostgresTotals.TableOf(schema);
-        if (!await ExistsAsync(connection, $"to_regclass('{table}')", cancellationToken))
-        {
-            await ExecuteAsync(connection, TotalsTable.Create(table, "text COLLATE \"C\"", "bigint"),
-                cancellationToken);
-        }
-    }
-
-    private static async Task CheckVersionAsync(NpgsqlConnection connection, PostgresPlace place,
+    private static async Task<long> CheckVersionAsync(NpgsqlConnection connection, PostgresPlace place,
         string schema, CancellationToken cancellationToken)
     {
         var version = await QueryInt64Async(connection, $"SELECT max(version)::bigint FROM \"{schema}\".schema_version",
             cancellationToken);
-        if (version > SchemaVersion)
+        if (version > Version)
         {
             throw new JournalUnavailableException($"The journal at {place.Server} (database {place.Database}, schema " +
-                $"{schema}) has schema version {version}, this program knows up to {SchemaVersion}: " +
+                $"{schema}) has schema version {version}, this program knows up to {Version}: " +
                 "start the newer version that made it.");
         }
+
+        return version;
     }
 
     private static async Task CheckRightsAsync(NpgsqlConnection connection, PostgresPlace place, string schema,
         CancellationToken cancellationToken)
     {
         var missing = await QueryInt64Async(connection, $"""
-            SELECT count(*) FROM unnest(ARRAY['conversations', 'appends']) AS name,
+            SELECT count(*) FROM unnest(ARRAY['conversations', 'appends', 'schema_version']) AS name,
               unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS word
             WHERE NOT (name = 'appends' AND word = 'UPDATE')
+              AND NOT (name = 'schema_version' AND word IN ('INSERT', 'DELETE'))
               AND NOT has_table_privilege(format('"{schema}".%I', name), word)
             """, cancellationToken);
         if (missing > 0)
@@ -124,7 +124,7 @@ internal static class PostgresSchema
 
     private static string Tables(string schema) => $"""
         CREATE TABLE "{schema}".schema_version (version int NOT NULL);
-        INSERT INTO "{schema}".schema_version VALUES ({SchemaVersion});
+        INSERT INTO "{schema}".schema_version VALUES (1);
         CREATE TABLE "{schema}".conversations (
           number bigint GENERATED ALWAYS AS IDENTITY, id uuid NOT NULL, tenant text COLLATE "C" NOT NULL,
           next bigint NOT NULL, writer bigint NOT NULL,
@@ -133,5 +133,17 @@ internal static class PostgresSchema
           conversation bigint NOT NULL, position bigint NOT NULL, writer bigint NOT NULL, records bytea NOT NULL,
           PRIMARY KEY (conversation, position)) WITH (toast_tuple_target = 8160);
         ALTER TABLE "{schema}".appends ALTER COLUMN records SET STORAGE EXTERNAL;
+        """;
+
+    // The column is added before its default is set: existing rows keep none, and nothing is written anew.
+    private static string ToVersion2(string schema) => $"""
+        ALTER TABLE "{schema}".schema_version ADD COLUMN format int NOT NULL DEFAULT {RecordFormat.First};
+        UPDATE "{schema}".schema_version SET version = 2;
+        CREATE FUNCTION "{schema}".refuse_older_build() RETURNS smallint LANGUAGE plpgsql AS $$ BEGIN
+          RAISE EXCEPTION 'the journal has schema version 2, which this process is too old for: stop the process';
+          END $$;
+        ALTER TABLE "{schema}".appends ADD COLUMN schema_version smallint;
+        ALTER TABLE "{schema}".appends ALTER COLUMN schema_version SET DEFAULT "{schema}".refuse_older_build();
+        {TotalsTable.Create(PostgresTotals.TableOf(schema), "text COLLATE \"C\"", "bigint")};
         """;
 }

@@ -16,14 +16,16 @@ internal sealed class WriteStatements(string schema)
         WITH head AS (
           INSERT INTO "{schema}".conversations (tenant, id, next, writer) VALUES ($1, $2, 1, $3)
           ON CONFLICT DO NOTHING RETURNING number)
-        INSERT INTO "{schema}".appends (conversation, position, writer, records) SELECT number, 0, $3, $4 FROM head
+        INSERT INTO "{schema}".appends (conversation, position, writer, records, schema_version)
+        SELECT number, 0, $3, $4, {PostgresSchema.Version} FROM head
         """;
 
     private readonly string _append = $"""
         WITH head AS (
           UPDATE "{schema}".conversations SET next = next + 1, writer = $3
           WHERE tenant = $1 AND id = $2 AND next = $5 AND writer = $6 RETURNING number)
-        INSERT INTO "{schema}".appends (conversation, position, writer, records) SELECT number, $5, $3, $4 FROM head
+        INSERT INTO "{schema}".appends (conversation, position, writer, records, schema_version)
+        SELECT number, $5, $3, $4, {PostgresSchema.Version} FROM head
         """;
 
     private readonly string _stored = $"""

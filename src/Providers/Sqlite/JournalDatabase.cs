@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Providers.Journals;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -23,7 +24,7 @@ internal static class JournalDatabase
 
     private const int PageBytes = 2_048;
 
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
 
     // "EVGR": tells our files from other SQLite files.
     private const int ApplicationId = 0x45564752;
@@ -46,10 +47,16 @@ internal static class JournalDatabase
         """,
         "CREATE TABLE dropped (conversation INTEGER PRIMARY KEY) STRICT",
         $"PRAGMA application_id = {ApplicationId}",
-        $"PRAGMA user_version = {SchemaVersion}",
     ];
 
-    private static readonly string Totals = TotalsTable.Create(TotalsTable.Name, "TEXT", "INTEGER") + " STRICT";
+    // 'written' holds the newest format of any record.
+    private static readonly string[] ToVersion2 =
+    [
+        "CREATE TABLE written (format INTEGER NOT NULL) STRICT",
+        $"INSERT INTO written VALUES ({RecordFormat.First})",
+        TotalsTable.Create(TotalsTable.Name, "TEXT", "INTEGER") + " STRICT",
+        "PRAGMA user_version = 2",
+    ];
 
     /// <summary>Opens the one connection that writes; makes the schema in a new file.</summary>
     /// <exception cref="JournalUnavailableException">It is damaged, foreign, newer or cannot be opened.</exception>
@@ -64,6 +71,7 @@ internal static class JournalDatabase
             CheckOrigin(database, file);
             Configure(database, file, options);
             MakeSchema(database);
+            RaiseFormat(database, file, options.Format);
             return new WriteTables(connection);
         }
         catch (Exception e)
@@ -157,21 +165,35 @@ internal static class JournalDatabase
 
     private static void MakeSchema(sqlite3 database)
     {
-        if (Statement.ExecuteInt64(database, "PRAGMA user_version") == SchemaVersion)
+        var version = Statement.ExecuteInt64(database, "PRAGMA user_version");
+        if (version == SchemaVersion)
         {
-            // Files of earlier builds have none.
-            Statement.Execute(database, Totals);
             return;
         }
 
-        // All or nothing: a crash in between leaves an empty file, which the next start takes for a new one.
+        // All or nothing: a crash in between leaves the file as it was.
         Statement.Execute(database, "BEGIN IMMEDIATE");
-        foreach (var statement in Schema)
+        foreach (var statement in version == 0 ? [.. Schema, .. ToVersion2] : ToVersion2)
         {
             Statement.Execute(database, statement);
         }
 
-        Statement.Execute(database, Totals);
         Statement.Execute(database, "COMMIT");
+    }
+
+    private static void RaiseFormat(sqlite3 database, string file, int format)
+    {
+        var written = Statement.ExecuteInt64(database, "SELECT max(format) FROM written");
+        if (written > RecordFormat.Newest)
+        {
+            throw new JournalUnavailableException(
+                $"The journal {file} holds records of format {written}, this program reads up to " +
+                $"{RecordFormat.Newest}: start the newer build that wrote them.");
+        }
+
+        if (written < format)
+        {
+            Statement.Execute(database, $"UPDATE written SET format = {format}");
+        }
     }
 }

@@ -26,11 +26,14 @@ public sealed class SqliteJournal : IJournal, ITenantTotals
     private SqliteJournal(SqliteJournalOptions options, DataDirectory directory)
     {
         var file = directory.DatabaseFile;
-        _directory = directory;
+        (_directory, Format) = (directory, options.Format);
         _tables = JournalDatabase.OpenWriter(file, options);
         _writer = new JournalWriter(options, file, _tables);
         _readers = new JournalReaders(file, options.ReadersMax);
     }
+
+    /// <inheritdoc/>
+    public int Format { get; }
 
     /// <summary>What was done since the journal was opened.</summary>
     public SqliteJournalCounters Counters => _writer.Counters;

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Records;
 
 namespace Evergrain.Providers.Sqlite;
 
@@ -34,6 +35,10 @@ public sealed class SqliteJournalOptions
     /// </summary>
     [Range(64 << 10, 1 << 30)]
     public int CheckpointBytes { get; init; } = 8 << 20;
+
+    /// <summary>The format in which records are written, 1 or 2, default 2.</summary>
+    [Range(RecordFormat.First, RecordFormat.Newest)]
+    public int Format { get; init; } = RecordFormat.Newest;
 
     /// <summary>Pages the database may grow to, 0 for no bound: how a test fills the disk.</summary>
     internal int PageCountMax { get; init; }

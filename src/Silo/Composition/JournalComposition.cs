@@ -1,5 +1,7 @@
+using System.Globalization;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Frontend;
 using Evergrain.Frontend.Settings;
 using Evergrain.Providers.Postgres;
@@ -17,6 +19,7 @@ internal sealed class JournalComposition : IAsyncDisposable
 
     private readonly ServerRole _role;
     private readonly string _data;
+    private int _format = RecordFormat.Newest;
     private IJournal? _journal;
     private PostgresJournalLock? _lock;
 
@@ -39,7 +42,7 @@ internal sealed class JournalComposition : IAsyncDisposable
     {
         var section = configuration.GetSection(EvergrainOptions.Section);
         var composition = new JournalComposition(role, section["Data"] ?? DataDefault);
-        var mistakes = composition.Read(section);
+        IReadOnlyList<string> mistakes = [.. composition.ReadFormat(section), .. composition.Read(section)];
         services.AddSettingsRule(_ => mistakes);
         services.AddSingleton(_ => composition.Journal);
         if (role == ServerRole.Alone)
@@ -56,7 +59,8 @@ internal sealed class JournalComposition : IAsyncDisposable
     {
         if (PostgresOptions is not { } postgres)
         {
-            _journal = await SqliteJournal.OpenAsync(new SqliteJournalOptions { Directory = _data }, cancellationToken);
+            var sqlite = new SqliteJournalOptions { Directory = _data, Format = _format };
+            _journal = await SqliteJournal.OpenAsync(sqlite, cancellationToken);
             return;
         }
 
@@ -76,6 +80,23 @@ internal sealed class JournalComposition : IAsyncDisposable
         {
             await _lock.DisposeAsync();
         }
+    }
+
+    private IEnumerable<string> ReadFormat(IConfigurationSection section)
+    {
+        if (section["JournalFormat"] is not { Length: > 0 } given)
+        {
+            yield break;
+        }
+
+        if (!int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var format) ||
+            format is < RecordFormat.First or > RecordFormat.Newest)
+        {
+            yield return $"JournalFormat must be {RecordFormat.First} to {RecordFormat.Newest}, not '{given}'.";
+            yield break;
+        }
+
+        _format = format;
     }
 
     // A URL alone is one of PostgreSQL.
@@ -107,8 +128,11 @@ internal sealed class JournalComposition : IAsyncDisposable
             _ = PostgresUrl.Parse(url);
             PostgresOptions = new ConfigurationBuilder()
                 .AddConfiguration(bounds)
-                .AddInMemoryCollection(
-                    [KeyValuePair.Create<string, string?>(nameof(PostgresJournalOptions.Url), url)])
+                .AddInMemoryCollection(new Dictionary<string, string?>
+                {
+                    [nameof(PostgresJournalOptions.Url)] = url,
+                    [nameof(PostgresJournalOptions.Format)] = _format.ToString(CultureInfo.InvariantCulture),
+                })
                 .Build().Get<PostgresJournalOptions>()!;
             return OptionRules.FindMistakes(PostgresOptions, bounds.Path);
         }

@@ -107,9 +107,29 @@ public sealed class SqliteJournalFailureTests : IDisposable
     public async Task Open_NewerSchema_IsRefusedWithBothVersions()
     {
         await FillAndCloseAsync(1);
-        Execute("PRAGMA user_version = 2");
+        Execute("PRAGMA user_version = 3");
 
-        await AssertUnavailableAsync(_directory.Path, "schema version 2, this program knows up to 1");
+        await AssertUnavailableAsync(_directory.Path, "schema version 3, this program knows up to 2");
+    }
+
+    [Fact]
+    public async Task Open_RecordsOfANewerFormat_IsRefusedWithBothFormats()
+    {
+        await FillAndCloseAsync(1);
+        Execute("UPDATE written SET format = 3");
+
+        await AssertUnavailableAsync(_directory.Path, "holds records of format 3, this program reads up to 2");
+    }
+
+    [Fact]
+    public async Task Open_HeldBack_WritesTheFirstFormat_AndTheNewestOnceItIsNot()
+    {
+        foreach (var format in (int[])[1, 2, 1])
+        {
+            await using var journal = await SqliteJournal.OpenAsync(
+                new SqliteJournalOptions { Directory = _directory.Path, Format = format }, Token);
+            Assert.Equal(format, journal.Format);
+        }
     }
 
     [Fact]

@@ -68,16 +68,4 @@ public sealed class PostgresTenantTotalsTests(PostgresServer server) : PostgresF
     [Fact]
     public Task Totals_AddEachReportOnce() =>
         TenantTotalsContract.AddsEachReportOnceAsync(async () => await OpenAsync());
-
-    [Fact]
-    public async Task Totals_InASchemaOfAnEarlierBuild_AreAdded()
-    {
-        await OpenAsync();
-        await ExecuteAsync("DROP TABLE tenant_totals");
-
-        PostgresJournal journal = await OpenAsync();
-        await journal.AddAsync("one", new TenantReport(1, 1, new TurnCounts(1, 0, 0, 0, 0, 0, 0, 0)), Token);
-
-        Assert.Equal(1, (await journal.GetAsync("one", Token)).Completed);
-    }
 }
