@@ -128,7 +128,7 @@ internal sealed class JournalComposition : IAsyncDisposable
             _ = PostgresUrl.Parse(url);
             PostgresOptions = new ConfigurationBuilder()
                 .AddConfiguration(bounds)
-                .AddInMemoryCollection(new Dictionary<string, string?>
+                .AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
                 {
                     [nameof(PostgresJournalOptions.Url)] = url,
                     [nameof(PostgresJournalOptions.Format)] = _format.ToString(CultureInfo.InvariantCulture),

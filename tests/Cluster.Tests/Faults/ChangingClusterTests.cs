@@ -16,12 +16,33 @@ public sealed class ChangingClusterTests(FaultFixture fixture, ITestOutputHelper
 
     [LongFact]
     public Task Silos_ReplacedOneAfterTheOther_LoseNoTurn() => ReplaceAsync("all silos replaced",
-        static _ => ClusterProcesses.Program);
+        static _ => ProcessBuild.This);
 
     [EarlierSiloFact]
     public Task Silos_ReplacedByAnotherBuild_LoseNoTurn() => ReplaceAsync(
         "all silos replaced, by an earlier build and by this one in turn",
-        static round => round % 2 == 0 ? EarlierSiloFactAttribute.Program! : ClusterProcesses.Program);
+        static round => round % 2 == 0 ? new ProcessBuild(EarlierSiloFactAttribute.Program!) : ProcessBuild.This);
+
+    // Held back, this build is to the others what an older build is.
+    [LongFact]
+    public Task Processes_RolledForwardAndBack_LoseNoTurn_AndWriteTheNewFormatOnceAllReadIt() =>
+        RunAsync(async (cluster, crowd) =>
+        {
+            var began = TimeProvider.System.GetTimestamp();
+            Assert.Equal(1, await cluster.FormatAsync());
+            await RollAsync(cluster, crowd, ProcessBuild.This, beforeLast: async () =>
+                Assert.Equal(1, await cluster.FormatAsync()));
+            await UntilFormatAsync(cluster, 2);
+            await crowd.EachGoesOnAsync(2, Token);
+            await RollAsync(cluster, crowd, ProcessBuild.HeldBack);
+            Assert.Equal(2, await cluster.FormatAsync());
+
+            var story = crowd.Since(began);
+            Note($"all processes rolled to the new format and back: {story.Turns} turns, {story.Interrupted.Count} " +
+                $"interrupted, {crowd.Errors.Count} errors, turns waited for {FaultStory.Spread(story.Pauses)}");
+            Assert.Empty(story.Interrupted);
+            Assert.Empty(crowd.Errors);
+        }, build: ProcessBuild.HeldBack);
 
     [LongFact]
     public Task Silo_Joins_GetsItsShareWarmAndThenNothingMoves() => RunAsync(async (cluster, crowd) =>
@@ -61,12 +82,39 @@ public sealed class ChangingClusterTests(FaultFixture fixture, ITestOutputHelper
         Assert.Empty(crowd.Errors);
     }, isOwn: true);
 
-    private Task ReplaceAsync(string what, Func<int, string> program) => RunAsync(async (cluster, crowd) =>
+    /// <summary>Replaces every silo, then every frontend.</summary>
+    private async Task RollAsync(ClusterProcesses cluster, LoopingCrowd crowd, ProcessBuild build,
+        Func<Task>? beforeLast = null)
+    {
+        await ReplaceAllAsync(cluster, crowd, build);
+        for (var frontend = 0; frontend < cluster.Frontends.Count; frontend++)
+        {
+            if (beforeLast is not null)
+            {
+                await beforeLast();
+            }
+
+            await cluster.Frontends[frontend].SignalAsync("TERM", Token);
+            Assert.Equal(0, await cluster.Frontends[frontend].ExitAsync(Token));
+            await cluster.RestartFrontendAsync(frontend, Token, build);
+            await crowd.EachGoesOnAsync(1, Token);
+        }
+    }
+
+    private async Task UntilFormatAsync(ClusterProcesses cluster, int format)
+    {
+        while (await cluster.FormatAsync() != format)
+        {
+            await Task.Delay(Look, TimeProvider.System, Token);
+        }
+    }
+
+    private Task ReplaceAsync(string what, Func<int, ProcessBuild> build) => RunAsync(async (cluster, crowd) =>
     {
         var began = TimeProvider.System.GetTimestamp();
         for (var round = 0; round < Rounds; round++)
         {
-            await ReplaceAllAsync(cluster, crowd, program(round));
+            await ReplaceAllAsync(cluster, crowd, build(round));
         }
 
         var story = crowd.Since(began);
@@ -76,13 +124,13 @@ public sealed class ChangingClusterTests(FaultFixture fixture, ITestOutputHelper
         Assert.Empty(crowd.Errors);
     }, isOwn: true);
 
-    private async Task ReplaceAllAsync(ClusterProcesses cluster, LoopingCrowd crowd, string program)
+    private async Task ReplaceAllAsync(ClusterProcesses cluster, LoopingCrowd crowd, ProcessBuild build)
     {
         for (var silo = 0; silo < SiloCount; silo++)
         {
             await cluster.Silos[silo].SignalAsync("TERM", Token);
             Assert.Equal(0, await cluster.Silos[silo].ExitAsync(Token));
-            await cluster.RestartSiloAsync(silo, Token, program);
+            await cluster.RestartSiloAsync(silo, Token, build);
             await crowd.EachGoesOnAsync(1, Token);
         }
     }

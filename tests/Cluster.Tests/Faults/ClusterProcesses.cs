@@ -20,10 +20,11 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     private readonly List<Node> _silos = [];
     private readonly List<Node> _frontends = [];
     private readonly List<ClusterProcess> _dead = [];
+    private readonly ProcessBuild _build;
     private HaproxyProcess? _balancer;
 
-    private ClusterProcesses(PostgresServer postgres, string database, IPAddress address) =>
-        (_postgres, _database, _address) = (postgres, database, address);
+    private ClusterProcesses(PostgresServer postgres, string database, IPAddress address, ProcessBuild build) =>
+        (_postgres, _database, _address, _build) = (postgres, database, address, build);
 
     /// <summary>Where clients connect.</summary>
     public Uri Socket => new($"ws://127.0.0.1:{Balancer.Port}/v1/responses");
@@ -47,10 +48,12 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     /// <param name="silos">How many.</param>
     /// <param name="address">Where silos listen for each other and for frontends.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="build">What all processes are until they are replaced; null: this build.</param>
     public static async Task<ClusterProcesses> StartAsync(PostgresServer postgres, int silos, IPAddress address,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, ProcessBuild? build = null)
     {
-        var cluster = new ClusterProcesses(postgres, await postgres.CreateDatabaseAsync(), address);
+        var cluster = new ClusterProcesses(
+            postgres, await postgres.CreateDatabaseAsync(), address, build ?? ProcessBuild.This);
         try
         {
             // The first one makes the schema, which the others then find.
@@ -82,21 +85,28 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     }
 
     /// <summary>Starts a silo that ended, on ports of its own: to the others it is a new one.</summary>
-    public async Task RestartSiloAsync(int silo, CancellationToken cancellationToken, string? program = null)
+    public async Task RestartSiloAsync(int silo, CancellationToken cancellationToken, ProcessBuild? build = null)
     {
         var node = _silos[silo];
         _dead.Add(node.Process!);
-        node.Program = program ?? node.Program;
+        node.Build = build ?? node.Build;
         await node.StartAsync(cancellationToken);
     }
 
     /// <summary>Starts a frontend that ended, on its port, and waits until clients are sent to it.</summary>
-    public async Task RestartFrontendAsync(int frontend, CancellationToken cancellationToken)
+    public async Task RestartFrontendAsync(int frontend, CancellationToken cancellationToken,
+        ProcessBuild? build = null)
     {
-        _dead.Add(_frontends[frontend].Process!);
-        await _frontends[frontend].StartAsync(cancellationToken);
+        var node = _frontends[frontend];
+        _dead.Add(node.Process!);
+        node.Build = build ?? node.Build;
+        await node.StartAsync(cancellationToken);
         await Balancer.UntilUpAsync(FrontendNames[frontend], cancellationToken);
     }
+
+    /// <summary>The newest format in which records may be written.</summary>
+    public async Task<int> FormatAsync() =>
+        (int)(await _postgres.ExecuteAsync(_database, "SELECT format FROM evergrain.schema_version"))!;
 
     /// <summary>What the instruments of silos say, added up.</summary>
     public async Task<double> CountAsync(string instrument, CancellationToken cancellationToken, int except = -1)
@@ -133,14 +143,20 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     {
         var node = new Node("silo " + (_silos.Count + 1).ToString(CultureInfo.InvariantCulture), url, within,
             ["--role", "silo", "--silo-address", $"{address}", "--silo-port", Text(FreePorts.Next()),
-            "--gateway-port", Text(FreePorts.Next())]);
+            "--gateway-port", Text(FreePorts.Next())])
+        {
+            Build = _build,
+        };
         _silos.Add(node);
         return node.StartAsync(cancellationToken);
     }
 
     private Task AddFrontendAsync(string name, CancellationToken cancellationToken)
     {
-        var node = new Node($"frontend {name}", _postgres.Url(_database), [], ["--role", "frontend"]);
+        var node = new Node($"frontend {name}", _postgres.Url(_database), [], ["--role", "frontend"])
+        {
+            Build = _build,
+        };
         _frontends.Add(node);
         return node.StartAsync(cancellationToken);
     }
@@ -159,18 +175,31 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     {
         public int Port { get; } = FreePorts.Next();
 
-        public string Program { get; set; } = ClusterProcesses.Program;
+        public required ProcessBuild Build { get; set; }
 
         public ClusterProcess? Process { get; private set; }
 
         public async Task StartAsync(CancellationToken cancellationToken)
         {
-            string[] command = [.. within, "dotnet", Program, "--port", Text(Port), .. options];
+            string[] command = [.. within, "dotnet", Build.Program, "--port", Text(Port), .. options];
             var start = new ProcessStartInfo(command[0], command[1..]);
 
             // Not as an option: everyone on the machine reads those.
             start.Environment["Evergrain__JournalUrl"] = url;
+            start.Environment["Evergrain__JournalFormat"] = Build.Format;
             Process = await ClusterProcess.StartAsync(name, start, cancellationToken);
         }
     }
+}
+
+/// <summary>What a process is started from.</summary>
+/// <param name="Program">The assembly.</param>
+/// <param name="Format">The newest format that it may write; empty: the newest that it knows.</param>
+internal sealed record ProcessBuild(string Program, string Format = "")
+{
+    /// <summary>This build.</summary>
+    public static ProcessBuild This { get; } = new(ClusterProcesses.Program);
+
+    /// <summary>This build, which agrees on no newer format than the first: to the others an older build.</summary>
+    public static ProcessBuild HeldBack { get; } = This with { Format = "1" };
 }

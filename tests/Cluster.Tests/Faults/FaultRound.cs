@@ -79,12 +79,14 @@ public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output)
     /// <param name="happen">What happens; afterwards everything runs.</param>
     /// <param name="isOwn">Whether the cluster is changed so that no other test can use it.</param>
     /// <param name="address">Where silos listen, if that is not loopback; no other test can use those.</param>
+    /// <param name="build">What the processes are, if not this build; no other test can use those.</param>
     private protected async Task RunAsync(Func<ClusterProcesses, LoopingCrowd, Task> happen, bool isOwn = false,
-        IPAddress? address = null)
+        IPAddress? address = null, ProcessBuild? build = null)
     {
         var began = TimeProvider.System.GetTimestamp();
-        var cluster = address is null ? await fixture.TakeAsync(SiloCount, Token)
-            : await ClusterProcesses.StartAsync(fixture.Postgres, SiloCount, address, Token);
+        var isShared = address is null && build is null;
+        var cluster = isShared ? await fixture.TakeAsync(SiloCount, Token) : await ClusterProcesses.StartAsync(
+            fixture.Postgres, SiloCount, address ?? IPAddress.Loopback, Token, build);
         var isWell = false;
         try
         {
@@ -101,7 +103,7 @@ public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output)
         }
         finally
         {
-            if (isWell && !isOwn && address is null)
+            if (isWell && !isOwn && isShared)
             {
                 fixture.Give(cluster);
             }

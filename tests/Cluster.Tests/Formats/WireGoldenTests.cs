@@ -1,0 +1,135 @@
+using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
+using Evergrain.Grains;
+using Evergrain.Grains.Calls;
+using Evergrain.Grains.Moving;
+using Evergrain.Grains.Tenants;
+using Evergrain.Silo.Membership;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Serialization;
+
+namespace Evergrain.Cluster.Tests.Formats;
+
+/// <summary>
+/// What crosses between processes of a cluster, and what its grains keep, is frozen: a build that changes it cannot run
+/// beside the one before. <c>EVERGRAIN_GOLDEN=wire-v1</c> writes the file anew.
+/// </summary>
+public sealed class WireGoldenTests
+{
+    private const string Name = "wire-v1";
+
+    private static readonly ReadOnlyMemory<byte> Json = """{"a":"é"}"""u8.ToArray();
+    private static readonly Refusal Refused = new(RefusalKind.TooManyRequests, "Later.", "input") { RetryAfter = Time };
+    private static readonly TurnId Unstored = TurnId.Unstored(UInt128.MaxValue / 3);
+    private static readonly TurnCounts Counts = new(1, 2, 3, 4, 5, 6, 7, 1L << 40);
+    private static readonly TenantReport Report = new(ulong.MaxValue, 9, Counts);
+    private static readonly ForeignItem Foreign =
+        new("msg_1", new ResponseId(new ConversationId(UInt128.MaxValue / 5), TurnId.Stored(3)), 2);
+
+    // One of each by its alias. Each member has a value that is not its default.
+    private static readonly Dictionary<string, Sample> Samples = new()
+    {
+        ["evergrain.Answer`1"] = Sample.Of(Answer.Given(new Payload(Json))),
+        ["evergrain.AnswerKind"] = Sample.Of(AnswerKind.AskAgain),
+        ["evergrain.ConversationPlacement"] = Sample.Of(new ConversationPlacement()),
+        ["evergrain.EventsAnswer"] = Sample.Of(new EventsAnswer
+        {
+            Kind = AnswerKind.Refused, Events = [new Payload(Json)], IsLast = true, Refusal = Refused,
+        }),
+        ["evergrain.ForeignItem"] = Sample.Of(Foreign),
+        ["evergrain.LeaseId"] = Sample.Of(new LeaseId(ulong.MaxValue)),
+        ["evergrain.Payload"] = Sample.Of(new Payload(Json)),
+        ["evergrain.Refusal"] = Sample.Of(Answer.Refused<bool>(Refused)),
+        ["evergrain.SiloLoad"] = Sample.Of(new SiloLoad(300, true)),
+        ["evergrain.StartRequest"] = Sample.Of(new StartRequest
+        {
+            RequestId = UInt128.MaxValue, IsKeyed = true, Lease = new LeaseId(7), Create = Json, IsOpenResponses = true,
+            IsBackground = true, References = new() { ["msg_1"] = new Payload(Json) }, IsCancelled = true,
+        }),
+        ["evergrain.StartedTurn"] = Sample.Of(
+            Answer.Given(new StartedTurn(TurnId.Stored(4), [Foreign]))),
+        ["evergrain.TenantReport"] = Sample.Of(Report),
+        ["evergrain.TenantTotals"] = Sample.Of(Counts),
+        ["evergrain.TurnId"] = Sample.Of(Unstored),
+        ["evergrain.TurnRequest"] = Sample.Of(
+            new TurnRequest(TurnId.Stored(4), new LeaseId(7))),
+    };
+
+    private static TimeSpan Time => TimeSpan.FromSeconds(2.5);
+
+    private static string File => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "golden",
+        Name + ".txt"));
+
+    [Fact]
+    public void Types_ThatCross_EachHaveASample() =>
+        Assert.Equal(WireContract.Types.Select(static type => type.Alias), Samples.Keys.Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Wire_IsAsTheGoldenFileSays()
+    {
+        List<string> now = [.. WireContract.Lines(), .. Bytes(), Keys(), State()];
+        if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == Name)
+        {
+            System.IO.File.WriteAllLines(File, now);
+        }
+
+        var golden = System.IO.File.ReadAllLines(File);
+        var gone = golden.Except(now).ToList();
+        var added = now.Except(golden).ToList();
+
+        Assert.True(gone.Count == 0, "Processes of the build before would not understand this one. Put back what these " +
+            "lines say, under the same aliases, ids and types; what is new gets an id, a method or a type of its own:\n" +
+            string.Join('\n', gone) + "\nIn their place now:\n" + string.Join('\n', added));
+        Assert.True(added.Count == 0, "This is new on the wire. A process of the build before ignores a new member and " +
+            "does not know a new type or method: nothing may be lost by that while both run. If so, write the file anew " +
+            $"with EVERGRAIN_GOLDEN={Name}:\n" + string.Join('\n', added));
+    }
+
+    // Written by the build that made the file: what was sent before is read now, and written again as it was.
+    [Fact]
+    public void Bytes_OfTheGoldenFile_AreReadAndWrittenAgain()
+    {
+        var serializer = CreateSerializer();
+        var lines = System.IO.File.ReadLines(File).Where(static line => line.StartsWith("bytes ", default)).ToList();
+        foreach (var line in lines)
+        {
+            var (alias, bytes) = (line.Split(' ')[1], Convert.FromHexString(line.Split(' ')[2]));
+            Assert.Equal(line, $"bytes {alias} {Convert.ToHexString(Samples[alias].Again(serializer, bytes))}");
+        }
+
+        Assert.Equal(Samples.Count, lines.Count);
+    }
+
+    private static IEnumerable<string> Bytes()
+    {
+        var serializer = CreateSerializer();
+        return Samples.Select(sample => $"bytes {sample.Key} {Convert.ToHexString(sample.Value.Write(serializer))}");
+    }
+
+    private static string Keys() => "keys " + ConversationGrainKey.Format(
+        new ConversationKey("acme", new ConversationId(42))) + " " + TenantGrainKey.Format("acme");
+
+    private static string State()
+    {
+        var state = new TenantState();
+        Assert.True(state.Take(Report));
+        return "state of evergrain.tenant " + new StateSerializer().Serialize(state).ToString();
+    }
+
+    private static Serializer CreateSerializer() => new ServiceCollection()
+        .AddSerializer(static builder => builder.AddAssembly(typeof(IConversationGrain).Assembly))
+        .BuildServiceProvider().GetRequiredService<Serializer>();
+
+    private static string Here([CallerFilePath] string here = "") => here;
+
+    /// <summary>A value as bytes, and bytes read and written again.</summary>
+    private sealed record Sample(Func<Serializer, byte[]> Write, Func<Serializer, byte[], byte[]> Again)
+    {
+        public static Sample Of<T>(T value) => new(
+            serializer => serializer.SerializeToArray(value),
+            static (serializer, bytes) => serializer.SerializeToArray(serializer.Deserialize<T>(bytes)));
+    }
+}
