@@ -146,7 +146,7 @@ internal sealed class ResponseStream(
             throw new FormatException("the model's output is too large");
         }
 
-        if (!JsonContent.IsWhole(text.Span))
+        if (!EscapedText.IsWhole(text.Span))
         {
             throw new FormatException("the model's text is not valid");
         }

@@ -4,7 +4,7 @@ using System.Text.Unicode;
 namespace Evergrain.Conversations.Items;
 
 /// <summary>The inside of a JSON string as a model backend gives it.</summary>
-internal static class JsonContent
+internal static class EscapedText
 {
     private static readonly SearchValues<byte> Special = SearchValues.Create(
         [.. Enumerable.Range(0, 0x20).Select(static value => (byte)value), (byte)'"', (byte)'\\']);
