@@ -31,7 +31,7 @@ public class ItemBenchmarks
 
     /// <summary>What recovery does with an item: its digest, and what it is, from one reading.</summary>
     [Benchmark]
-    public object RecoveryOfEscapedItem() => new Proposal(default, null).AddHeld(_escaped, origin: null);
+    public object RecoveryOfEscapedItem() => new Proposal(default, null).Add(_escaped);
 
     /// <summary>One record framed with its checksums.</summary>
     [Benchmark]

@@ -46,16 +46,35 @@ internal sealed class Proposal
     /// <summary>Tokens behind the last item; 0 where nothing is rendered.</summary>
     public long Tokens => _last?.Tokens ?? 0;
 
-    /// <summary>Prepares the next item: its digest and, with a backend, its rendering.</summary>
-    public void Add(Item item) => Add(item, ItemDigest.Chain(_digest, item.Json.Span));
-
-    /// <summary>Prepares the next item as it was held before, reading it once; says what it is.</summary>
-    public ItemHead AddHeld(ReadOnlyMemory<byte> json, ItemOrigin? origin)
+    /// <summary>Prepares the next item from its JSON, which it reads once, and says what it is.</summary>
+    /// <param name="json">The item, as it was checked when it came or was made.</param>
+    /// <param name="origin">Which model server made it; null: none, or it is not known.</param>
+    /// <exception cref="FormatException">It has no type, role or id: no such item ever came in.</exception>
+    public ItemHead Add(ReadOnlyMemory<byte> json, ItemOrigin? origin = null)
     {
         using var tree = ItemTree.Read(json.Span);
         var head = ItemHead.Of(tree);
+        if (head.Type.Length == 0)
+        {
+            throw new FormatException("an item has no type, role or id");
+        }
+
         Add(new Item(json, head.Type, head.Role) { Origin = origin }, ItemDigest.Chain(_digest, tree));
         return head;
+    }
+
+    /// <summary>Prepares the next item, which was read already: its rendering, where there is a backend.</summary>
+    /// <param name="item">The item.</param>
+    /// <param name="digest">The digest of the branch up to and with it.</param>
+    public void Add(Item item, Digest digest)
+    {
+        _digest = digest;
+        if (_backend is not null)
+        {
+            _last = RenderCursor.Render(_backend, item, _last);
+        }
+
+        _items.Add(new PreparedItem(item, _digest, _backend?.Rendering, _last));
     }
 
     /// <summary>The context a model is called with: the branch and the proposal's items.</summary>
@@ -66,15 +85,4 @@ internal sealed class Proposal
         Tokens = Tokens,
         State = _last?.Rendered.State,
     };
-
-    private void Add(Item item, Digest digest)
-    {
-        _digest = digest;
-        if (_backend is not null)
-        {
-            _last = RenderCursor.Render(_backend, item, _last);
-        }
-
-        _items.Add(new PreparedItem(item, _digest, _backend?.Rendering, _last));
-    }
 }

@@ -16,6 +16,8 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
         if (checks is not null)
         {
             var known = await AskAsync((conversation, _) => conversation.Knows(start), cancellationToken);
+            // The caller takes its buffer back when its call ends. The check and the turn read one copy, once.
+            start = start with { Create = start.Create.ToArray() };
             if (await checks.PassAsync(start, known, cancellationToken) is { } notBegun)
             {
                 return notBegun;

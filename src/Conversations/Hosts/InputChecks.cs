@@ -23,7 +23,7 @@ public sealed partial class InputChecks(
     private readonly Queue<(ConversationKey, UInt128)> _order = new();
 
     /// <summary>Checks a create.</summary>
-    /// <param name="start">The create.</param>
+    /// <param name="start">The create, in bytes that nobody else writes to: the check may outlast the call.</param>
     /// <param name="known">The conversation's answer to whether the create has begun its turn already.</param>
     /// <param name="cancellationToken">Ends the wait. The check itself ends by its own bounds.</param>
     /// <returns>What the create is answered, if it may not begin or not yet; null: it may begin.</returns>
@@ -67,9 +67,7 @@ public sealed partial class InputChecks(
                 _verdicts.Remove(_order.Dequeue());
             }
 
-            // The caller takes its buffer back when its call ends, which may be before the check does.
-            var owned = start with { Create = start.Create.ToArray() };
-            verdict = Task.Run(() => CheckAsync(owned));
+            verdict = Task.Run(() => CheckAsync(start));
             _verdicts.Add(request, verdict);
             _order.Enqueue(request);
             return verdict;
@@ -81,7 +79,7 @@ public sealed partial class InputChecks(
         var begun = services.Time.GetTimestamp();
         try
         {
-            var input = NewInput.Read(start.Key.Tenant, start.Create);
+            var input = NewInput.Of(start);
             var refusal = await check.CheckAsync(input, CancellationToken.None);
             services.Instruments.PhaseEnded(ConversationPhase.Check, services.Time.GetElapsedTime(begun));
             if (refusal is { Kind: not RefusalKind.InputRefused })

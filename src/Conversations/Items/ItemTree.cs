@@ -99,6 +99,9 @@ internal readonly ref struct ItemTree
         return _nodes[node].Escaped ? Unescaped(node) : Encoding.UTF8.GetString(RawOf(node));
     }
 
+    /// <summary>Whether a string value is one that .NET can hold: it has no unpaired surrogate.</summary>
+    public bool IsText(int node) => !_nodes[node].Escaped || Unescaped(node) is not null;
+
     /// <summary>The value of an object's member of this name; 0 if it has none.</summary>
     public int Find(int container, ReadOnlySpan<byte> name)
     {

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Ports;
 
@@ -83,6 +84,8 @@ public interface IConversations
 /// <summary>One turn to start.</summary>
 public sealed record StartTurn
 {
+    private CreateRequest? _read;
+
     /// <summary>The conversation: that of the parent, or a new one the frontend chose.</summary>
     public required ConversationKey Key { get; init; }
 
@@ -102,7 +105,11 @@ public sealed record StartTurn
     public required LeaseId Lease { get; init; }
 
     /// <summary>The create's JSON object in UTF-8, as it came; read only until the call returns.</summary>
-    public required ReadOnlyMemory<byte> Create { get; init; }
+    public required ReadOnlyMemory<byte> Create
+    {
+        get;
+        init => (field, _read) = (value, null);
+    }
 
     /// <summary>Which names reasoning events carry.</summary>
     public EventDialect Dialect { get; init; }
@@ -123,6 +130,10 @@ public sealed record StartTurn
     /// Whether it was cancelled before it began: it is recorded and ends as cancelled, and no model is called.
     /// </summary>
     public bool IsCancelled { get; init; }
+
+    /// <summary>The create split into its fields; its bytes are read at the first call.</summary>
+    /// <exception cref="ConversationException">The create is malformed.</exception>
+    internal CreateRequest Read() => _read ??= CreateRequest.Parse(Create);
 }
 
 /// <summary>Whose response, which one, and through which connection it is asked for.</summary>

@@ -23,10 +23,12 @@ public sealed record NewInput(string Tenant, string Model, ReadOnlyMemory<byte> 
 {
     /// <summary>Reads it from a create.</summary>
     /// <exception cref="ConversationException">The create is malformed.</exception>
-    public static NewInput Read(string tenant, ReadOnlyMemory<byte> create)
-    {
-        var read = CreateRequest.Parse(create);
-        var instructions = read.Parameters.Find(parameter => parameter.Field.Name == "instructions").Json;
-        return new NewInput(tenant, read.Model, instructions, read.Input);
-    }
+    public static NewInput Read(string tenant, ReadOnlyMemory<byte> create) =>
+        Of(tenant, CreateRequest.Parse(create));
+
+    /// <summary>The same of a create that its conversation reads too.</summary>
+    internal static NewInput Of(StartTurn start) => Of(start.Key.Tenant, start.Read());
+
+    private static NewInput Of(string tenant, CreateRequest create) => new(tenant, create.Model,
+        create.Parameters.Find(parameter => parameter.Field.Name == "instructions").Json, create.Input);
 }

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Turns;
@@ -32,17 +33,17 @@ internal sealed class CallLedger(IReadOnlyDictionary<string, string> open)
         type is "function_call" or "custom_tool_call" or "shell_call" or "apply_patch_call" or "computer_call";
 
     /// <summary>Notes an output item that waits for its client's answer.</summary>
-    public static void AddCall(Dictionary<string, string> calls, string type, string? callId)
+    public static void AddCall(Dictionary<string, string> calls, in ItemHead item)
     {
-        if (callId is not null && IsCall(type))
+        if (item.CallId is not null && IsCall(item.Type))
         {
-            calls[callId] = type;
+            calls[item.CallId] = item.Type;
         }
     }
 
     /// <summary>Takes the next input item into account.</summary>
     /// <exception cref="ConversationException">It answers no call that waits, or repeats one.</exception>
-    public void Add(InputItem item, string path)
+    public void Add(in ItemHead item, string path)
     {
         if (item.CallId is null)
         {

@@ -1,5 +1,6 @@
-using Evergrain.Conversations.Context;
+using System.Buffers;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Moving;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 
@@ -11,30 +12,25 @@ namespace Evergrain.Conversations.Turns;
 /// same effects and the same bytes.
 /// </summary>
 /// <remarks>
-/// Its parts: <c>Conversation.Starting</c> begins turns, <c>.Requests</c> knows what was begun already, <c>.Running</c>
-/// takes model events and ends turns, <c>.Applying</c> is what the journal's records do, live and in recovery,
-/// <c>.Reading</c> answers readers, <c>.Moving</c> takes all of it to another process.
+/// It holds a <see cref="ConversationState"/>. The types that read and change it: <see cref="TurnStarter"/> begins
+/// turns, <see cref="RunningTurns"/> takes model events and ends turns, <see cref="RecordApplier"/> applies the
+/// journal's records, live and in recovery, <see cref="TurnReaders"/> answers readers,
+/// <see cref="ConversationSnapshot"/> takes all of it to another process.
 /// After each input <see cref="Hosts.Activation"/> takes the effects and has them run in order.
 /// </remarks>
-public sealed partial class Conversation
+public sealed class Conversation
 {
-    private readonly ConversationKey _key;
-    private readonly ModelCatalog _models;
-    private readonly IIdSource _ids;
-    private readonly TurnTree _turns = new();
-    private readonly ParameterStore _parameters = new();
-    private readonly LeaseTable _leases = new();
-    private readonly JournalOutbox _outbox;
-    private readonly List<Turn> _running = [];
+    // The objects of an empty conversation; measured, see docs/performance.md.
+    private const int FixedBytes = 4096;
+
+    private readonly ConversationState _state;
+    private readonly ConversationSnapshot _snapshot;
+    private readonly RecordApplier _records;
+    private readonly RunningTurns _running;
+    private readonly TurnStarter _starter;
+    private readonly TurnReaders _readers;
     private readonly List<Effect> _effects = [];
     private DateTimeOffset? _wakeAt;
-    private bool _hasDeletions;
-    private long _itemBytes;
-    private long _validated;
-    private long _rendered;
-    private long _recovered;
-    private long _claims;
-    private TurnCounts _ended;
 
     /// <summary>An activation of a conversation, empty until its journal is recovered.</summary>
     /// <param name="key">Whose conversation, and which.</param>
@@ -45,14 +41,19 @@ public sealed partial class Conversation
     public Conversation(ConversationKey key, ulong activation, ModelCatalog models, IIdSource ids,
         Func<int>? format = null)
     {
-        (_key, _models, _ids) = (key, models, ids);
-        _outbox = new JournalOutbox(activation, format ?? (static () => RecordFormat.Newest));
+        _state = new ConversationState(key.Id, activation, format ?? (static () => RecordFormat.Newest));
+        _snapshot = new ConversationSnapshot(_state, key, models);
+        var events = new TurnEvents(_state.Turns);
+        _records = new RecordApplier(_state);
+        _running = new RunningTurns(_state, _records, events, _effects);
+        _starter = new TurnStarter(_state, _running, _records, models, ids);
+        _readers = new TurnReaders(_state, _running, events);
     }
 
     /// <summary>
     /// Whether a refused or failed append ended this activation: what it holds is no longer the truth.
     /// </summary>
-    public bool IsLost { get; private set; }
+    public bool IsLost => _running.IsLost;
 
     /// <summary>
     /// Whether no response is left and the effect to delete the journal was given: the activation is over, and what is
@@ -61,41 +62,80 @@ public sealed partial class Conversation
     public bool IsDeleted { get; private set; }
 
     /// <summary>Whether readers are attached.</summary>
-    public bool HasReaders => _readers > 0;
+    public bool HasReaders => _readers.Count > 0;
 
     /// <summary>
     /// Whether nothing runs, is being written or read, and nothing is held that the journal does not have.
     /// </summary>
-    public bool IsIdle => IsAtRest && !_turns.HasUnstored && _readers == 0;
+    public bool IsIdle => IsAtRest && !_state.Turns.HasUnstored && _readers.Count == 0;
 
     /// <summary>Whether there is nothing: no turn here, none in the journal, none on its way there.</summary>
-    public bool IsEmpty => IsIdle && _outbox.End.Position == 0;
+    public bool IsEmpty => IsIdle && _state.Outbox.End.Position == 0;
 
     /// <summary>Whether nothing runs and nothing is being written.</summary>
-    public bool IsAtRest => _running.Count == 0 && _outbox.IsIdle;
+    public bool IsAtRest => _running.Count == 0 && _state.Outbox.IsIdle;
 
     /// <summary>
     /// Bytes this activation holds, estimated: items, renderings, parameters, and what goes with each.
     /// </summary>
-    public long Bytes => _itemBytes + _parameters.Bytes + FixedBytes;
+    public long Bytes => _state.Counts.ItemBytes + _state.Parameters.Bytes + FixedBytes;
 
     /// <summary>What was done so far.</summary>
-    public ConversationWork Work => new(_validated, _rendered, _rendered, _recovered, _claims, _outbox.BytesWritten);
+    public ConversationWork Work => new(_state.Counts.Validated, _state.Counts.Rendered, _state.Counts.Rendered,
+        _state.Counts.Recovered, _state.Counts.Claims, _state.Outbox.BytesWritten);
 
     /// <summary>The turns that ended here, and what they used; it only grows.</summary>
-    public TurnCounts Ended => _ended;
+    public TurnCounts Ended => _state.Counts.Ended;
 
     /// <summary>How many of this activation's records are durable; see <see cref="Delete"/>.</summary>
-    public long DurableRecords => _outbox.Durable;
+    public long DurableRecords => _state.Outbox.Durable;
 
     /// <summary>Where the journal ends, as far as this activation knows.</summary>
-    public JournalEnd End => _outbox.End;
+    public JournalEnd End => _state.Outbox.End;
+
+    /// <summary>Starts a turn, or attaches to the one that this request id started.</summary>
+    /// <returns>The response's id; nobody may see it before the first event is visible.</returns>
+    /// <exception cref="ConversationException">The create is refused and nothing was recorded.</exception>
+    /// <exception cref="ForeignItemsException">
+    /// It refers to items of other conversations: start it again with <see cref="Ports.StartTurn.References"/>. Nothing
+    /// was recorded.
+    /// </exception>
+    public ResponseId StartTurn(StartTurn start, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        return _state.Turns.IdOf(_starter.Known(start) ?? _starter.Start(start, now));
+    }
+
+    /// <summary>Whether starting a turn would attach to one that was begun already.</summary>
+    /// <exception cref="ConversationException">Its idempotency key was used for another request.</exception>
+    public bool Knows(StartTurn start)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        return _starter.Known(start) is not null;
+    }
+
+    /// <summary>
+    /// The record that must be durable before a started turn's id means anything: until then another activation may
+    /// give it to another turn. 0: none.
+    /// </summary>
+    public long StartRecord(TurnId id) =>
+        _state.Turns.ById(id) is { Status: TurnStatus.Proposed } ? _state.Outbox.Made : 0;
+
+    /// <summary>The model said something. Ignored where the turn is over already.</summary>
+    public void OnModelEvent(TurnId id, in ModelEvent model, DateTimeOffset now) =>
+        _running.OnModelEvent(id, model, now);
+
+    /// <summary>The model's stream is over, or broke. A turn that it left without an end has failed.</summary>
+    /// <param name="id">The turn.</param>
+    /// <param name="fault">A sentence for the client; null if the stream merely ended.</param>
+    /// <param name="now">The time.</param>
+    public void OnModelEnded(TurnId id, string? fault, DateTimeOffset now) => _running.OnModelEnded(id, fault, now);
 
     /// <summary>Takes the effects of the inputs so far.</summary>
     public IReadOnlyList<Effect> TakeEffects()
     {
-        ShowDurable();
-        if (!IsLost && _outbox.Next() is { } append)
+        _running.ShowDurable();
+        if (!IsLost && _state.Outbox.Next() is { } append)
         {
             // First: the disk is the slowest of them, and a model may answer at once.
             _effects.Insert(0, append);
@@ -114,32 +154,18 @@ public sealed partial class Conversation
     }
 
     /// <summary>The append under way is durable.</summary>
-    public void OnAppended() => ApplyAll(_outbox.Done());
+    public void OnAppended() => _records.ApplyAll(_state.Outbox.Done());
 
     /// <summary>
     /// The append under way was refused, or its outcome is unknown. The activation is over: its readers are told, its
     /// calls are cancelled, and the host drops it.
     /// </summary>
-    public void OnAppendFailed()
-    {
-        IsLost = true;
-        foreach (var turn in _running)
-        {
-            _effects.Add(new Effect.CancelCall(turn.Id));
-            _effects.Add(new Effect.WakeReaders(turn.Id));
-        }
-    }
+    public void OnAppendFailed() => _running.LoseAll();
 
     /// <summary>Cancels a running turn. A turn that has ended stays as it is.</summary>
     /// <exception cref="ConversationException">The turn is not found.</exception>
-    public void Cancel(TurnId id, LeaseId lease, DateTimeOffset now)
-    {
-        var turn = Find(id, lease);
-        if (turn.Live is { IsOver: false })
-        {
-            Cancel(turn, now);
-        }
-    }
+    public void Cancel(TurnId id, LeaseId lease, DateTimeOffset now) =>
+        _running.Cancel(_state.Turns.Get(id, lease), now);
 
     /// <summary>
     /// Ends the turns that an earlier activation left open, as interrupted. A new activation calls this when it has
@@ -148,45 +174,28 @@ public sealed partial class Conversation
     /// <returns>The record that must be durable before the activation may serve; 0: none.</returns>
     public long EndAbandoned(DateTimeOffset now)
     {
-        if (_turns.Abandoned.Any())
+        if (_state.Turns.Abandoned.Any())
         {
-            Claim(now);
+            JournalClaim.Make(_state, now);
         }
 
-        return _outbox.Made;
+        return _state.Outbox.Made;
     }
 
     /// <summary>Ends every running turn as interrupted, with its finished items: the host is about to stop.</summary>
-    public void InterruptAll(DateTimeOffset now)
-    {
-        foreach (var turn in _running.Where(turn => turn.Live is { IsOver: false }).ToList())
-        {
-            _effects.Add(new Effect.CancelCall(turn.Id));
-            Finish(turn, Ending(TurnOutcome.Failed, "server_error", "interrupted: the server is stopping.", now));
-        }
-    }
+    public void InterruptAll(DateTimeOffset now) => _running.InterruptAll(now);
 
     /// <summary>Renews a lease.</summary>
-    public void Hold(LeaseId lease, DateTimeOffset now)
-    {
-        if (_leases.Holds(lease))
-        {
-            _leases.Renew(lease, now);
-        }
-    }
+    public void Hold(LeaseId lease, DateTimeOffset now) => _state.Leases.RenewIfHeld(lease, now);
 
     /// <summary>Ends a lease: its unstored turns are cancelled and forgotten.</summary>
     public void Release(LeaseId lease, DateTimeOffset now)
     {
-        _leases.End(lease);
-        foreach (var turn in _turns.HeldBy(lease))
+        _state.Leases.End(lease);
+        foreach (var turn in _state.Turns.HeldBy(lease))
         {
-            if (turn.Live is { IsOver: false })
-            {
-                Cancel(turn, now);
-            }
-
-            _turns.Evict(turn);
+            _running.Cancel(turn, now);
+            _state.Turns.Evict(turn);
         }
     }
 
@@ -194,87 +203,118 @@ public sealed partial class Conversation
     public void OnTime(DateTimeOffset now)
     {
         _wakeAt = null;
-        foreach (var lease in _leases.EndedAt(now))
+        foreach (var lease in _state.Leases.EndedAt(now))
         {
             Release(lease, now);
         }
 
-        foreach (var turn in _running.Where(turn => turn.OrphanedAt <= now && turn.Live is { IsOver: false }).ToList())
-        {
-            Cancel(turn, now);
-        }
+        _running.CancelOrphans(now);
     }
 
-    private void ShowDurable()
+    /// <summary>Attaches a reader to a turn; <see cref="Detach"/> must follow.</summary>
+    /// <exception cref="ConversationException">The turn is not found.</exception>
+    public void Attach(TurnId id, LeaseId lease, DateTimeOffset now) => _readers.Attach(id, lease, now);
+
+    /// <summary>
+    /// A reader leaves. An unstored turn that nobody reads is cancelled, a stored one is after a while.
+    /// </summary>
+    public void Detach(TurnId id, DateTimeOffset now) => _readers.Detach(id, now);
+
+    /// <summary>The events of an attached turn from a number on, as far as they are visible.</summary>
+    public ReadStep Read(TurnId id, LeaseId lease, int from) => _readers.Read(id, lease, from);
+
+    /// <summary>The response object of a turn as it stands.</summary>
+    /// <exception cref="ConversationException">The turn is not found.</exception>
+    public ReadOnlyMemory<byte> Get(TurnId id, LeaseId lease) => _readers.Get(id, lease);
+
+    /// <summary>The JSON of one finished output item of a turn.</summary>
+    /// <exception cref="ConversationException">The turn or the item is not found.</exception>
+    public ReadOnlyMemory<byte> GetOutputItem(TurnId id, LeaseId lease, int index) =>
+        _readers.GetOutputItem(id, lease, index);
+
+    /// <summary>A page of the items a turn was made from.</summary>
+    /// <exception cref="ConversationException">The turn or the page's anchor is not found.</exception>
+    public ReadOnlyMemory<byte> ListInputItems(TurnId id, LeaseId lease, ItemPage page) =>
+        _readers.ListInputItems(id, lease, page);
+
+    /// <summary>Deletes a response; a running turn is cancelled first.</summary>
+    /// <returns>The record that must be durable before the caller may be told; 0: none.</returns>
+    /// <exception cref="ConversationException">The turn is not found.</exception>
+    public long Delete(TurnId id, LeaseId lease, DateTimeOffset now)
     {
-        for (var i = _running.Count - 1; i >= 0; i--)
+        var turn = _state.Turns.GetShown(id, lease);
+        _running.Cancel(turn, now);
+        if (!id.IsStored)
         {
-            var turn = _running[i];
-            if (turn.Log!.Release(_outbox.Durable))
-            {
-                _effects.Add(new Effect.WakeReaders(turn.Id));
-            }
-
-            if (turn.Status == TurnStatus.Ended)
-            {
-                _running.RemoveAt(i);
-                DropLogUnlessRead(turn);
-            }
+            _state.Turns.Evict(turn);
+            return 0;
         }
+
+        JournalClaim.Make(_state, now);
+        return _state.Outbox.Add(new TurnDeleted(id.Number));
     }
+
+    /// <summary>
+    /// Writes all that this activation holds, unstored turns and renderings too. It changes nothing: the host that
+    /// moves the conversation drops this activation. Readers do not move, they ask again.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// It is not at rest (<see cref="IsAtRest"/>), or it is over (<see cref="IsLost"/>, <see cref="IsDeleted"/>).
+    /// </exception>
+    public void Dehydrate(IBufferWriter<byte> writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        if (!IsAtRest || IsLost || IsDeleted)
+        {
+            throw new InvalidOperationException("A conversation moves only while it is at rest.");
+        }
+
+        _snapshot.Write(writer);
+    }
+
+    /// <summary>
+    /// Takes over what <see cref="Dehydrate"/> wrote, into a new activation before any other input. Nothing is
+    /// rendered, validated or read from the journal for it. The host takes the effects after it.
+    /// </summary>
+    /// <param name="snapshot">What was written; the conversation keeps it and nobody may write to it again.</param>
+    /// <param name="now">
+    /// The time: leases end when they would have ended, but no later than if they were renewed now.
+    /// </param>
+    /// <exception cref="FormatException">
+    /// It is another conversation's, another version's, or damaged. Nothing was taken over: read the journal instead.
+    /// </exception>
+    public void Rehydrate(ReadOnlyMemory<byte> snapshot, DateTimeOffset now)
+    {
+        if (!IsEmpty || _state.Turns.Stored.Count > 0 || _state.Turns.HasUnstored)
+        {
+            throw new InvalidOperationException("Only a new activation takes over what another one held.");
+        }
+
+        _snapshot.Take(snapshot, now);
+    }
+
+    /// <summary>Applies one append of the journal, in order, before any other input.</summary>
+    /// <exception cref="JournalCorruptException">It holds what no writer of ours wrote.</exception>
+    public void Recover(JournalEntry entry) => _records.Recover(entry);
 
     private void DeleteIfEmpty()
     {
-        // Whoever reads goes on to the terminal event: only then the activation ends.
-        if (_hasDeletions && IsIdle && !IsLost && !IsDeleted && !_turns.HasVisibleStored)
+        // A reader goes on to the terminal event: only then the activation ends.
+        if (_state.Turns.HasDeletions && IsIdle && !IsLost && !IsDeleted && !_state.Turns.HasVisibleStored)
         {
             IsDeleted = true;
-            _effects.Add(new Effect.DeleteJournal(_outbox.End));
+            _effects.Add(new Effect.DeleteJournal(_state.Outbox.End));
         }
     }
 
     private void ScheduleWake()
     {
-        var next = _leases.FirstEnd;
-        foreach (var turn in _running)
-        {
-            next = turn.OrphanedAt is { } at && (next is null || at < next) ? at : next;
-        }
-
+        var (lease, orphan) = (_state.Leases.FirstEnd, _running.FirstOrphanedAt);
+        var next = lease is null || orphan < lease ? orphan : lease;
         if (next is { } time && time != _wakeAt)
         {
             _wakeAt = time;
             _effects.Add(new Effect.WakeAt(time));
         }
     }
-
-    /// <summary>
-    /// Claims a journal that another activation wrote last, and ends its open turns in the same append.
-    /// </summary>
-    private void Claim(DateTimeOffset now)
-    {
-        if (!_outbox.MustClaim)
-        {
-            return;
-        }
-
-        _claims++;
-        _outbox.Add(new Claimed());
-        foreach (var turn in _turns.Abandoned)
-        {
-            var end = CutShort(turn, Ending(TurnOutcome.Interrupted, "server_error",
-                "interrupted: the server that ran this response died or lost its conversation to another one. " +
-                "Its finished items are kept; continue from it.", now));
-            _ended = _ended.With(end.Ending);
-            _outbox.Add(end);
-        }
-    }
-
-    private Turn Find(TurnId id, LeaseId lease) => _turns.Find(id, lease) ?? throw NotFound(id);
-
-    private ConversationException NotFound(TurnId id) => ConversationException.Of(
-        RefusalKind.NotFound, $"Response with id '{new ResponseId(_key.Id, id)}' not found.");
-
-    // The objects of an empty conversation; measured, see docs/performance.md.
-    private const int FixedBytes = 4096;
 }

@@ -15,12 +15,18 @@ internal sealed class LeaseTable
 
     public void Renew(LeaseId lease, DateTimeOffset now) => _endsAt[lease] = now + Limits.LeaseDuration;
 
+    public void RenewIfHeld(LeaseId lease, DateTimeOffset now)
+    {
+        if (_endsAt.ContainsKey(lease))
+        {
+            Renew(lease, now);
+        }
+    }
+
     /// <summary>Takes over a lease that was given elsewhere; its end may be no later than if it were renewed
     /// now.</summary>
     public void TakeOver(LeaseId lease, DateTimeOffset endsAt, DateTimeOffset now) =>
         _endsAt[lease] = endsAt < now + Limits.LeaseDuration ? endsAt : now + Limits.LeaseDuration;
-
-    public bool Holds(LeaseId lease) => _endsAt.ContainsKey(lease);
 
     public void End(LeaseId lease) => _endsAt.Remove(lease);
 

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Wire;
 
@@ -8,8 +9,7 @@ namespace Evergrain.Conversations.Turns;
 /// What the item references of one create name: an output item of ours by its id, of this conversation or another, or a
 /// client's own on the parent's branch.
 /// </summary>
-internal sealed class ReferenceTable(TurnTree turns, ConversationId conversation, Turn? parent, StartTurn start,
-    bool isStored)
+internal sealed class ReferenceTable(TurnTree turns, Turn? parent, StartTurn start, bool isStored)
 {
     private readonly HashSet<string> _missing = new(StringComparer.Ordinal);
 
@@ -24,7 +24,7 @@ internal sealed class ReferenceTable(TurnTree turns, ConversationId conversation
     /// <exception cref="ConversationException">There is no such item, or it may not be stored.</exception>
     public ReadOnlyMemory<byte> Find(string id, string path)
     {
-        var found = ItemList.TryParseOutputId(id, out var named, out var turn, out var index) && named != conversation
+        var found = ItemList.TryParseOutputId(id, out var named, out var turn, out var index) && named != start.Key.Id
             ? FindForeign(new ForeignItem(id, new ResponseId(named, turn), index))
             : FindOutput(id);
         if (found is { } output)
@@ -32,7 +32,7 @@ internal sealed class ReferenceTable(TurnTree turns, ConversationId conversation
             return output;
         }
 
-        _ofClients ??= ReadBranch(path);
+        _ofClients ??= ReadBranch();
         return _ofClients.TryGetValue(id, out var json)
             ? json
             : throw ConversationException.Of(
@@ -77,12 +77,13 @@ internal sealed class ReferenceTable(TurnTree turns, ConversationId conversation
             : turn.Output[index];
     }
 
-    private Dictionary<string, ReadOnlyMemory<byte>> ReadBranch(string path)
+    private Dictionary<string, ReadOnlyMemory<byte>> ReadBranch()
     {
         var found = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
         foreach (var item in parent?.End.Backwards() ?? [])
         {
-            if (InputItem.Read(item.Json.Span, path).Id is { } id)
+            using var tree = ItemTree.Read(item.Json.Span);
+            if (ItemHead.IdOf(tree) is { } id)
             {
                 // An id that was used twice means the last item that has it.
                 found.TryAdd(id, item.Json);

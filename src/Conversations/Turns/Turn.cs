@@ -88,8 +88,20 @@ internal sealed class Turn
     /// <summary>What it needs while it runs in this activation; null otherwise.</summary>
     public LiveTurn? Live { get; set; }
 
+    /// <summary>Whether it runs in this activation, and its terminal event is still to come.</summary>
+    public bool IsLive => Live is { IsOver: false };
+
     /// <summary>When a running turn without readers is given up.</summary>
     public DateTimeOffset? OrphanedAt { get; set; }
+
+    /// <summary>Lets the events of an ended turn go; they can be made again.</summary>
+    public void DropLogUnlessRead()
+    {
+        if (Readers == 0)
+        {
+            Log = null;
+        }
+    }
 }
 
 /// <summary>What a turn needs only while it runs in this activation.</summary>
@@ -120,4 +132,13 @@ internal sealed class LiveTurn
 
     /// <summary>Whether the terminal event was written: what the model says after it is ignored.</summary>
     public bool IsOver { get; set; }
+
+    /// <summary>A finished item becomes part of the turn's output, and of the context behind it.</summary>
+    public void Keep(byte[] json, string? serverId)
+    {
+        var head = Proposal.Add(json, serverId is null ? null : new ItemOrigin(Backend.Rendering, serverId));
+        Items.Add(json);
+        ServerIds.Add(serverId);
+        CallLedger.AddCall(Calls, head);
+    }
 }

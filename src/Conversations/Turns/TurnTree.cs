@@ -1,9 +1,10 @@
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Turns;
 
 /// <summary>The turns of a conversation and how they are found.</summary>
-internal sealed class TurnTree
+internal sealed class TurnTree(ConversationId conversation)
 {
     private readonly List<Turn> _stored = [];
     private readonly Dictionary<UInt128, Turn> _unstored = [];
@@ -25,6 +26,9 @@ internal sealed class TurnTree
 
     /// <summary>Stored turns whose end is not in the journal and that do not run here.</summary>
     public IEnumerable<Turn> Abandoned => _stored.Where(turn => turn is { Status: TurnStatus.Running, Live: null });
+
+    /// <summary>Whether a stored turn was deleted.</summary>
+    public bool HasDeletions { get; set; }
 
     /// <summary>Whether any stored turn is still to be found.</summary>
     public bool HasVisibleStored => _stored.Exists(turn => !turn.IsHidden);
@@ -86,6 +90,32 @@ internal sealed class TurnTree
         return turn is null || turn.IsHidden || (!id.IsStored && turn.Lease != lease) ? null : turn;
     }
 
+    /// <summary>The same, for a caller that cannot go on without it.</summary>
+    /// <exception cref="ConversationException">The turn is not found.</exception>
+    public Turn Get(TurnId id, LeaseId lease) => Find(id, lease) ?? throw NotFound(id);
+
+    /// <summary>The same, for a caller to whom the turn is shown: its start is durable.</summary>
+    /// <exception cref="ConversationException">The turn is not found.</exception>
+    public Turn GetShown(TurnId id, LeaseId lease) =>
+        Get(id, lease) is { Status: not TurnStatus.Proposed } turn ? turn : throw NotFound(id);
+
+    /// <summary>The same by a response's id, which may be another conversation's.</summary>
+    public Turn? Find(ResponseId id, LeaseId lease) => id.Conversation == conversation ? Find(id.Turn, lease) : null;
+
+    /// <summary>The id of a turn's response.</summary>
+    public ResponseId IdOf(Turn turn) => IdOf(turn.Id);
+
+    /// <summary>The id of the response of a turn.</summary>
+    public ResponseId IdOf(TurnId id) => new(conversation, id);
+
+    /// <summary>Hides a stored turn.</summary>
+    public void Delete(Turn turn)
+    {
+        // One record does not tell whether this was the last turn: more records may follow it in the journal.
+        turn.IsHidden = true;
+        HasDeletions = true;
+    }
+
     /// <summary>Forgets an unstored turn's id; the turns that continue it keep its context.</summary>
     public void Evict(Turn turn)
     {
@@ -96,6 +126,9 @@ internal sealed class TurnTree
 
     /// <summary>The unstored turns that a lease holds.</summary>
     public List<Turn> HeldBy(LeaseId lease) => [.. _unstored.Values.Where(turn => turn.Lease == lease)];
+
+    private ConversationException NotFound(TurnId id) => ConversationException.Of(
+        RefusalKind.NotFound, $"Response with id '{IdOf(id)}' not found.");
 
     private static ulong KeyOf(UInt128 requestId) => (ulong)(requestId >> 64);
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Wire;
@@ -17,8 +16,8 @@ internal static class VerbatimItem
     {
         try
         {
-            InputItem.Read(json.Span, "output");
-            ItemDigest.Chain(ItemDigest.Root, json.Span);
+            using var item = ItemTree.Read(json.Span);
+            new ItemRules(item, "output").Check(ItemHead.Of(item));
             var done = ReplayedItem.Parse(json).Started;
             if (done.Item != open.Kind || (open.IsCall &&
                 (done.Name, done.Namespace, done.CallId) != (open.Name, open.Namespace, open.CallId)))

@@ -5,9 +5,11 @@ using Evergrain.Conversations.Records;
 
 namespace Evergrain.Conversations.Turns;
 
-/// <content>What the journal's records do. Live turns apply them once they are durable, recovery as it reads
-/// them.</content>
-public sealed partial class Conversation
+/// <summary>
+/// Applies the journal's records to what is held: those of live turns once they are durable, others as recovery reads
+/// them.
+/// </summary>
+internal sealed class RecordApplier(ConversationState state)
 {
     private readonly List<ReadOnlyMemory<byte>> _stagedInput = [];
 
@@ -15,7 +17,7 @@ public sealed partial class Conversation
     /// <exception cref="JournalCorruptException">It holds what no writer of ours wrote.</exception>
     public void Recover(JournalEntry entry)
     {
-        _outbox.Recovered(entry);
+        state.Outbox.Recovered(entry);
         foreach (var record in RecordFrames.Read(entry.Records))
         {
             try
@@ -29,7 +31,8 @@ public sealed partial class Conversation
         }
     }
 
-    private void ApplyAll(IReadOnlyList<Record> records)
+    /// <summary>Applies records of live turns that are durable now.</summary>
+    public void ApplyAll(IReadOnlyList<Record> records)
     {
         foreach (var record in records)
         {
@@ -37,12 +40,40 @@ public sealed partial class Conversation
         }
     }
 
+    /// <summary>A turn's input becomes part of its branch, and the turn is seen.</summary>
+    public void ApplyStarted(Turn turn, IReadOnlyList<PreparedItem> input)
+    {
+        turn.Input = (turn.Parent?.End ?? default).Append(input, turn.Id.IsStored);
+        turn.Status = TurnStatus.Running;
+        state.Counts.Add(input);
+    }
+
+    /// <summary>A turn's output becomes part of its branch, and the turn may be continued.</summary>
+    /// <exception cref="FormatException">The items do not have the digest that the turn ended with.</exception>
+    public void ApplyFinished(Turn turn, TurnFinished finished)
+    {
+        var (output, calls) = turn.Live is { } live
+            ? (live.Proposal.Items.Skip(live.InputCount).ToList(), live.Calls)
+            : RecoveredOutput(turn);
+        turn.End = turn.Input.Append(output, turn.Id.IsStored);
+        if (turn.End.Digest != finished.Digest)
+        {
+            throw new FormatException($"the digest of turn {turn.Id} does not match its items");
+        }
+
+        turn.OpenCalls = calls.Count > 0 ? calls : CallLedger.Nothing;
+        (turn.Ending, turn.Shape, turn.Digest) = (finished.Ending, finished.Shape, finished.Digest);
+        (turn.Status, turn.Live, turn.OrphanedAt) = (TurnStatus.Ended, null, null);
+        state.Counts.Add(output);
+        state.Counts.AddShape(finished.Shape.Length);
+    }
+
     private void Apply(Record record)
     {
         switch (record)
         {
             case ValueHeld value:
-                _parameters.Apply(value.Number, value.Field, value.Json);
+                state.Parameters.Apply(value.Number, value.Field, value.Json);
                 break;
             case InputHeld input:
                 _stagedInput.Add(input.Json);
@@ -60,17 +91,17 @@ public sealed partial class Conversation
                 ApplyFinished(Known(finished.Turn), finished);
                 break;
             case TurnDeleted deleted:
-                ApplyDeleted(Known(deleted.Turn));
+                state.Turns.Delete(Known(deleted.Turn));
                 break;
         }
     }
 
     private Turn Known(int number) =>
-        _turns.ByNumber(number) ?? throw new FormatException($"turn {number} did not start");
+        state.Turns.ByNumber(number) ?? throw new FormatException($"turn {number} did not start");
 
     private void ApplyStarted(TurnStarted started)
     {
-        if (_turns.ByNumber(started.Turn) is { Live: { } live } proposed)
+        if (state.Turns.ByNumber(started.Turn) is { Live: { } live } proposed)
         {
             ApplyStarted(proposed, live.Proposal.Items.Take(live.InputCount).ToList());
         }
@@ -84,9 +115,9 @@ public sealed partial class Conversation
 
     private Turn Recovered(TurnStarted started)
     {
-        if (started.Turn != _turns.NextNumber)
+        if (started.Turn != state.Turns.NextNumber)
         {
-            throw new FormatException($"turn {started.Turn} follows turn {_turns.NextNumber - 1}");
+            throw new FormatException($"turn {started.Turn} follows turn {state.Turns.NextNumber - 1}");
         }
 
         var turn = new Turn
@@ -95,11 +126,11 @@ public sealed partial class Conversation
             Parent = started.Parent == 0 ? null : Known(started.Parent),
             RequestId = started.RequestId,
             CreatedAt = started.CreatedAt,
-            Parameters = _parameters.ByNumbers(started.Values),
+            Parameters = state.Parameters.ByNumbers(started.Values),
             Dialect = started.Dialect,
             Generate = started.Generate,
         };
-        _turns.Add(turn);
+        state.Turns.Add(turn);
         return turn;
     }
 
@@ -110,13 +141,13 @@ public sealed partial class Conversation
             throw new FormatException($"turn {started.Turn} has {_stagedInput.Count} of {started.InputCount} items");
         }
 
-        var proposal = new Proposal(_turns.ByNumber(started.Parent)?.End ?? default, null);
+        var proposal = new Proposal(state.Turns.ByNumber(started.Parent)?.End ?? default, null);
         foreach (var json in _stagedInput)
         {
-            proposal.AddHeld(json, origin: null);
+            proposal.Add(json);
         }
 
-        _recovered += _stagedInput.Count;
+        state.Counts.Recovered += _stagedInput.Count;
         return proposal.Items;
     }
 
@@ -128,20 +159,12 @@ public sealed partial class Conversation
         for (var i = 0; i < turn.Output.Count; i++)
         {
             var id = turn.Names?.Ids.ElementAtOrDefault(i);
-            var head = proposal.AddHeld(
-                turn.Output[i], id is null ? null : new ItemOrigin(turn.Names!.Rendering, id));
-            CallLedger.AddCall(calls, head.Type, head.CallId);
+            var head = proposal.Add(turn.Output[i], id is null ? null : new ItemOrigin(turn.Names!.Rendering, id));
+            CallLedger.AddCall(calls, head);
         }
 
-        _recovered += turn.Output.Count;
+        state.Counts.Recovered += turn.Output.Count;
         return (proposal.Items, calls);
-    }
-
-    private void ApplyStarted(Turn turn, IReadOnlyList<PreparedItem> input)
-    {
-        turn.Input = (turn.Parent?.End ?? default).Append(input, turn.Id.IsStored);
-        turn.Status = TurnStatus.Running;
-        CountBytes(input);
     }
 
     private static void ApplyOutput(Turn turn, OutputHeld output)
@@ -159,43 +182,4 @@ public sealed partial class Conversation
 
         turn.Output.Add(output.Json);
     }
-
-    private void ApplyFinished(Turn turn, TurnFinished finished)
-    {
-        var (output, calls) = turn.Live is { } live
-            ? (live.Proposal.Items.Skip(live.InputCount).ToList(), live.Calls)
-            : RecoveredOutput(turn);
-        turn.End = turn.Input.Append(output, turn.Id.IsStored);
-        if (turn.End.Digest != finished.Digest)
-        {
-            throw new FormatException($"the digest of turn {turn.Id} does not match its items");
-        }
-
-        turn.OpenCalls = calls.Count > 0 ? calls : CallLedger.Nothing;
-        (turn.Ending, turn.Shape, turn.Digest) = (finished.Ending, finished.Shape, finished.Digest);
-        (turn.Status, turn.Live, turn.OrphanedAt) = (TurnStatus.Ended, null, null);
-        CountBytes(output);
-        _itemBytes += finished.Shape.Length;
-    }
-
-    private void ApplyDeleted(Turn turn)
-    {
-        // Whether that was the last one is not for one record to say: more may follow it in the journal.
-        turn.IsHidden = true;
-        _hasDeletions = true;
-    }
-
-    private void CountBytes(IReadOnlyList<PreparedItem> items)
-    {
-        foreach (var item in items)
-        {
-            CountBytes(item.Item);
-        }
-    }
-
-    // Rendered bytes are counted as the item's own again: some backends share them, none is much larger.
-    private void CountBytes(Item item) => _itemBytes += (2L * item.Json.Length) + ItemOverheadBytes;
-
-    // Objects and array slots that go with an item; measured, see docs/performance.md.
-    private const int ItemOverheadBytes = 256;
 }

@@ -1,0 +1,23 @@
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+
+namespace Evergrain.Conversations.Turns;
+
+/// <summary>What an activation holds of its conversation. The types beside it read and change it.</summary>
+internal sealed class ConversationState(ConversationId conversation, ulong activation, Func<int> format)
+{
+    /// <summary>Every turn, in whatever state.</summary>
+    public TurnTree Turns { get; } = new(conversation);
+
+    /// <summary>The values of creates' parameters.</summary>
+    public ParameterStore Parameters { get; } = new();
+
+    /// <summary>The connections that hold unstored turns.</summary>
+    public LeaseTable Leases { get; } = new();
+
+    /// <summary>Records on their way to the journal, and where the journal ends.</summary>
+    public JournalOutbox Outbox { get; } = new(activation, format);
+
+    /// <summary>What was done so far, and how much is held.</summary>
+    public ConversationCounts Counts { get; } = new();
+}

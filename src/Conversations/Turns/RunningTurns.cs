@@ -1,0 +1,283 @@
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
+
+namespace Evergrain.Conversations.Turns;
+
+/// <summary>The turns that run in this activation: model events in, response events out, until they end.</summary>
+/// <param name="state">What the conversation holds.</param>
+/// <param name="records">Applies what an unstored turn has instead of records.</param>
+/// <param name="events">Writes the first events of a turn, and its last.</param>
+/// <param name="effects">Takes the effects of turns, in order.</param>
+internal sealed class RunningTurns(
+    ConversationState state, RecordApplier records, TurnEvents events, List<Effect> effects)
+{
+    private readonly List<Turn> _turns = [];
+
+    /// <summary>Turns that run, or whose end is not durable yet.</summary>
+    public int Count => _turns.Count;
+
+    /// <summary>Whether the activation is over: what the models say from here on is ignored.</summary>
+    public bool IsLost { get; private set; }
+
+    /// <summary>When the first turn without readers is given up; null if there is none.</summary>
+    public DateTimeOffset? FirstOrphanedAt
+    {
+        get
+        {
+            DateTimeOffset? first = null;
+            foreach (var turn in _turns)
+            {
+                first = turn.OrphanedAt is { } at && (first is null || at < first) ? at : first;
+            }
+
+            return first;
+        }
+    }
+
+    /// <summary>A turn that runs, also one whose id is no longer to be found; null if there is none.</summary>
+    public Turn? ById(TurnId id)
+    {
+        foreach (var turn in _turns)
+        {
+            if (turn.Id == id)
+            {
+                return turn;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Runs a new turn.</summary>
+    /// <param name="turn">The turn.</param>
+    /// <param name="model">The model that it names.</param>
+    /// <param name="isCancelled">Whether it was cancelled before it began.</param>
+    /// <param name="now">The time.</param>
+    public void Begin(Turn turn, string model, bool isCancelled, DateTimeOffset now)
+    {
+        var live = turn.Live!;
+        _turns.Add(turn);
+        events.WriteOpening(turn, live.Stream);
+        if (isCancelled)
+        {
+            Finish(turn, Ending(TurnOutcome.Cancelled, null, null, now));
+        }
+        else if (!turn.Generate)
+        {
+            Finish(turn, Ending(TurnOutcome.Completed, null, null, now) with
+            {
+                Usage = new Usage(live.Proposal.Tokens, 0, 0, 0),
+            });
+        }
+        else
+        {
+            effects.Add(new Effect.CallModel(turn.Id, live.Backend, new ModelCall
+            {
+                Model = model,
+                Parameters = turn.Parameters,
+                Context = live.Proposal.View(),
+                NewItems = live.InputCount,
+                TokensBefore = live.Proposal.TokensBefore,
+                Affinity = state.Turns.IdOf(turn).Conversation.Value,
+            }));
+        }
+    }
+
+    public void OnModelEvent(TurnId id, in ModelEvent model, DateTimeOffset now)
+    {
+        if (Live(id) is not { Live: { } live } turn)
+        {
+            return;
+        }
+
+        switch (model.Kind)
+        {
+            case ModelEventKind.Completed when live.Stream.Open is null:
+                Finish(turn, Ending(TurnOutcome.Completed, null, null, now) with { Usage = model.Usage });
+                return;
+            case ModelEventKind.Incomplete:
+                Finish(turn, Ending(TurnOutcome.Incomplete, model.Code, null, now) with { Usage = model.Usage });
+                return;
+            case ModelEventKind.Failed:
+                Finish(turn, Ending(TurnOutcome.Failed, model.Code, model.Message, now) with { Usage = model.Usage });
+                return;
+        }
+
+        try
+        {
+            Stream(turn, live, model);
+        }
+        catch (FormatException e)
+        {
+            effects.Add(new Effect.CancelCall(id));
+            Finish(turn, Ending(TurnOutcome.Failed, "server_error", e.Message, now));
+        }
+    }
+
+    public void OnModelEnded(TurnId id, string? fault, DateTimeOffset now)
+    {
+        if (Live(id) is { } turn)
+        {
+            Finish(turn, Ending(TurnOutcome.Failed, "server_error",
+                fault ?? "The model's answer ended before it was complete.", now));
+        }
+    }
+
+    /// <summary>Cancels a turn; one that does not run stays as it is.</summary>
+    public void Cancel(Turn turn, DateTimeOffset now)
+    {
+        if (turn.IsLive)
+        {
+            effects.Add(new Effect.CancelCall(turn.Id));
+            Finish(turn, Ending(TurnOutcome.Cancelled, null, null, now));
+        }
+    }
+
+    /// <summary>Cancels the turns that nobody reads and whose time is over.</summary>
+    public void CancelOrphans(DateTimeOffset now) =>
+        _turns.FindAll(turn => turn.OrphanedAt <= now).ForEach(turn => Cancel(turn, now));
+
+    /// <summary>Ends every turn as interrupted, with its finished items.</summary>
+    public void InterruptAll(DateTimeOffset now)
+    {
+        foreach (var turn in _turns.FindAll(static turn => turn.IsLive))
+        {
+            effects.Add(new Effect.CancelCall(turn.Id));
+            Finish(turn, Ending(TurnOutcome.Failed, "server_error", "interrupted: the server is stopping.", now));
+        }
+    }
+
+    /// <summary>Cancels the calls and wakes the readers of all turns: the activation is over.</summary>
+    public void LoseAll()
+    {
+        IsLost = true;
+        foreach (var turn in _turns)
+        {
+            effects.Add(new Effect.CancelCall(turn.Id));
+            effects.Add(new Effect.WakeReaders(turn.Id));
+        }
+    }
+
+    /// <summary>Shows readers what the durable records allow, and lets turns go that have ended.</summary>
+    public void ShowDurable()
+    {
+        for (var i = _turns.Count - 1; i >= 0; i--)
+        {
+            var turn = _turns[i];
+            if (turn.Log!.Release(state.Outbox.Durable))
+            {
+                effects.Add(new Effect.WakeReaders(turn.Id));
+            }
+
+            if (turn.Status == TurnStatus.Ended)
+            {
+                _turns.RemoveAt(i);
+                turn.DropLogUnlessRead();
+            }
+        }
+    }
+
+    private static TurnEnding Ending(TurnOutcome outcome, string? code, string? message, DateTimeOffset now) =>
+        new(outcome, code, message, null, now.ToUnixTimeMilliseconds());
+
+    private Turn? Live(TurnId id) => !IsLost && ById(id) is { IsLive: true } turn ? turn : null;
+
+    private void Stream(Turn turn, LiveTurn live, in ModelEvent model)
+    {
+        if (model.Kind == ModelEventKind.ItemStarted &&
+            model.Item is OutputKind.FunctionCall or OutputKind.CustomToolCall &&
+            model.CallId is not { Length: > 0 and <= Limits.CallIdCharsMax })
+        {
+            throw new FormatException(
+                $"the model made a call whose call_id is not a string of 1 to {Limits.CallIdCharsMax} characters");
+        }
+
+        if (turn.Log!.Bytes > Limits.EventBytesMax)
+        {
+            throw new FormatException($"the model's answer takes more than {Limits.EventBytesMax} bytes of events");
+        }
+
+        var before = turn.Log.Count;
+        var item = live.Stream.Open;
+        if (model is { Kind: ModelEventKind.ItemDone, Json.IsEmpty: false } && item is not null)
+        {
+            VerbatimItem.Check(model.Json, item);
+        }
+
+        if (live.Stream.Apply(model) is not { } json)
+        {
+            return;
+        }
+
+        Keep(live, json, model.ServerId);
+        if (item!.IsCall && turn.Id.IsStored)
+        {
+            // Clients run tools on this event: after a crash the call must still be there to be answered.
+            turn.Log.Gate(before, TurnRecords.AddItems(state.Outbox, turn, live));
+        }
+    }
+
+    private void Keep(LiveTurn live, byte[] json, string? serverId = null)
+    {
+        live.Keep(json, serverId);
+        state.Counts.Validated++;
+        state.Counts.Rendered++;
+    }
+
+    /// <summary>Ends a turn: its output is complete, its terminal event written, its records made.</summary>
+    private void Finish(Turn turn, TurnEnding ending)
+    {
+        var live = turn.Live!;
+        live.IsOver = true;
+        state.Counts.AddEnded(ending);
+        var (open, closing) = (live.Stream.Open, turn.Log!.Count);
+        var partial = Close(live, ending.Outcome);
+
+        // A call that is cut has its done event here, and no other record holds it.
+        var held = open is { IsCall: true } ? closing : turn.Log.Count;
+        events.WriteTerminal(turn, live, ending);
+        if (ending.Outcome == TurnOutcome.Failed && turn.Parent is { Id.IsStored: false } parent)
+        {
+            state.Turns.Evict(parent);
+        }
+
+        var finished = new TurnFinished
+        {
+            Turn = turn.Id.Number,
+            Ending = ending,
+            Shape = live.Stream.Shape,
+            Digest = live.Proposal.Digest,
+        };
+        if (turn.Id.IsStored)
+        {
+            turn.Log.Gate(held, TurnRecords.AddEnd(state.Outbox, turn, partial, finished));
+        }
+        else
+        {
+            turn.Output.AddRange(live.Items.Select(json => (ReadOnlyMemory<byte>)json));
+            turn.Partial = partial;
+            records.ApplyFinished(turn, finished);
+        }
+    }
+
+    /// <summary>
+    /// Closes the item that is open: cut short and kept where the model's answer was, dropped where the turn was;
+    /// gives the dropped one, for the events that were sent of it.
+    /// </summary>
+    private byte[]? Close(LiveTurn live, TurnOutcome outcome)
+    {
+        if (outcome != TurnOutcome.Incomplete)
+        {
+            return live.Stream.Partial();
+        }
+
+        if (live.Stream.Cut() is { } cut)
+        {
+            Keep(live, cut);
+        }
+
+        return null;
+    }
+}

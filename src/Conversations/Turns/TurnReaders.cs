@@ -1,0 +1,96 @@
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Wire;
+
+namespace Evergrain.Conversations.Turns;
+
+/// <summary>Gives readers events by cursor, response objects and items. Counts the readers that are attached.</summary>
+internal sealed class TurnReaders(ConversationState state, RunningTurns running, TurnEvents events)
+{
+    private readonly WireBuffer _buffer = new();
+
+    /// <summary>Readers attached now, to all turns.</summary>
+    public int Count { get; private set; }
+
+    public void Attach(TurnId id, LeaseId lease, DateTimeOffset now)
+    {
+        var turn = state.Turns.Get(id, lease);
+        state.Leases.RenewIfHeld(lease, now);
+        turn.Readers++;
+        turn.OrphanedAt = null;
+        Count++;
+    }
+
+    public void Detach(TurnId id, DateTimeOffset now)
+    {
+        Count--;
+        var turn = state.Turns.ById(id) ?? running.ById(id);
+        if (turn is null || --turn.Readers > 0)
+        {
+            return;
+        }
+
+        if (turn.IsLive)
+        {
+            turn.OrphanedAt = turn.IsBackground ? null : now + Limits.OrphanTimeout;
+            if (!id.IsStored)
+            {
+                running.Cancel(turn, now);
+            }
+        }
+        else if (turn.Status == TurnStatus.Ended)
+        {
+            turn.DropLogUnlessRead();
+        }
+    }
+
+    public ReadStep Read(TurnId id, LeaseId lease, int from)
+    {
+        if ((state.Turns.Find(id, lease) ?? BeingRead(id)) is not { } turn)
+        {
+            return new ReadStep([], IsLast: false) { IsGone = true };
+        }
+
+        if (turn.IsCutShort)
+        {
+            return new ReadStep([events.CutShort(turn, from)], IsLast: true);
+        }
+
+        var log = turn.Log ??= events.Replay(turn);
+        var visible = log.Read(from);
+        var isLast = turn.Status == TurnStatus.Ended && from + visible.Count >= log.Count;
+        return new ReadStep(visible, isLast) { IsLost = running.IsLost && visible.Count == 0 && !isLast };
+    }
+
+    public ReadOnlyMemory<byte> Get(TurnId id, LeaseId lease)
+    {
+        ResponseObject.Write(_buffer, events.Snapshot(state.Turns.GetShown(id, lease)));
+        return _buffer.Take();
+    }
+
+    public ReadOnlyMemory<byte> GetOutputItem(TurnId id, LeaseId lease, int index)
+    {
+        var turn = state.Turns.GetShown(id, lease);
+        return turn.Status == TurnStatus.Ended && index >= 0 && index < turn.Output.Count
+            ? turn.Output[index]
+            : throw ConversationException.Of(
+                RefusalKind.NotFound, $"Output {index} of '{state.Turns.IdOf(turn)}' not found.");
+    }
+
+    public ReadOnlyMemory<byte> ListInputItems(TurnId id, LeaseId lease, ItemPage page)
+    {
+        var turn = state.Turns.GetShown(id, lease);
+        if (page.Limit is < 1 or > Limits.PageItemsMax)
+        {
+            throw ConversationException.Of(
+                RefusalKind.InvalidRequest, $"'limit' must be 1 to {Limits.PageItemsMax}.", "limit");
+        }
+
+        return new ItemList(state.Turns.IdOf(turn).Conversation, turn.Input).Write(page);
+    }
+
+    // A reader of a response that is deleted gets its events to the end.
+    private Turn? BeingRead(TurnId id) =>
+        state.Turns.ById(id) is { Id.IsStored: true, Readers: > 0, Log: not null } turn ? turn : null;
+}

@@ -1,0 +1,186 @@
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Wire;
+
+namespace Evergrain.Conversations.Turns;
+
+/// <summary>Begins turns: finds the parent, reads what is new, proposes it.</summary>
+/// <param name="state">What the conversation holds.</param>
+/// <param name="running">Runs the turns.</param>
+/// <param name="records">Applies the start of an unstored turn.</param>
+/// <param name="models">Which backend serves a model.</param>
+/// <param name="ids">Where the ids of unstored turns come from.</param>
+internal sealed class TurnStarter(
+    ConversationState state, RunningTurns running, RecordApplier records, ModelCatalog models, IIdSource ids)
+{
+    private static readonly byte[] True = "true"u8.ToArray();
+
+    /// <summary>The turn that a create began already; null if there is none.</summary>
+    /// <exception cref="ConversationException">Its idempotency key was used for another request.</exception>
+    public Turn? Known(StartTurn start)
+    {
+        var turn = state.Turns.ByRequest(start.RequestId, start.Lease);
+        if (turn is null || (turn.RequestId != start.RequestId && !start.IsKeyed))
+        {
+            return null;
+        }
+
+        if (turn.RequestId != start.RequestId)
+        {
+            throw Conflict("The idempotency key was used for another request: use a new key for a new request.");
+        }
+
+        return turn.IsHidden && start.IsKeyed
+            ? throw Conflict("The response that this idempotency key made was deleted: use a new key.")
+            : turn;
+    }
+
+    /// <summary>Begins a turn.</summary>
+    public Turn Start(StartTurn start, DateTimeOffset now)
+    {
+        var create = start.Read();
+        var parent = FindParent(create, start.Lease);
+        try
+        {
+            var turn = Propose(create, parent, start, now);
+            Begin(turn, now);
+            running.Begin(turn, create.Model, start.IsCancelled, now);
+            return turn;
+        }
+        catch (ConversationException) when (parent is { Id.IsStored: false })
+        {
+            // Source: WebSocket mode guide: a continuation that fails evicts what it referred to.
+            state.Turns.Evict(parent);
+            throw;
+        }
+    }
+
+    private static ConversationException Conflict(string message) =>
+        ConversationException.Of(RefusalKind.Conflict, message, "idempotency_key");
+
+    private Turn? FindParent(CreateRequest create, LeaseId lease)
+    {
+        if (create.PreviousResponseId is not { } text)
+        {
+            return null;
+        }
+
+        var parent = ResponseId.TryParse(text, out var id) ? state.Turns.Find(id, lease) : null;
+        return parent switch
+        {
+            null or { Status: TurnStatus.Proposed } => throw ConversationException.Of(
+                RefusalKind.PreviousResponseNotFound,
+                $"Previous response with id '{text}' not found.", "previous_response_id"),
+            { Status: TurnStatus.Running } => throw ConversationException.Of(
+                RefusalKind.InvalidRequest,
+                $"Previous response with id '{text}' is still running.", "previous_response_id"),
+            _ => parent,
+        };
+    }
+
+    private Turn Propose(CreateRequest create, Turn? parent, StartTurn start, DateTimeOffset now)
+    {
+        Check(create, parent, start);
+        var values = Hold(create, start);
+        var backend = models.Find(create.Model) ?? throw ConversationException.Of(
+            RefusalKind.ModelNotFound, $"The model '{create.Model}' does not exist here.", "model");
+        var items = InputItems.Read(create, parent, new ReferenceTable(state.Turns, parent, start, create.Store));
+        items.CheckSizeWith(values);
+        var proposal = Prepare(items, parent?.End ?? default, backend);
+        var id = create.Store ? TurnId.Stored(state.Turns.NextNumber) : TurnId.Unstored(ids.Next128());
+        if (create.Store)
+        {
+            RecordValues(values, now);
+        }
+
+        var log = new EventLog();
+        return new Turn
+        {
+            Id = id,
+            Parent = parent,
+            RequestId = start.RequestId,
+            CreatedAt = now.ToUnixTimeMilliseconds(),
+            Parameters = state.Parameters.Of(values),
+            Dialect = start.Dialect,
+            Generate = create.Generate,
+            Lease = create.Store ? default : start.Lease,
+            Log = log,
+            OrphanedAt = start.IsBackground ? null : now + Limits.OrphanTimeout,
+            Live = new LiveTurn
+            {
+                Backend = backend,
+                Proposal = proposal,
+                InputCount = proposal.Items.Count,
+                Stream = new ResponseStream(state.Turns.IdOf(id), start.Dialect, log.Add),
+            },
+        };
+    }
+
+    private void Check(CreateRequest create, Turn? parent, StartTurn start)
+    {
+        if (running.Count >= Limits.RunningTurnsMax)
+        {
+            throw ConversationException.Of(RefusalKind.TooManyRequests,
+                $"The conversation runs {Limits.RunningTurnsMax} turns already: wait for one to end.");
+        }
+
+        if (create.Store && parent is { Id.IsStored: false })
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                "A stored response cannot continue one that was not stored: send 'store': false.", "store");
+        }
+
+        if (start.IsBackground && !create.Store)
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                "A background response must be stored: leave 'store' out.", "background");
+        }
+    }
+
+    private List<HeldValue> Hold(CreateRequest create, StartTurn start)
+    {
+        var values = create.Parameters.ConvertAll(value => state.Parameters.Hold(value.Field, value.Json));
+        if (start.IsBackground)
+        {
+            values.Add(state.Parameters.Hold(ParameterFields.Find("background")!, True));
+        }
+
+        return values;
+    }
+
+    private Proposal Prepare(InputItems items, Branch branch, IModelBackend backend)
+    {
+        state.Counts.Rendered += branch.Render(backend);
+        var proposal = new Proposal(branch, backend);
+        items.AddTo(proposal);
+        state.Counts.Validated += proposal.Items.Count;
+        state.Counts.Rendered += proposal.Items.Count;
+        return proposal;
+    }
+
+    /// <summary>Records the values that the journal does not hold; the claim goes before them.</summary>
+    private void RecordValues(List<HeldValue> values, DateTimeOffset now)
+    {
+        JournalClaim.Make(state, now);
+        foreach (var value in state.Parameters.Number(values))
+        {
+            state.Outbox.Add(new ValueHeld(value.Number, value.Field, value.Json));
+        }
+    }
+
+    private void Begin(Turn turn, DateTimeOffset now)
+    {
+        state.Turns.Add(turn);
+        if (turn.Id.IsStored)
+        {
+            turn.Log!.Gate(0, TurnRecords.AddStart(state.Outbox, turn));
+        }
+        else
+        {
+            state.Leases.Renew(turn.Lease, now);
+            records.ApplyStarted(turn, turn.Live!.Proposal.Items);
+        }
+    }
+}
