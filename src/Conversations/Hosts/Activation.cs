@@ -108,14 +108,13 @@ public sealed class Activation
     /// <summary>
     /// Opens it, when the journal was read: it claims the turns that an earlier activation left open.
     /// </summary>
-    /// <param name="refusal">Why it cannot be opened; null: it can. Its callers get this refusal.</param>
+    /// <param name="refusal">Why it cannot be opened; null: it can. Its callers get this refusal, or ask again.</param>
     /// <param name="opened">Is completed when it serves, or has ended.</param>
     public void Open(Refusal? refusal, TaskCompletionSource<Answer<bool>> opened)
     {
         if (refusal is not null)
         {
-            _refusal = refusal;
-            Finish(ActivationEnd.Refused);
+            Finish(ActivationEnd.Refused, refusal);
             _world.Answer(() => opened.TrySetResult(Answer.Refused<bool>(refusal)));
             return;
         }
@@ -295,7 +294,8 @@ public sealed class Activation
         _services.Instruments.Activated();
     }
 
-    private Answer<T> NotServing<T>() => _refusal is null ? Answer.AskAgain<T>() : Answer.Refused<T>(_refusal);
+    private Answer<T> NotServing<T>() => _refusal is { Kind: not RefusalKind.Unavailable }
+        ? Answer.Refused<T>(_refusal) : Answer.AskAgain<T>(_refusal);
 
     /// <summary>Feeds one input and has its effects run. A fault of ours ends the activation.</summary>
     private void Run(Action<Conversation> input)
@@ -376,7 +376,7 @@ public sealed class Activation
         }
     }
 
-    /// <summary>Ends the activation; those whose answers wait for a record get the refusal, if there is one.</summary>
+    /// <summary>Ends the activation. Its callers ask the next one, or get the refusal if there is one.</summary>
     private void Finish(ActivationEnd end, Refusal? refusal = null, Exception? fault = null)
     {
         if (EndedBy is not null)
@@ -389,7 +389,7 @@ public sealed class Activation
             _services.Instruments.Passivated();
         }
 
-        (EndedBy, Life) = (end, ActivationLife.Ended);
+        (EndedBy, Life, _refusal) = (end, ActivationLife.Ended, refusal);
         _readers.EndAll(_world.Answer);
         _durable.FailAll(refusal, _world.Answer);
         _world.Ended(end, fault);

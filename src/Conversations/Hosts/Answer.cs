@@ -14,7 +14,10 @@ public enum AnswerKind
     /// <summary>It is refused; the client is told why.</summary>
     Refused = 1,
 
-    /// <summary>The activation that was asked is over: the caller asks the next one.</summary>
+    /// <summary>
+    /// The activation that was asked is over: the caller asks the next one. A refusal beside it says that the journal
+    /// failed, and is the answer if it fails again.
+    /// </summary>
     AskAgain = 2,
 }
 
@@ -22,7 +25,7 @@ public enum AnswerKind
 /// <typeparam name="T">The type of a given answer.</typeparam>
 /// <param name="Kind">What became of the question.</param>
 /// <param name="Value">The answer, where it is given.</param>
-/// <param name="Refusal">Why not, where it is refused.</param>
+/// <param name="Refusal">Why not, where it is refused; or why to ask again.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("evergrain.Answer`1")]
@@ -39,5 +42,5 @@ public static class Answer
     public static Answer<T> Refused<T>(Refusal refusal) => new(AnswerKind.Refused, default, refusal);
 
     /// <summary>The caller asks the next activation.</summary>
-    public static Answer<T> AskAgain<T>() => new(AnswerKind.AskAgain, default, null);
+    public static Answer<T> AskAgain<T>(Refusal? reason = null) => new(AnswerKind.AskAgain, default, reason);
 }

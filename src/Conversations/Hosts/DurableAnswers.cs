@@ -14,7 +14,7 @@ internal sealed class DurableAnswers
     public void Add<T>(long record, TaskCompletionSource<Answer<T>> answer, T value) => _waiting.Add(new Waiting(
         record,
         () => answer.TrySetResult(Answer.Given(value)),
-        refusal => answer.TrySetResult(refusal is null ? Answer.AskAgain<T>() : Answer.Refused<T>(refusal))));
+        reason => answer.TrySetResult(Answer.AskAgain<T>(reason))));
 
     /// <summary>Hands over the answers that waited for no more than what is durable.</summary>
     public void Release(long durableRecord, Action<Action> handOver)
@@ -32,12 +32,12 @@ internal sealed class DurableAnswers
         }
     }
 
-    /// <summary>Ends every wait: with a refusal, or, null, with the advice to ask the next activation.</summary>
-    public void FailAll(Refusal? refusal, Action<Action> handOver)
+    /// <summary>Ends every wait: its caller asks the next activation, and knows the reason if there is one.</summary>
+    public void FailAll(Refusal? reason, Action<Action> handOver)
     {
         foreach (var waiting in _waiting)
         {
-            handOver(() => waiting.Fail(refusal));
+            handOver(() => waiting.Fail(reason));
         }
 
         _waiting.Clear();

@@ -6,9 +6,10 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Conversations.Routing;
 
 /// <summary>
-/// <see cref="IConversations"/> over the calls of single conversations. It asks again when an activation ends or an
-/// answer is lost, for a bounded time, and reads on where a reader was.
+/// <see cref="IConversations"/> over the calls of single conversations. It asks again when an activation ends, an
+/// answer is lost or a journal failed, and reads on where a reader was. No other class of a server retries a request.
 /// </summary>
+/// <remarks><see cref="Patience"/> says where a retry stops.</remarks>
 /// <param name="find">Finds a conversation's calls. It is asked once per call, and may give the same again.</param>
 /// <param name="findWarm">
 /// Finds a conversation's calls if it may be warm; null: it is not, and so holds nothing of a connection.
@@ -41,7 +42,7 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(from);
-        await using var reading = new EventReading(find, turn, from, ids.Next64(), NewPatience());
+        await using var reading = new EventReading(find, turn, from, ids, bounds);
         while (await reading.NextAsync(cancellationToken) is { } batch)
         {
             yield return batch;
@@ -69,10 +70,10 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
     /// <inheritdoc/>
     public async ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken)
     {
-        var patience = NewPatience();
+        var patience = NewPatience(bounds.Time.GetTimestamp());
         try
         {
-            await AskAsync(() => find(turn.Key).DeleteAsync(turn, cancellationToken), patience, cancellationToken);
+            await AskAsync(() => find(turn.Key).DeleteAsync(turn, cancellationToken), cancellationToken, patience);
         }
         catch (ConversationException e) when (patience.HasFailed && e.Refusal.Kind == RefusalKind.NotFound)
         {
@@ -99,16 +100,15 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
         CancellationToken cancellationToken) => await AskAsync(
             () => findWarm(key) is { } calls ? tell(calls) : Task.FromResult(Answer.Given(true)), cancellationToken);
 
-    private ValueTask<T> AskAsync<T>(Func<Task<Answer<T>>> ask, CancellationToken cancellationToken) =>
-        AskAsync(ask, NewPatience(), cancellationToken);
-
     /// <summary>Asks a conversation; again, where the answer was lost or the activation is over.</summary>
     private async ValueTask<T> AskAsync<T>(
-        Func<Task<Answer<T>>> ask, Patience patience, CancellationToken cancellationToken)
+        Func<Task<Answer<T>>> ask, CancellationToken cancellationToken, Patience? patience = null)
     {
+        var asked = bounds.Time.GetTimestamp();
         while (true)
         {
             Exception? failed = null;
+            Refusal? reason = null;
             try
             {
                 var answer = await ask();
@@ -118,16 +118,20 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
                         return answer.Value!;
                     case AnswerKind.Refused:
                         throw new ConversationException(answer.Refusal!);
+                    default:
+                        reason = answer.Refusal;
+                        break;
                 }
             }
-            catch (Exception e) when (patience.MayPass(e, cancellationToken))
+            catch (Exception e) when (bounds.MayPass(e, cancellationToken))
             {
                 failed = e;
             }
 
-            await patience.PauseAsync(failed, cancellationToken);
+            patience ??= NewPatience(asked);
+            await patience.PauseAsync(reason, failed, cancellationToken);
         }
     }
 
-    private Patience NewPatience() => new(bounds, ids);
+    private Patience NewPatience(long asked) => new(bounds, ids, asked);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -8,9 +9,11 @@ namespace Evergrain.Conversations.Routing;
 /// One reader, from its first event to its last or until it leaves, over as many enumerations as that takes.
 /// </summary>
 internal sealed class EventReading(
-    Func<ConversationKey, IConversationCalls> find, TurnAddress turn, int from, ulong reader, Patience patience)
+    Func<ConversationKey, IConversationCalls> find, TurnAddress turn, int from, IIdSource ids, RetryBounds bounds)
     : IAsyncDisposable
 {
+    private readonly ulong _reader = ids.Next64();
+    private readonly Patience _patience = new(bounds, ids, bounds.Time.GetTimestamp());
     private IConversationCalls? _calls;
     private IAsyncEnumerator<Answer<EventBatch>>? _events;
     private Exception? _failed;
@@ -20,14 +23,16 @@ internal sealed class EventReading(
 
     /// <summary>The next events; null: nothing follows.</summary>
     /// <exception cref="ConversationException">The response is not found, or cannot be read now.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<EventBatch?> NextAsync(CancellationToken cancellationToken)
     {
         while (!_isOver)
         {
-            if (await PullAsync(cancellationToken) is not { } answer)
+            var answer = await PullAsync(cancellationToken);
+            if (answer.Kind == AnswerKind.AskAgain)
             {
                 await CloseAsync();
-                await patience.PauseAsync(_failed, cancellationToken);
+                await _patience.PauseAsync(answer.Refusal, _failed, cancellationToken);
                 (_isAgain, _failed) = (true, null);
                 continue;
             }
@@ -38,7 +43,7 @@ internal sealed class EventReading(
                 throw new ConversationException(Said(answer.Refusal!));
             }
 
-            patience.Renew();
+            _patience.Renew();
             if (answer.Value.Events.Count > 0)
             {
                 _from += answer.Value.Events.Count;
@@ -58,28 +63,27 @@ internal sealed class EventReading(
         }
     }
 
-    /// <summary>What the enumeration gives next; null: it is over, and a new one is to be opened.</summary>
-    private async ValueTask<Answer<EventBatch>?> PullAsync(CancellationToken cancellationToken)
+    /// <summary>What the enumeration gives next; where it is over, that a new one is to be opened.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Answer<EventBatch>> PullAsync(CancellationToken cancellationToken)
     {
-        var pulling = patience.Timestamp;
+        var pulling = bounds.Time.GetTimestamp();
         try
         {
             if (_events is null)
             {
                 _calls = find(turn.Key);
-                _events = _calls.ReadEventsAsync(turn, _from, reader, cancellationToken)
+                _events = _calls.ReadEventsAsync(turn, _from, _reader, cancellationToken)
                     .GetAsyncEnumerator(cancellationToken);
             }
 
-            return await _events.MoveNextAsync() && _events.Current.Kind != AnswerKind.AskAgain
-                ? _events.Current
-                : null;
+            return await _events.MoveNextAsync() ? _events.Current : Answer.AskAgain<EventBatch>();
         }
-        catch (Exception e) when (patience.MayPass(e, cancellationToken))
+        catch (Exception e) when (bounds.MayPass(e, cancellationToken))
         {
-            patience.RenewIfAnswered(pulling);
+            _patience.RenewIfAnswered(pulling);
             _failed = e;
-            return null;
+            return Answer.AskAgain<EventBatch>();
         }
     }
 
@@ -97,9 +101,9 @@ internal sealed class EventReading(
     {
         try
         {
-            await calls.StopReadingAsync(reader);
+            await calls.StopReadingAsync(_reader);
         }
-        catch (Exception e) when (patience.MayPass(e, CancellationToken.None))
+        catch (Exception e) when (bounds.MayPass(e, CancellationToken.None))
         {
             // The process that held the conversation is gone, and the reader's place with it.
         }

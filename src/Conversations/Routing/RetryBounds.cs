@@ -1,3 +1,5 @@
+using Evergrain.Conversations.Ports;
+
 namespace Evergrain.Conversations.Routing;
 
 /// <summary>How a router asks again.</summary>
@@ -11,4 +13,12 @@ public sealed record RetryBounds(TimeProvider Time, TimeSpan RetryTime, Func<Exc
     /// time for retries begins anew.
     /// </summary>
     public TimeSpan AnsweredAfter { get; init; } = TimeSpan.MaxValue;
+
+    /// <summary>Whether a failed call may succeed when it is made again.</summary>
+    internal bool MayPass(Exception e, CancellationToken cancellationToken) => e switch
+    {
+        ConversationException => false,
+        OperationCanceledException => !cancellationToken.IsCancellationRequested,
+        _ => IsPassing(e),
+    };
 }
