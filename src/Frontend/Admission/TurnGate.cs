@@ -47,6 +47,17 @@ internal sealed class TurnGate
     /// <summary>Turns in line.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
 
+    /// <summary>Takes a place if one is free and nobody of its line waits for it; null otherwise.</summary>
+    public TurnPlace? TryEnter(string tenant, string? model)
+    {
+        var backend = model is null ? null : _models.Find(model);
+        lock (_gate)
+        {
+            var line = LineOf(tenant, backend);
+            return line.Waiters.Count == 0 && FullFor(line) is null ? Take(line) : null;
+        }
+    }
+
     /// <summary>Waits for a place.</summary>
     /// <param name="tenant">Whose turn it is.</param>
     /// <param name="model">The model's name. One that is not served needs no place of a server: it will be

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Turns;
@@ -22,26 +23,19 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
         drain.Check();
         using var body = await bodies.ReadAsync(context.Request);
         drain.Check();
-        if (CreateSkim.ReadBody(body.Written.Span, out var skim) is { } refusal)
+        var fields = Read(context, body.Written.Span);
+        using var create = new ReceivedCreate(body, fields, services.Time.GetTimestamp())
         {
-            throw new ConversationException(refusal);
-        }
-
-        skim = WithKey(context, skim);
+            IsBackground = fields.Background == JsonTokenType.True,
+        };
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Over);
         var tenant = context.Features.GetRequiredFeature<Caller>().Tenant;
-        var request = new TurnRequest
-        {
-            Tenant = tenant,
-            Skim = skim,
-            Body = body,
-            Leases = new UnstoredLeases(services, tenant, ending.Token),
-            ReceivedAt = services.Time.GetTimestamp(),
-            IsBackground = skim.IsBackground,
-        };
+        var leases = runner.NewLeases(tenant, ending.Token);
         try
         {
-            await RunAsync(context, request, ending.Token);
+            await (fields.Stream == JsonTokenType.True
+                ? StreamAsync(context, create, leases, ending.Token)
+                : AnswerAsync(context, create, leases, ending.Token));
         }
         catch (OperationCanceledException e) when (drain.Over.IsCancellationRequested)
         {
@@ -50,47 +44,68 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
         finally
         {
             await ending.CancelAsync();
-            await request.Leases.ReleaseAllAsync();
+            await leases.ReleaseAllAsync();
         }
     }
 
-    /// <summary>The header is where HTTP has its idempotency key; it wins over the member.</summary>
-    private static CreateSkim WithKey(HttpContext context, in CreateSkim skim)
+    private static RoutingFields Read(HttpContext context, ReadOnlySpan<byte> body)
     {
+        var refusal = RoutingFields.Read(body, out var fields) ?? CheckFlags(fields) ?? fields.CheckCreate();
         var header = context.Request.Headers[IdempotencyKey.Header];
-        if (header.Count == 0)
+        if (refusal is null && header.Count > 0)
         {
-            return skim;
+            // The header is where HTTP has its idempotency key; it wins over the member.
+            fields.Key = header.ToString();
+            refusal = fields.CheckCreate();
         }
 
-        var key = header.ToString();
-        return IdempotencyKey.Check(key) is { } refusal
-            ? throw new ConversationException(refusal)
-            : skim with { Key = key };
+        return refusal is null ? fields : throw new ConversationException(refusal);
     }
 
-    private Task RunAsync(HttpContext context, TurnRequest request, CancellationToken cancellationToken) =>
-        (request.Skim.IsStreamed, request.Skim.IsBackground) switch
+    private static Refusal? CheckFlags(RoutingFields fields)
+    {
+        if (!IsFlag(fields.Stream))
         {
-            (true, _) => StreamAsync(context, request, cancellationToken),
-            (false, true) => AnswerAtOnceAsync(context, request),
-            _ => AnswerAsync(context, request, cancellationToken),
-        };
+            return new Refusal(RefusalKind.InvalidRequest, "'stream' must be true or false.", "stream");
+        }
 
-    private async Task StreamAsync(HttpContext context, TurnRequest request, CancellationToken cancellationToken)
+        if (!IsFlag(fields.Background))
+        {
+            return new Refusal(RefusalKind.InvalidRequest, "'background' must be true or false.", "background");
+        }
+
+        return fields is { Background: JsonTokenType.True, IsUnstored: true }
+            ? new Refusal(RefusalKind.InvalidRequest,
+                "A background response must be stored, or nobody could read it: leave 'store' out.", "background")
+            : null;
+    }
+
+    private static bool IsFlag(JsonTokenType token) =>
+        token is JsonTokenType.None or JsonTokenType.Null or JsonTokenType.True or JsonTokenType.False;
+
+    private async Task StreamAsync(HttpContext context, ReceivedCreate create, UnstoredLeases leases,
+        CancellationToken cancellationToken)
     {
         var stream = new EventStream(context, services);
-        await stream.RunAsync(() => request.IsBackground
-            ? background.DeliverAsync(request, stream, cancellationToken)
-            : runner.RunAsync(request, stream, cancellationToken));
+        await stream.RunAsync(() => create.IsBackground
+            ? background.DeliverAsync(create, leases, stream, cancellationToken)
+            : runner.RunAsync(create, leases, stream, cancellationToken));
         await context.Response.CompleteAsync();
     }
 
-    private async Task AnswerAsync(HttpContext context, TurnRequest request, CancellationToken cancellationToken)
+    private async Task AnswerAsync(HttpContext context, ReceivedCreate create, UnstoredLeases leases,
+        CancellationToken cancellationToken)
     {
+        if (create.IsBackground)
+        {
+            var begun = new TurnAddress(leases.Tenant, await background.StartAsync(create, leases));
+            await context.WriteJsonAsync(await services.Conversations.GetAsync(begun, context.RequestAborted));
+            return;
+        }
+
         var delivery = new SilentDelivery();
-        await runner.RunAsync(request, delivery, cancellationToken);
-        var turn = new TurnAddress(request.Tenant, await delivery.Response, request.Leases.Id);
+        await runner.RunAsync(create, leases, delivery, cancellationToken);
+        var turn = new TurnAddress(leases.Tenant, await delivery.Response, leases.Id);
         var response = await services.Conversations.GetAsync(turn, cancellationToken);
         if (FailedTurn.Read(response) is { } error)
         {
@@ -102,11 +117,5 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
         }
 
         await context.Response.CompleteAsync();
-    }
-
-    private async Task AnswerAtOnceAsync(HttpContext context, TurnRequest request)
-    {
-        var turn = new TurnAddress(request.Tenant, await background.StartAsync(request));
-        await context.WriteJsonAsync(await services.Conversations.GetAsync(turn, context.RequestAborted));
     }
 }

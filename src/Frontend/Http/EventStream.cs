@@ -28,10 +28,9 @@ internal sealed class EventStream(HttpContext context, TurnServices services, in
     private static readonly SearchValues<byte> LineEnds = SearchValues.Create("\r\n"u8);
 
     private int _next = from;
+    private bool _hasBegun;
 
     public int From { get; } = from;
-
-    public bool HasBegun { get; private set; }
 
     public bool WantsKeepalive => true;
 
@@ -81,7 +80,7 @@ internal sealed class EventStream(HttpContext context, TurnServices services, in
                 OperationCanceledException => ServerDrain.Restarting,
                 _ => services.Faults.Mask(e),
             };
-            if (!HasBegun)
+            if (!_hasBegun)
             {
                 throw new ConversationException(refusal, e);
             }
@@ -105,12 +104,12 @@ internal sealed class EventStream(HttpContext context, TurnServices services, in
 
     private void Begin()
     {
-        if (HasBegun)
+        if (_hasBegun)
         {
             return;
         }
 
-        HasBegun = true;
+        _hasBegun = true;
         context.Response.ContentType = "text/event-stream; charset=utf-8";
         context.Response.Headers.CacheControl = "no-cache";
 

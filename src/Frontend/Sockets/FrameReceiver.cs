@@ -9,11 +9,12 @@ namespace Evergrain.Frontend.Sockets;
 /// One connection's receive loop: queues creates, answers nothing itself, and acts at once on a cancel only.
 /// </summary>
 internal sealed class FrameReceiver(TurnServices services, FrameReader reader, TurnQueue queue,
-    CancellationToken closing)
+    UnstoredLeases leases, CancellationToken closing)
 {
-    public required string Tenant { get; init; }
+    private const string CancelType = "response.cancel";
 
-    public required LeaseId Lease { get; init; }
+    // An acknowledgement nobody waits for.
+    private const string ProcessedType = "response.processed";
 
     /// <summary>Receives until the peer closes, is gone, or breaks a rule that ends the connection.</summary>
     public async Task<SocketEnd> RunAsync()
@@ -64,13 +65,13 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
     private async ValueTask AcceptAsync(RentedBuffer buffer)
     {
         var receivedAt = services.Time.GetTimestamp();
-        var refusal = FrameSkim.Read(buffer.Written.Span, out var skim);
-        if (refusal is null && skim.Kind == FrameKind.Create)
+        var refusal = RoutingFields.Read(buffer.Written.Span, out var fields) ?? Check(fields);
+        if (refusal is null && fields.Type == RoutingFields.CreateType)
         {
             refusal = await ChargeAsync(buffer);
             if (refusal is null)
             {
-                await QueueAsync(new QueuedCreate(skim.Create, buffer, receivedAt));
+                await QueueAsync(new QueuedFrame(new ReceivedCreate(buffer, fields, receivedAt)));
                 return;
             }
         }
@@ -80,11 +81,22 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
         {
             await RefuseAsync(refusal);
         }
-        else if (skim.Kind == FrameKind.Cancel)
+        else if (fields.Type == CancelType)
         {
-            await CancelAsync(skim.ResponseId);
+            await CancelAsync(fields.Response);
         }
     }
+
+    private static Refusal? Check(RoutingFields fields) => fields.Type switch
+    {
+        RoutingFields.CreateType when fields.HasLane => new Refusal(RefusalKind.InvalidRequest,
+            "Lanes are not supported yet: leave 'stream_id' out.", "stream_id"),
+        RoutingFields.CreateType => fields.CheckCreate(),
+        CancelType or ProcessedType => null,
+        null => new Refusal(RefusalKind.MissingField, "'type' is missing: send 'response.create'.", "type"),
+        _ => new Refusal(RefusalKind.InvalidRequest,
+            $"The type '{RoutingFields.Shorten(fields.Type)}' is not known: send 'response.create'.", "type"),
+    };
 
     /// <summary>
     /// A create that fitted into the first, free buffer is charged for it as well, now that it may wait for long.
@@ -107,14 +119,14 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
         }
     }
 
-    private ValueTask RefuseAsync(Refusal refusal) => QueueAsync(new QueuedError(refusal));
+    private ValueTask RefuseAsync(Refusal refusal) => QueueAsync(new QueuedFrame(refusal));
 
     private async ValueTask QueueAsync(QueuedFrame frame)
     {
         // A connection that is closing reads on, so that the peer's close frame is met, but serves nothing more.
         if (closing.IsCancellationRequested)
         {
-            (frame as QueuedCreate)?.Dispose();
+            frame.Create?.Dispose();
             return;
         }
 
@@ -125,7 +137,7 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
         catch (OperationCanceledException)
         {
             // The queue was full until the end: it never got in, so nobody else gives its bytes back.
-            (frame as QueuedCreate)?.Dispose();
+            frame.Create?.Dispose();
             throw;
         }
     }
@@ -149,7 +161,7 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
     {
         try
         {
-            var turn = new TurnAddress(Tenant, running, Lease);
+            var turn = new TurnAddress(leases.Tenant, running, leases.Id);
             await services.Conversations.CancelAsync(turn, closing);
         }
         catch (ConversationException e) when (e.Refusal.Kind == RefusalKind.NotFound)

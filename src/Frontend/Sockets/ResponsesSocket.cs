@@ -9,8 +9,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Evergrain.Frontend.Sockets;
 
 /// <summary><c>GET /v1/responses</c>: upgrades to a WebSocket and serves it.</summary>
-internal sealed class ResponsesSocket(TurnServices services, TurnRunner runner, ServerDrain drain,
-    SocketDrain sockets, ConnectionGate connections)
+internal sealed class ResponsesSocket(TurnServices services, SocketServices sockets, ServerDrain drain,
+    SocketDrain open, ConnectionGate connections)
 {
     private const string Codex = "codex";
     private const string CodexHeader = "x-codex-";
@@ -41,14 +41,14 @@ internal sealed class ResponsesSocket(TurnServices services, TurnRunner runner, 
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
         var peer = new PeerConnection(
             context.Abort, context.RequestAborted, context.Features.Get<CorkedUpgrade>()?.Stream);
-        using var session = new SocketSession(services, runner, socket, caller, peer)
+        using var session = new SocketSession(services, sockets, socket, caller, peer)
         {
             WantsKeepalive = wantsKeepalive,
         };
         services.Instruments.ConnectionOpened();
         try
         {
-            await sockets.RunAsync(session);
+            await open.RunAsync(session);
         }
         finally
         {

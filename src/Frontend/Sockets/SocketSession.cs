@@ -1,6 +1,8 @@
 using System.Net.WebSockets;
+using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
@@ -12,19 +14,18 @@ namespace Evergrain.Frontend.Sockets;
 /// The receive loop never stops to wait for a turn, so pings are answered, a cancel is heard and a close is seen while
 /// one runs. Only the turn loop sends text frames.
 /// </remarks>
-internal sealed class SocketSession : IDisposable
+internal sealed class SocketSession : ITurnDelivery, IDisposable
 {
     private const double LifetimeJitter = 0.1;
 
     private readonly TurnServices _services;
     private readonly WebSocket _socket;
     private readonly PeerConnection _peer;
-    private readonly string _tenant;
     private readonly FrameReader _reader;
     private readonly FrameWriter _writer;
     private readonly TurnQueue _queue;
     private readonly UnstoredLeases _leases;
-    private readonly TurnRunner _runner;
+    private readonly SocketServices _sockets;
     private readonly FrameReceiver _receiver;
 
     // Asks the turn loop to end when the running turn has; and at once.
@@ -33,30 +34,28 @@ internal sealed class SocketSession : IDisposable
     private SocketEnd _stopReason = SocketEnd.Draining;
 
     public SocketSession(
-        TurnServices services, TurnRunner runner, WebSocket socket, Caller caller, PeerConnection peer)
+        TurnServices services, SocketServices sockets, WebSocket socket, Caller caller, PeerConnection peer)
     {
-        (_services, _runner, _socket, _tenant, _peer) = (services, runner, socket, caller.Tenant, peer);
-        _reader = new FrameReader(socket, services.Options, services.Time, services.ReceivedBytes, caller.Tenant)
+        (_services, _sockets, _socket, _peer) = (services, sockets, socket, peer);
+        _reader = new FrameReader(socket, services.Options, services.Time, sockets.ReceivedBytes, caller.Tenant)
         {
-            Thread = services.Thread,
+            Thread = sockets.Thread,
         };
         _writer = new FrameWriter(socket, peer.Stream, peer.Abort, services);
         _queue = new TurnQueue(services.Options);
-        _leases = new UnstoredLeases(services, caller.Tenant, _closing.Token);
-        _receiver = new FrameReceiver(services, _reader, _queue, _closing.Token)
-        {
-            Tenant = caller.Tenant,
-            Lease = _leases.Id,
-        };
+        _leases = sockets.Runner.NewLeases(caller.Tenant, _closing.Token);
+        _receiver = new FrameReceiver(services, _reader, _queue, _leases, _closing.Token);
     }
 
     /// <summary>Whether the client asked for frames during a silent wait.</summary>
     public required bool WantsKeepalive { get; init; }
 
+    int ITurnDelivery.From => 0;
+
     /// <summary>Serves the connection until it is closed.</summary>
     public async Task RunAsync()
     {
-        var lifetime = _services.Jitter(_services.Options.ConnectionLifetime, LifetimeJitter);
+        var lifetime = _services.Options.ConnectionLifetime * (1 - LifetimeJitter + (2 * LifetimeJitter * Chance()));
         await using var limit = _services.Time.CreateTimer(
             static session => ((SocketSession)session!).Stop(SocketEnd.LifetimeOver), this, lifetime,
             Timeout.InfiniteTimeSpan);
@@ -96,6 +95,17 @@ internal sealed class SocketSession : IDisposable
         _queue.Dispose();
         _socket.Dispose();
     }
+
+    bool ITurnDelivery.Started(ResponseId response) => _queue.Started(response);
+
+    ValueTask ITurnDelivery.SendAsync(EventBatch batch, CancellationToken cancellationToken) =>
+        _writer.SendAsync(batch.Events, cancellationToken);
+
+    ValueTask ITurnDelivery.KeepAliveAsync(CancellationToken cancellationToken) =>
+        _writer.SendKeepaliveAsync(cancellationToken);
+
+    // Clients that came together do not leave together.
+    private double Chance() => (_sockets.Ids.Next64() >> 11) * (1.0 / (1UL << 53));
 
     private async Task<SocketEnd> RunTurnsAsync()
     {
@@ -157,18 +167,15 @@ internal sealed class SocketSession : IDisposable
 
     private async ValueTask AnswerAsync(QueuedFrame frame)
     {
-        if (frame is QueuedError error)
-        {
-            await _writer.SendErrorAsync(error.Refusal, _closing.Token);
-            return;
-        }
-
-        using var create = (QueuedCreate)frame;
-        Refusal refusal;
+        using var create = frame.Create;
+        var refusal = frame.Refusal!;
         try
         {
-            await RunAsync(create);
-            return;
+            if (create is not null)
+            {
+                await _sockets.Runner.RunAsync(create, _leases, this, _closing.Token);
+                return;
+            }
         }
         catch (ConversationException e)
         {
@@ -180,20 +187,6 @@ internal sealed class SocketSession : IDisposable
         }
 
         await _writer.SendErrorAsync(refusal, _closing.Token);
-    }
-
-    private async ValueTask RunAsync(QueuedCreate create)
-    {
-        var delivery = new SocketDelivery(_writer, _queue, create) { WantsKeepalive = WantsKeepalive };
-        await _runner.RunAsync(new TurnRequest
-        {
-            Tenant = _tenant,
-            Skim = create.Skim,
-            Body = create.Body,
-            Leases = _leases,
-            ReceivedAt = create.QueuedAt,
-            Cancelled = create.Cancelled,
-        }, delivery, _closing.Token);
     }
 
     /// <summary>Turn loop to rest, close frame out, the peer's close frame in: each step within CloseTimeout.</summary>
@@ -240,3 +233,10 @@ internal sealed class SocketSession : IDisposable
 /// <param name="Gone">Cancelled when the peer has left it.</param>
 /// <param name="Stream">What its frames are written to, where it can gather them.</param>
 internal sealed record PeerConnection(Action Abort, CancellationToken Gone, CorkedStream? Stream);
+
+/// <summary>What every connection needs beside <see cref="TurnServices"/>.</summary>
+/// <param name="Runner">Runs its turns.</param>
+/// <param name="ReceivedBytes">Is charged for its frames.</param>
+/// <param name="Thread">What its frames come on.</param>
+/// <param name="Ids">Spreads lifetimes.</param>
+internal sealed record SocketServices(TurnRunner Runner, ByteBudget ReceivedBytes, PollingThread Thread, IIdSource Ids);

@@ -11,6 +11,7 @@ internal static class SocketsExtensions
     public static IServiceCollection AddSockets(this IServiceCollection services) => services
         .AddSingleton<SocketDrain>()
         .AddHostedService(static provider => provider.GetRequiredService<SocketDrain>())
+        .AddSingleton<SocketServices>()
         .AddSingleton<ResponsesSocket>();
 
     public static void MapSocket(this IEndpointRouteBuilder routes)

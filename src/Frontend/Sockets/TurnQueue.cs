@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -6,41 +5,21 @@ using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
 
-/// <summary>What waits for its turn on a connection.</summary>
-internal abstract class QueuedFrame;
-
-/// <summary>An error that is already known, answered in its turn: clients credit it to the turn they await.</summary>
-internal sealed class QueuedError(Refusal refusal) : QueuedFrame
+/// <summary>
+/// What waits for its turn on a connection: a create, or an error that is already known. Clients credit an error to the
+/// turn they await, so it is answered in its turn.
+/// </summary>
+internal readonly record struct QueuedFrame(ReceivedCreate? Create, Refusal? Refusal)
 {
-    public Refusal Refusal { get; } = refusal;
-}
+    public QueuedFrame(ReceivedCreate create)
+        : this(create, null)
+    {
+    }
 
-/// <summary>A create and how far it has come.</summary>
-internal sealed class QueuedCreate(CreateSkim skim, RentedBuffer buffer, long queuedAt) : QueuedFrame, IDisposable
-{
-    // Never disposed: without a timer there is nothing to give back.
-    private readonly CancellationTokenSource _cancelled = new();
-
-    public CreateSkim Skim { get; } = skim;
-
-    /// <summary>The create's bytes; empty once they were returned.</summary>
-    public RentedBuffer Body { get; } = buffer;
-
-    public long QueuedAt { get; } = queuedAt;
-
-    /// <summary>How many bytes it counted as when it was queued.</summary>
-    public int Size { get; } = buffer.Length;
-
-    /// <summary>The response, once started; guarded by the queue.</summary>
-    public ResponseId? Response { get; set; }
-
-    /// <summary>Cancelled by a cancel that comes before the response was started.</summary>
-    public CancellationToken Cancelled => _cancelled.Token;
-
-    /// <summary>Ends its wait for a place, if it is in one, without running what comes behind it.</summary>
-    public void Cancel() => _cancelled.Cancel();
-
-    public void Dispose() => Body.Dispose();
+    public QueuedFrame(Refusal refusal)
+        : this(null, refusal)
+    {
+    }
 }
 
 /// <summary>What a cancel has to do.</summary>
@@ -75,7 +54,8 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
 
     private int _creates;
     private long _bytes;
-    private QueuedCreate? _current;
+    private ReceivedCreate? _current;
+    private ResponseId? _response;
     private ResponseId? _last;
 
     public ValueTask AddAsync(QueuedFrame frame, CancellationToken cancellationToken) =>
@@ -97,12 +77,12 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
     }
 
     /// <summary>Notes that the current create is now a response; says whether it is to be cancelled at once.</summary>
-    public bool Started(QueuedCreate create, ResponseId response)
+    public bool Started(ResponseId response)
     {
         lock (_gate)
         {
-            create.Response = response;
-            return create.Cancelled.IsCancellationRequested;
+            _response = response;
+            return _current!.Cancelled.IsCancellationRequested;
         }
     }
 
@@ -111,8 +91,8 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
     {
         lock (_gate)
         {
-            _last = _current?.Response ?? _last;
-            _current = null;
+            _last = _response ?? _last;
+            (_current, _response) = (null, null);
         }
     }
 
@@ -124,19 +104,19 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
         lock (_gate)
         {
             running = default;
-            var target = _current ?? (_frames.Reader.TryPeek(out var next) ? next as QueuedCreate : null);
-            if (named is not null && named != target?.Response?.ToString())
+            if (named is not null && named != _response?.ToString())
             {
                 // The last response may end while its cancel is under way: that is no mistake of the client's.
                 return named == _last?.ToString() ? CancelOutcome.Nothing : CancelOutcome.OtherResponse;
             }
 
-            if (target?.Response is { } response)
+            if (_response is { } response)
             {
                 running = response;
                 return CancelOutcome.Running;
             }
 
+            var target = _current ?? (_frames.Reader.TryPeek(out var next) ? next.Create : null);
             target?.Cancel();
             return CancelOutcome.Nothing;
         }
@@ -147,44 +127,44 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
     {
         while (_frames.Reader.TryRead(out var frame))
         {
-            (frame as QueuedCreate)?.Dispose();
+            frame.Create?.Dispose();
         }
     }
 
     private QueuedFrame Admit(QueuedFrame frame)
     {
-        if (frame is not QueuedCreate create)
+        if (frame.Create is not { } create)
         {
             return frame;
         }
 
         lock (_gate)
         {
-            if (_creates < options.QueuedCreatesMax && _bytes + create.Size <= options.QueuedBytesMax)
+            if (_creates < options.QueuedCreatesMax && _bytes + create.Body.Length <= options.QueuedBytesMax)
             {
                 _creates++;
-                _bytes += create.Size;
-                return create;
+                _bytes += create.Body.Length;
+                return frame;
             }
         }
 
         create.Dispose();
-        return new QueuedError(new Refusal(RefusalKind.TooManyRequests,
+        return new QueuedFrame(new Refusal(RefusalKind.TooManyRequests,
             $"At most {options.QueuedCreatesMax} creates and {options.QueuedBytesMax} bytes of them may wait on a " +
             "connection: await answers, or open another connection."));
     }
 
-    private bool TryTake([MaybeNullWhen(false)] out QueuedFrame frame)
+    private bool TryTake(out QueuedFrame frame)
     {
         if (!_frames.Reader.TryRead(out frame))
         {
             return false;
         }
 
-        if (frame is QueuedCreate create)
+        if (frame.Create is { } create)
         {
             _creates--;
-            _bytes -= create.Size;
+            _bytes -= create.Body.Length;
             _current = create;
         }
 

@@ -16,12 +16,12 @@ internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, 
 
     /// <summary>Starts a turn that runs on by itself; ends when it has an id.</summary>
     /// <exception cref="ConversationException">The create is refused.</exception>
-    public Task<ResponseId> StartAsync(TurnRequest request)
+    public Task<ResponseId> StartAsync(ReceivedCreate create, UnstoredLeases leases)
     {
         var delivery = new SilentDelivery();
 
         // StopAsync waits for it.
-        _ = RunAsync(request, delivery);
+        _ = RunAsync(create, leases, delivery);
         return delivery.Response;
     }
 
@@ -30,9 +30,10 @@ internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, 
     /// </summary>
     /// <exception cref="ConversationException">The create is refused, or its events cannot go on.</exception>
     /// <exception cref="ClientGoneException">The client can take no more.</exception>
-    public async Task DeliverAsync(TurnRequest request, ITurnDelivery delivery, CancellationToken cancellationToken)
+    public async Task DeliverAsync(ReceivedCreate create, UnstoredLeases leases, ITurnDelivery delivery,
+        CancellationToken cancellationToken)
     {
-        var turn = new TurnAddress(request.Tenant, await StartAsync(request));
+        var turn = new TurnAddress(leases.Tenant, await StartAsync(create, leases));
         await pump.RunAsync(turn, delivery, cancellationToken);
     }
 
@@ -41,13 +42,13 @@ internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, 
     // It ends in time: the runs are left when the drain is over.
     public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(_running.Keys);
 
-    private async Task RunAsync(TurnRequest request, SilentDelivery delivery)
+    private async Task RunAsync(ReceivedCreate create, UnstoredLeases leases, SilentDelivery delivery)
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _running.TryAdd(ended.Task, true);
         try
         {
-            await runner.RunAsync(request, delivery, drain.Over);
+            await runner.RunAsync(create, leases, delivery, drain.Over);
         }
         catch (Exception e)
         {

@@ -12,9 +12,6 @@ internal interface ITurnDelivery
     /// <summary>The number of the first event it takes; <see cref="int.MaxValue"/>: it waits for the end.</summary>
     int From { get; }
 
-    /// <summary>Whether something has reached the client: then nothing is tried again behind its back.</summary>
-    bool HasBegun { get; }
-
     /// <summary>Whether silent waits are to be broken by <see cref="KeepAliveAsync"/>.</summary>
     bool WantsKeepalive { get; }
 

@@ -1,10 +1,13 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Json;
+using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Frontend.Turns;
 
 /// <summary>
-/// The members of a request that say where it goes, as they came; everything else is the conversation's to judge.
+/// The members of a request that say where it goes, read in one pass; everything else is the conversation's to judge.
 /// </summary>
 internal struct RoutingFields
 {
@@ -12,9 +15,24 @@ internal struct RoutingFields
     private const int DepthMax = 64;
     private const int EchoLengthMax = 128;
 
+    /// <summary>What a request over a socket that begins a turn calls itself.</summary>
+    public const string CreateType = "response.create";
+
+    // The longest id is 5 + 22 + 1 + 22 characters; a text that is longer is not one of ours.
+    private const int ParentLengthMax = 64;
+
     public string? Type;
-    public string? Parent;
+
+    /// <summary>The parent; null also where <see cref="UnknownParent"/> is set.</summary>
+    public ResponseId? Parent;
+
+    /// <summary>What names a parent and is no id of ours.</summary>
+    public string? UnknownParent;
+
+    /// <summary>The response a cancel names, as it came; null means the running one.</summary>
     public string? Response;
+
+    /// <summary>The idempotency key; null: it has none.</summary>
     public string? Key;
     public bool IsUnstored;
     public bool HasLane;
@@ -50,6 +68,13 @@ internal struct RoutingFields
         }
     }
 
+    /// <summary>Why these cannot be the fields of a create; null if they can.</summary>
+    public readonly Refusal? CheckCreate() =>
+        (Key is null ? null : IdempotencyKey.Check(Key)) ?? (UnknownParent is null
+            ? null
+            : new Refusal(RefusalKind.PreviousResponseNotFound,
+                $"Previous response with id '{Shorten(UnknownParent)}' not found.", "previous_response_id"));
+
     /// <summary>A client's text as an error message repeats it.</summary>
     public static string Shorten(string text) => text.Length <= EchoLengthMax ? text : text[..EchoLengthMax] + "…";
 
@@ -83,27 +108,32 @@ internal struct RoutingFields
     {
         if (json.ValueTextEquals("type"u8))
         {
-            return ReadText(ref json, "type", ref fields.Type);
+            json.Read();
+            return TakeType(ref json, ref fields.Type);
         }
 
         if (json.ValueTextEquals("previous_response_id"u8))
         {
-            return ReadText(ref json, "previous_response_id", ref fields.Parent);
+            json.Read();
+            return TakeParent(ref json, ref fields);
         }
 
         if (json.ValueTextEquals("response_id"u8))
         {
-            return ReadText(ref json, "response_id", ref fields.Response);
+            json.Read();
+            return TakeText(ref json, "response_id", ref fields.Response);
         }
 
         if (json.ValueTextEquals("idempotency_key"u8))
         {
-            return ReadText(ref json, IdempotencyKey.Member, ref fields.Key);
+            json.Read();
+            return TakeText(ref json, IdempotencyKey.Member, ref fields.Key);
         }
 
         if (json.ValueTextEquals("store"u8))
         {
-            return ReadStore(ref json, ref fields);
+            json.Read();
+            return TakeStore(ref json, ref fields);
         }
 
         ReadLenient(ref json, ref fields);
@@ -135,9 +165,47 @@ internal struct RoutingFields
         }
     }
 
-    private static Refusal? ReadText(ref Utf8JsonReader json, string name, ref string? value)
+    private static Refusal? TakeType(ref Utf8JsonReader json, ref string? type)
     {
-        json.Read();
+        if (type is null && json.TokenType == JsonTokenType.String && json.ValueTextEquals("response.create"u8))
+        {
+            // Nearly every frame: no string is made of it.
+            type = CreateType;
+            return null;
+        }
+
+        return TakeText(ref json, "type", ref type);
+    }
+
+    private static Refusal? TakeParent(ref Utf8JsonReader json, ref RoutingFields fields)
+    {
+        // An id is ASCII: it is read where it stands. Anything else is read as text, which an error message repeats.
+        var isFirst = fields.Parent is null && fields.UnknownParent is null;
+        Span<char> ascii = stackalloc char[ParentLengthMax];
+        if (isFirst && json.TokenType == JsonTokenType.String &&
+            Ascii.ToUtf16(json.ValueSpan, ascii, out var length) == OperationStatus.Done &&
+            ResponseId.TryParse(ascii[..length], out var id))
+        {
+            fields.Parent = id;
+            return null;
+        }
+
+        var text = isFirst ? null : string.Empty;
+        var refusal = TakeText(ref json, "previous_response_id", ref text);
+        if (isFirst && ResponseId.TryParse(text, out id))
+        {
+            fields.Parent = id;
+        }
+        else if (isFirst)
+        {
+            fields.UnknownParent = text;
+        }
+
+        return refusal;
+    }
+
+    private static Refusal? TakeText(ref Utf8JsonReader json, string name, ref string? value)
+    {
         if (json.TokenType is not (JsonTokenType.String or JsonTokenType.Null))
         {
             return new Refusal(RefusalKind.InvalidRequest, $"'{name}' must be a string.", name);
@@ -160,9 +228,8 @@ internal struct RoutingFields
         }
     }
 
-    private static Refusal? ReadStore(ref Utf8JsonReader json, ref RoutingFields fields)
+    private static Refusal? TakeStore(ref Utf8JsonReader json, ref RoutingFields fields)
     {
-        json.Read();
         if (json.TokenType is not (JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null))
         {
             return new Refusal(RefusalKind.InvalidRequest, "'store' must be true or false.", "store");

@@ -11,8 +11,6 @@ internal sealed class SilentDelivery : ITurnDelivery
 
     public int From => int.MaxValue;
 
-    public bool HasBegun => false;
-
     public bool WantsKeepalive => false;
 
     /// <summary>The response, once the turn has started; or why it has not.</summary>

@@ -1,8 +1,4 @@
-using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Admission;
-using Evergrain.Frontend.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
 
 namespace Evergrain.Frontend.Turns;
 
@@ -10,18 +6,7 @@ namespace Evergrain.Frontend.Turns;
 internal static class TurnsExtensions
 {
     public static IServiceCollection AddTurns(this IServiceCollection services) => services
-        .AddSingleton(static provider => new TurnServices
-        {
-            Conversations = provider.GetRequiredService<IConversations>(),
-            Ids = provider.GetRequiredService<IIdSource>(),
-            Time = provider.GetRequiredService<TimeProvider>(),
-            Options = provider.GetRequiredService<IOptions<EvergrainOptions>>().Value,
-            Instruments = provider.GetRequiredService<FrontendInstruments>(),
-            Faults = provider.GetRequiredService<FaultReporter>(),
-            Turns = provider.GetRequiredService<TurnGate>(),
-            ReceivedBytes = provider.GetRequiredService<ByteBudget>(),
-            Thread = provider.GetRequiredService<PollingThread>(),
-        })
+        .AddSingleton<TurnServices>()
         .AddSingleton<EventPump>()
         .AddSingleton<TurnRunner>()
         .AddSingleton<BackgroundTurns>()

@@ -6,7 +6,7 @@ namespace Evergrain.Frontend.Turns;
 /// Keeps the unstored turns of one connection, or of one HTTP request, alive: renews the lease on the newest
 /// conversations that hold some, lets older ones go, and all of them at its end.
 /// </summary>
-internal sealed class UnstoredLeases(TurnServices services, string tenant, CancellationToken closing)
+internal sealed class UnstoredLeases(TurnServices services, LeaseId id, string tenant, CancellationToken closing)
 {
     private readonly Lock _gate = new();
 
@@ -14,7 +14,10 @@ internal sealed class UnstoredLeases(TurnServices services, string tenant, Cance
     private readonly List<ConversationId> _held = [];
     private Task _renewing = Task.CompletedTask;
 
-    public LeaseId Id { get; } = new(services.Ids.Next64());
+    public LeaseId Id { get; } = id;
+
+    /// <summary>Whose turns they are.</summary>
+    public string Tenant { get; } = tenant;
 
     /// <summary>Notes that a conversation is about to hold, or holds, an unstored turn of this lease.</summary>
     public async ValueTask AddAsync(ConversationId conversation)
@@ -83,7 +86,7 @@ internal sealed class UnstoredLeases(TurnServices services, string tenant, Cance
     {
         try
         {
-            await services.Conversations.HoldAsync(new ConversationKey(tenant, conversation), Id, closing);
+            await services.Conversations.HoldAsync(new ConversationKey(Tenant, conversation), Id, closing);
         }
         catch (Exception e) when (!closing.IsCancellationRequested)
         {
@@ -95,7 +98,7 @@ internal sealed class UnstoredLeases(TurnServices services, string tenant, Cance
     {
         try
         {
-            await services.Conversations.ReleaseAsync(new ConversationKey(tenant, conversation), Id, cancellationToken);
+            await services.Conversations.ReleaseAsync(new ConversationKey(Tenant, conversation), Id, cancellationToken);
         }
         catch (Exception e)
         {

@@ -20,8 +20,6 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
 
     public override IReadOnlyList<IModelBackend> Backends { get; } = [new NamedBackend()];
 
-    public override SkippingTime Clock { get; } = new();
-
     /// <summary>Called before each start; may throw.</summary>
     public Func<StartTurn, ValueTask> OnStart { get; set; } = static _ => ValueTask.CompletedTask;
 
@@ -209,15 +207,4 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
         public IAsyncEnumerable<ModelEvent> StreamAsync(ModelCall call, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
     }
-}
-
-/// <summary>The system's clock, save that a test can say that some time has passed.</summary>
-public sealed class SkippingTime : TimeProvider
-{
-    private long _skipped;
-
-    public override long GetTimestamp() => base.GetTimestamp() + Volatile.Read(ref _skipped);
-
-    public void Skip(TimeSpan time) =>
-        Interlocked.Add(ref _skipped, (long)(time.TotalSeconds * TimestampFrequency));
 }

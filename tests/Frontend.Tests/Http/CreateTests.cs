@@ -76,26 +76,6 @@ public sealed class CreateTests
     }
 
     [Theory]
-    [InlineData("")]
-    [InlineData(",\"stream\":true")]
-    public async Task Start_UnavailableForAWhile_IsRetriedWithTheSameRequestId(string more)
-    {
-        var failures = 3;
-        _conversations.OnStart = _ => failures-- > 0
-            ? throw ConversationException.Of(RefusalKind.Unavailable, "Moving.")
-            : ValueTask.CompletedTask;
-        await using var server = await TestServer.StartAsync(_conversations);
-        using var http = HttpTurns.Connect(server);
-
-        using var answer = await http.PostCreateAsync(Creates.Of(Hello, more));
-
-        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        var starts = _conversations.Calls.Where(call => call.Verb == "start").ToList();
-        Assert.Equal(4, starts.Count);
-        Assert.Single(starts.Select(call => (call.Key, call.RequestId)).Distinct());
-    }
-
-    [Theory]
     [InlineData(RefusalKind.Unavailable, null, 503, "1", "1000", "true")]
     [InlineData(RefusalKind.Unavailable, 250, 503, "1", "250", "true")]
     [InlineData(RefusalKind.Overloaded, 2500, 503, "3", "2500", "true")]

@@ -58,25 +58,7 @@ public sealed class SocketLifeTests
     }
 
     [Fact]
-    public async Task Start_UnavailableForAWhile_IsRetriedWithTheSameRequestId()
-    {
-        var failures = 3;
-        _conversations.OnStart = _ => failures-- > 0
-            ? throw ConversationException.Of(RefusalKind.Unavailable, "Moving.")
-            : ValueTask.CompletedTask;
-        await using var server = await TestServer.StartAsync(_conversations);
-        using var client = await WireClient.ConnectAsync(server);
-
-        var events = await client.RunAsync(WireClient.Create(Hello));
-
-        Assert.Equal("response.completed", events[^1].TypeOf());
-        var starts = _conversations.Calls.Where(call => call.Verb == "start").ToList();
-        Assert.Equal(4, starts.Count);
-        Assert.Single(starts.Select(call => (call.Key, call.RequestId)).Distinct());
-    }
-
-    [Fact]
-    public async Task Start_UnavailableForLong_IsAnErrorAndTheSocketStays()
+    public async Task Start_Unavailable_IsAnErrorAndTheSocketStays()
     {
         _conversations.OnStart = static _ => throw ConversationException.Of(RefusalKind.Unavailable, "Moving.");
         await using var server = await TestServer.StartAsync(_conversations);
@@ -86,37 +68,7 @@ public sealed class SocketLifeTests
         _conversations.OnStart = static _ => ValueTask.CompletedTask;
 
         Assert.Equal((503, "server_error"), (error.StatusOf(), error.CodeOf()));
-        Assert.Equal(4, _conversations.Calls.Count(call => call.Verb == "start"));
-        Assert.Equal("response.completed", (await client.RunAsync(WireClient.Create(Hello)))[^1].TypeOf());
-    }
-
-    [Fact]
-    public async Task Start_ThatTookLongToFail_IsAnErrorAtOnce()
-    {
-        _conversations.OnStart = _ =>
-        {
-            _conversations.Clock.Skip(TimeSpan.FromSeconds(5));
-            throw ConversationException.Of(RefusalKind.Unavailable, "The journal is away.");
-        };
-        await using var server = await TestServer.StartAsync(_conversations);
-        using var client = await WireClient.ConnectAsync(server);
-
-        var error = Assert.Single(await client.RunAsync(WireClient.Create(Hello)));
-
-        Assert.Equal((503, "server_error"), (error.StatusOf(), error.CodeOf()));
         Assert.Single(_conversations.Calls, call => call.Verb == "start");
-    }
-
-    [Fact]
-    public async Task Read_Unavailable_AttachesAgain()
-    {
-        var failures = 1;
-        _conversations.OnRead = _ => failures-- > 0
-            ? throw ConversationException.Of(RefusalKind.Unavailable, "Moving.")
-            : ValueTask.CompletedTask;
-        await using var server = await TestServer.StartAsync(_conversations);
-        using var client = await WireClient.ConnectAsync(server);
-
         Assert.Equal("response.completed", (await client.RunAsync(WireClient.Create(Hello)))[^1].TypeOf());
     }
 

@@ -1,0 +1,59 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Frontend.Turns;
+
+/// <summary>
+/// A create from its last byte to the start of its turn: its bytes and its routing fields. It has this form in every
+/// class of the frontend, by whichever transport it came.
+/// </summary>
+/// <param name="body">Its bytes. They go back to the pool as soon as the turn has started.</param>
+/// <param name="fields">Its routing fields.</param>
+/// <param name="receivedAt">When it was whole, as a timestamp: what comes before its start counts as waiting.</param>
+internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, long receivedAt) : IDisposable
+{
+    private readonly RoutingFields _fields = fields;
+
+    // Never disposed: without a timer there is nothing to give back.
+    private readonly CancellationTokenSource _cancelled = new();
+
+    public RentedBuffer Body { get; } = body;
+
+    public long ReceivedAt { get; } = receivedAt;
+
+    /// <summary>The model as it came; null if it is missing or no string, which the conversation refuses.</summary>
+    public string? Model => _fields.Model;
+
+    /// <summary>Whether the turn is to be stored; the wire's default is true.</summary>
+    public bool IsStored => !_fields.IsUnstored;
+
+    /// <summary>Whether it runs on however long nobody reads it.</summary>
+    public bool IsBackground { get; init; }
+
+    /// <summary>Cancelled by a cancel that comes before the turn has started.</summary>
+    public CancellationToken Cancelled => _cancelled.Token;
+
+    /// <summary>Ends its wait for a place, if it is in one, without running what comes behind it.</summary>
+    public void Cancel() => _cancelled.Cancel();
+
+    /// <summary>The same create as a conversation is asked to start it. It is made once: it fixes the ids.</summary>
+    /// <param name="tenant">Whose create it is.</param>
+    /// <param name="lease">Holds the turn if it is not stored.</param>
+    /// <param name="ids">Draws the ids that neither a parent nor an idempotency key gives.</param>
+    public StartTurn ToStart(string tenant, LeaseId lease, IIdSource ids)
+    {
+        var keyed = _fields.Key is { } key ? IdempotencyKey.Derive(tenant, key, Body.Written.Span) : (KeyedIds?)null;
+        return new StartTurn
+        {
+            Key = new ConversationKey(tenant,
+                _fields.Parent?.Conversation ?? keyed?.Conversation ?? new ConversationId(ids.Next128())),
+            RequestId = keyed?.RequestId ?? ids.Next128(),
+            IsKeyed = keyed is not null,
+            Lease = lease,
+            Create = Body.Written,
+            IsBackground = IsBackground,
+        };
+    }
+
+    public void Dispose() => Body.Dispose();
+}
