@@ -2,13 +2,13 @@ using System.Net;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
-using Evergrain.Frontend.Checks;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Settings;
 using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Telemetry;
 using Evergrain.Frontend.Turns;
+using Evergrain.Providers.Checks;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -46,6 +46,7 @@ public static class EvergrainServer
         services.TryAddSingleton<IIdSource, RandomIdSource>();
         return services
             .AddSettings(configuration)
+            .AddSettingsRule(_ => InputCheckOptions.Read(configuration)?.FindMistakes() ?? [])
             .AddInputCheck(configuration)
             .AddListener()
             .AddAccess()

@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Checks;
+using Evergrain.Providers.Checks;
 using Evergrain.Providers.Sqlite;
 using Evergrain.Suites.Hosting;
 using Evergrain.Suites.Hosts;

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Evergrain.Conversations.Hosts;
+using Microsoft.Extensions.Configuration;
 
 namespace Evergrain.Providers.Checks;
 
@@ -45,6 +46,14 @@ public sealed class InputCheckOptions
     /// </summary>
     [EnumDataType(typeof(FailureMeaning))]
     public FailureMeaning OnFailure { get; set; }
+
+    /// <summary>Reads the section; null: it is not there.</summary>
+    public static InputCheckOptions? Read(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        var section = configuration.GetSection(Section);
+        return section.Exists() ? section.Get<InputCheckOptions>() ?? new InputCheckOptions() : null;
+    }
 
     /// <summary>Every mistake, each a sentence that names the setting; empty if there is none.</summary>
     public IReadOnlyList<string> FindMistakes()

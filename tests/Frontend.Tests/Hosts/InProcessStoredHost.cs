@@ -1,8 +1,8 @@
 using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Frontend.Checks;
 using Evergrain.Frontend.InProcess;
+using Evergrain.Providers.Checks;
 using Evergrain.Providers.Demo;
 using Evergrain.Providers.Sqlite;
 using Evergrain.Suites.Hosting;

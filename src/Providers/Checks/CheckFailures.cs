@@ -1,9 +1,7 @@
 using System.Diagnostics.Metrics;
-using Evergrain.Frontend.Telemetry;
-using Evergrain.Providers.Checks;
 using Microsoft.Extensions.Logging;
 
-namespace Evergrain.Frontend.Checks;
+namespace Evergrain.Providers.Checks;
 
 /// <summary>Counts and logs checks on new input that could not be made.</summary>
 internal sealed partial class CheckFailures
@@ -14,7 +12,7 @@ internal sealed partial class CheckFailures
     public CheckFailures(IMeterFactory meters, ILogger<CheckFailures> logger)
     {
         _logger = logger;
-        _failed = meters.Create(FrontendInstruments.MeterName).CreateCounter<long>(
+        _failed = meters.Create("Evergrain").CreateCounter<long>(
             "evergrain.checks.failed", "{check}", "Checks on new input that could not be made.");
     }
 
@@ -32,6 +30,6 @@ internal sealed partial class CheckFailures
         _ => "wrong_answer",
     };
 
-    [LoggerMessage(1101, LogLevel.Warning, "New input could not be checked: {Failure}.")]
+    [LoggerMessage(123, LogLevel.Warning, "New input could not be checked: {Failure}.")]
     private static partial void LogFailed(ILogger logger, string failure);
 }
