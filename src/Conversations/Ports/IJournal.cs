@@ -38,8 +38,8 @@ namespace Evergrain.Conversations.Ports;
 public interface IJournal : IAsyncDisposable
 {
     /// <summary>
-    /// The format in which records may be written now: every process that uses this journal reads it. It may rise at any
-    /// time, and never falls. The journal does not look at what it is given.
+    /// The format in which records may be written now: every process of this journal reads it. It may rise at any time,
+    /// and never falls. The journal does not look at what it is given.
     /// </summary>
     int Format => RecordFormat.Newest;
 

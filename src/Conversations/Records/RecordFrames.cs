@@ -86,7 +86,7 @@ internal static class RecordFrames
         }
         else if (record.Fields.Count > 0)
         {
-            throw new InvalidOperationException($"a {record.Kind} record has fields, which format {format} cannot hold");
+            throw new InvalidOperationException($"format {format} cannot hold the fields of a {record.Kind} record");
         }
     }
 

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ids;
+using Orleans;
 
 namespace Evergrain.Conversations.Turns;
 
@@ -16,4 +17,5 @@ public sealed class ForeignItemsException(IReadOnlyList<ForeignItem> items)
 /// <param name="Id">Its id, as the create has it.</param>
 /// <param name="Response">The response it belongs to.</param>
 /// <param name="Index">Its output index.</param>
+[Alias("evergrain.ForeignItemReference")]
 public readonly record struct ForeignItem(string Id, ResponseId Response, int Index);

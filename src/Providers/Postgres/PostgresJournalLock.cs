@@ -6,8 +6,8 @@ namespace Evergrain.Providers.Postgres;
 
 /// <summary>
 /// An advisory lock of the journal's schema, held by one session for as long as the process serves: exclusively by a
-/// process that runs alone, shared by the processes of a cluster. A second lock, shared, says which format of records the
-/// process agrees on.
+/// process that runs alone, shared by the processes of a cluster. A second lock, shared, says which format of records
+/// the process agrees on.
 /// </summary>
 /// <remarks>
 /// A session that breaks loses the lock. The process goes on meanwhile: the condition of each append keeps two writers

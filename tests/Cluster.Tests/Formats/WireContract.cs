@@ -7,7 +7,7 @@ using Orleans.Runtime;
 
 namespace Evergrain.Cluster.Tests.Formats;
 
-/// <summary>What processes of a cluster must agree on, as lines: types by alias, members by id, grains and calls.</summary>
+/// <summary>What processes of a cluster must agree on, as lines: types, their members, grains and calls.</summary>
 internal static class WireContract
 {
     private static readonly Assembly[] Assemblies = [typeof(IConversationGrain).Assembly, typeof(StartedTurn).Assembly];
@@ -17,9 +17,16 @@ internal static class WireContract
     [
         .. Assemblies.SelectMany(static assembly => assembly.GetTypes())
             .Where(static type => type.IsDefined(typeof(GenerateSerializerAttribute), inherit: false))
-            .Select(static type => (AliasOf(type) ?? throw new InvalidOperationException($"{type} has no [Alias]"), type))
+            .Select(static type => (AliasOf(type) ?? throw new InvalidOperationException($"{type} has no alias"), type))
             .OrderBy(static type => type.Item1, StringComparer.Ordinal),
     ];
+
+    // A type of ours that is written as another one: by that one's alias.
+    private static readonly Dictionary<Type, string> Surrogates = (
+        from type in Assemblies.SelectMany(static assembly => assembly.GetTypes())
+        from face in type.GetInterfaces()
+        where face.IsGenericType && face.GetGenericTypeDefinition() == typeof(IConverter<,>)
+        select face.GetGenericArguments()).ToDictionary(static pair => pair[0], static pair => AliasOf(pair[1])!);
 
     public static IEnumerable<string> Lines() => Types.SelectMany(LinesOf).Concat(Grains()).Concat(Calls())
         .Append($"names of RefusalKind: {string.Join(' ', Enum.GetNames<RefusalKind>())}");
@@ -79,7 +86,7 @@ internal static class WireContract
         { IsArray: true } => NameOf(type.GetElementType()!) + "[]",
         { IsGenericType: true } => $"{AliasOf(type) ?? type.Name}" +
             $"<{string.Join(", ", type.GetGenericArguments().Select(NameOf))}>",
-        _ => AliasOf(type) ?? type.Name,
+        _ => Surrogates.GetValueOrDefault(type) ?? AliasOf(type) ?? type.Name,
     };
 
     private static string? AliasOf(MemberInfo member) => member.GetCustomAttribute<AliasAttribute>(false)?.Alias;

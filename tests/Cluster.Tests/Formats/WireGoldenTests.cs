@@ -80,12 +80,13 @@ public sealed class WireGoldenTests
         var gone = golden.Except(now).ToList();
         var added = now.Except(golden).ToList();
 
-        Assert.True(gone.Count == 0, "Processes of the build before would not understand this one. Put back what these " +
-            "lines say, under the same aliases, ids and types; what is new gets an id, a method or a type of its own:\n" +
+        Assert.True(gone.Count == 0, "Processes of the build before would not understand this one. Put back what " +
+            "these lines say, with the same aliases, ids and types. What is new gets an id, a method or a type of its " +
+            "own:\n" +
             string.Join('\n', gone) + "\nIn their place now:\n" + string.Join('\n', added));
         Assert.True(added.Count == 0, "This is new on the wire. A process of the build before ignores a new member and " +
-            "does not know a new type or method: nothing may be lost by that while both run. If so, write the file anew " +
-            $"with EVERGRAIN_GOLDEN={Name}:\n" + string.Join('\n', added));
+            "does not know a new type or method. If nothing is lost by that while both run, write the file anew with " +
+            $"EVERGRAIN_GOLDEN={Name}:\n" + string.Join('\n', added));
     }
 
     // Written by the build that made the file: what was sent before is read now, and written again as it was.

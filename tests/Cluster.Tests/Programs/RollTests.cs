@@ -95,7 +95,8 @@ public sealed class RollTests(PostgresServer postgres) : IAsyncLifetime
     private async Task RunTurnAsync(ClusterProcess process)
     {
         var create = new JsonObject { ["model"] = "demo", ["input"] = "Hello", ["previous_response_id"] = _previous };
-        using var answer = await process.Http.PostAsJsonAsync(new Uri("/v1/responses", UriKind.Relative), create, Token);
+        using var answer = await process.Http.PostAsJsonAsync(
+            new Uri("/v1/responses", UriKind.Relative), create, Token);
         var response = JsonNode.Parse(await answer.Content.ReadAsStringAsync(Token))!;
         Assert.True(response["status"]?.GetValue<string>() == "completed", $"{response}\n{process.Story}");
         _previous = response["id"]!.GetValue<string>();

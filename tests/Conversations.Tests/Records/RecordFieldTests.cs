@@ -25,7 +25,8 @@ public sealed class RecordFieldTests
     [Fact]
     public void Read_UnknownCriticalField_IsRefusedByName()
     {
-        var written = RecordFrames.Write([new TurnDeleted(3) { Fields = [Note, Note with { Name = "seal", Flags = 1 }] }]);
+        var seal = new RecordField("seal", 1, ReadOnlyMemory<byte>.Empty);
+        var written = RecordFrames.Write([new TurnDeleted(3) { Fields = [Note, seal] }]);
 
         var e = Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(written));
 

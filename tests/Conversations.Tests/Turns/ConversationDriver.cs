@@ -160,9 +160,12 @@ internal sealed class ConversationDriver
     }
 
     /// <summary>A new activation takes over all that this one holds; gives this one, which lives on.</summary>
-    public Conversation Move(params IModelBackend[] backends)
+    public Conversation Move(params IModelBackend[] backends) => Arrive(Snapshot(), backends);
+
+    /// <summary>A new activation takes over what another one wrote down; gives the one before.</summary>
+    public Conversation Arrive(byte[] snapshot, params IModelBackend[] backends)
     {
-        var (old, snapshot) = (Conversation, Snapshot());
+        var old = Conversation;
         var models = backends.Length > 0 ? new ModelCatalog(backends) : _models;
         Conversation = new Conversation(Key, ++_activation, models, _ids, () => Format);
         Conversation.Rehydrate(snapshot, Now);
