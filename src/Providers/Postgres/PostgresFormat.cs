@@ -9,9 +9,9 @@ namespace Evergrain.Providers.Postgres;
 /// agrees; it never falls.
 /// </summary>
 /// <remarks>
-/// A process says so by a shared advisory lock of the newest format that it agrees on. Its session holds the lock for as
-/// long as it serves (<see cref="PostgresJournalLock"/>). A format is raised by a transaction that gets the locks of all
-/// older formats for itself: then nobody holds one. A process takes its lock first and looks at the schema's format
+/// A process says so by a shared advisory lock of the newest format that it agrees on. Its session holds the lock for
+/// as long as it serves (<see cref="PostgresJournalLock"/>). A format is raised by a transaction that gets the locks of
+/// all older formats for itself: then nobody holds one. A process takes its lock first and looks at the schema's format
 /// then, so that either the lock is seen, or the raised format is.
 /// </remarks>
 internal sealed class PostgresFormat : IAsyncDisposable

@@ -50,7 +50,7 @@ public sealed class WireGoldenTests
             IsBackground = true, References = new() { ["msg_1"] = new Payload(Json) }, IsCancelled = true,
         }),
         ["evergrain.StartedTurn"] = Sample.Of(
-            Answer.Given(new StartedTurn(TurnId.Stored(4), [Foreign]))),
+            Answer.Given(new StartedTurn(TurnId.Stored(4), new List<ForeignItem> { Foreign }))),
         ["evergrain.TenantReport"] = Sample.Of(Report),
         ["evergrain.TenantTotals"] = Sample.Of(Counts),
         ["evergrain.TurnId"] = Sample.Of(Unstored),
@@ -81,12 +81,12 @@ public sealed class WireGoldenTests
         var added = now.Except(golden).ToList();
 
         Assert.True(gone.Count == 0, "Processes of the build before would not understand this one. Put back what " +
-            "these lines say, with the same aliases, ids and types. What is new gets an id, a method or a type of its " +
-            "own:\n" +
+            "these lines say, with the same aliases, ids and types. What is new gets an id, a method or a type of " +
+            "its own:\n" +
             string.Join('\n', gone) + "\nIn their place now:\n" + string.Join('\n', added));
-        Assert.True(added.Count == 0, "This is new on the wire. A process of the build before ignores a new member and " +
-            "does not know a new type or method. If nothing is lost by that while both run, write the file anew with " +
-            $"EVERGRAIN_GOLDEN={Name}:\n" + string.Join('\n', added));
+        Assert.True(added.Count == 0, "This is new on the wire. A process of the build before ignores a new member " +
+            "and does not know a new type or method. If nothing is lost by that while both run, write the file anew " +
+            $"with EVERGRAIN_GOLDEN={Name}:\n" + string.Join('\n', added));
     }
 
     // Written by the build that made the file: what was sent before is read now, and written again as it was.

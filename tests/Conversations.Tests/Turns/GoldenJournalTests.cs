@@ -83,8 +83,8 @@ public sealed class GoldenJournalTests
 
         Assert.Equal(File.ReadAllLines(Path.Combine(GoldenJournal.Folder, name + ".expected.jsonl")), Lines(arrived));
         Assert.True(golden.AsSpan().SequenceEqual(snapshot), "A snapshot has other bytes than before. A silo of the " +
-            "build before reads the journal instead, and its conversation's unstored turns are lost. Read both in one " +
-            "build, and write the new one in the build after that.");
+            "build before reads the journal instead, and the conversation's unstored turns are lost. Read both in " +
+            "one build, and write the new one in the build after that.");
     }
 
     private static ConversationDriver Open(string name)
