@@ -8,8 +8,6 @@ namespace Evergrain.Conversations.Turns;
 /// <summary>Gives readers events by cursor, response objects and items. Counts the readers that are attached.</summary>
 internal sealed class TurnReaders(ConversationState state, RunningTurns running, TurnEvents events)
 {
-    private readonly WireBuffer _buffer = new();
-
     /// <summary>Readers attached now, to all turns.</summary>
     public int Count { get; private set; }
 
@@ -65,8 +63,9 @@ internal sealed class TurnReaders(ConversationState state, RunningTurns running,
 
     public ReadOnlyMemory<byte> Get(TurnId id, LeaseId lease)
     {
-        ResponseObject.Write(_buffer, events.Snapshot(state.Turns.GetShown(id, lease)));
-        return _buffer.Take();
+        var buffer = new WireBuffer();
+        ResponseObject.Write(buffer, events.Snapshot(state.Turns.GetShown(id, lease)));
+        return buffer.Take();
     }
 
     public ReadOnlyMemory<byte> GetOutputItem(TurnId id, LeaseId lease, int index)

@@ -25,6 +25,35 @@ public sealed class ForeignItemTests
     }
 
     [Fact]
+    public void Reference_ToACallThatIsAnswered_IsAskedForBeforeTheAnswerIsLookedAt()
+    {
+        const string call = """{"id":"fc_x","type":"function_call","call_id":"c","name":"f","arguments":"{}"}""";
+        var create = $$"""
+            {"model":"m","input":[{"type":"item_reference","id":"{{Stored}}"},
+            {"type":"function_call_output","call_id":"c","output":"x"}]}
+            """;
+        var driver = new ConversationDriver();
+
+        Assert.Throws<ForeignItemsException>(() => driver.Create(create));
+        driver.Answer(Start(driver, create, Stored, call));
+    }
+
+    [Fact]
+    public void Create_OfOneStart_IsReadOnceAndAnewForOtherBytes()
+    {
+        var start = new StartTurn
+        {
+            Key = new ConversationDriver().Key,
+            RequestId = 1,
+            Lease = default,
+            Create = """{"model":"m","input":"a"}"""u8.ToArray(),
+        };
+
+        Assert.Same(start.Read(), (start with { References = null }).Read());
+        Assert.Equal("b", (start with { Create = """{"model":"b","input":"a"}"""u8.ToArray() }).Read().Model);
+    }
+
+    [Fact]
     public void Reference_BroughtAlong_CountsAsTheItem()
     {
         var driver = new ConversationDriver();
