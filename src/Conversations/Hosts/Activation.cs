@@ -17,17 +17,9 @@ namespace Evergrain.Conversations.Hosts;
 /// </remarks>
 public sealed class Activation
 {
-    // An id that does not exist is seldom asked for once: its create is sent again, and its reader says goodbye.
-    private static readonly TimeSpan EmptyTime = TimeSpan.FromSeconds(5);
     private readonly ActivationServices _services;
     private readonly IActivationWorld _world;
-    private readonly ReaderQueue _readers;
-    private readonly DurableAnswers _durable = new();
-    private readonly ActivationReport _report;
-    private Conversation _conversation;
-    private DateTimeOffset? _emptyAt;
-    private AppendOutcome _lastAppend;
-    private Refusal? _refusal;
+    private readonly ConversationFeed _feed;
 
     /// <summary>An activation that is still to be opened.</summary>
     /// <param name="key">Whose conversation, and which.</param>
@@ -41,50 +33,44 @@ public sealed class Activation
     internal Activation(ConversationKey key, ActivationServices services, IActivationWorld world, ReaderQueue readers)
     {
         ArgumentNullException.ThrowIfNull(services);
-        (Key, _services, _world, _readers) = (key, services, world, readers);
-        Writer = services.Ids.Next64();
-        _report = new ActivationReport(key.Tenant, services);
-        _conversation = NewConversation();
+        (Key, _services, _world) = (key, services, world);
+        _feed = new ConversationFeed(key, services, world, readers);
     }
 
     /// <summary>The conversation.</summary>
     public ConversationKey Key { get; }
 
     /// <summary>64 random bits that no other activation has: the writer of its appends.</summary>
-    public ulong Writer { get; }
+    public ulong Writer => _feed.Writer;
 
     /// <summary>Where it stands in its life.</summary>
-    public ActivationLife Life { get; private set; }
+    public ActivationLife Life => _feed.Life;
 
     /// <summary>Why it ended; null: it has not.</summary>
-    public ActivationEnd? EndedBy { get; private set; }
+    public ActivationEnd? EndedBy => _feed.EndedBy;
 
     /// <summary>Whether nothing runs and nothing is being written.</summary>
-    public bool IsAtRest => _conversation.IsAtRest;
+    public bool IsAtRest => _feed.Conversation.IsAtRest;
 
     /// <summary>Whether the journal has all that it holds, nothing runs and nobody reads: it may go.</summary>
-    public bool IsIdle => _conversation.IsIdle && _durable.IsEmpty;
+    public bool IsIdle => _feed.Conversation.IsIdle && _feed.Durable.IsEmpty;
 
     /// <summary>Whether <see cref="Dehydrate"/> may be called.</summary>
     public bool CanMove => EndedBy is null or ActivationEnd.Left &&
-        _conversation is { IsAtRest: true, IsLost: false, IsDeleted: false };
+        _feed.Conversation is { IsAtRest: true, IsLost: false, IsDeleted: false };
 
     /// <summary>Where the journal ends, as far as it knows.</summary>
-    public JournalEnd End => _conversation.End;
+    public JournalEnd End => _feed.Conversation.End;
 
     /// <summary>Bytes it holds, estimated.</summary>
-    public long Bytes => _conversation.Bytes;
+    public long Bytes => _feed.Conversation.Bytes;
 
     /// <summary>What it has done so far.</summary>
-    public ConversationWork Work => _conversation.Work;
-
-    private DateTimeOffset Now => _services.Time.GetUtcNow();
-
-    private bool IsServing => Life is ActivationLife.Open or ActivationLife.Stopping;
+    public ConversationWork Work => _feed.Conversation.Work;
 
     /// <summary>Takes in one append of the journal, in order, before <see cref="Open"/>.</summary>
     /// <exception cref="JournalCorruptException">The append holds what no writer of ours wrote.</exception>
-    public void Recover(JournalEntry entry) => _conversation.Recover(entry);
+    public void Recover(JournalEntry entry) => _feed.Conversation.Recover(entry);
 
     /// <summary>Takes over what another activation wrote with <see cref="Dehydrate"/>, before
     /// <see cref="Open"/>.</summary>
@@ -95,12 +81,13 @@ public sealed class Activation
         error = null;
         try
         {
-            _conversation.Rehydrate(snapshot, Now);
+            _feed.Conversation.Rehydrate(snapshot, _feed.Now);
             return true;
         }
         catch (FormatException e)
         {
-            (_conversation, error) = (NewConversation(), e);
+            _feed.Clear();
+            error = e;
             return false;
         }
     }
@@ -114,17 +101,17 @@ public sealed class Activation
     {
         if (refusal is not null)
         {
-            Finish(ActivationEnd.Refused, refusal);
+            _feed.Finish(ActivationEnd.Refused, refusal);
             _world.Answer(() => opened.TrySetResult(Answer.Refused<bool>(refusal)));
             return;
         }
 
-        Run(conversation =>
+        _feed.Run(conversation =>
         {
-            _durable.Add(conversation.EndAbandoned(Now), opened, true);
+            _feed.Durable.Add(conversation.EndAbandoned(_feed.Now), opened, true);
             if (conversation.IsAtRest)
             {
-                BecomeOpen();
+                _feed.BecomeOpen();
             }
         });
     }
@@ -132,17 +119,17 @@ public sealed class Activation
     /// <summary>Asks the conversation.</summary>
     public Answer<T> Ask<T>(Func<Conversation, DateTimeOffset, T> question)
     {
-        if (!IsServing)
+        if (!_feed.IsServing)
         {
             return NotServing<T>();
         }
 
         Answer<T>? answer = null;
-        Run(conversation =>
+        _feed.Run(conversation =>
         {
             try
             {
-                answer = Answer.Given(question(conversation, Now));
+                answer = Answer.Given(question(conversation, _feed.Now));
             }
             catch (ConversationException e)
             {
@@ -161,7 +148,7 @@ public sealed class Activation
         var asked = Ask((conversation, now) =>
         {
             var (value, record) = question(conversation, now);
-            _durable.Add(record, answer, value);
+            _feed.Durable.Add(record, answer, value);
             return true;
         });
         if (asked.Kind != AnswerKind.Given)
@@ -199,37 +186,22 @@ public sealed class Activation
     /// <summary>Gives a reader the events of an attached turn, at once or when there are some.</summary>
     public void Read(Reading reading)
     {
-        if (!IsServing)
+        if (!_feed.IsServing)
         {
             _world.Answer(() => reading.Answer.TrySetResult(NotServing<EventBatch>()));
             return;
         }
 
-        Run(conversation => _readers.Read(conversation, reading, _world.Answer));
+        _feed.Read(reading);
     }
 
     /// <summary>The append under way has ended.</summary>
-    public void Appended(AppendOutcome outcome) => Run(conversation =>
-    {
-        if (outcome == AppendOutcome.Stored)
-        {
-            conversation.OnAppended();
-            if (Life == ActivationLife.Opening)
-            {
-                BecomeOpen();
-            }
-
-            return;
-        }
-
-        _lastAppend = outcome;
-        conversation.OnAppendFailed();
-    });
+    public void Appended(AppendOutcome outcome) => _feed.Appended(outcome);
 
     /// <summary>A turn's model said something.</summary>
-    public void ModelSaid(TurnId turn, IReadOnlyList<ModelEvent> events) => Run(conversation =>
+    public void ModelSaid(TurnId turn, IReadOnlyList<ModelEvent> events) => _feed.Run(conversation =>
     {
-        var now = Now;
+        var now = _feed.Now;
         for (var i = 0; i < events.Count; i++)
         {
             conversation.OnModelEvent(turn, events[i], now);
@@ -240,158 +212,40 @@ public sealed class Activation
     /// <param name="turn">The turn.</param>
     /// <param name="fault">A sentence for the client; null: the stream ended.</param>
     public void ModelEnded(TurnId turn, string? fault) =>
-        Run(conversation => conversation.OnModelEnded(turn, fault, Now));
+        _feed.Run(conversation => conversation.OnModelEnded(turn, fault, _feed.Now));
 
     /// <summary>The time that <see cref="IActivationWorld.WakeAt"/> named has come.</summary>
-    public void Wake()
-    {
-        if (_emptyAt <= Now && _conversation.IsEmpty)
-        {
-            Finish(ActivationEnd.Left);
-            return;
-        }
-
-        Run(conversation => conversation.OnTime(Now));
-    }
+    public void Wake() => _feed.Wake();
 
     /// <summary>The journal was deleted, or could not be: what was deleted stays deleted.</summary>
-    public void Erased()
-    {
-        _durable.Release(_conversation.DurableRecords, _world.Answer);
-        Finish(ActivationEnd.Erased);
-    }
+    public void Erased() => _feed.Erased();
 
     /// <summary>Ends running turns as interrupted.</summary>
-    public void Interrupt() => Run(conversation => conversation.InterruptAll(Now));
+    public void Interrupt() => _feed.Run(conversation => conversation.InterruptAll(_feed.Now));
 
     /// <summary>Ends running turns as interrupted, begins no more, and ends when their readers have seen it.</summary>
     public void Stop()
     {
-        Life = Life == ActivationLife.Open ? ActivationLife.Stopping : Life;
+        _feed.BecomeStopping();
         Interrupt();
     }
 
     /// <summary>Ends the activation if nothing needs it.</summary>
     public void LeaveIfIdle()
     {
-        if (IsServing && IsIdle)
+        if (_feed.IsServing && IsIdle)
         {
-            Finish(ActivationEnd.Left);
+            _feed.Finish(ActivationEnd.Left);
         }
     }
 
     /// <summary>Ends the activation, whatever it does.</summary>
-    public void Leave() => Finish(ActivationEnd.Left);
+    public void Leave() => _feed.Finish(ActivationEnd.Left);
 
     /// <summary>Writes all that it holds, where <see cref="CanMove"/>; also after <see cref="Leave"/>.</summary>
-    public void Dehydrate(IBufferWriter<byte> writer) => _conversation.Dehydrate(writer);
+    public void Dehydrate(IBufferWriter<byte> writer) => _feed.Conversation.Dehydrate(writer);
 
-    private Conversation NewConversation() => new(Key, Writer, _services.Models, _services.Ids, _services.Format);
-
-    private void BecomeOpen()
-    {
-        Life = ActivationLife.Open;
-        _services.Instruments.Activated();
-    }
-
-    private Answer<T> NotServing<T>() => _refusal is { Kind: not RefusalKind.Unavailable }
-        ? Answer.Refused<T>(_refusal) : Answer.AskAgain<T>(_refusal);
-
-    /// <summary>Feeds one input and has its effects run. A fault of ours ends the activation.</summary>
-    private void Run(Action<Conversation> input)
-    {
-        if (Life is ActivationLife.Erasing or ActivationLife.Ended)
-        {
-            return;
-        }
-
-        try
-        {
-            input(_conversation);
-            RunEffects();
-        }
-        catch (Exception e)
-        {
-            Finish(ActivationEnd.Faulted, fault: e);
-        }
-    }
-
-    private void RunEffects()
-    {
-        foreach (var effect in _conversation.TakeEffects())
-        {
-            Run(effect);
-        }
-
-        _report.Update(_conversation);
-        if (_conversation.IsLost)
-        {
-            _services.Instruments.Lost();
-            Finish(_lastAppend == AppendOutcome.Unknown ? ActivationEnd.JournalFailed : ActivationEnd.Taken,
-                _lastAppend == AppendOutcome.Unknown ? ActivationRefusals.NotWritten : null);
-        }
-        else if (Life != ActivationLife.Erasing)
-        {
-            _durable.Release(_conversation.DurableRecords, _world.Answer);
-            EndIfDone();
-        }
-    }
-
-    private void Run(Effect effect)
-    {
-        switch (effect)
-        {
-            case Effect.Append append:
-                _world.Append(append.End, Writer, append.Records);
-                break;
-            case Effect.CallModel call:
-                _world.Call(call);
-                break;
-            case Effect.CancelCall cancel:
-                _world.CancelCall(cancel.Turn);
-                break;
-            case Effect.WakeReaders wake:
-                _readers.Wake(_conversation, wake.Turn, _world.Answer);
-                break;
-            case Effect.WakeAt wake:
-                _world.WakeAt(wake.Time);
-                break;
-            case Effect.DeleteJournal delete:
-                Life = ActivationLife.Erasing;
-                _world.Erase(delete.End);
-                break;
-        }
-    }
-
-    private void EndIfDone()
-    {
-        if (Life == ActivationLife.Stopping && _conversation is { IsAtRest: true, HasReaders: false })
-        {
-            Finish(ActivationEnd.Left);
-        }
-        else if (_conversation.IsEmpty)
-        {
-            _emptyAt = Now + EmptyTime;
-            _world.WakeAt(_emptyAt.Value);
-        }
-    }
-
-    /// <summary>Ends the activation. Its callers ask the next one, or get the refusal if there is one.</summary>
-    private void Finish(ActivationEnd end, Refusal? refusal = null, Exception? fault = null)
-    {
-        if (EndedBy is not null)
-        {
-            return;
-        }
-
-        if (Life != ActivationLife.Opening)
-        {
-            _services.Instruments.Passivated();
-        }
-
-        (EndedBy, Life, _refusal) = (end, ActivationLife.Ended, refusal);
-        _readers.EndAll(_world.Answer);
-        _durable.FailAll(refusal, _world.Answer);
-        _world.Ended(end, fault);
-    }
+    private Answer<T> NotServing<T>() => _feed.Refusal is { Kind: not RefusalKind.Unavailable } refusal
+        ? Answer.Refused<T>(refusal)
+        : Answer.AskAgain<T>(_feed.Refusal);
 }
