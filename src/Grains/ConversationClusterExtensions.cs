@@ -136,14 +136,12 @@ public static class ConversationClusterExtensions
     private static GrainServices CreateServices(IServiceProvider provider, ConversationClusterOptions options)
     {
         var logger = provider.GetRequiredService<ILogger<ConversationGrain>>();
-        var usage = provider.GetRequiredService<TenantUsage>();
         var store = provider.GetRequiredService<IJournal>();
         var services = new ActivationServices(
             new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
             provider.GetRequiredService<IIdSource>(),
             GrainsClock(provider),
-            provider.GetRequiredService<ConversationInstruments>(),
-            (tenant, counts) => usage.Add(tenant, counts))
+            provider.GetRequiredService<ConversationInstruments>())
         {
             Format = () => store.Format,
         };

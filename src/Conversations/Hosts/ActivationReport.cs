@@ -16,7 +16,7 @@ internal sealed class ActivationReport(string tenant, ActivationServices service
         _work = work;
         if (turns != _turns)
         {
-            services.CountTurns(tenant, turns.Since(_turns));
+            services.Instruments.TurnsEnded(tenant, turns.Since(_turns));
             _turns = turns;
         }
     }

@@ -1,6 +1,5 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
-using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Hosts;
 
@@ -8,10 +7,9 @@ namespace Evergrain.Conversations.Hosts;
 /// <param name="Models">Finds the backend of a model.</param>
 /// <param name="Ids">Makes the ids of activations and of unstored turns.</param>
 /// <param name="Time">The clock.</param>
-/// <param name="Instruments">Counts what activations do.</param>
-/// <param name="CountTurns">Receives the turns of a tenant that ended; may be called from any thread.</param>
+/// <param name="Instruments">Counts what activations do, and the turns of tenants.</param>
 public sealed record ActivationServices(ModelCatalog Models, IIdSource Ids, TimeProvider Time,
-    ConversationInstruments Instruments, Action<string, TurnCounts> CountTurns)
+    ConversationInstruments Instruments)
 {
     /// <summary>Gives the format in which records are written now: <see cref="IJournal.Format"/>.</summary>
     public Func<int> Format { get; init; } = static () => RecordFormat.Newest;

@@ -3,7 +3,9 @@ using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Hosts;
 
-/// <summary>What conversations did, as counters of the meter <c>Evergrain</c>.</summary>
+/// <summary>
+/// Counts what conversations did, in the meter <c>Evergrain</c>, and passes on the turns of tenants.
+/// </summary>
 public sealed class ConversationInstruments
 {
     private readonly Counter<long> _validated;
@@ -22,10 +24,15 @@ public sealed class ConversationInstruments
     private readonly UpDownCounter<long> _warm;
     private readonly UpDownCounter<long> _warmBytes;
 
+    private readonly TenantUsage? _usage;
+
     /// <summary>Creates the instruments in a factory's meter, so that each server of a process has its own.</summary>
-    public ConversationInstruments(IMeterFactory meters)
+    /// <param name="meters">Makes the meter.</param>
+    /// <param name="usage">Receives the turns of tenants; null: nobody asks for them.</param>
+    public ConversationInstruments(IMeterFactory meters, TenantUsage? usage = null)
     {
         ArgumentNullException.ThrowIfNull(meters);
+        _usage = usage;
         var meter = meters.Create("Evergrain");
         _validated = meter.CreateCounter<long>("evergrain.items.validated", "{item}", "Items validated.");
         _rendered = meter.CreateCounter<long>("evergrain.items.rendered", "{item}", "Items rendered for a model.");
@@ -69,6 +76,9 @@ public sealed class ConversationInstruments
 
     /// <summary>An activation ended because an append was refused or failed.</summary>
     public void Lost() => _lost.Add(1);
+
+    /// <summary>Turns of a tenant have ended.</summary>
+    public void TurnsEnded(string tenant, in TurnCounts turns) => _usage?.Add(tenant, turns);
 
     /// <summary>An activation was written down, to be moved.</summary>
     public void Dehydrated() => _dehydrated.Add(1);

@@ -16,13 +16,15 @@ public sealed class InProcessConversations : IAsyncDisposable
     private readonly ConcurrentDictionary<ConversationKey, LocalConversation> _warm = new();
     private readonly Lock _activating = new();
     private readonly CancellationTokenSource _stopping = new();
+    private readonly InputChecks? _checks;
     private readonly InProcessContext _context;
     private readonly Task _sweeping;
     private Task? _disposing;
 
     internal InProcessConversations(HostContext host, InputChecks? checks, InProcessOptions options)
     {
-        _context = new InProcessContext(host, checks, options, Forget);
+        _checks = checks;
+        _context = new InProcessContext(host, options, Forget);
         _sweeping = SweepAsync();
     }
 
@@ -76,7 +78,7 @@ public sealed class InProcessConversations : IAsyncDisposable
             }
 
             // Added before it opens: it may end, and be forgotten, at once.
-            _warm[key] = conversation = new LocalConversation(key, _context);
+            _warm[key] = conversation = new LocalConversation(key, _checks, _context);
         }
 
         _ = conversation.OpenAsync();
@@ -134,13 +136,9 @@ public sealed class InProcessConversations : IAsyncDisposable
 }
 
 /// <summary>What the conversations of the host share.</summary>
-internal sealed class InProcessContext(
-    HostContext host, InputChecks? checks, InProcessOptions options, Action<LocalConversation> forget)
+internal sealed class InProcessContext(HostContext host, InProcessOptions options, Action<LocalConversation> forget)
 {
     public HostContext Host => host;
-
-    /// <summary>The check on new input; null: there is none.</summary>
-    public InputChecks? Checks => checks;
 
     public InProcessOptions Options => options;
 

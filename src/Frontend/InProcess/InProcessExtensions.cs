@@ -29,14 +29,12 @@ public static class InProcessExtensions
     private static InProcessConversations CreateHost(IServiceProvider provider, InProcessOptions options)
     {
         var logger = provider.GetRequiredService<ILogger<InProcessConversations>>();
-        var usage = provider.GetRequiredService<TenantUsage>();
         var store = provider.GetRequiredService<IJournal>();
         var services = new ActivationServices(
             new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
             provider.GetRequiredService<IIdSource>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ConversationInstruments>(),
-            (tenant, counts) => usage.Add(tenant, counts))
+            provider.GetRequiredService<ConversationInstruments>())
         {
             Format = () => store.Format,
         };

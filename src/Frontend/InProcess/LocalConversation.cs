@@ -20,8 +20,8 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
     private long _bytes;
     private bool _isIdle;
 
-    public LocalConversation(ConversationKey key, InProcessContext context)
-        : base(context.Checks, TaskCreationOptions.None)
+    public LocalConversation(ConversationKey key, InputChecks? checks, InProcessContext context)
+        : base(checks, TaskCreationOptions.None)
     {
         (Key, _context) = (key, context);
         _world = new ActivationWorld(key, context.Host, this);

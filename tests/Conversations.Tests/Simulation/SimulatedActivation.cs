@@ -32,7 +32,7 @@ internal sealed class SimulatedActivation : IActivationWorld
     {
         (_host, _life, _agenda) = (host, host.Life, host.World.Agenda);
         var services = new ActivationServices(
-            new ModelCatalog([_backend]), _agenda, new AgendaTime(_agenda), Instruments, static (_, _) => { });
+            new ModelCatalog([_backend]), _agenda, new AgendaTime(_agenda), Instruments);
         Inner = new Activation(key, services, this, host.World.Mistake.Readers());
     }
 
