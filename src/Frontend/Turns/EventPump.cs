@@ -12,9 +12,12 @@ internal sealed class EventPump(TurnServices services)
     public async Task<TimeSpan> RunAsync(TurnAddress turn, ITurnDelivery delivery, CancellationToken cancellationToken)
     {
         var sending = TimeSpan.Zero;
-        using var reading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await using var events = services.Conversations.ReadEventsAsync(turn, delivery.From, reading.Token)
-            .GetAsyncEnumerator(reading.Token);
+        using var reading = delivery.WantsKeepalive
+            ? CancellationTokenSource.CreateLinkedTokenSource(cancellationToken)
+            : null;
+        var token = reading?.Token ?? cancellationToken;
+        await using var events = services.Conversations.ReadEventsAsync(turn, delivery.From, token)
+            .GetAsyncEnumerator(token);
         while (await NextAsync(events, delivery, reading))
         {
             var begun = services.Time.GetTimestamp();
@@ -34,10 +37,10 @@ internal sealed class EventPump(TurnServices services)
     }
 
     private ValueTask<bool> NextAsync(IAsyncEnumerator<EventBatch> events, ITurnDelivery delivery,
-        CancellationTokenSource reading)
+        CancellationTokenSource? reading)
     {
         var next = events.MoveNextAsync();
-        return next.IsCompleted || !delivery.WantsKeepalive ? next : WaitLoudlyAsync(next.AsTask(), delivery, reading);
+        return next.IsCompleted || reading is null ? next : WaitLoudlyAsync(next.AsTask(), delivery, reading);
     }
 
     private async ValueTask<bool> WaitLoudlyAsync(Task<bool> next, ITurnDelivery delivery,
