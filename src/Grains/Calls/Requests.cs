@@ -6,7 +6,7 @@ namespace Evergrain.Grains.Calls;
 
 /// <summary>
 /// One turn to start; see <see cref="StartTurn"/>. Its bytes belong to the call: a co-hosted grain reads the caller's
-/// own, so the router copies a create once, since its owner may use the buffer again when a call has timed out.
+/// own, so <see cref="Of"/> copies them once: their owner may use the buffer again when a call has timed out.
 /// </summary>
 [GenerateSerializer]
 [Immutable]
@@ -50,7 +50,7 @@ public sealed class StartRequest
         RequestId = start.RequestId,
         IsKeyed = start.IsKeyed,
         Lease = start.Lease,
-        Create = start.Create,
+        Create = start.Create.ToArray(),
         IsOpenResponses = start.Dialect == EventDialect.OpenResponses,
         IsBackground = start.IsBackground,
         References = start.References?.ToDictionary(

@@ -12,9 +12,7 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
 {
     public Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
-        // The one copy on the way to a co-hosted grain. A call that timed out may still be read there when the caller
-        // has gone on and used its buffer for something else.
-        var request = StartRequest.Of(start with { Create = start.Create.ToArray() });
+        var request = StartRequest.Of(start);
         return CallAsync(() => grain.StartTurn(request), cancellationToken);
     }
 
