@@ -44,7 +44,12 @@ internal sealed record LoadOptions
             HelpName = "PATH",
         };
         var command = new QuestionsCommand("bench/Load", "Measures the server as one process.",
-            "turns", "forks", "memory", "sockets", "added", "upstream", "overload", "pair") { answerBytes, server, other };
+            "turns", "forks", "memory", "sockets", "added", "upstream", "overload", "pair")
+        {
+            answerBytes,
+            server,
+            other,
+        };
         command.Validators.Add(line =>
         {
             var path = line.GetValue(server) ?? FindServer();

@@ -10,14 +10,12 @@ namespace Evergrain.Conversations.Hosts;
 /// <param name="continuations">On which thread a caller goes on that waited for an answer.</param>
 public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions continuations) : IConversationCalls
 {
-    /// <inheritdoc/>
-    public async Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
+    /// <summary>See the port. Where there is a check, the create's bytes are read after a cancelled call too.</summary>
+    public virtual async Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
         if (checks is not null)
         {
             var known = await AskAsync((conversation, _) => conversation.Knows(start), cancellationToken);
-            // The caller takes its buffer back when its call ends. The check and the turn read one copy, once.
-            start = start with { Create = start.Create.ToArray() };
             if (await checks.PassAsync(start, known, cancellationToken) is { } notBegun)
             {
                 return notBegun;

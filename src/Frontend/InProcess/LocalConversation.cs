@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Frontend.InProcess;
 
@@ -10,6 +11,7 @@ namespace Evergrain.Frontend.InProcess;
 internal sealed class LocalConversation : ActivationCalls, IActivationHost
 {
     private readonly Lock _gate = new();
+    private readonly bool _isChecked;
     private readonly InProcessContext _context;
     private readonly Activation _activation;
     private readonly ActivationWorld _world;
@@ -23,7 +25,7 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
     public LocalConversation(ConversationKey key, InputChecks? checks, InProcessContext context)
         : base(checks, TaskCreationOptions.None)
     {
-        (Key, _context) = (key, context);
+        (Key, _isChecked, _context) = (key, checks is not null, context);
         _world = new ActivationWorld(key, context.Host, this);
         _activation = new Activation(key, context.Host.Services, _world);
     }
@@ -35,6 +37,14 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
 
     /// <summary>Whether it could go after its last input.</summary>
     public bool IsIdle => Volatile.Read(ref _isIdle);
+
+    /// <inheritdoc/>
+    public override Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
+    {
+        // The caller takes its buffer back when its call ends, and a check may outlast the call.
+        var owned = !_isChecked ? start : start with { Create = start.Create.ToArray() };
+        return base.StartTurnAsync(owned, cancellationToken);
+    }
 
     /// <summary>Opens it. Its callers wait for that.</summary>
     public async Task OpenAsync()
