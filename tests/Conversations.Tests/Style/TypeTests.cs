@@ -67,9 +67,10 @@ public sealed partial class TypeTests
             ? span.EndLinePosition.Line - span.StartLinePosition.Line + 1
             : 0;
 
+        // A record's parameters are members; those of a class are what it makes its members of.
         public int Properties { get; } = Type is TypeDeclarationSyntax type
-            ? (type.ParameterList?.Parameters.Count ?? 0) +
-                type.Members.OfType<PropertyDeclarationSyntax>().Count(static one => one.ExpressionBody is null)
+            ? (type is RecordDeclarationSyntax ? type.ParameterList?.Parameters.Count ?? 0 : 0) +
+                type.Members.OfType<PropertyDeclarationSyntax>().Count()
             : 0;
     }
 }

@@ -3,7 +3,9 @@ using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Suites.Hosts;
 
-/// <summary>Which conversations leave memory, and that nobody notices. The budget is three and a half large ones.</summary>
+/// <summary>
+/// Which conversations leave memory, and that nobody notices. The budget is three and a half large ones.
+/// </summary>
 public abstract class PassivationContract(IContractHosts hosts) : HostContract(hosts)
 {
     // What a large conversation here counts as: its one large item, twice.

@@ -88,7 +88,8 @@ public abstract class IdempotencySuite(IWireHosts hosts) : IDisposable
     [Fact]
     public async Task Create_SameKeyOfAnotherTenant_IsAnotherResponse()
     {
-        await using var server = await TestServer.StartAsync(await hosts.StartStoredAsync(_data.FullName, TimeProvider.System),
+        await using var server = await TestServer.StartAsync(
+            await hosts.StartStoredAsync(_data.FullName, TimeProvider.System),
             ("ApiKeys:0", "one=team-1"), ("ApiKeys:1", "two=team-2"));
         using var client = await WireClient.ConnectAsync(server, ("Authorization", "Bearer one"));
         using var other = await WireClient.ConnectAsync(server, ("Authorization", "Bearer two"));
