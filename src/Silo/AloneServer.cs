@@ -30,11 +30,12 @@ internal static class AloneServer
     private static WebApplication Compose(WebApplicationBuilder builder, CommandLineSettings settings)
     {
         var (services, configuration) = (builder.Services, builder.Configuration);
+        // What is registered later stops before: requests, then conversations, then the report of what they used.
         services.AddUsage();
-        services.AddEvergrainFrontend(configuration);
-        services.AddModels(configuration, settings.Models);
         services.AddInProcessConversations(
             services.AddSettings<InProcessOptions>(configuration, EvergrainOptions.Section));
+        services.AddEvergrainFrontend(configuration);
+        services.AddModels(configuration, settings.Models);
         services.UseApiKeys(settings.ApiKeys);
         return builder.Build();
     }

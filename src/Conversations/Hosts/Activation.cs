@@ -114,6 +114,11 @@ public sealed class Activation
                 _feed.BecomeOpen();
             }
         });
+        if (_feed.EndedBy is not null)
+        {
+            // A fault before the answer waited. Where it did wait, it was given before this.
+            _world.Answer(() => opened.TrySetResult(NotServing<bool>()));
+        }
     }
 
     /// <summary>Asks the conversation.</summary>
@@ -193,6 +198,12 @@ public sealed class Activation
         }
 
         _feed.Read(reading);
+        if (_feed.EndedBy == ActivationEnd.Faulted)
+        {
+            // This reader met the fault: in the next activation it would meet it again.
+            _world.Answer(() => reading.Answer.TrySetResult(
+                Answer.Refused<EventBatch>(ActivationRefusals.Fault)));
+        }
     }
 
     /// <summary>The append under way has ended.</summary>

@@ -22,9 +22,14 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
             }
         }
 
-        using var place = await EnterAsync(cancellationToken);
-        return await WaitAsync<StartedTurn>(
-            (activation, answer) => activation.StartTurn(start, answer), cancellationToken);
+        Answer<StartedTurn> started;
+        using (await EnterAsync(cancellationToken))
+        {
+            started = await AnswerAsync<StartedTurn>(
+                (activation, answer) => activation.StartTurn(start, answer), cancellationToken);
+        }
+
+        return await SettledAsync(started, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -153,6 +158,10 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
     }
 
     private async Task<Answer<T>> WaitAsync<T>(
+        Action<Activation, TaskCompletionSource<Answer<T>>> ask, CancellationToken cancellationToken) =>
+        await SettledAsync(await AnswerAsync(ask, cancellationToken), cancellationToken);
+
+    private async ValueTask<Answer<T>> AnswerAsync<T>(
         Action<Activation, TaskCompletionSource<Answer<T>>> ask, CancellationToken cancellationToken)
     {
         await ReadyAsync(cancellationToken);
@@ -160,7 +169,7 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
         Feed(activation => ask(activation, answer));
         await using var leaving = cancellationToken.UnsafeRegister(static (state, token) =>
             ((TaskCompletionSource<Answer<T>>)state!).TrySetCanceled(token), answer);
-        return await SettledAsync(await answer.Task, cancellationToken);
+        return await answer.Task;
     }
 
     private async ValueTask<Answer<T>> SettledAsync<T>(Answer<T> answer, CancellationToken cancellationToken)

@@ -43,13 +43,16 @@ public sealed partial class ActivationWorld(ConversationKey key, HostContext con
         ArgumentNullException.ThrowIfNull(call);
         var run = new ModelRun(call, context.Services, context.ModelCallTime, context.Logger);
         _calls.Add(call.Turn, run);
-        run.Start(
+
+        // Behind this input: a model may say all it has to say at once.
+        host.Answer(() => run.Start(
+            host.BesideAsync,
             events => host.TellAsync(activation => activation.ModelSaid(call.Turn, events)),
             fault => host.TellAsync(activation =>
             {
                 _calls.Remove(call.Turn);
                 activation.ModelEnded(call.Turn, fault);
-            }));
+            })));
     }
 
     /// <inheritdoc/>

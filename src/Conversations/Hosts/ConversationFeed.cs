@@ -89,9 +89,18 @@ internal sealed class ConversationFeed
     /// <summary>The time that was asked for has come.</summary>
     public void Wake()
     {
-        if (_emptyAt <= Now && Conversation.IsEmpty)
+        if (_emptyAt is { } at && Conversation.IsEmpty && Life != ActivationLife.Ended)
         {
-            Finish(ActivationEnd.Left);
+            // A timer may be early by less than a millisecond.
+            if (at - Now < TimeSpan.FromMilliseconds(1))
+            {
+                Finish(ActivationEnd.Left);
+            }
+            else
+            {
+                _world.WakeAt(at);
+            }
+
             return;
         }
 

@@ -44,6 +44,12 @@ public sealed partial class InputChecks(
         try
         {
             var refusal = await VerdictOn(start).WaitAsync(wait, services.Time, cancellationToken);
+            if (refusal is { Kind: not RefusalKind.InputRefused })
+            {
+                // The check could not be made, and this caller is told: a later try has it made.
+                Forget(start);
+            }
+
             return refusal is null ? null : Answer.Refused<StartedTurn>(refusal);
         }
         catch (TimeoutException)
@@ -82,12 +88,6 @@ public sealed partial class InputChecks(
             var input = NewInput.Of(start);
             var refusal = await check.CheckAsync(input, CancellationToken.None);
             services.Instruments.PhaseEnded(ConversationPhase.Check, services.Time.GetElapsedTime(begun));
-            if (refusal is { Kind: not RefusalKind.InputRefused })
-            {
-                // The check could not be made: a later try has it made.
-                Forget(start);
-            }
-
             return refusal;
         }
         catch (ConversationException e)
@@ -97,7 +97,6 @@ public sealed partial class InputChecks(
         catch (Exception e)
         {
             LogNotChecked(logger, e, start.Key.Id);
-            Forget(start);
             return new Refusal(RefusalKind.Internal, "The request could not be processed.");
         }
     }

@@ -28,18 +28,25 @@ public sealed partial class ModelRun(
     /// <summary>Ends when the call has ended and nothing more will be handed over. It never fails.</summary>
     public Task Ended { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Starts the call, beside the caller: what a model server sends is not read in a conversation's
-    /// time.</summary>
+    /// <summary>Starts the call.</summary>
+    /// <param name="begin">Begins work on a thread of the host's choice.</param>
     /// <param name="handOver">Receives events, and has used them when its task ends. It must not throw.</param>
     /// <param name="end">Receives the end: a sentence for the client, or null where the stream ended.</param>
-    public void Start(Func<IReadOnlyList<ModelEvent>, Task> handOver, Func<string?, Task> end) =>
-        Ended = Task.Run(() => RunAsync(handOver, end));
+    public void Start(Func<Func<Task>, Task> begin, Func<IReadOnlyList<ModelEvent>, Task> handOver,
+        Func<string?, Task> end)
+    {
+        ArgumentNullException.ThrowIfNull(begin);
+        Ended = begin(() => RunAsync(handOver, end));
+    }
 
     /// <summary>Cancels the call without waiting for its end.</summary>
     public void Cancel()
     {
-        _isCancelled = true;
-        _cancelling = _over.CancelAsync();
+        if (!_isCancelled)
+        {
+            _isCancelled = true;
+            _cancelling = _over.CancelAsync();
+        }
     }
 
     private async Task RunAsync(Func<IReadOnlyList<ModelEvent>, Task> handOver, Func<string?, Task> end)
@@ -53,7 +60,9 @@ public sealed partial class ModelRun(
         }
 
         await end(fault);
-        await _cancelling;
+
+        // What a backend registered on the token may throw here.
+        await _cancelling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _over.Dispose();
     }
 

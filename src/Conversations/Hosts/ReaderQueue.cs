@@ -53,6 +53,12 @@ internal class ReaderQueue
 
     private bool TryAnswer(Conversation conversation, Reading reader, Action<Action> handOver)
     {
+        if (reader.Answer.Task.IsCompleted)
+        {
+            // It has left: its turn's events need not be made again for it.
+            return true;
+        }
+
         var step = Next(conversation, reader.Turn, reader.From);
         if (step.MustWait)
         {

@@ -231,6 +231,7 @@ internal sealed class RunningTurns(
     {
         var live = turn.Live!;
         live.IsOver = true;
+        turn.OrphanedAt = null;
         state.Counts.AddEnded(ending);
         var (open, closing) = (live.Stream.Open, turn.Log!.Count);
         var partial = Close(live, ending.Outcome);

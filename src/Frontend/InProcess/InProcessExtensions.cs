@@ -3,6 +3,7 @@ using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Frontend.InProcess;
@@ -23,6 +24,8 @@ public static class InProcessExtensions
         services.AddSingleton<ConversationInstruments>();
         services.AddSingleton(provider => CreateHost(provider, options));
         services.AddSingleton<IConversations>(CreateRouter);
+        services.AddHostedService<InProcessStop>();
+        services.PostConfigure<HostOptions>(host => host.ShutdownTimeout += options.StopGrace + options.CallEndTime);
         return services;
     }
 
@@ -61,4 +64,12 @@ public static class InProcessExtensions
 
     // An activation that ended is replaced within milliseconds. Longer than this its journal is broken.
     private static readonly TimeSpan RetryTime = TimeSpan.FromSeconds(5);
+
+    /// <summary>Ends the conversations while everything that they need is still there.</summary>
+    private sealed class InProcessStop(InProcessConversations conversations) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public async Task StopAsync(CancellationToken cancellationToken) => await conversations.DisposeAsync();
+    }
 }

@@ -124,8 +124,14 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
 
     private async Task GoAsync()
     {
-        await _world.EndAsync(_context.Options.CallEndTime);
-        _context.Forget(this);
-        _gone.SetResult();
+        try
+        {
+            await _world.EndAsync(_context.Options.CallEndTime);
+        }
+        finally
+        {
+            _context.Forget(this);
+            _gone.SetResult();
+        }
     }
 }

@@ -55,7 +55,8 @@ internal sealed class GrainActivation : ActivationCalls, IActivationHost
             while (!isOver)
             {
                 var answer = await NextAsync(turn, from, cancellationToken);
-                isLast = answer.Kind == AnswerKind.Given && answer.Value.IsLast;
+                // A refused reader does not come back either.
+                isLast = answer.Kind == AnswerKind.Refused || (answer.Kind == AnswerKind.Given && answer.Value.IsLast);
                 isOver = answer.Kind != AnswerKind.Given || isLast;
                 from += answer.Kind == AnswerKind.Given ? answer.Value.Events.Count : 0;
                 yield return answer;

@@ -77,7 +77,7 @@ internal sealed partial class TenantReporting(TenantUsage usage, ITenantTotals t
             await totals.AddAsync(tenant, report, cancellationToken);
             usage.Told(tenant);
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             // It comes again with the next.
             LogFailed(logger, e);

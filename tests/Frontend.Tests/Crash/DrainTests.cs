@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using Evergrain.Suites.Crash;
 
 namespace Evergrain.Frontend.Tests.Crash;
@@ -43,6 +45,34 @@ public sealed class DrainTests : IDisposable
 
         // A create that came too late was not begun: no turn ended without its client being told.
         Assert.Equal(0, tally.Stored);
+    }
+
+    [Fact]
+    public async Task Turn_LongerThanTheDrain_EndsAsInterruptedAndIsCounted()
+    {
+        const string slow = """
+            {"model":"demo","background":true,"input":"@@script [{\"say\":\"late\",\"delay_ms\":600000}]"}
+            """;
+        string id;
+        await using (var server = await ServerProcess.StartAsync(
+            ServerSettings.OnSqlite(_data.FullName).With("DrainTimeout", "00:00:01"), _patience.Token))
+        {
+            using var http = server.CreateHttpClient();
+            using var create = new StringContent(slow, Encoding.UTF8, "application/json");
+            var place = new Uri("v1/responses", UriKind.Relative);
+            using var created = await http.PostAsync(place, create, _patience.Token);
+            id = JsonNode.Parse(await created.Content.ReadAsStringAsync(_patience.Token))!["id"]!.GetValue<string>();
+            await server.TerminateAsync(_patience.Token);
+            Assert.Equal((0, ""), await server.ExitAsync(_patience.Token));
+        }
+
+        await using var next = await StartAsync();
+        using var client = next.CreateHttpClient();
+        var response = await client.GetStringAsync(new Uri($"v1/responses/{id}", UriKind.Relative), _patience.Token);
+        var usage = await client.GetStringAsync(new Uri("evergrain/usage", UriKind.Relative), _patience.Token);
+
+        Assert.Contains("interrupted: the server is stopping.", response, StringComparison.Ordinal);
+        Assert.Contains("\"failed\":1", usage, StringComparison.Ordinal);
     }
 
     private Task<ServerProcess> StartAsync() =>
