@@ -50,6 +50,12 @@ internal sealed class SimulatedActivation : IActivationWorld
     /// <summary>Whether the journal holds what it has not heard of: it answers as of before that.</summary>
     public bool IsBehind => _host.World.Witness.LogOf(Key).End != Inner.End;
 
+    /// <summary>
+    /// Whether it may hold a log that was deleted as a whole: its ids may name other turns by now. Allowed and known,
+    /// see docs/decisions/0013-simulation.md.
+    /// </summary>
+    public bool IsOfDeletedLog => IsBehind && _host.World.Witness.LogOf(Key).Deletions > 0;
+
     // What came here unrendered, was read or is new, once each.
     private long Renderable => _unrendered + Inner.Work.Validated + Inner.Work.Recovered;
 

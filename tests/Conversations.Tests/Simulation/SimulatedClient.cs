@@ -180,7 +180,11 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
             (inner, answer) => inner.Read(new Reading(address, number, answer)),
             batch =>
             {
-                world.Witness.Read(errand, number, new ReadStep(batch.Events, batch.IsLast));
+                if (!active.IsOfDeletedLog)
+                {
+                    world.Witness.Read(errand, number, new ReadStep(batch.Events, batch.IsLast));
+                }
+
                 request.Answer(batch);
             });
 

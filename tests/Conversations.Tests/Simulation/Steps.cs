@@ -148,7 +148,11 @@ internal sealed class Steps(World world, List<string>? words)
     private void Get() => Ask("gets", (errand, address) => (active, self) => active.Ask(
         self, (conversation, _) => conversation.Get(address.Response.Turn, address.Lease), response =>
         {
-            world.Witness.Shown(errand, response, self.AskedAt, active.IsBehind);
+            if (!active.IsOfDeletedLog)
+            {
+                world.Witness.Shown(errand, response, self.AskedAt, active.IsBehind);
+            }
+
             self.Answer(true);
         }));
 
