@@ -13,7 +13,7 @@ internal sealed class EventReading(
     : IAsyncDisposable
 {
     private readonly ulong _reader = ids.Next64();
-    private readonly Patience _patience = new(bounds, ids, bounds.Time.GetTimestamp());
+    private readonly Patience _patience = new(bounds, ids, asked: null);
     private IConversationCalls? _calls;
     private IAsyncEnumerator<Answer<EventBatch>>? _events;
     private Exception? _failed;

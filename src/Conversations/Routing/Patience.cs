@@ -8,8 +8,10 @@ namespace Evergrain.Conversations.Routing;
 /// </summary>
 /// <param name="bounds">The bounds of retries, and their clock.</param>
 /// <param name="chance">Spreads retries.</param>
-/// <param name="asked">When the request was made, as a timestamp.</param>
-internal sealed class Patience(RetryBounds bounds, IIdSource chance, long asked)
+/// <param name="asked">
+/// When the request was made, as a timestamp. Null: it is a reader, whose model may be silent before a journal fails.
+/// </param>
+internal sealed class Patience(RetryBounds bounds, IIdSource chance, long? asked)
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan PauseMax = TimeSpan.FromMilliseconds(500);
@@ -23,7 +25,7 @@ internal sealed class Patience(RetryBounds bounds, IIdSource chance, long asked)
     private static readonly TimeSpan JournalPauseMin = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan JournalTime = TimeSpan.FromSeconds(5);
 
-    private long _asked = asked;
+    private long? _asked = asked;
     private long? _begun;
     private TimeSpan _pause = PauseMin;
     private int _journalFailures;
@@ -32,7 +34,7 @@ internal sealed class Patience(RetryBounds bounds, IIdSource chance, long asked)
     public bool HasFailed { get; private set; }
 
     /// <summary>Begins anew: something was answered.</summary>
-    public void Renew() => (_asked, _begun, _pause, _journalFailures) = (bounds.Time.GetTimestamp(), null, PauseMin, 0);
+    public void Renew() => (_asked, _begun, _pause, _journalFailures) = (null, null, PauseMin, 0);
 
     /// <summary>Begins anew if a call that began then and has failed now was answered on its way.</summary>
     public void RenewIfAnswered(long begun)
@@ -65,9 +67,17 @@ internal sealed class Patience(RetryBounds bounds, IIdSource chance, long asked)
         }
     }
 
-    private bool IsOver(Refusal? reason) =>
-        bounds.Time.GetElapsedTime(_begun!.Value) > bounds.RetryTime || (reason is not null &&
-        (++_journalFailures >= JournalFailuresMax || bounds.Time.GetElapsedTime(_asked) >= JournalTime));
+    private bool IsOver(Refusal? reason)
+    {
+        var begun = _begun!.Value;
+        if (bounds.Time.GetElapsedTime(begun) > bounds.RetryTime)
+        {
+            return true;
+        }
+
+        return reason is not null && (++_journalFailures >= JournalFailuresMax ||
+            bounds.Time.GetElapsedTime(_asked ?? begun) >= JournalTime);
+    }
 
     private TimeSpan NextPause(Refusal? reason, Exception? failed)
     {

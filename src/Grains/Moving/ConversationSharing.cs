@@ -55,8 +55,8 @@ internal sealed class ConversationSharing(WarmConversations warm, ConversationMo
     }
 
     /// <summary>
-    /// Counts are looked at when what this silo moved has arrived, and shared by when all of them are there: whoever
-    /// sees half of a cluster would give its silos twice what they lack.
+    /// A silo reads the counts when what it moved has arrived, and shares when all counts are there. A silo that knew
+    /// half of a cluster would give the others twice what they lack.
     /// </summary>
     private async Task RunRoundAsync(CancellationToken cancellationToken)
     {

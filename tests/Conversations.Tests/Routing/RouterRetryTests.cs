@@ -105,6 +105,24 @@ public sealed class RouterRetryTests
     }
 
     [Fact]
+    public async Task Read_JournalFailsAfterALongSilenceOfTheModel_GoesOn()
+    {
+        _calls.OnRead = from =>
+        {
+            if (_calls.Reads.Count > 1)
+            {
+                return [Answer.Given(Batch(from, isLast: true))];
+            }
+
+            _time.Skip(TimeSpan.FromMinutes(1));
+            return [Answer.AskAgain<EventBatch>(NotWritten)];
+        };
+
+        Assert.Single(await Router().ReadEventsAsync(Stored, 0, default).ToListAsync());
+        Assert.Equal([0, 0], _calls.Reads);
+    }
+
+    [Fact]
     public async Task Read_UnstoredTurnLost_SaysThatItIsLost()
     {
         _calls.OnRead = from => from == 0
