@@ -129,6 +129,18 @@ public readonly record struct ModelEvent(ModelEventKind Kind)
     public string? ServerId { get; init; }
 
     /// <summary>
+    /// For <see cref="ModelEventKind.ItemDone"/>: a JSON object of members that only its server understands, such as a
+    /// thought signature. Clients never see it; it goes back to that server with the item. Empty: none.
+    /// </summary>
+    public ReadOnlyMemory<byte> ServerData { get; init; }
+
+    /// <summary>
+    /// For <see cref="ModelEventKind.Delta"/> of <see cref="PartKind.OutputText"/>: a JSON array, the log probabilities
+    /// of its tokens as the Responses API spells them. Empty: none were asked for, or the server gave none.
+    /// </summary>
+    public ReadOnlyMemory<byte> Logprobs { get; init; }
+
+    /// <summary>
     /// For <see cref="ModelEventKind.ItemStarted"/> of <see cref="OutputKind.Other"/>: what its id begins with, 1 to 16
     /// letters a to z.
     /// </summary>
