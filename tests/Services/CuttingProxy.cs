@@ -41,6 +41,9 @@ public sealed class CuttingProxy : IAsyncDisposable
     /// <summary>Whether new connections end at once.</summary>
     public bool IsClosed { get; set; }
 
+    /// <summary>Whether the server's side of a connection stays open when the client's side has ended.</summary>
+    public bool HidesEnds { get; set; }
+
     /// <summary>Ends every connection, and new ones as long as it stays closed.</summary>
     public void Sever()
     {
@@ -108,6 +111,11 @@ public sealed class CuttingProxy : IAsyncDisposable
             client.NoDelay = server.NoDelay = true;
             var (to, from) = (server.GetStream(), client.GetStream());
             await Task.WhenAny(RelayAsync(from, to, Cut.Request), RelayAsync(to, from, Cut.Answer));
+            if (HidesEnds)
+            {
+                client.Close();
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, _stop.Token);
+            }
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or IOException
             or ObjectDisposedException or InvalidOperationException)

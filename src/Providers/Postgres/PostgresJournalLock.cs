@@ -20,7 +20,12 @@ public sealed class PostgresJournalLock : IAsyncDisposable
     // A process killed a moment ago may still have it.
     private const int WaitMilliseconds = 2_000;
     private const int TimeoutSeconds = 5;
+    private const int BegunColumn = 2;
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
+
+    // A process number is used again; with the time of its start it names one session.
+    private const string EndSession =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2";
 
     private readonly PostgresPlace _place;
     private readonly string _schema;
@@ -30,6 +35,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _released = new();
     private Task _holding = Task.CompletedTask;
+    private (int Process, DateTime Begun) _session;
 
     private PostgresJournalLock(PostgresJournalOptions options, bool isShared)
     {
@@ -49,7 +55,8 @@ public sealed class PostgresJournalLock : IAsyncDisposable
         _connectionString = settings.ToString();
         _statement = $"SELECT pg_advisory_lock{(isShared ? "_shared" : "")}" +
             $"(hashtextextended('evergrain processes {options.Schema}', 0)), " +
-            $"pg_advisory_lock_shared({PostgresFormat.LockOf(options.Schema, options.Format)})";
+            $"pg_advisory_lock_shared({PostgresFormat.LockOf(options.Schema, options.Format)}), " +
+            "(SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())";
         var journal = $"The journal in PostgreSQL at {_place.Server} (database {_place.Database}, schema " +
             $"{options.Schema}) is in use by";
         _refusal = isShared
@@ -104,7 +111,10 @@ public sealed class PostgresJournalLock : IAsyncDisposable
         {
             await session.OpenAsync(cancellationToken);
             await using var command = new NpgsqlCommand(_statement, session);
-            await command.ExecuteNonQueryAsync(cancellationToken);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            _session = (session.ProcessID,
+                await reader.GetFieldValueAsync<DateTime>(BegunColumn, cancellationToken));
             return session;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
@@ -161,7 +171,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
         {
             try
             {
-                var session = await OpenAsync(_released.Token);
+                var session = await OpenInPlaceAsync();
                 await CheckFormatAsync(session);
                 return session;
             }
@@ -170,6 +180,36 @@ public sealed class PostgresJournalLock : IAsyncDisposable
                 await Task.Delay(RetryInterval, _time, _released.Token);
             }
         }
+    }
+
+    // PostgreSQL may not know yet that the broken session is gone. A session of another process keeps the lock.
+    private async Task<NpgsqlConnection> OpenInPlaceAsync()
+    {
+        try
+        {
+            return await OpenAsync(_released.Token);
+        }
+        catch (JournalUnavailableException)
+        {
+            await EndOwnSessionAsync();
+            return await OpenAsync(_released.Token);
+        }
+    }
+
+    private async Task EndOwnSessionAsync()
+    {
+        var (process, begun) = _session;
+        await using var session = new NpgsqlConnection(_connectionString);
+        await session.OpenAsync(_released.Token);
+        await using var command = new NpgsqlCommand(EndSession, session)
+        {
+            Parameters =
+            {
+                new NpgsqlParameter<int> { TypedValue = process },
+                new NpgsqlParameter<DateTime> { TypedValue = begun },
+            },
+        };
+        await command.ExecuteNonQueryAsync(_released.Token);
     }
 
     // Without the lock, the others may have agreed on a format that this build does not read.

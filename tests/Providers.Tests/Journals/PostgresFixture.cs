@@ -129,5 +129,5 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
         }
     }
 
-    private string UrlOver(int port) => $"{server.Url(PostgresServer.Database, port)}?application_name={Schema}";
+    protected string UrlOver(int port) => $"{server.Url(PostgresServer.Database, port)}?application_name={Schema}";
 }

@@ -79,6 +79,25 @@ public sealed class PostgresJournalLockTests(PostgresServer server) : PostgresFi
     }
 
     [Fact]
+    public async Task Session_WhoseEndTheServerDidNotSee_IsEnded_AndTheLockIsTakenAgain()
+    {
+        await using var proxy = new CuttingProxy(Server.Port) { HidesEnds = true };
+        var options = new PostgresJournalOptions
+        {
+            Url = UrlOver(proxy.Port), Schema = Schema,
+        };
+        await using var held = await PostgresJournalLock.TakeAsync(options, isShared: false, Token);
+        var before = await HolderAsync();
+
+        proxy.Sever();
+        proxy.IsClosed = false;
+
+        await UntilAsync(async () => held.Lost.IsCompleted || (await HolderAsync() is { } after && after != before));
+        Assert.False(held.Lost.IsCompleted);
+        await Assert.ThrowsAsync<JournalUnavailableException>(() => TakeAsync(isShared: true));
+    }
+
+    [Fact]
     public async Task Server_KilledAndStarted_LockIsTakenAgain()
     {
         await using var held = await TakeAsync(isShared: true);
