@@ -6,14 +6,16 @@ namespace Evergrain.Conversations.Context;
 /// <param name="Role">Its <c>role</c>, if it is a message.</param>
 public sealed record Item(ReadOnlyMemory<byte> Json, string Type, ItemRole Role)
 {
-    /// <summary>Which model server made the item, and what it calls it; null: not known, or none did.</summary>
+    /// <summary>Which model server made the item, and what it wants back; null: not known, or none did.</summary>
     public ItemOrigin? Origin { get; init; }
 }
 
-/// <summary>What a model server calls an item that it made.</summary>
-/// <param name="Rendering">The <see cref="Ports.IModelBackend.Rendering"/> of the backend that called it.</param>
-/// <param name="Id">The id the server gave it.</param>
-public sealed record ItemOrigin(string Rendering, string Id);
+/// <summary>What a model server gave with an item and wants back with it. No client and no other server sees it.</summary>
+/// <param name="Server">The <see cref="Ports.IModelBackend.Origin"/> of the backend.</param>
+/// <param name="Kept">
+/// A Responses server's id of the item, empty where it has none; a chat-completions server's members as a JSON object.
+/// </param>
+public sealed record ItemOrigin(string Server, string Kept);
 
 /// <summary>Who speaks in a message.</summary>
 public enum ItemRole

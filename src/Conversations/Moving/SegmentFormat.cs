@@ -56,8 +56,8 @@ internal static class SegmentFormat
         output.Payload.Flag(item.Origin is not null);
         if (item.Origin is { } origin)
         {
-            output.Text(origin.Rendering);
-            output.Payload.Text(origin.Id);
+            output.Text(origin.Server);
+            output.Payload.Text(origin.Kept);
         }
     }
 

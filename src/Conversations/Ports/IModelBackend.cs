@@ -16,6 +16,12 @@ public interface IModelBackend
     /// </summary>
     string Rendering { get; }
 
+    /// <summary>Its server's name: only that server gets back what <see cref="ItemOrigin"/> keeps of its items.</summary>
+    string Origin => Rendering;
+
+    /// <summary>The backend as it is now. A turn keeps to one, and a later turn may get another.</summary>
+    IModelBackend Now => this;
+
     /// <summary>The model names it answers to, as <c>GET /v1/models</c> lists them.</summary>
     IReadOnlyList<string> Models { get; }
 

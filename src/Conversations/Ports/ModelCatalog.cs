@@ -7,9 +7,9 @@ public sealed class ModelCatalog(IReadOnlyList<IModelBackend> backends)
     public IEnumerable<string> Names => backends.SelectMany(backend => backend.Models);
 
     /// <summary>The first backend that serves a model; null if none does.</summary>
-    public IModelBackend? Find(string model) => backends.FirstOrDefault(backend => backend.Serves(model));
+    public IModelBackend? Find(string model) => backends.FirstOrDefault(backend => backend.Serves(model))?.Now;
 
     /// <summary>How the states of a rendering move; null where no backend here has it, or its states do not.</summary>
     internal IStateCodec? StatesOf(string rendering) =>
-        backends.FirstOrDefault(backend => backend.Rendering == rendering)?.States;
+        backends.Select(static backend => backend.Now).FirstOrDefault(backend => backend.Rendering == rendering)?.States;
 }

@@ -73,7 +73,7 @@ internal sealed record OutputHeld(int Turn, int Index, bool IsPartial, ReadOnlyM
     : Record(RecordKind.OutputHeld);
 
 /// <summary>
-/// What the model server called a turn's finished items: by output index, null where it said nothing. Before the turn's
+/// What the model server wants back with a turn's finished items: by output index, null for nothing. Before the turn's
 /// <see cref="TurnFinished"/>, in the same append, and only where there is something to say.
 /// </summary>
 internal sealed record OutputNamed(int Turn, string Rendering, IReadOnlyList<string?> Ids)

@@ -1,3 +1,4 @@
+using System.Text;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -211,7 +212,7 @@ internal sealed class RunningTurns(
             return;
         }
 
-        Keep(live, json, model.ServerId);
+        Keep(live, json, KeptOf(model));
         if (item!.IsCall && turn.Id.IsStored)
         {
             // Clients run tools on this event: after a crash the call must still be there to be answered.
@@ -219,9 +220,12 @@ internal sealed class RunningTurns(
         }
     }
 
-    private void Keep(LiveTurn live, byte[] json, string? serverId = null)
+    private static string? KeptOf(in ModelEvent model) =>
+        model.ServerData.IsEmpty ? model.ServerId : Encoding.UTF8.GetString(model.ServerData.Span);
+
+    private void Keep(LiveTurn live, byte[] json, string? kept = null)
     {
-        live.Keep(json, serverId);
+        live.Keep(json, kept);
         state.Counts.Validated++;
         state.Counts.Rendered++;
     }

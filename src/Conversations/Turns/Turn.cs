@@ -124,8 +124,8 @@ internal sealed class LiveTurn
     /// <summary>Finished items' JSON, recorded or not.</summary>
     public List<byte[]> Items { get; } = [];
 
-    /// <summary>What the model server called each finished item; null where it said nothing.</summary>
-    public List<string?> ServerIds { get; } = [];
+    /// <summary>What the model server wants back with each finished item; null where it said nothing.</summary>
+    public List<string?> Kept { get; } = [];
 
     /// <summary>Calls among the finished items, by call id.</summary>
     public Dictionary<string, string> Calls { get; } = new(StringComparer.Ordinal);
@@ -134,11 +134,11 @@ internal sealed class LiveTurn
     public bool IsOver { get; set; }
 
     /// <summary>A finished item becomes part of the turn's output, and of the context behind it.</summary>
-    public void Keep(byte[] json, string? serverId)
+    public void Keep(byte[] json, string? kept)
     {
-        var head = Proposal.Add(json, serverId is null ? null : new ItemOrigin(Backend.Rendering, serverId));
+        var head = Proposal.Add(json, kept is null ? null : new ItemOrigin(Backend.Origin, kept));
         Items.Add(json);
-        ServerIds.Add(serverId);
+        Kept.Add(kept);
         CallLedger.AddCall(Calls, head);
     }
 }

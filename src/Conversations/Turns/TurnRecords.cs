@@ -49,9 +49,9 @@ internal static class TurnRecords
             outbox.Add(new OutputHeld(turn.Id.Number, live.Items.Count, IsPartial: true, partial));
         }
 
-        if (live.ServerIds.Exists(static id => id is not null))
+        if (live.Kept.Exists(static kept => kept is not null))
         {
-            outbox.Add(new OutputNamed(turn.Id.Number, live.Backend.Rendering, [.. live.ServerIds]));
+            outbox.Add(new OutputNamed(turn.Id.Number, live.Backend.Origin, [.. live.Kept]));
         }
 
         return outbox.Add(finished);

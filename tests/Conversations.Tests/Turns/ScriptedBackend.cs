@@ -35,7 +35,7 @@ internal sealed class ScriptedBackend(string model = "m", string rendering = "sc
             return new Rendered(item.Json, 1, place);
         }
 
-        var name = item.Origin is { } origin && origin.Rendering == rendering ? " " + origin.Id : string.Empty;
+        var name = item.Origin is { } origin && origin.Server == rendering ? " " + origin.Kept : string.Empty;
         var head = Encoding.UTF8.GetBytes($"{rendering} {place}{name}: ");
         var bytes = head.Concat(item.Json.ToArray()).Append((byte)'\n');
         return new Rendered(bytes.ToArray(), 1, place);
