@@ -74,6 +74,10 @@ internal sealed class Segment(Branch parent, bool isStored, int capacity = Segme
         _bytes += item.Json.Length;
     }
 
+    /// <summary>Drops renderings. One that is dropped on a segment must be dropped on all behind it, too.</summary>
+    public void DropRenderings(Predicate<string> isDropped) =>
+        _renderings.RemoveAll(rendering => isDropped(rendering.Name));
+
     public bool HasRendering(string name) => _renderings.Exists(rendering => rendering.Name == name);
 
     /// <summary>This segment's bytes in one rendering, as far as they were made.</summary>

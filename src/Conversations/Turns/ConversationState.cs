@@ -18,6 +18,9 @@ internal sealed class ConversationState(ConversationId conversation, ulong activ
     /// <summary>Records on their way to the journal, and where the journal ends.</summary>
     public JournalOutbox Outbox { get; } = new(activation, format);
 
+    /// <summary>The renderings that its turns used last.</summary>
+    public RecentRenderings Renderings { get; } = new();
+
     /// <summary>What was done so far, and how much is held.</summary>
     public ConversationCounts Counts { get; } = new();
 }

@@ -37,6 +37,10 @@ internal sealed class RunningTurns(
         }
     }
 
+    /// <summary>The renderings of turns whose items may still become part of a branch.</summary>
+    public IReadOnlyCollection<string> Renderings => [.. _turns.Where(static turn => turn.Live is not null)
+        .Select(static turn => turn.Live!.Backend.Rendering)];
+
     /// <summary>A turn that runs, also one whose id is no longer to be found; null if there is none.</summary>
     public Turn? ById(TurnId id)
     {

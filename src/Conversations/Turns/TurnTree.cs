@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 
@@ -26,6 +27,10 @@ internal sealed class TurnTree(ConversationId conversation)
 
     /// <summary>Stored turns whose end is not in the journal and that do not run here.</summary>
     public IEnumerable<Turn> Abandoned => _stored.Where(turn => turn is { Status: TurnStatus.Running, Live: null });
+
+    /// <summary>The branches of all turns that are known by number or id.</summary>
+    public IEnumerable<Branch> Branches => _stored.Concat(_unstored.Values).SelectMany(
+        static turn => new[] { turn.End, turn.Input });
 
     /// <summary>Whether a stored turn was deleted.</summary>
     public bool HasDeletions { get; set; }
