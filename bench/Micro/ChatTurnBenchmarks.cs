@@ -4,6 +4,7 @@ using BenchmarkDotNet.Attributes;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Chat;
+using Evergrain.Providers.Dialects;
 using Evergrain.Providers.Servers;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -66,7 +67,7 @@ public class ChatTurnBenchmarks
     }
 
     internal static ChatApi NewApi() =>
-        new(new ChatApiOptions(), new ChatInstruments(new Meters(), NullLogger<ChatInstruments>.Instance));
+        new("bench", KnownDialects.Plain, new ChatInstruments(new Meters(), NullLogger<ChatInstruments>.Instance));
 
     internal sealed class Backend(ChatApi api) : IModelBackend
     {

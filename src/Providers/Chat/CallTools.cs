@@ -1,4 +1,6 @@
+using System.Text;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Dialects;
 
 namespace Evergrain.Providers.Chat;
 
@@ -8,6 +10,8 @@ namespace Evergrain.Providers.Chat;
 /// </summary>
 internal sealed class CallTools
 {
+    private static readonly ReadOnlyMemory<byte> Required = "\"required\""u8.ToArray();
+
     // The last one wins.
     private readonly List<ToolSet> _sets;
     private readonly List<OfferedTool> _offered = [];
@@ -24,6 +28,9 @@ internal sealed class CallTools
             _offered.AddRange(set.Tools.Where(tool => ReferenceEquals(Find(tool.FlatName), tool)));
         }
     }
+
+    /// <summary>The tool that the answer must call, once the choice was written; null: none.</summary>
+    public OfferedTool? Forced { get; private set; }
 
     /// <summary>Tools that cannot be offered.</summary>
     public Omissions Omitted { get; private set; } = Omissions.None;
@@ -48,8 +55,9 @@ internal sealed class CallTools
     /// <summary>Writes the members <c>tools</c> and <c>tool_choice</c>; nothing where no tool is offered.</summary>
     /// <param name="output">Where to.</param>
     /// <param name="choice">The create's <c>tool_choice</c>; empty where it has none.</param>
+    /// <param name="dialect">How the server wants them.</param>
     /// <exception cref="ConversationException">The choice demands a tool that is not offered.</exception>
-    public void WriteTo(BodyWriter output, ReadOnlyMemory<byte> choice)
+    public void WriteTo(BodyWriter output, ReadOnlyMemory<byte> choice, Dialect dialect)
     {
         var chosen = JsonMembers.Of(choice);
         var mode = choice;
@@ -62,7 +70,8 @@ internal sealed class CallTools
                 Keep(chosen["tools"u8]);
                 break;
             case "function" or "custom":
-                mode = Nested(Wanted(chosen));
+                Forced = Wanted(chosen);
+                mode = Force(Forced, dialect);
                 break;
             case var type:
                 throw Refused($"The model server cannot be offered '{type}', which 'tool_choice' demands.");
@@ -77,6 +86,8 @@ internal sealed class CallTools
         {
             WriteOffered(output);
             output.Raw(mode.IsEmpty ? default : ",\"tool_choice\":"u8).Raw(mode);
+            var must = Forced is not null || JsonContent.Is(mode, "required"u8);
+            output.Raw(must ? Encoding.ASCII.GetBytes(dialect.MustCall) : default);
         }
     }
 
@@ -117,6 +128,17 @@ internal sealed class CallTools
 
     private static string FlatName(in JsonMembers tool) => ToolNames.Flat(
         JsonContent.Text(tool["namespace"u8]), JsonContent.Text(tool["name"u8]) ?? string.Empty);
+
+    private ReadOnlyMemory<byte> Force(OfferedTool tool, Dialect dialect)
+    {
+        if (dialect.ForcedFunction == Dialect.ObjectForm)
+        {
+            return Nested(tool);
+        }
+
+        _offered.RemoveAll(other => !ReferenceEquals(other, tool));
+        return Required;
+    }
 
     private static ReadOnlyMemory<byte> Nested(OfferedTool tool) => new BodyWriter()
         .Raw("{\"type\":\"function\",\"function\":{\"name\":"u8).Quoted(tool.FlatName).Raw("}}"u8).ToArray();

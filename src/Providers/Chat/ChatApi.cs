@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Demo;
+using Evergrain.Providers.Dialects;
 using Evergrain.Providers.Servers;
 
 namespace Evergrain.Providers.Chat;
@@ -12,15 +13,18 @@ namespace Evergrain.Providers.Chat;
 /// Tokens are estimated as a quarter of an item's bytes, rounded up: a server says only how many a whole call had.
 /// Source: OpenAI's chat-completions reference, and those servers' own documents where they differ.
 /// </remarks>
-/// <param name="options">What servers do not agree on.</param>
+/// <param name="server">The server's name.</param>
+/// <param name="dialect">What the server takes.</param>
 /// <param name="instruments">Where it says what calls go without.</param>
-internal sealed class ChatApi(ChatApiOptions options, ChatInstruments instruments) : IModelApi
+internal sealed class ChatApi(string server, Dialect dialect, ChatInstruments instruments) : IModelApi
 {
-    private readonly RequestWriter _requests = new(options);
+    private readonly RequestWriter _requests = new(dialect);
 
     /// <inheritdoc/>
-    public string Rendering { get; } =
-        options.ReasoningField is { } field ? $"chat+{field}" : "chat";
+    public string Rendering { get; } = $"chat:{server}:{dialect.Mark}";
+
+    /// <inheritdoc/>
+    public string Origin { get; } = $"chat:{server}";
 
     /// <inheritdoc/>
     public IStateCodec States { get; } = new ChatStates();
@@ -32,7 +36,7 @@ internal sealed class ChatApi(ChatApiOptions options, ChatInstruments instrument
     public Rendered Render(Item item, object? state)
     {
         var output = new BodyWriter(item.Json.Length + 128);
-        var renderer = new ItemRenderer(state as ChatState ?? ChatState.Start, options.ReasoningField, output);
+        var renderer = new ItemRenderer(state as ChatState ?? ChatState.Start, dialect, Origin, output);
         renderer.Render(item);
         var bytes = output.IsEmpty ? default(ReadOnlyMemory<byte>) : output.ToArray();
         return new Rendered(bytes, Estimate.Tokens(item.Json.Length), renderer.State);
@@ -43,7 +47,7 @@ internal sealed class ChatApi(ChatApiOptions options, ChatInstruments instrument
     {
         var state = StateOf(call);
         var tools = _requests.ToolsOf(call, state);
-        var body = _requests.Write(call, state, tools);
+        var body = _requests.Write(call, state, tools, Origin);
         instruments.Omitted(tools.Omitted, state.Omitted);
         return body;
     }

@@ -10,28 +10,43 @@ namespace Evergrain.Providers.Chat;
 /// </summary>
 internal sealed class ChatStates : IStateCodec
 {
+    [Flags]
+    private enum Marks
+    {
+        None = 0,
+        HasLead = 1,
+        HasCalls = 2,
+        IsUsers = 4,
+        AsksForSummary = 8,
+        IsCounted = 16,
+        HasTools = 32,
+        HasOmitted = 64,
+    }
+
     /// <inheritdoc/>
     public void Write(Item item, object? before, object after, PayloadWriter output)
     {
         var (old, state) = (before as ChatState ?? ChatState.Start, (ChatState)after);
-        output.Flag(state.HasCalls);
-        output.Flag(state.AsksForSummary);
-        output.Flag(state.CountedCallIds != old.CountedCallIds);
-        WriteList(item, old.Texts, state.Texts, static text => new ContentPart(IsText: true, text), output);
-        WriteList(item, old.Reasoning, state.Reasoning, static text => new ContentPart(IsText: true, text), output);
-        WriteList(item, old.Attachments, state.Attachments, static part => part, output);
-        output.Flag(state.Tools != old.Tools);
+        output.Number((int)MarksOf(old, state));
+        output.Number((int)state.Last);
+        var pieces = new ChatStatePieces(item);
+        pieces.WriteTexts(old.Texts, state.Texts, output);
+        pieces.WriteTexts(old.Reasoning, state.Reasoning, output);
+        pieces.WriteTexts(old.Extras, state.Extras, output);
+        pieces.WriteParts(old.Said, state.Said, output);
+        pieces.WriteNames(old.Open, state.Open, output);
+        pieces.WriteWaiting(old.Waiting, state.Waiting, output);
+        pieces.WriteEarly(old.Early, state.Early, output);
         if (state.Tools != old.Tools)
         {
             var known = old.Tools.IndexOf(state.Tools[^1]);
             output.Number(known + 1);
             if (known < 0)
             {
-                WriteBytes(item, state.Tools[^1].Json, output);
+                pieces.WriteBytes(state.Tools[^1].Json, output);
             }
         }
 
-        output.Flag(state.Omitted != old.Omitted);
         if (state.Omitted != old.Omitted)
         {
             WriteOmitted(state.Omitted, output);
@@ -42,56 +57,46 @@ internal sealed class ChatStates : IStateCodec
     public object Read(Item item, object? before, ref PayloadReader input)
     {
         var old = before as ChatState ?? ChatState.Start;
-        var (hasCalls, asks, isCounted) = (input.Flag(), input.Flag(), input.Flag());
+        var (marks, last) = ((Marks)input.Int(), (Speaker)input.Int());
+        var pieces = new ChatStatePieces(item);
         return old with
         {
-            HasCalls = hasCalls,
-            AsksForSummary = asks,
-            CountedCallIds = isCounted ? old.CountedCallIds.Add(CallIdOf(item)) : old.CountedCallIds,
-            Texts = ReadList(item, old.Texts, static part => part.Bytes, ref input),
-            Reasoning = ReadList(item, old.Reasoning, static part => part.Bytes, ref input),
-            Attachments = ReadList(item, old.Attachments, static part => part, ref input),
-            Tools = input.Flag() ? ReadTools(item, old.Tools, ref input) : old.Tools,
-            Omitted = input.Flag() ? ReadOmitted(ref input) : old.Omitted,
+            HasLead = marks.HasFlag(Marks.HasLead),
+            HasCalls = marks.HasFlag(Marks.HasCalls),
+            IsUsers = marks.HasFlag(Marks.IsUsers),
+            AsksForSummary = marks.HasFlag(Marks.AsksForSummary),
+            CountedCallIds = marks.HasFlag(Marks.IsCounted)
+                ? old.CountedCallIds.Add(ChatStatePieces.CallIdOf(item))
+                : old.CountedCallIds,
+            Last = last,
+            Texts = pieces.ReadTexts(old.Texts, ref input),
+            Reasoning = pieces.ReadTexts(old.Reasoning, ref input),
+            Extras = pieces.ReadTexts(old.Extras, ref input),
+            Said = pieces.ReadParts(old.Said, ref input),
+            Open = pieces.ReadNames(old.Open, ref input),
+            Waiting = pieces.ReadWaiting(old.Waiting, ref input),
+            Early = pieces.ReadEarly(old.Early, ref input),
+            Tools = marks.HasFlag(Marks.HasTools) ? ReadTools(pieces, old.Tools, ref input) : old.Tools,
+            Omitted = marks.HasFlag(Marks.HasOmitted) ? ReadOmitted(ref input) : old.Omitted,
         };
     }
 
-    private static string CallIdOf(Item item) => JsonContent.Text(JsonMembers.Of(item.Json)["call_id"u8]) ??
-        throw new FormatException("an item that counts a call id has none");
-
-    /// <summary>Writes what stays of a list, none or all, and what is new behind that.</summary>
-    private static void WriteList<T>(Item item, ImmutableList<T> before, ImmutableList<T> after,
-        Func<T, ContentPart> part, PayloadWriter output)
-        where T : IEquatable<T>
-    {
-        var stays = before.Count <= after.Count && before.SequenceEqual(after.Take(before.Count));
-        output.Flag(stays);
-        output.Number(after.Count - (stays ? before.Count : 0));
-        foreach (var added in after.Skip(stays ? before.Count : 0).Select(part))
-        {
-            output.Flag(added.IsText);
-            WriteBytes(item, added.Bytes, output);
-        }
-    }
-
-    private static ImmutableList<T> ReadList<T>(Item item, ImmutableList<T> before, Func<ContentPart, T> of,
-        ref PayloadReader input)
-    {
-        var list = input.Flag() ? before : [];
-        for (var left = input.Count(); left > 0; left--)
-        {
-            list = list.Add(of(new ContentPart(input.Flag(), ReadBytes(item, ref input))));
-        }
-
-        return list;
-    }
+    private static Marks MarksOf(ChatState old, ChatState state) =>
+        (state.HasLead ? Marks.HasLead : Marks.None) |
+        (state.HasCalls ? Marks.HasCalls : Marks.None) |
+        (state.IsUsers ? Marks.IsUsers : Marks.None) |
+        (state.AsksForSummary ? Marks.AsksForSummary : Marks.None) |
+        (state.CountedCallIds != old.CountedCallIds ? Marks.IsCounted : Marks.None) |
+        (state.Tools != old.Tools ? Marks.HasTools : Marks.None) |
+        (state.Omitted != old.Omitted ? Marks.HasOmitted : Marks.None);
 
     // A set that is offered again moves to the end.
-    private static ImmutableList<ToolSet> ReadTools(Item item, ImmutableList<ToolSet> before, ref PayloadReader input)
+    private static ImmutableList<ToolSet> ReadTools(
+        ChatStatePieces pieces, ImmutableList<ToolSet> before, ref PayloadReader input)
     {
         var known = input.Int() - 1;
         return known < 0
-            ? before.Add(ToolSet.Read(ReadBytes(item, ref input)))
+            ? before.Add(ToolSet.Read(pieces.ReadBytes(ref input)))
             : before.RemoveAt(known).Add(before[known]);
     }
 
@@ -115,23 +120,4 @@ internal sealed class ChatStates : IStateCodec
 
         return Omissions.Of(counts);
     }
-
-    /// <summary>Writes where in the item the bytes are, or else the bytes.</summary>
-    private static void WriteBytes(Item item, ReadOnlyMemory<byte> bytes, PayloadWriter output)
-    {
-        var isSlice = item.Json.Span.Overlaps(bytes.Span, out var offset) && offset >= 0;
-        output.Flag(isSlice);
-        if (isSlice)
-        {
-            output.Number(offset);
-            output.Number(bytes.Length);
-        }
-        else
-        {
-            output.Bytes(bytes.Span);
-        }
-    }
-
-    private static ReadOnlyMemory<byte> ReadBytes(Item item, ref PayloadReader input) =>
-        input.Flag() ? item.Json.Slice(input.Int(), input.Int()) : input.Bytes();
 }

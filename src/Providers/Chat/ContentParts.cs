@@ -1,3 +1,6 @@
+using Evergrain.Providers.Dialects;
+using Evergrain.Providers.Servers;
+
 namespace Evergrain.Providers.Chat;
 
 /// <summary>One part of a message or an output.</summary>
@@ -5,6 +8,12 @@ namespace Evergrain.Providers.Chat;
 /// <param name="Bytes">The inside of a JSON string; of what is no text, the part as the server takes it.</param>
 internal readonly record struct ContentPart(bool IsText, ReadOnlyMemory<byte> Bytes)
 {
+    /// <summary>Stands between what two messages said.</summary>
+    public static readonly ContentPart Break = new(IsText: false, default);
+
+    /// <summary>Whether it is a <see cref="Break"/>.</summary>
+    public bool IsBreak => !IsText && Bytes.IsEmpty;
+
     /// <summary>Writes the part as an element of a message's <c>content</c>.</summary>
     public void WriteTo(BodyWriter output)
     {
@@ -23,10 +32,14 @@ internal readonly record struct ContentPart(bool IsText, ReadOnlyMemory<byte> By
 /// Reads the parts of messages, reasoning and outputs into those that chat completions have. What they do not have is
 /// replaced by words that say so: the model can tell the user, and no later turn is refused for it.
 /// </summary>
+/// <param name="dialect">What the server takes.</param>
 /// <param name="takesMedia">Whether images, files and audio have a place where the parts go.</param>
-internal sealed class ContentReader(bool takesMedia)
+internal sealed class ContentReader(Dialect dialect, bool takesMedia)
 {
     private readonly List<ContentPart> _parts = [];
+
+    /// <summary>Stands between paragraphs; JSON string content.</summary>
+    public static ReadOnlySpan<byte> Paragraph => "\\n\\n"u8;
 
     /// <summary>The types of parts that were replaced.</summary>
     public Omissions Omitted { get; private set; } = Omissions.None;
@@ -62,7 +75,7 @@ internal sealed class ContentReader(bool takesMedia)
         }
     }
 
-    private static ContentPart Text(ReadOnlyMemory<byte> content) => new(IsText: true, content);
+    private static ContentPart Text(ReadOnlyMemory<byte> content) => new(IsText: true, PairedEscapes.Of(content));
 
     private void Add(in JsonMembers part)
     {
@@ -73,8 +86,8 @@ internal sealed class ContentReader(bool takesMedia)
                 Text(JsonContent.Inside(part["text"u8])),
             "refusal" => Text(JsonContent.Inside(part["refusal"u8])),
             "input_image" when takesMedia => Image(part),
-            "input_file" when takesMedia => File(part),
-            "input_audio" when takesMedia => Audio(part),
+            "input_file" when takesMedia && dialect.Files => File(part),
+            "input_audio" when takesMedia && dialect.Audio => Audio(part),
             _ => null,
         };
         if (read is null)
@@ -87,7 +100,7 @@ internal sealed class ContentReader(bool takesMedia)
         _parts.Add(read.Value);
     }
 
-    private static ContentPart? Image(in JsonMembers part)
+    private ContentPart? Image(in JsonMembers part)
     {
         var (url, detail) = (part["image_url"u8], part["detail"u8]);
         if (!JsonContent.IsString(url))
@@ -95,14 +108,20 @@ internal sealed class ContentReader(bool takesMedia)
             return null;
         }
 
-        var output = new BodyWriter(url.Length + 80).Raw("{\"type\":\"image_url\",\"image_url\":{\"url\":"u8).Raw(url);
-        if (JsonContent.IsString(detail))
+        var output = new BodyWriter(url.Length + 80).Raw("{\"type\":\"image_url\",\"image_url\":{\"url\":"u8)
+            .Raw(PairedEscapes.Of(url));
+        if (JsonContent.Text(detail) is { } asked && dialect.ImageDetails.Count > 0)
         {
-            output.Raw(",\"detail\":"u8).Raw(detail);
+            output.Raw(",\"detail\":"u8).Quoted(KnownDetail(asked));
         }
 
         return new ContentPart(IsText: false, output.Raw("}}"u8).ToArray());
     }
+
+    // "original" is an image that nothing was taken from.
+    private string KnownDetail(string asked) => dialect.ImageDetails.Contains(asked, StringComparer.Ordinal) ? asked
+        : asked == "original" && dialect.ImageDetails.Contains("high", StringComparer.Ordinal) ? "high"
+        : dialect.ImageDetails[0];
 
     private static ContentPart? File(in JsonMembers part)
     {
@@ -114,10 +133,10 @@ internal sealed class ContentReader(bool takesMedia)
 
         var output = new BodyWriter(content.Length + 128).Raw("{\"type\":\"file\",\"file\":{"u8);
         var (member, value) = JsonContent.IsString(content) ? ("file_data", content) : ("file_id", id);
-        output.Quoted(member).Raw(":"u8).Raw(value);
+        output.Quoted(member).Raw(":"u8).Raw(PairedEscapes.Of(value));
         if (JsonContent.IsString(name))
         {
-            output.Raw(",\"filename\":"u8).Raw(name);
+            output.Raw(",\"filename\":"u8).Raw(PairedEscapes.Of(name));
         }
 
         return new ContentPart(IsText: false, output.Raw("}}"u8).ToArray());
@@ -129,6 +148,6 @@ internal sealed class ContentReader(bool takesMedia)
         return audio.IsEmpty
             ? null
             : new ContentPart(IsText: false, new BodyWriter(audio.Length + 48)
-                .Raw("{\"type\":\"input_audio\",\"input_audio\":"u8).Raw(audio).Raw("}"u8).ToArray());
+                .Raw("{\"type\":\"input_audio\",\"input_audio\":"u8).Raw(PairedEscapes.Of(audio)).Raw("}"u8).ToArray());
     }
 }

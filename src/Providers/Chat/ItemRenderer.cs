@@ -1,119 +1,252 @@
-using System.Collections.Immutable;
+using System.Text;
 using System.Text.Json;
 using Evergrain.Conversations.Context;
+using Evergrain.Providers.Dialects;
+using Evergrain.Providers.Servers;
 
 namespace Evergrain.Providers.Chat;
 
 /// <summary>
-/// Renders one item behind a state: bytes that continue the array of messages, each message with the comma before it.
+/// Renders one item behind a state. What may not stand between calls and their outputs waits: everything else keeps
+/// its order.
 /// </summary>
-/// <param name="before">What the item before it left.</param>
-/// <param name="reasoningField">The member that takes reasoning back, or null.</param>
-/// <param name="output">Where the bytes go.</param>
-internal sealed class ItemRenderer(ChatState before, string? reasoningField, BodyWriter output)
+internal sealed class ItemRenderer
 {
     // OpenAI's ids have 24 random characters and more, vLLM's 32; "call_0" is counted.
     private const int CountedIdCharsMax = 15;
 
+    private readonly Dialect _dialect;
+    private readonly string _server;
+    private readonly MessageWriter _messages;
+
+    /// <summary>Begins behind an item.</summary>
+    /// <param name="before">What the item before left.</param>
+    /// <param name="dialect">How the server wants its messages.</param>
+    /// <param name="server">The server's name, for what it wants back.</param>
+    /// <param name="output">Where the bytes go.</param>
+    public ItemRenderer(ChatState before, Dialect dialect, string server, BodyWriter output)
+    {
+        (_dialect, _server) = (dialect, server);
+        _messages = new MessageWriter(before, dialect, output);
+    }
+
     /// <summary>The state behind the item.</summary>
-    public ChatState State { get; private set; } = before;
+    public ChatState State
+    {
+        get => _messages.State;
+        private set => _messages.State = value;
+    }
 
     /// <summary>Renders the item.</summary>
     public void Render(Item item)
     {
+        Note(item);
+        if (IsOutput(item.Type))
+        {
+            Answer(item);
+        }
+        else if (State.Open.IsEmpty || Joins(item, isNext: State.Waiting.IsEmpty))
+        {
+            Write(item);
+        }
+        else if (IsWritten(item.Type))
+        {
+            State = State with { Waiting = State.Waiting.Add(item) };
+        }
+    }
+
+    /// <summary>Writes what is still open: a call of the model follows.</summary>
+    public void End()
+    {
+        // Nothing can follow in this context: what waits is written although a call has no output.
+        var waiting = State.Waiting;
+        State = State with { Waiting = [] };
+        foreach (var item in waiting)
+        {
+            Write(item);
+        }
+
+        _messages.End();
+    }
+
+    private static bool IsOutput(string type) => type is "function_call_output" or "custom_tool_call_output";
+
+    private static bool IsCall(string type) => type is "function_call" or "custom_tool_call";
+
+    private static bool IsWritten(string type) =>
+        IsCall(type) || IsOutput(type) || type is "message" or "reasoning" or "compaction" or "compaction_trigger";
+
+    private static string CallIdOf(Item item) => JsonContent.Text(JsonMembers.Of(item.Json)["call_id"u8]) ?? "";
+
+    /// <summary>Notes what an item says about the whole of the context, whether it is written now or later.</summary>
+    private void Note(Item item)
+    {
         State = State.AsksForSummary ? State with { AsksForSummary = false } : State;
-        var members = JsonMembers.Of(item.Json);
         switch (item.Type)
         {
-            case "message":
-                Message(item.Role, members["content"u8]);
-                break;
-            case "reasoning":
-                Reason(members);
-                break;
-            case "function_call":
-                Call(members, Arguments(members["arguments"u8]));
-                break;
-            case "custom_tool_call":
-                Call(members, Wrapped(JsonContent.Inside(members["input"u8]).Span));
-                break;
-            case "function_call_output" or "custom_tool_call_output":
-                Output(members);
-                break;
-            case "compaction" when !Summaries.IsSealed(JsonContent.Inside(members["encrypted_content"u8]).Span):
-                User().Raw("\""u8).Raw(Summaries.LeadIn).Raw(JsonContent.Inside(members["encrypted_content"u8]))
-                    .Raw("\"}"u8);
-                break;
             case "compaction_trigger":
-                User().Raw("\""u8).Raw(Summaries.Request).Raw("\"}"u8);
                 State = State with { AsksForSummary = true };
                 break;
             case "additional_tools":
-                Offer(members["tools"u8]);
+                Offer(JsonMembers.Of(item.Json)["tools"u8]);
                 break;
-            default:
+            case "compaction" when IsSealed(item):
+            case var type when !IsWritten(type):
                 State = State with { Omitted = State.Omitted.With(item.Type) };
                 break;
+            case var type when IsCall(type) && CallIdOf(item) is { Length: <= CountedIdCharsMax } id:
+                State = State with { CountedCallIds = State.CountedCallIds.Add(id) };
+                break;
         }
     }
 
-    /// <summary>Closes what the item before left open.</summary>
-    public void Close()
-    {
-        CloseAssistant();
-        Attach();
-    }
+    /// <summary>Whether an item belongs to the open assistant message, whose calls are not answered yet.</summary>
+    private bool Joins(Item item, bool isNext) => State.HasCalls && (IsCall(item.Type)
+        ? _dialect.ParallelCalls
+        : isNext && (item.Type == "reasoning" || item.Role == ItemRole.Assistant));
 
-    private void Message(ItemRole role, ReadOnlyMemory<byte> content)
+    /// <summary>Writes an output behind its call, or keeps it until its call is written.</summary>
+    private void Answer(Item item)
     {
-        switch (role)
+        var id = CallIdOf(item);
+        if (!State.Open.IsEmpty && !State.Open.Contains(id))
         {
-            case ItemRole.Assistant:
-                Attach();
-                State = State with { Texts = State.Texts.AddRange(Texts(Read(content, takesMedia: false))) };
-                break;
-            case ItemRole.User:
-                CloseAssistant();
-                var parts = State.Attachments.AddRange(Read(content));
-                Attached();
-                WriteUser(parts);
-                break;
-            default:
-                Close();
-                output.Raw(",{\"role\":\"system\",\"content\":"u8);
-                WriteText(Read(content, takesMedia: false));
-                output.Raw("}"u8);
-                break;
+            State = State with { Early = State.Early.SetItem(id, item) };
+            return;
+        }
+
+        Write(item);
+        if (State.Open.IsEmpty)
+        {
+            GoOn();
         }
     }
 
-    private void Reason(in JsonMembers members)
+    /// <summary>Writes what waits, up to the next call that has no output yet.</summary>
+    private void GoOn()
     {
-        if (reasoningField is null)
+        while (!State.Waiting.IsEmpty)
+        {
+            var next = State.Waiting[0];
+            if (!State.Open.IsEmpty && !Joins(next, isNext: true))
+            {
+                WriteEarly();
+                if (!State.Open.IsEmpty)
+                {
+                    return;
+                }
+            }
+
+            State = State with { Waiting = State.Waiting.RemoveAt(0) };
+            Write(next);
+        }
+
+        WriteEarly();
+    }
+
+    private void WriteEarly()
+    {
+        if (State.Early.IsEmpty)
         {
             return;
         }
 
-        Attach();
-        var content = members["content"u8];
-        var parts = Read(content.IsEmpty ? members["summary"u8] : content);
-        State = State with { Reasoning = State.Reasoning.AddRange(Texts(parts)) };
+        // In an order that is the same in every process.
+        foreach (var id in State.Open.Where(State.Early.ContainsKey).Order(StringComparer.Ordinal).ToList())
+        {
+            var output = State.Early[id];
+            State = State with { Early = State.Early.Remove(id) };
+            Write(output);
+        }
     }
 
-    private void Call(in JsonMembers members, ReadOnlySpan<byte> arguments)
+    private void Write(Item item)
     {
-        Attach();
-        var name = ToolNames.Flat(JsonContent.Text(members["namespace"u8]), JsonContent.Text(members["name"u8]) ?? "");
-        output.Raw(State.HasCalls ? ","u8 : ",{\"role\":\"assistant\",\"tool_calls\":["u8)
-            .Raw("{\"id\":"u8).Raw(members["call_id"u8]).Raw(",\"type\":\"function\",\"function\":{\"name\":"u8)
-            .Quoted(name).Raw(",\"arguments\":\""u8).Raw(arguments).Raw("\"}}"u8);
-        var id = JsonContent.Text(members["call_id"u8])!;
-        State = State with
+        var members = JsonMembers.Of(item.Json);
+        switch (item.Type)
         {
-            HasCalls = true,
-            CountedCallIds = id.Length > CountedIdCharsMax ? State.CountedCallIds : State.CountedCallIds.Add(id),
-        };
+            case "message":
+                Message(item, members["content"u8]);
+                break;
+            case "reasoning":
+                Reason(item, members);
+                break;
+            case "function_call":
+                Call(item, members, Arguments(members["arguments"u8]));
+                break;
+            case "custom_tool_call":
+                Call(item, members, Wrapped(PairedEscapes.Of(JsonContent.Inside(members["input"u8])).Span));
+                break;
+            case "function_call_output" or "custom_tool_call_output":
+                var id = CallIdOf(item);
+                _messages.Tool(id, Quoted(ToolNames.CallId(id, _dialect)), Read(members["output"u8]));
+                break;
+            case "compaction" when !IsSealed(item):
+                _messages.Say([Text(Summaries.LeadIn), Text(JsonContent.Inside(members["encrypted_content"u8]).Span)]);
+                break;
+            case "compaction_trigger":
+                _messages.Say([Text(Summaries.Request)]);
+                break;
+        }
     }
+
+    private void Message(Item item, ReadOnlyMemory<byte> content)
+    {
+        switch (item.Role)
+        {
+            case ItemRole.Assistant:
+                _messages.Speak(Texts(Read(content, takesMedia: false)));
+                Return(item);
+                break;
+            case ItemRole.User:
+                _messages.Say(Read(content));
+                break;
+            default:
+                _messages.System(Read(content, takesMedia: false));
+                break;
+        }
+    }
+
+    private void Reason(Item item, in JsonMembers members)
+    {
+        Return(item);
+        if (_dialect.ReasoningField is not null)
+        {
+            var content = members["content"u8];
+            _messages.Think(Texts(Read(content.IsEmpty ? members["summary"u8] : content)));
+        }
+    }
+
+    private void Return(Item item)
+    {
+        if (ReturnedMembers.Of(item, _server) is { IsEmpty: false } kept)
+        {
+            _messages.Return(kept);
+        }
+    }
+
+    private void Call(Item item, in JsonMembers members, ReadOnlySpan<byte> arguments)
+    {
+        var (own, message) = ReturnedMembers.Split(ReturnedMembers.Of(item, _server));
+        if (!message.IsEmpty)
+        {
+            _messages.Return(message);
+        }
+
+        var id = CallIdOf(item);
+        var name = ToolNames.Flat(JsonContent.Text(members["namespace"u8]), JsonContent.Text(members["name"u8]) ?? "");
+        var call = new BodyWriter(arguments.Length + 128).Raw("{\"id\":"u8).Raw(Quoted(ToolNames.CallId(id, _dialect)))
+            .Raw(",\"type\":\"function\",\"function\":{\"name\":"u8).Quoted(name)
+            .Raw(",\"arguments\":\""u8).Raw(arguments).Raw("\"}"u8);
+        ReturnedMembers.WriteTo(call, own.IsEmpty ? [] : [own]);
+        call.Raw(own.IsEmpty && !State.HasCalls ? Encoding.UTF8.GetBytes(_dialect.ForeignCall) : default);
+        _messages.Call(id, call.Raw("}"u8));
+    }
+
+    private static byte[] Quoted(string text) => new BodyWriter(text.Length + 8).Quoted(text).ToArray();
+
+    private static bool IsSealed(Item item) =>
+        Summaries.IsSealed(JsonContent.Inside(JsonMembers.Of(item.Json)["encrypted_content"u8]).Span);
 
     /// <summary>
     /// Arguments that are a JSON object, as they are. Others, of a call that was cut or a model that failed at it,
@@ -121,10 +254,18 @@ internal sealed class ItemRenderer(ChatState before, string? reasoningField, Bod
     /// </summary>
     private static ReadOnlySpan<byte> Arguments(ReadOnlyMemory<byte> arguments)
     {
-        var content = JsonContent.Inside(arguments).Span;
+        var content = PairedEscapes.Of(JsonContent.Inside(arguments));
         var text = new byte[content.Length];
-        var meant = text.AsSpan(0, JsonContent.Unescape(content, text)).Trim(" \t\r\n"u8);
-        return IsObject(meant) ? content : meant.IsEmpty ? "{}"u8 : Wrapped(content);
+        var meant = text.AsMemory(0, JsonContent.Unescape(content.Span, text)).Trim(" \t\r\n"u8);
+        if (!IsObject(meant.Span))
+        {
+            return meant.IsEmpty ? "{}"u8 : Wrapped(content.Span);
+        }
+
+        // The server reads the arguments as JSON, too: a half may be spelled in there.
+        ReadOnlyMemory<byte> whole = meant;
+        var paired = PairedEscapes.Of(whole);
+        return paired.Equals(whole) ? content.Span : new BodyWriter(content.Length).Escaped(paired.Span).ToArray();
     }
 
     private static bool IsObject(ReadOnlySpan<byte> json)
@@ -145,30 +286,6 @@ internal sealed class ItemRenderer(ChatState before, string? reasoningField, Bod
     private static ReadOnlySpan<byte> Wrapped(ReadOnlySpan<byte> content) => new BodyWriter(content.Length + 64)
         .Escaped("{\"input\":\""u8).Escaped(content).Escaped("\"}"u8).ToArray();
 
-    private void Output(in JsonMembers members)
-    {
-        CloseAssistant();
-        var parts = Read(members["output"u8]);
-        var media = parts.FindAll(part => !part.IsText);
-        output.Raw(",{\"role\":\"tool\",\"tool_call_id\":"u8).Raw(members["call_id"u8]).Raw(",\"content\":"u8);
-        if (media.Count > 0 && !parts.Exists(part => part.IsText && !part.Bytes.IsEmpty))
-        {
-            output.Raw("\"(in the next user message)\""u8);
-        }
-        else
-        {
-            WriteText(parts);
-        }
-
-        output.Raw("}"u8);
-        if (media.Count > 0)
-        {
-            var words = $"Output of the tool call {JsonContent.Text(members["call_id"u8])}:";
-            var label = new ContentPart(IsText: true, new BodyWriter().Content(words).ToArray());
-            State = State with { Attachments = State.Attachments.Add(label).AddRange(media) };
-        }
-    }
-
     /// <summary>A set that is offered again counts as offered now, and is not held twice.</summary>
     private void Offer(ReadOnlyMemory<byte> tools)
     {
@@ -177,101 +294,17 @@ internal sealed class ItemRenderer(ChatState before, string? reasoningField, Bod
         State = State with { Tools = others.Add(known ?? ToolSet.Read(tools)) };
     }
 
+    private static ContentPart Text(ReadOnlySpan<byte> content) => new(IsText: true, content.ToArray());
+
     private static IEnumerable<ReadOnlyMemory<byte>> Texts(IEnumerable<ContentPart> parts) =>
-        parts.Where(part => part.IsText).Select(part => part.Bytes);
+        parts.Where(static part => part.IsText).Select(static part => part.Bytes);
 
     // What is no text has a place in a user's messages only.
     private List<ContentPart> Read(ReadOnlyMemory<byte> content, bool takesMedia = true)
     {
-        var reader = new ContentReader(takesMedia);
+        var reader = new ContentReader(_dialect, takesMedia);
         var parts = reader.Read(content);
         State = reader.Omitted.IsEmpty ? State : State with { Omitted = State.Omitted.With(reader.Omitted) };
         return parts;
     }
-
-    /// <summary>Begins a user message up to its content.</summary>
-    private BodyWriter User()
-    {
-        Close();
-        return output.Raw(",{\"role\":\"user\",\"content\":"u8);
-    }
-
-    private void WriteUser(IReadOnlyList<ContentPart> parts)
-    {
-        output.Raw(",{\"role\":\"user\",\"content\":"u8);
-        if (parts.All(part => part.IsText))
-        {
-            WriteText(parts);
-        }
-        else
-        {
-            WriteParts(parts);
-        }
-
-        output.Raw("}"u8);
-    }
-
-    /// <summary>
-    /// The texts of parts as one string: every server takes that, and those that take parts join them the same way.
-    /// </summary>
-    private void WriteText(IEnumerable<ContentPart> parts)
-    {
-        output.Raw("\""u8);
-        ContentReader.WriteTexts(output, Texts(parts), "\\n"u8);
-        output.Raw("\""u8);
-    }
-
-    private void WriteParts(IReadOnlyList<ContentPart> parts)
-    {
-        for (var i = 0; i < parts.Count; i++)
-        {
-            output.Raw(i == 0 ? "["u8 : ","u8);
-            parts[i].WriteTo(output);
-        }
-
-        output.Raw("]"u8);
-    }
-
-    private void CloseAssistant()
-    {
-        if (!State.IsOpen)
-        {
-            return;
-        }
-
-        output.Raw(State.HasCalls ? "]"u8 : ",{\"role\":\"assistant\""u8);
-        if (State.Reasoning.Count > 0)
-        {
-            output.Raw(","u8).Quoted(reasoningField!).Raw(":\""u8);
-            ContentReader.WriteTexts(output, State.Reasoning, "\\n\\n"u8);
-            output.Raw("\""u8);
-        }
-
-        output.Raw(",\"content\":"u8);
-        if (State.HasCalls && State.Texts.Count == 0)
-        {
-            output.Raw("null"u8);
-        }
-        else
-        {
-            output.Raw("\""u8);
-            ContentReader.WriteTexts(output, State.Texts, "\\n\\n"u8);
-            output.Raw("\""u8);
-        }
-
-        output.Raw("}"u8);
-        State = State with { HasCalls = false, Texts = [], Reasoning = [] };
-    }
-
-    private void Attach()
-    {
-        if (State.Attachments.Count > 0)
-        {
-            WriteUser(State.Attachments);
-            Attached();
-        }
-    }
-
-    private void Attached() =>
-        State = State.Attachments.Count > 0 ? State with { Attachments = [] } : State;
 }

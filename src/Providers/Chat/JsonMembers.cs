@@ -9,6 +9,9 @@ internal readonly struct JsonMembers
 
     private JsonMembers(List<(ReadOnlyMemory<byte> Name, ReadOnlyMemory<byte> Value)> members) => _members = members;
 
+    /// <summary>All members, names as the insides of their strings.</summary>
+    public IReadOnlyList<(ReadOnlyMemory<byte> Name, ReadOnlyMemory<byte> Value)> All => _members ?? [];
+
     /// <summary>A member's value; empty where it is missing or null.</summary>
     public ReadOnlyMemory<byte> this[ReadOnlySpan<byte> name]
     {

@@ -1,144 +1,161 @@
 using System.Text;
 using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Dialects;
 using Evergrain.Providers.Servers;
 
 namespace Evergrain.Providers.Chat;
 
 /// <summary>Writes what stands around the messages of a request: nothing in it grows with the context.</summary>
-internal sealed class RequestWriter(ChatApiOptions options)
+/// <param name="dialect">What the server takes.</param>
+internal sealed class RequestWriter(Dialect dialect)
 {
-    // Same name, same meaning, same JSON on both sides.
-    private static readonly string[] Shared =
+    // Same meaning, same JSON on both sides; every server takes them.
+    private static readonly string[] Shared = ["temperature", "top_p"];
+
+    // The same, of servers that take them.
+    private static readonly string[] SharedBySome =
     [
-        "temperature", "top_p", "presence_penalty", "frequency_penalty", "user", "safety_identifier",
-        "prompt_cache_key",
+        DialectMembers.PresencePenalty, DialectMembers.FrequencyPenalty, DialectMembers.User,
+        DialectMembers.SafetyIdentifier, DialectMembers.PromptCacheKey,
     ];
 
-    private static readonly string[] SchemaMembers = ["name", "description", "schema", "strict"];
+    // From the least to the most.
+    private static readonly string[] Efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
     private static readonly ReadOnlyMemory<byte> None = "\"none\""u8.ToArray();
 
-    private readonly PerValue<ToolSet> _tools = new(ToolSet.Read);
-    private readonly PerValue<byte[]> _texts = new(TextOptions);
+    private readonly PerValue<ToolSet> _tools = new(static tools => ToolSet.Read(PairedEscapes.Of(tools)));
+    private readonly PerValue<byte[]> _formats = new(text => new AnswerFormat(dialect).Write(text));
 
     /// <summary>The tools that a call may offer.</summary>
     public CallTools ToolsOf(ModelCall call, ChatState state) =>
         new(state, call.Parameters.TryGet("tools", out var tools) ? _tools.Of(tools) : ToolSet.Empty);
 
     /// <summary>Writes a request.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="state">The state behind its context.</param>
+    /// <param name="tools">Its tools.</param>
+    /// <param name="server">The server's name.</param>
     /// <exception cref="ConversationException">A parameter cannot be carried.</exception>
-    public RequestBody Write(ModelCall call, ChatState state, CallTools tools)
+    public RequestBody Write(ModelCall call, ChatState state, CallTools tools, string server)
     {
-        var head = new BodyWriter(1024).Raw("{\"model\":"u8).Quoted(call.Model)
-            .Raw(",\"stream\":true,\"stream_options\":{\"include_usage\":true}"u8);
-        WriteParameters(head, call.Parameters, state);
+        var head = new BodyWriter(1024).Raw("{\"model\":"u8).Quoted(call.Model).Raw(",\"stream\":true"u8);
+        WriteParameters(head, call, state);
         WriteTools(head, call.Parameters, state, tools);
         head.Raw(",\"messages\":["u8);
-        var hasInstructions = call.Parameters.TryGet("instructions", out var instructions) &&
-            !JsonContent.Inside(instructions).IsEmpty;
-        if (hasInstructions)
+        call.Parameters.TryGet("instructions", out var given);
+        var instructions = PairedEscapes.Of(JsonContent.Inside(given));
+        var hasSystem = state.HasLead || !instructions.IsEmpty;
+        if (hasSystem)
         {
-            head.Raw("{\"role\":\"system\",\"content\":"u8).Raw(instructions).Raw("}"u8);
+            // The context goes on in this text where it begins with system messages.
+            head.Raw("{\"role\":\"system\",\"content\":\""u8).Raw(instructions)
+                .Raw(state.HasLead ? default : "\"}"u8);
         }
 
         var tail = new BodyWriter();
-        new ItemRenderer(state, options.ReasoningField, tail).Close();
+        new ItemRenderer(state, dialect, server, tail).End();
         var end = tail.Raw("]}"u8).ToArray();
-        var isFirst = !hasInstructions;
+        var isFirst = !hasSystem;
         return new RequestBody(head.ToArray(), call.Context, WithoutComma(end, isFirst && call.Context.Bytes == 0))
         {
-            SkipsComma = isFirst && call.Context.Bytes > 0,
+            Skipped = call.Context.Bytes == 0 ? 0
+                : state.HasLead && instructions.IsEmpty ? ContentReader.Paragraph.Length
+                : isFirst ? ",".Length
+                : 0,
         };
     }
 
     private static ReadOnlyMemory<byte> WithoutComma(byte[] tail, bool isFirst) =>
         isFirst && tail[0] == ',' ? tail.AsMemory(1) : tail;
 
-    private void WriteParameters(BodyWriter head, Parameters parameters, ChatState state)
+    private void WriteParameters(BodyWriter head, ModelCall call, ChatState state)
     {
-        foreach (var field in Shared)
+        var parameters = call.Parameters;
+        head.Raw(
+            dialect.Takes(DialectMembers.StreamOptions) ? ",\"stream_options\":{\"include_usage\":true}"u8 : default);
+        foreach (var field in Shared.Concat(SharedBySome.Where(dialect.Takes)))
         {
             Write(head, field, parameters, field);
         }
 
-        Write(head, options.OutputLimitField, parameters, "max_output_tokens");
-        if (parameters.TryGet("reasoning", out var reasoning) &&
-            JsonMembers.Of(reasoning)["effort"u8] is { IsEmpty: false } effort)
+        Write(head, dialect.OutputLimitField, parameters, "max_output_tokens");
+        WriteEffort(head, parameters);
+        WriteLogprobs(head, parameters);
+        if (parameters.TryGet("text", out var text))
         {
-            head.Raw(",\"reasoning_effort\":"u8).Raw(effort);
+            // A summary is plain text, whatever form the turns around it have.
+            head.Raw(state.AsksForSummary ? default : _formats.Of(text));
         }
 
-        // A summary is plain text, whatever form the turns around it have.
-        if (!state.AsksForSummary && parameters.TryGet("text", out var text))
-        {
-            head.Raw(_texts.Of(text));
-        }
-
-        if (parameters.TryGet("service_tier", out var tier) &&
+        if (dialect.Takes(DialectMembers.ServiceTier) && parameters.TryGet("service_tier", out var tier) &&
             !JsonContent.Is(tier, "auto"u8) && !JsonContent.Is(tier, "default"u8))
         {
             head.Raw(",\"service_tier\":"u8).Raw(tier);
         }
+
+        if (dialect.SessionField is { } session)
+        {
+            head.Raw(","u8).Quoted(session).Raw(":"u8).Quoted(Base62.Format(call.Affinity));
+        }
+    }
+
+    /// <summary>Writes how much the model thinks: the value that is asked for, or the known one that is nearest.</summary>
+    private void WriteEffort(BodyWriter head, Parameters parameters)
+    {
+        if (dialect.Efforts.Count == 0 || !parameters.TryGet("reasoning", out var reasoning) ||
+            JsonContent.Text(JsonMembers.Of(reasoning)["effort"u8]) is not { } asked)
+        {
+            return;
+        }
+
+        var place = Array.IndexOf(Efforts, asked);
+        var known = dialect.Efforts.Contains(asked, StringComparer.Ordinal) || place < 0
+            ? asked
+            : dialect.Efforts.MinBy(effort => Math.Abs((2 * Array.IndexOf(Efforts, effort)) - (2 * place) - 1))!;
+        head.Raw(",\"reasoning_effort\":"u8).Quoted(known);
+    }
+
+    private void WriteLogprobs(BodyWriter head, Parameters parameters)
+    {
+        var isAsked = parameters.TryGet("include", out var include) && JsonMembers.Elements(include).Exists(
+            static element => JsonContent.Is(element, "message.output_text.logprobs"u8));
+        var hasTop = parameters.TryGet("top_logprobs", out var top);
+        if (!isAsked && !hasTop)
+        {
+            return;
+        }
+
+        if (dialect.LogprobsMax == 0)
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                $"The model server, a {dialect.Name} server, gives no log probabilities: leave them out.",
+                isAsked ? "include" : "top_logprobs");
+        }
+
+        head.Raw(",\"logprobs\":true"u8);
+        head.Raw(hasTop ? ",\"top_logprobs\":"u8 : default).Raw(top);
     }
 
     private static void Write(BodyWriter head, string member, Parameters parameters, string field)
     {
         if (parameters.TryGet(field, out var value))
         {
-            head.Raw(","u8).Quoted(member).Raw(":"u8).Raw(value);
+            head.Raw(","u8).Quoted(member).Raw(":"u8).Raw(PairedEscapes.Of(value));
         }
     }
 
-    private static void WriteTools(BodyWriter head, Parameters parameters, ChatState state, CallTools tools)
+    private void WriteTools(BodyWriter head, Parameters parameters, ChatState state, CallTools tools)
     {
         parameters.TryGet("tool_choice", out var choice);
 
         // The tools stay, so that the server finds the prompt that it holds already.
-        tools.WriteTo(head, state.AsksForSummary ? None : choice);
-        if (!tools.IsEmpty)
+        tools.WriteTo(head, state.AsksForSummary ? None : choice, dialect);
+        if (!tools.IsEmpty && dialect.Takes(DialectMembers.ParallelToolCalls))
         {
             Write(head, "parallel_tool_calls", parameters, "parallel_tool_calls");
         }
-    }
-
-    /// <summary>What a create's <c>text</c> becomes: the members <c>response_format</c> and <c>verbosity</c>.</summary>
-    private static byte[] TextOptions(ReadOnlyMemory<byte> text)
-    {
-        var members = JsonMembers.Of(text);
-        var format = JsonMembers.Of(members["format"u8]);
-        var output = new BodyWriter(text.Length + 64);
-        switch (JsonContent.Text(format["type"u8]))
-        {
-            case "json_object":
-                output.Raw(",\"response_format\":{\"type\":\"json_object\"}"u8);
-                break;
-            case "json_schema":
-                WriteSchema(output, format);
-                break;
-        }
-
-        if (members["verbosity"u8] is { IsEmpty: false } verbosity)
-        {
-            output.Raw(",\"verbosity\":"u8).Raw(verbosity);
-        }
-
-        return output.ToArray();
-    }
-
-    private static void WriteSchema(BodyWriter output, in JsonMembers format)
-    {
-        output.Raw(",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{"u8);
-        var isFirst = true;
-        foreach (var name in SchemaMembers)
-        {
-            if (format[Encoding.ASCII.GetBytes(name)] is { IsEmpty: false } value)
-            {
-                output.Raw(isFirst ? default : ","u8).Quoted(name).Raw(":"u8).Raw(value);
-                isFirst = false;
-            }
-        }
-
-        output.Raw("}}"u8);
     }
 }

@@ -21,7 +21,7 @@ internal static class Summaries
         "do, and the next step. Be complete and brief. Answer with the summary alone and call no tool."u8;
 
     /// <summary>What stands before a summary in the history; JSON string content.</summary>
-    public static ReadOnlySpan<byte> LeadIn => "Summary of the conversation before this point:\\n"u8;
+    public static ReadOnlySpan<byte> LeadIn => "Summary of the conversation before this point:"u8;
 
     /// <summary>Whether content can only be what another server sealed: the model cannot read it.</summary>
     /// <param name="content">The inside of a JSON string.</param>

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Evergrain.Conversations.Ids;
+using Evergrain.Providers.Dialects;
 
 namespace Evergrain.Providers.Chat;
 
@@ -31,6 +32,18 @@ internal static class ToolNames
         return full.Length is > 0 and <= CharsMax && !full.AsSpan().ContainsAnyExcept(Safe)
             ? full
             : Shortened(full, string.IsNullOrEmpty(space) ? name : $"{space}\0{name}");
+    }
+
+    /// <summary>The id of a call at a server: its own, or as many letters and digits as the server takes.</summary>
+    public static string CallId(string id, Dialect dialect)
+    {
+        if (dialect.CallIdLength == 0 || (id.Length == dialect.CallIdLength && id.All(char.IsAsciiLetterOrDigit)))
+        {
+            return id;
+        }
+
+        var code = Base62.Format(BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(id))));
+        return code[^dialect.CallIdLength..];
     }
 
     private static string Shortened(string full, string whole)

@@ -1,3 +1,5 @@
+using Evergrain.Providers.Servers;
+
 namespace Evergrain.Providers.Chat;
 
 /// <summary>A tool as a chat-completions server is offered it: always a function.</summary>
@@ -33,7 +35,7 @@ internal sealed class ToolSet
     public static ToolSet Read(ReadOnlyMemory<byte> json)
     {
         var set = new ToolSet(json);
-        set.AddAll(json, null);
+        set.AddAll(PairedEscapes.Of(json), null);
         return set;
     }
 
@@ -86,14 +88,7 @@ internal sealed class ToolSet
         }
 
         output.Raw(",\"parameters\":"u8);
-        if (!parameters.IsEmpty && parameters.Span[0] == '{')
-        {
-            output.Raw(parameters);
-        }
-        else
-        {
-            output.Raw("{\"type\":\"object\",\"properties\":{}}"u8);
-        }
+        WriteParameters(output, parameters);
 
         if (!strict.IsEmpty && strict.Span[0] is (byte)'t' or (byte)'f')
         {
@@ -101,6 +96,34 @@ internal sealed class ToolSet
         }
 
         return output.Raw("}}"u8).ToArray();
+    }
+
+    /// <summary>
+    /// Writes the schema of a function's arguments. A function without arguments has one, too: servers that check
+    /// schemas refuse the whole request for a schema without a type or properties.
+    /// </summary>
+    private static void WriteParameters(BodyWriter output, ReadOnlyMemory<byte> parameters)
+    {
+        var members = JsonMembers.Of(parameters);
+        var hasType = !members["type"u8].IsEmpty;
+        if (hasType && !members["properties"u8].IsEmpty)
+        {
+            output.Raw(parameters);
+            return;
+        }
+
+        output.Raw(hasType ? "{"u8 : "{\"type\":\"object\""u8);
+        var isFirst = hasType;
+        foreach (var (name, value) in members.All)
+        {
+            if (!members[name.Span].IsEmpty)
+            {
+                output.Raw(isFirst ? "\""u8 : ",\""u8).Raw(name).Raw("\":"u8).Raw(value);
+                isFirst = false;
+            }
+        }
+
+        output.Raw(members["properties"u8].IsEmpty ? ",\"properties\":{}}"u8 : "}"u8);
     }
 
     /// <summary>

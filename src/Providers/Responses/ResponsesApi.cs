@@ -15,6 +15,7 @@ namespace Evergrain.Providers.Responses;
 /// came, unknown ones included; only ids are mapped. Each call is one of its own: the server keeps nothing.
 /// </summary>
 /// <remarks>
+/// What another server sealed stays here, and so do members that only answers have.
 /// An item goes out with the id that this server gave it, or with none: clients know it by ours, which the server
 /// would look for in vain. So that no server gets another's ids, each has a rendering of its own.
 /// </remarks>
@@ -29,6 +30,9 @@ internal sealed class ResponsesApi(string server) : IModelApi
     public string Rendering { get; } = "responses:" + server;
 
     /// <inheritdoc/>
+    public string Origin => Rendering;
+
+    /// <inheritdoc/>
     public IStateCodec States { get; } = new ApprovalStates();
 
     /// <inheritdoc/>
@@ -37,9 +41,14 @@ internal sealed class ResponsesApi(string server) : IModelApi
     /// <inheritdoc/>
     public Rendered Render(Item item, object? state)
     {
-        var json = item.Json.Span;
-        var id = item.Origin is { } origin && origin.Rendering == Rendering &&
-            (item.Type != "reasoning" || CarriesThoughts(json)) ? origin.Id : null;
+        var json = SentItem.Of(item, item.Origin is { } maker && maker.Server != Origin).Span;
+        if (json.IsEmpty)
+        {
+            return new Rendered(default, 0, state);
+        }
+
+        var id = item.Origin is { Kept.Length: > 0 } origin && origin.Server == Origin &&
+            (item.Type != "reasoning" || CarriesThoughts(json)) ? origin.Kept : null;
         var names = state as ApprovalNames;
         if (item.Type == ApprovalNames.Answer)
         {
@@ -77,7 +86,10 @@ internal sealed class ResponsesApi(string server) : IModelApi
         }
 
         head.Write("\"input\":["u8);
-        return new RequestBody(head.WrittenMemory, call.Context, "]}"u8.ToArray()) { SkipsComma = true };
+        return new RequestBody(head.WrittenMemory, call.Context, "]}"u8.ToArray())
+        {
+            Skipped = call.Context.Bytes > 0 ? 1 : 0,
+        };
     }
 
     /// <inheritdoc/>

@@ -68,7 +68,7 @@ internal sealed class BodyReader(RequestBody body) : IDisposable
     private readonly IEnumerator<ReadOnlyMemory<byte>> _chunks = body.Context.Chunks().GetEnumerator();
     private ReadOnlyMemory<byte> _part = body.Head;
     private Step _step = Step.Head;
-    private bool _skipsComma = body.SkipsComma;
+    private int _skipped = body.Skipped;
 
     private enum Step
     {
@@ -78,7 +78,7 @@ internal sealed class BodyReader(RequestBody body) : IDisposable
     }
 
     public static long LengthOf(RequestBody body) => body.Head.Length + body.Context.Bytes + body.Tail.Length -
-        (body.SkipsComma && body.Context.Bytes > 0 ? 1 : 0);
+        body.Skipped;
 
     /// <summary>Fills a buffer, or as much of it as is left; 0 at the end.</summary>
     public int Read(Span<byte> buffer)
@@ -117,9 +117,10 @@ internal sealed class BodyReader(RequestBody body) : IDisposable
         if (_chunks.MoveNext())
         {
             (_step, _part) = (Step.Context, _chunks.Current);
-            if (_skipsComma && !_part.IsEmpty)
+            if (_skipped > 0 && !_part.IsEmpty)
             {
-                (_skipsComma, _part) = (false, _part[1..]);
+                // What is left out is of one item.
+                (_skipped, _part) = (0, _part[_skipped..]);
             }
         }
         else

@@ -12,6 +12,9 @@ internal interface IModelApi
     /// <summary>The name of its rendering; see <see cref="IModelBackend.Rendering"/>.</summary>
     string Rendering { get; }
 
+    /// <summary>The server's name, for what it wants back; see <see cref="IModelBackend.Origin"/>.</summary>
+    string Origin { get; }
+
     /// <summary>How its states move; see <see cref="IModelBackend.States"/>.</summary>
     IStateCodec? States { get; }
 
@@ -54,6 +57,9 @@ internal interface IEventDecoder
 /// <param name="Tail">Everything behind the context.</param>
 internal sealed record RequestBody(ReadOnlyMemory<byte> Head, ContextView Context, ReadOnlyMemory<byte> Tail)
 {
-    /// <summary>Whether the context's first comma is left out: nothing stands before it in the array.</summary>
-    public bool SkipsComma { get; init; }
+    /// <summary>
+    /// How many of the context's first bytes are left out: the comma where nothing stands before it in the array. Items
+    /// without bytes may come first.
+    /// </summary>
+    public int Skipped { get; init; }
 }

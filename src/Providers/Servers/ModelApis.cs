@@ -1,4 +1,5 @@
 using Evergrain.Providers.Chat;
+using Evergrain.Providers.Dialects;
 using Evergrain.Providers.Responses;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -14,11 +15,14 @@ internal static class ModelApis
     public static IReadOnlyList<string> Names { get; } = [Chat, Responses];
 
     /// <summary>Creates the API of one server, whose options were checked.</summary>
-    public static IModelApi Create(ModelServerOptions server, IServiceProvider services) => server.Api switch
-    {
-        Chat => new ChatApi(
-            new ChatApiOptions { ReasoningField = server.ReasoningField, OutputLimitField = server.OutputLimitField },
-            services.GetRequiredService<ChatInstruments>()),
-        _ => new ResponsesApi(server.Name),
-    };
+    /// <param name="server">The server.</param>
+    /// <param name="dialect">Which dialect it speaks.</param>
+    /// <param name="services">The instruments.</param>
+    public static IModelApi Create(ModelServerOptions server, Dialect dialect, IServiceProvider services) =>
+        server.Api switch
+        {
+            Chat => new ChatApi(
+                server.Name, DialectChanges.Apply(dialect, server), services.GetRequiredService<ChatInstruments>()),
+            _ => new ResponsesApi(server.Name),
+        };
 }

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
 using Microsoft.Extensions.Hosting;
@@ -13,8 +12,6 @@ namespace Evergrain.Providers.Servers;
 internal sealed partial class ModelListing(IEnumerable<IModelBackend> backends, ModelServerServices services)
     : BackgroundService
 {
-    // Routers list hundreds of models with prices and descriptions; beyond that it is a mistake.
-    private const int BodyBytesMax = 4 << 20;
     private const int ModelsMax = 1_000;
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
@@ -58,40 +55,25 @@ internal sealed partial class ModelListing(IEnumerable<IModelBackend> backends, 
     }
 
     /// <summary>Asks one URL; null if it gives no list.</summary>
-    private async Task<string[]?> ListAsync(ModelServer server, Upstream upstream, CancellationToken stoppingToken)
+    private static async Task<string[]?> ListAsync(
+        ModelServer server, Upstream upstream, CancellationToken stoppingToken)
     {
-        using var clock = new CallClock(services.Time, services.Time.GetTimestamp(), Timeout, stoppingToken);
-        clock.Start(CallWait.Rest, Timeout);
+        var answer = await ServerQuestion.AskAsync(server, upstream.At("models"), Timeout, stoppingToken);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, upstream.At("models"))
-            {
-                Version = HttpVersion.Version11,
-                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            };
-            request.Headers.Authorization = server.Authorization;
-            using var response = await server.Http.SendAsync(request, clock.Token);
-            await using var stream = await response.Content.ReadAsStreamAsync(clock.Token);
-            var (body, isWhole) = await BoundedRead.ReadAsync(stream, BodyBytesMax, clock.Token);
-            return response.StatusCode == HttpStatusCode.OK && isWhole ? Read(body) : null;
+            return answer is { IsOk: true } ? Read(answer.Body) : null;
         }
-        catch (Exception e) when (
-            (e is HttpRequestException or IOException or JsonException or OperationCanceledException
-                or InvalidOperationException) && !stoppingToken.IsCancellationRequested)
+        catch (InvalidOperationException)
         {
-            // InvalidOperationException: a name that is half a character.
+            // A name that is half a character.
             return null;
         }
     }
 
-    private static string[]? Read(ReadOnlyMemory<byte> body)
-    {
-        using var document = JsonDocument.Parse(body);
-        return document.RootElement.ValueKind != JsonValueKind.Object ||
-            !document.RootElement.TryGetProperty("data", out var list) || list.ValueKind != JsonValueKind.Array
+    private static string[]? Read(JsonElement body) =>
+        !body.TryGetProperty("data", out var list) || list.ValueKind != JsonValueKind.Array
             ? null
             : [.. list.EnumerateArray().Select(NameOf).Where(ModelNames.IsName).Take(ModelsMax)!];
-    }
 
     private static string? NameOf(JsonElement model) => model.ValueKind == JsonValueKind.Object &&
         model.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String ? id.GetString() : null;

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Dialects;
 
 namespace Evergrain.Providers.Servers;
 
@@ -10,50 +11,101 @@ namespace Evergrain.Providers.Servers;
 /// <see cref="ModelServersExtensions"/>.
 /// </summary>
 /// <remarks>
+/// Its dialect may be found out after the start. A turn keeps to the backend that <see cref="Now"/> was when it began.
 /// A conversation's calls go to the URL that it went to before. They move to another one only while no event was
 /// given out. A failure is a call's last event: <see cref="ModelEventKind.Failed"/> with a code of the protocol.
 /// </remarks>
 public sealed class ModelServerBackend : IModelBackend, IDisposable
 {
-    private readonly ModelServer _server;
     private readonly ModelRoute _route;
+    private ServedApi _now;
     private IReadOnlyList<string> _models;
 
     internal ModelServerBackend(
-        ModelServerOptions options, IModelApi api, ModelRoute route, ModelServerServices services)
+        ModelServer server, DialectChoice dialect, ModelRoute route)
     {
-        _server = new ModelServer(options, api, services);
-        _route = route;
+        (_route, Dialect) = (route, dialect);
+        _now = new ServedApi(this, server);
         _models = Exact();
     }
 
     /// <inheritdoc/>
-    public string Rendering => _server.Api.Rendering;
+    public string Rendering => Current.Rendering;
 
     /// <inheritdoc/>
-    public IStateCodec? States => _server.Api.States;
+    public string Origin => Current.Origin;
+
+    /// <inheritdoc/>
+    public IStateCodec? States => Current.States;
+
+    /// <inheritdoc/>
+    public IModelBackend Now => Current;
 
     /// <inheritdoc/>
     /// <remarks>The names that the settings spell out, and those that the server offers and a pattern takes.</remarks>
     public IReadOnlyList<string> Models => Volatile.Read(ref _models);
 
     /// <inheritdoc/>
-    public int CallsMax => _server.Options.CallsMax * _server.Options.Urls.Count;
+    public int CallsMax => Server.Options.CallsMax * Server.Options.Urls.Count;
 
-    internal ModelServer Server => _server;
+    /// <summary>Which dialect it speaks, and why.</summary>
+    internal DialectChoice Dialect { get; private set; }
+
+    internal ModelServer Server => Current.Server;
+
+    private ServedApi Current => Volatile.Read(ref _now);
 
     /// <inheritdoc/>
     public bool Serves(string model) => _route.Leads(model);
 
     /// <inheritdoc/>
-    public Rendered Render(Item item, object? state) => _server.Api.Render(item, state);
+    public Rendered Render(Item item, object? state) => Current.Render(item, state);
 
     /// <inheritdoc/>
+    public IAsyncEnumerable<ModelEvent> StreamAsync(ModelCall call, CancellationToken cancellationToken) =>
+        Current.StreamAsync(call, cancellationToken);
+
+    /// <summary>Ends its connections.</summary>
+    public void Dispose() => Server.Dispose();
+
+    /// <summary>Speaks another dialect from the next turn on.</summary>
+    internal void Speak(IModelApi api, DialectChoice dialect)
+    {
+        Dialect = dialect;
+        Volatile.Write(ref _now, new ServedApi(this, Server.With(api)));
+    }
+
+    /// <summary>Takes what the server says it offers.</summary>
+    internal void Offer(IEnumerable<string> models) =>
+        Volatile.Write(ref _models, [.. Exact().Concat(models.Where(_route.Leads)).Distinct(StringComparer.Ordinal)]);
+
+    private string[] Exact() => [.. Server.Options.Models.Where(static model => !ModelNames.IsPattern(model))];
+}
+
+/// <summary>A server's backend in one dialect, which does not change.</summary>
+internal sealed class ServedApi(ModelServerBackend owner, ModelServer server) : IModelBackend
+{
+    public ModelServer Server { get; } = server;
+
+    public string Rendering => Server.Api.Rendering;
+
+    public string Origin => Server.Api.Origin;
+
+    public IReadOnlyList<string> Models => owner.Models;
+
+    public int CallsMax => owner.CallsMax;
+
+    public IStateCodec? States => Server.Api.States;
+
+    public bool Serves(string model) => owner.Serves(model);
+
+    public Rendered Render(Item item, object? state) => Server.Api.Render(item, state);
+
     public async IAsyncEnumerable<ModelEvent> StreamAsync(
         ModelCall call, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var events = new List<ModelEvent>();
-        await using var running = new ServerCall(_server, call, cancellationToken);
+        await using var running = new ServerCall(Server, call, cancellationToken);
         while (await running.ReadAsync(events))
         {
             foreach (var modelEvent in events)
@@ -62,15 +114,6 @@ public sealed class ModelServerBackend : IModelBackend, IDisposable
             }
         }
     }
-
-    /// <summary>Ends its connections.</summary>
-    public void Dispose() => _server.Http.Dispose();
-
-    /// <summary>Takes what the server says it offers.</summary>
-    internal void Offer(IEnumerable<string> models) =>
-        Volatile.Write(ref _models, [.. Exact().Concat(models.Where(_route.Leads)).Distinct(StringComparer.Ordinal)]);
-
-    private string[] Exact() => [.. _server.Options.Models.Where(static model => !ModelNames.IsPattern(model))];
 }
 
 /// <summary>Which model names lead to one server of a list.</summary>
@@ -80,7 +123,7 @@ internal sealed record ModelRoute(ModelNames Names, int Server)
 }
 
 /// <summary>What the calls to one model server share.</summary>
-internal sealed class ModelServer
+internal sealed class ModelServer : IDisposable
 {
     // A name whose address changes is looked up again within this time.
     private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(5);
@@ -91,6 +134,12 @@ internal sealed class ModelServer
         Upstreams = new UpstreamSet(options, services);
         Authorization = options.Key is { } key ? new AuthenticationHeaderValue("Bearer", key) : null;
         Http = new HttpMessageInvoker(Handler(options));
+    }
+
+    private ModelServer(ModelServer other, IModelApi api)
+    {
+        (Options, Api, Services) = (other.Options, api, other.Services);
+        (Upstreams, Authorization, Http) = (other.Upstreams, other.Authorization, other.Http);
     }
 
     public ModelServerOptions Options { get; }
@@ -105,6 +154,11 @@ internal sealed class ModelServer
 
     /// <summary>The one client for all its URLs.</summary>
     public HttpMessageInvoker Http { get; }
+
+    /// <summary>The same server, spoken to otherwise.</summary>
+    public ModelServer With(IModelApi api) => new(this, api);
+
+    public void Dispose() => Http.Dispose();
 
     private static int UrlsOfOneHost(ModelServerOptions options) => options.Urls
         .GroupBy(static url => new Uri(url).Authority, StringComparer.Ordinal).Max(static urls => urls.Count());

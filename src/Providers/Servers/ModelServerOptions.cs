@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Providers.Dialects;
 
 namespace Evergrain.Providers.Servers;
 
@@ -34,16 +35,27 @@ public sealed class ModelServerOptions
     public string Api { get; set; } = "";
 
     /// <summary>
+    /// Which server a <c>chat</c> server is: <c>openai</c>, <c>azure</c>, <c>vllm</c>, <c>sglang</c>,
+    /// <c>llama.cpp</c>, <c>ollama</c>, <c>lmstudio</c>, <c>mistral</c>, <c>gemini</c>, <c>groq</c>, <c>deepseek</c>,
+    /// <c>openrouter</c>, <c>bedrock</c>, or <c>plain</c>, what every server takes. Default: what the URL's host or the
+    /// server itself says, else <c>plain</c>.
+    /// </summary>
+    public string? Dialect { get; set; }
+
+    /// <summary>What it takes otherwise than its dialect says. Default nothing.</summary>
+    public DialectOptions DialectEntries { get; init; } = new();
+
+    /// <summary>
     /// Where a <c>chat</c> server takes earlier reasoning back in assistant messages: <c>reasoning_content</c>, or
-    /// <c>reasoning</c>. Default none: reasoning is not sent again, since most templates drop it.
+    /// <c>reasoning</c>. Default: as its dialect says.
     /// </summary>
     public string? ReasoningField { get; set; }
 
     /// <summary>
-    /// What a <c>chat</c> server calls the bound on an answer's tokens: <c>max_tokens</c>, the default, or
-    /// <c>max_completion_tokens</c>, which OpenAI's newer models want.
+    /// What a <c>chat</c> server calls the bound on an answer's tokens: <c>max_tokens</c> or
+    /// <c>max_completion_tokens</c>. Default: as its dialect says.
     /// </summary>
-    public string OutputLimitField { get; set; } = "max_tokens";
+    public string? OutputLimitField { get; set; }
 
     /// <summary>The environment variable that holds its key. Default none: no key is sent.</summary>
     public string? KeyEnvironment { get; set; }

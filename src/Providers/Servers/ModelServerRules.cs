@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Evergrain.Providers.Dialects;
 
 namespace Evergrain.Providers.Servers;
 
@@ -101,8 +102,14 @@ internal sealed partial class ModelServerRules
             $"Api '{server.Api}' must be {string.Join(" or ", ModelApis.Names)}.");
         Expect(server.ReasoningField is null or "reasoning_content" or "reasoning",
             $"ReasoningField '{server.ReasoningField}' must be reasoning_content or reasoning, or be left out.");
-        Expect(server.OutputLimitField is "max_tokens" or "max_completion_tokens",
+        Expect(server.OutputLimitField is null or "max_tokens" or "max_completion_tokens",
             $"OutputLimitField '{server.OutputLimitField}' must be max_tokens or max_completion_tokens.");
+        Expect(server.Dialect is null || KnownDialects.Find(server.Dialect) is not null,
+            $"Dialect '{server.Dialect}' must be one of {string.Join(", ", KnownDialects.Names)}, or be left out.");
+        foreach (var mistake in DialectChanges.MistakesOf(server.DialectEntries))
+        {
+            Expect(false, mistake);
+        }
     }
 
     private void CheckKey(ModelServerOptions server)

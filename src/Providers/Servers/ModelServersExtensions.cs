@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Chat;
+using Evergrain.Providers.Dialects;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -57,11 +58,14 @@ public static class ModelServersExtensions
         var names = new ModelNames(servers.Select(static server => server.Models));
         foreach (var (index, server) in servers.Index())
         {
+            var dialect = DialectChoice.Of(server.Dialect, server.Urls);
             services.AddSingleton<IModelBackend>(provider => new ModelServerBackend(
-                server, ModelApis.Create(server, provider), new ModelRoute(names, index),
-                provider.GetRequiredService<ModelServerServices>()));
+                new ModelServer(server, ModelApis.Create(server, dialect.Dialect, provider),
+                    provider.GetRequiredService<ModelServerServices>()),
+                dialect, new ModelRoute(names, index)));
         }
 
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, DialectDetection>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ModelListing>());
         return services;
     }

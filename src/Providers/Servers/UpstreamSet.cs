@@ -145,6 +145,10 @@ internal sealed class Upstream
 
     public Uri At(string path) => new($"{Url}/{path}");
 
+    /// <summary>What is beside the API, not below it: <c>/props</c> of <c>/v1</c>.</summary>
+    public Uri AtRoot(string path) =>
+        new($"{(Url.EndsWith("/v1", StringComparison.Ordinal) ? Url[..^"/v1".Length] : Url)}/{path}");
+
     /// <summary>How much a conversation prefers it: equally distributed, and the same in every process.</summary>
     public ulong Score(UInt128 affinity) => Mix(Mix(_seed ^ (ulong)affinity) ^ (ulong)(affinity >> 64));
 

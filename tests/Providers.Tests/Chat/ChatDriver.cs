@@ -7,6 +7,7 @@ using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Wire;
 using Evergrain.Providers.Chat;
+using Evergrain.Providers.Dialects;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -18,10 +19,10 @@ internal sealed class ChatDriver
     private readonly List<HeldValue> _parameters = [];
     private readonly List<ReadOnlyMemory<byte>> _chunks = [];
 
-    public ChatDriver(ChatApiOptions? options = null, ILogger<ChatInstruments>? logger = null)
+    public ChatDriver(Dialect? dialect = null, ILogger<ChatInstruments>? logger = null)
     {
         Meters = new MeterFactory();
-        Api = new ChatApi(options ?? new ChatApiOptions(),
+        Api = new ChatApi("test", dialect ?? Lenient,
             new ChatInstruments(Meters, logger ?? NullLogger<ChatInstruments>.Instance));
     }
 
@@ -31,6 +32,9 @@ internal sealed class ChatDriver
         _chunks.AddRange(other._chunks);
         _parameters.AddRange(other._parameters);
     }
+
+    /// <summary>A server that takes everything, and text as it comes.</summary>
+    public static Dialect Lenient { get; } = KnownDialects.OpenAI with { OutputLimitField = "max_tokens" };
 
     public ChatApi Api { get; }
 
@@ -65,9 +69,10 @@ internal sealed class ChatDriver
 
     public void Add(string json) => Add(Encoding.UTF8.GetBytes(json));
 
-    public void Add(byte[] json)
+    public void Add(byte[] json) => Add(ItemOf(json));
+
+    public void Add(Item item)
     {
-        var item = ItemOf(json);
         var rendered = Api.Render(item, State);
         _chunks.Add(rendered.Bytes);
         State = Moves ? MovedState.Of(Api.States, item, State, rendered.State) : rendered.State;
@@ -100,8 +105,7 @@ internal sealed class ChatDriver
     {
         var body = Api.Write(Call());
         var context = string.Concat(body.Context.Chunks().Select(chunk => Encoding.UTF8.GetString(chunk.Span)));
-        Assert.True(context.Length == 0 || context[0] == ',', "the context begins with a comma");
-        return Encoding.UTF8.GetString(body.Head.Span) + (body.SkipsComma ? context[1..] : context) +
+        return Encoding.UTF8.GetString(body.Head.Span) + context[body.Skipped..] +
             Encoding.UTF8.GetString(body.Tail.Span);
     }
 

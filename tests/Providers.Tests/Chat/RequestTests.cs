@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Evergrain.Conversations.Ports;
-using Evergrain.Providers.Chat;
+using Evergrain.Providers.Dialects;
 
 namespace Evergrain.Providers.Tests.Chat;
 
@@ -55,7 +55,6 @@ public sealed class RequestTests
     [InlineData("text", """{"format":{"type":"text"},"verbosity":null}""")]
     [InlineData("metadata", """{"a":"b"}""")]
     [InlineData("truncation", "\"auto\"")]
-    [InlineData("top_logprobs", "3")]
     [InlineData("parallel_tool_calls", "false")]
     [InlineData("tool_choice", "\"auto\"")]
     [InlineData("tools", "[]")]
@@ -66,7 +65,7 @@ public sealed class RequestTests
     [Fact]
     public void Write_OutputLimit_TakesTheNameOfTheServer()
     {
-        var driver = new ChatDriver(new ChatApiOptions { OutputLimitField = "max_completion_tokens" });
+        var driver = new ChatDriver(KnownDialects.OpenAI);
         Assert.Equal(64, (int?)driver.With("max_output_tokens", "64").Request()["max_completion_tokens"]);
     }
 

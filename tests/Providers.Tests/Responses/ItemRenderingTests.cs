@@ -1,6 +1,7 @@
 using System.Text;
 using Evergrain.Conversations.Context;
 using Evergrain.Providers.Responses;
+using Evergrain.Providers.Tests.Chat;
 
 namespace Evergrain.Providers.Tests.Responses;
 
@@ -27,11 +28,49 @@ public sealed class ItemRenderingTests
     [InlineData("""{"y":{"id":"b"},"i\u0064":"a"}""", """{"y":{"id":"b"}}""", """{"y":{"id":"b"},"i\u0064":"up"}""")]
     [InlineData("""{"y":2}""", """{"y":2}""", """{"id":"up","y":2}""")]
     [InlineData("""{"id":"a"}""", "{}", """{"id":"up"}""")]
-    [InlineData("""{"\ud800":1,"ID":2,"id":"a"}""", """{"\ud800":1,"ID":2}""", """{"\ud800":1,"ID":2,"id":"up"}""")]
+    [InlineData("""{"\ud800":1,"ID":2,"id":"a"}""", """{"\ufffd":1,"ID":2}""", """{"\ufffd":1,"ID":2,"id":"up"}""")]
     public void Render_AnItem_TouchesItsIdOnly(string item, string without, string with)
     {
         Assert.Equal("," + without, Render(item, origin: null));
         Assert.Equal("," + with, Render(item, new ItemOrigin("responses:main", "up")));
+    }
+
+    [Theory]
+    [InlineData("""{"role":"assistant","content":"a"}""", """{"type":"message","role":"assistant","content":"a"}""")]
+    [InlineData("""{"role":"user","content":"half \ud83d"}""", """{"type":"message","role":"user","content":"half \ufffd"}""")]
+    [InlineData("""{"type":"message","role":"user","content":"\ud83d\ude00 \\ud83d","status":null}""",
+        """{"type":"message","role":"user","content":"\ud83d\ude00 \\ud83d"}""")]
+    [InlineData("""{"created_by":"x","type":"function_call","parsed_arguments":{"a":1},"status":"completed"}""",
+        """{"type":"function_call","status":"completed"}""")]
+    [InlineData("""{"type":"function_call","namespace":null,"status":null}""", """{"type":"function_call"}""")]
+    public void Render_WhatOnlyAnswersHave_StaysHere(string item, string sent) =>
+        Assert.Equal("," + sent, Render(item, origin: null));
+
+    [Theory]
+    [InlineData("""{"type":"reasoning","summary":[],"encrypted_content":"gAAA"}""", "")]
+    [InlineData("""{"type":"reasoning","summary":[{"type":"summary_text","text":"s"}],"encrypted_content":"gAAA"}""",
+        """,{"type":"reasoning","summary":[{"type":"summary_text","text":"s"}]}""")]
+    public void Render_ThoughtsThatAnotherServerSealed_StayHere(string item, string sent)
+    {
+        foreach (var server in (string[])["responses:other", "chat:main"])
+        {
+            Assert.Equal(sent, RenderAny(item, new ItemOrigin(server, "")));
+        }
+
+        Assert.Contains("gAAA", RenderAny(item, new ItemOrigin("responses:main", "")), StringComparison.Ordinal);
+        Assert.Contains("gAAA", RenderAny(item, origin: null), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_Compaction_GoesWhereItCanBeRead()
+    {
+        var sealedItem = $$"""{"type":"compaction","encrypted_content":"{{new string('A', 80)}}"}""";
+        Assert.Equal("", RenderAny(sealedItem, new ItemOrigin("responses:other", "")));
+        Assert.Equal("," + sealedItem, RenderAny(sealedItem, origin: null));
+        Assert.Equal(
+            """,{"type":"message","role":"user","content":[{"type":"input_text","text":""" +
+            "\"Summary of the conversation before this point:\\nall is \\\"well\\\"\"}]}",
+            RenderAny("""{"type":"compaction","encrypted_content":"all is \"well\""}""", origin: null));
     }
 
     [Fact]
@@ -45,7 +84,7 @@ public sealed class ItemRenderingTests
 
     [Theory]
     [InlineData("""{"type":"reasoning","summary":[{"text":"s"}]}""", false)]
-    [InlineData("""{"type":"reasoning","encrypted_content":null,"content":[ ]}""", false)]
+    [InlineData("""{"type":"reasoning","x":null,"content":[ ]}""", false)]
     [InlineData("""{"type":"reasoning","encrypted_content":"","content":null}""", false)]
     [InlineData("""{"type":"reasoning","x":{"encrypted_content":"g"}}""", false)]
     [InlineData("""{"type":"reasoning","summary":[],"encrypted_content":"g"}""", true)]
@@ -97,7 +136,6 @@ public sealed class ItemRenderingTests
 
     [Theory]
     [InlineData("""{"type":"mcp_approval_response","approval_request_id":"mcpr_other"}""")]
-    [InlineData("""{"type":"mcp_approval_response","approval_request_id":"\ud800"}""")]
     [InlineData("""{"type":"mcp_approval_response","approval_request_id":null}""")]
     [InlineData("""{"type":"mcp_approval_response"}""")]
     public void Render_AnApprovalOfWhatIsNotKnown_LeavesItAsItIs(string answer)
@@ -115,6 +153,9 @@ public sealed class ItemRenderingTests
 
     private static string Render(string json, ItemOrigin? origin) =>
         Encoding.UTF8.GetString(Api.Render(Item(json) with { Origin = origin }, state: null).Bytes.Span);
+
+    private static string RenderAny(string json, ItemOrigin? origin) => Encoding.UTF8.GetString(
+        Api.Render(ChatDriver.ItemOf(Encoding.UTF8.GetBytes(json)) with { Origin = origin }, state: null).Bytes.Span);
 
     private static Item Item(string json, string type = "message") =>
         new(Encoding.UTF8.GetBytes(json), type, type == "message" ? ItemRole.Assistant : ItemRole.None);

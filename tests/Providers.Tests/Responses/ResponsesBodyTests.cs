@@ -17,7 +17,7 @@ public sealed class ResponsesBodyTests
         var body = new ResponsesApi("main").Write(Transcript.Call(("model", "\"gpt\"")));
         Assert.Equal(Start + "\"input\":[", Text(body.Head));
         Assert.Equal("]}", Text(body.Tail));
-        Assert.True(body.SkipsComma);
+        Assert.Equal(0, body.Skipped);
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public sealed class BodyContentTests
     public async Task Body_OfAnyShape_IsHeadContextAndTailWithExactLength(bool skipsComma, int items)
     {
         using var fixture = ServerFixture.Over("http://127.0.0.1:1/v1");
-        var body = Body(items) with { SkipsComma = skipsComma };
+        var body = Body(items) with { Skipped = skipsComma && items > 0 ? 1 : 0 };
         using var content = Content(fixture, body);
 
         var written = await content.ReadAsByteArrayAsync();
@@ -37,7 +37,7 @@ public sealed class BodyContentTests
         using var fixture = ServerFixture.Over("http://127.0.0.1:1/v1");
         ReadOnlyMemory<byte>[] chunks =
             [default, Encoding.UTF8.GetBytes("," + new string('a', 300_000)), default, Encoding.UTF8.GetBytes(",b")];
-        using var content = Content(fixture, Body(chunks) with { SkipsComma = true });
+        using var content = Content(fixture, Body(chunks) with { Skipped = 1 });
 
         Assert.Equal("{[" + new string('a', 300_000) + ",b]}", await content.ReadAsStringAsync());
     }

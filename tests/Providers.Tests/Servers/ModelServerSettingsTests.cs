@@ -23,7 +23,9 @@ public sealed class ModelServerSettingsTests
         var backends = Backends(Servers(Two));
 
         Assert.Equal([14, 256], backends.Select(static backend => backend.CallsMax));
-        Assert.Equal(["chat", "chat+reasoning"], backends.Select(static backend => backend.Rendering));
+        Assert.Equal(["chat:big", "chat:rest"], backends.Select(static backend => backend.Origin));
+        Assert.Equal("chat:big:plain", backends[0].Rendering);
+        Assert.StartsWith("chat:rest:plain-", backends[1].Rendering, StringComparison.Ordinal);
         Assert.Equal(["exact"], new ModelCatalog(backends).Names);
     }
 
@@ -39,7 +41,7 @@ public sealed class ModelServerSettingsTests
     {
         var backends = Backends(Servers(Two));
 
-        Assert.Same(backends[server], new ModelCatalog(backends).Find(model));
+        Assert.Same(backends[server].Now, new ModelCatalog(backends).Find(model));
     }
 
     [Fact]
@@ -51,9 +53,9 @@ public sealed class ModelServerSettingsTests
             """));
         var catalog = new ModelCatalog(backends);
 
-        Assert.Same(backends[1], catalog.Find("this.one"));
-        Assert.Same(backends[0], catalog.Find("b-1"));
-        Assert.Same(backends[0], catalog.Find("this-one"));
+        Assert.Same(backends[1].Now, catalog.Find("this.one"));
+        Assert.Same(backends[0].Now, catalog.Find("b-1"));
+        Assert.Same(backends[0].Now, catalog.Find("this-one"));
     }
 
     [Fact]

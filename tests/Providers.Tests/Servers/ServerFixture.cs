@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Text;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Dialects;
 using Evergrain.Providers.Servers;
 using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.DependencyInjection;
@@ -29,7 +30,8 @@ internal sealed class ServerFixture : IDisposable
             Logger = Log,
         };
         Backend = new ModelServerBackend(
-            options, api ?? new TestApi(), new ModelRoute(new ModelNames([options.Models]), 0), Services);
+            new ModelServer(options, api ?? new TestApi(), Services), DialectChoice.Of("plain", options.Urls),
+            new ModelRoute(new ModelNames([options.Models]), 0));
         _listener.InstrumentPublished = (instrument, listener) =>
         {
             if (instrument.Meter.Scope == meters)

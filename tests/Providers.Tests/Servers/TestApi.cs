@@ -13,6 +13,8 @@ internal sealed class TestApi : IModelApi
 {
     public string Rendering => "test";
 
+    public string Origin => "test";
+
     public IStateCodec? States => null;
 
     public string Path => "test/calls";
@@ -23,7 +25,10 @@ internal sealed class TestApi : IModelApi
     public Rendered Render(Item item, object? state) => new(item.Json, 1, null);
 
     public RequestBody Write(ModelCall call) => Refusal is null
-        ? new RequestBody(HeadOf(call.Model), call.Context, "]}"u8.ToArray()) { SkipsComma = true }
+        ? new RequestBody(HeadOf(call.Model), call.Context, "]}"u8.ToArray())
+        {
+            Skipped = call.Context.Bytes > 0 ? 1 : 0,
+        }
         : throw ConversationException.Of(RefusalKind.InvalidRequest, Refusal);
 
     public IEventDecoder Decode(ModelCall call) => new Decoder();

@@ -1,0 +1,80 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Evergrain.Providers.Servers;
+
+namespace Evergrain.Providers.Dialects;
+
+/// <summary>Puts what a server's settings say in the place of what its dialect has.</summary>
+internal static class DialectChanges
+{
+    private const int MarkBytes = 4;
+
+    /// <summary>The dialect as one server speaks it.</summary>
+    public static Dialect Apply(Dialect dialect, ModelServerOptions server)
+    {
+        var entries = server.DialectEntries;
+        var changed = dialect with
+        {
+            OutputLimitField = server.OutputLimitField ?? dialect.OutputLimitField,
+            ReasoningField = server.ReasoningField ?? dialect.ReasoningField,
+            Members = ListOf(entries.Members) ?? dialect.Members,
+            Efforts = ListOf(entries.Efforts) ?? dialect.Efforts,
+            LaterSystem = entries.LaterSystem ?? dialect.LaterSystem,
+            Alternates = entries.Alternates ?? dialect.Alternates,
+            ParallelCalls = entries.ParallelCalls ?? dialect.ParallelCalls,
+            ReasoningWithCalls = entries.ReasoningWithCalls ?? dialect.ReasoningWithCalls,
+            CallIdLength = entries.CallIdLength ?? dialect.CallIdLength,
+            ForcedFunction = entries.ForcedFunction ?? dialect.ForcedFunction,
+            JsonObject = entries.JsonObject ?? dialect.JsonObject,
+            JsonSchema = entries.JsonSchema ?? dialect.JsonSchema,
+            ImageDetails = ListOf(entries.ImageDetails) ?? dialect.ImageDetails,
+            Files = entries.Files ?? dialect.Files,
+            Audio = entries.Audio ?? dialect.Audio,
+            LogprobsMax = entries.LogprobsMax ?? dialect.LogprobsMax,
+            SessionField = entries.SessionField ?? dialect.SessionField,
+        };
+
+        // Processes whose settings differ must not take over each other's bytes.
+        var difference = JsonSerializer.SerializeToUtf8Bytes(changed);
+        return difference.AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(dialect))
+            ? dialect
+            : changed with { Mark = $"{dialect.Name}-{DigestOf(difference)}" };
+    }
+
+    /// <summary>What is wrong with a server's entries, a sentence each.</summary>
+    public static IEnumerable<string> MistakesOf(DialectOptions entries)
+    {
+        (string Name, string? Value, string[] Known)[] words =
+        [
+            ("LaterSystem", entries.LaterSystem, [Dialect.SystemRole, Dialect.UserRole]),
+            ("ForcedFunction", entries.ForcedFunction, [Dialect.ObjectForm, Dialect.RequiredForm]),
+            ("JsonObject", entries.JsonObject,
+                [Dialect.PlainObject, Dialect.ObjectWithSchema, Dialect.ObjectAsSchema]),
+        ];
+        foreach (var (name, value, known) in words)
+        {
+            if (value is not null && !known.Contains(value, StringComparer.Ordinal))
+            {
+                yield return $"DialectEntries: {name} '{value}' must be {string.Join(" or ", known)}.";
+            }
+        }
+
+        foreach (var member in entries.Members ?? [])
+        {
+            if (!DialectMembers.All.Contains(member, StringComparer.Ordinal))
+            {
+                yield return
+                    $"DialectEntries: Members '{member}' must be one of {string.Join(", ", DialectMembers.All)}.";
+            }
+        }
+
+        if (entries.CallIdLength is < 0 or > 21 || entries.LogprobsMax is < 0 or > 1_000)
+        {
+            yield return "DialectEntries: CallIdLength must be 0 to 21 and LogprobsMax 0 to 1000.";
+        }
+    }
+
+    private static string DigestOf(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes)[..MarkBytes]);
+
+    private static IReadOnlyList<string>? ListOf(IList<string>? given) => given is null ? null : [.. given];
+}

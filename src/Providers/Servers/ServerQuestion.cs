@@ -1,0 +1,61 @@
+using System.Net;
+using System.Text.Json;
+
+namespace Evergrain.Providers.Servers;
+
+/// <summary>What a server answered to a question about itself.</summary>
+/// <param name="Status">The status.</param>
+/// <param name="Product">The header <c>Server</c>; empty where there is none.</param>
+/// <param name="Body">The answer's JSON; undefined where it is none.</param>
+internal sealed record ServerAnswer(HttpStatusCode Status, string Product, JsonElement Body)
+{
+    public bool IsOk => Status == HttpStatusCode.OK && Body.ValueKind == JsonValueKind.Object;
+}
+
+/// <summary>Asks a URL of a server about itself.</summary>
+internal static class ServerQuestion
+{
+    // Routers list hundreds of models with prices and descriptions; beyond that it is a mistake.
+    private const int BodyBytesMax = 4 << 20;
+
+    /// <summary>Gets one resource; null if there was no answer.</summary>
+    public static async Task<ServerAnswer?> AskAsync(
+        ModelServer server, Uri url, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var time = server.Services.Time;
+        using var clock = new CallClock(time, time.GetTimestamp(), timeout, cancellationToken);
+        clock.Start(CallWait.Rest, timeout);
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, url)
+            {
+                Version = HttpVersion.Version11,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            };
+            request.Headers.Authorization = server.Authorization;
+            using var response = await server.Http.SendAsync(request, clock.Token);
+            await using var stream = await response.Content.ReadAsStreamAsync(clock.Token);
+            var (body, isWhole) = await BoundedRead.ReadAsync(stream, BodyBytesMax, clock.Token);
+            return new ServerAnswer(
+                response.StatusCode, response.Headers.Server.ToString(), isWhole ? Parse(body) : default);
+        }
+        catch (Exception e) when (
+            e is HttpRequestException or IOException or OperationCanceledException &&
+            !cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private static JsonElement Parse(ReadOnlyMemory<byte> body)
+    {
+        try
+        {
+            return JsonElement.Parse(body.Span);
+        }
+        catch (JsonException)
+        {
+            return default;
+        }
+    }
+}
