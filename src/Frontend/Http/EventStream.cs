@@ -22,11 +22,15 @@ internal sealed class EventStream(HttpContext context, TurnServices services, in
     // Few writes for a replay, and each small enough to arrive in one read.
     private const int WriteBytes = 16 << 10;
 
-    private static readonly byte[] Keepalive = ": keepalive\n\n"u8.ToArray();
+    private static readonly byte[] Comment = ": keepalive\n\n"u8.ToArray();
+
+    // It has no number: the numbers are those of events that can be read again.
+    private static readonly byte[] Keepalive = "event: keepalive\ndata: {\"type\":\"keepalive\"}\n\n"u8.ToArray();
     private static readonly byte[] Done = "data: [DONE]\n\n"u8.ToArray();
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly SearchValues<byte> LineEnds = SearchValues.Create("\r\n"u8);
 
+    private readonly byte[] _keepalive = EventCounting.IsWanted(context.Request.Headers) ? Keepalive : Comment;
     private int _next = from;
     private bool _hasBegun;
 
@@ -57,7 +61,7 @@ internal sealed class EventStream(HttpContext context, TurnServices services, in
     {
         Begin();
         services.Instruments.KeepaliveSent();
-        return WriteAsync(Keepalive);
+        return WriteAsync(_keepalive);
     }
 
     /// <summary>

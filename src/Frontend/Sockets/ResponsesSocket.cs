@@ -12,10 +12,6 @@ namespace Evergrain.Frontend.Sockets;
 internal sealed class ResponsesSocket(TurnServices services, SocketServices sockets, ServerDrain drain,
     SocketDrain open, ConnectionGate connections)
 {
-    private const string Codex = "codex";
-    private const string CodexHeader = "x-codex-";
-    private const string KeepaliveHeader = "evergrain-keepalive";
-
     public async Task InvokeAsync(HttpContext context)
     {
         if (drain.IsDraining)
@@ -31,13 +27,13 @@ internal sealed class ResponsesSocket(TurnServices services, SocketServices sock
             context.Response.Headers.Upgrade = "websocket";
             context.Response.Headers.Connection = "Upgrade";
             await context.WriteRefusalAsync(new Refusal(RefusalKind.UpgradeRequired,
-                "This path speaks WebSocket: connect with 'Upgrade: websocket'."));
+                "GET /v1/responses is a WebSocket: connect with 'Upgrade: websocket', or send a create with POST."));
             return;
         }
 
         var caller = context.Features.GetRequiredFeature<Caller>();
         using var place = connections.Enter(caller.Tenant);
-        var wantsKeepalive = WantsKeepalive(context.Request.Headers);
+        var wantsKeepalive = EventCounting.IsWanted(context.Request.Headers);
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
         var peer = new PeerConnection(
             context.Abort, context.RequestAborted, context.Features.Get<CorkedUpgrade>()?.Stream);
@@ -55,30 +51,6 @@ internal sealed class ResponsesSocket(TurnServices services, SocketServices sock
             services.Instruments.ConnectionClosed();
         }
     }
-
-    /// <summary>
-    /// Codex counts only text frames as life; other clients must never see a frame they did not ask for.
-    /// </summary>
-    internal static bool WantsKeepalive(IHeaderDictionary headers)
-    {
-        if (headers[KeepaliveHeader] == "1" || IsCodex(headers["originator"].ToString()) ||
-            IsCodex(headers.UserAgent.ToString()))
-        {
-            return true;
-        }
-
-        foreach (var header in headers)
-        {
-            if (header.Key.StartsWith(CodexHeader, StringComparison.OrdinalIgnoreCase))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private static bool IsCodex(string name) => name.StartsWith(Codex, StringComparison.OrdinalIgnoreCase);
 
     private WebSocketAcceptContext Terms(Caller caller) => new()
     {

@@ -28,15 +28,18 @@ process.on('exit', () => children.forEach((child) => child.kill('SIGTERM')));
 
 /** A Codex installation of its own: home, configuration and working directory in one temporary directory. */
 export class Codex {
-  /** @param {string} baseUrl the server's, ending in /v1 */
-  static async create(baseUrl, model = 'demo', apiKey = 'sk-none') {
+  /**
+   * @param {string} baseUrl the server's, ending in /v1
+   * @param {Record<string, unknown>} provider more settings of the model provider
+   */
+  static async create(baseUrl, model = 'demo', apiKey = 'sk-none', provider = {}) {
     const codex = new Codex();
     codex.root = await mkdtemp(join(tmpdir(), 'evergrain-codex-'));
     codex.work = join(codex.root, 'work');
     codex.apiKey = apiKey;
     await mkdir(codex.work);
     await mkdir(join(codex.root, 'home'));
-    await writeFile(join(codex.root, 'home', 'config.toml'), configuration(baseUrl, model));
+    await writeFile(join(codex.root, 'home', 'config.toml'), configuration(baseUrl, model, provider));
     return codex;
   }
 
@@ -141,7 +144,8 @@ async function ended(child, timeoutMs) {
   return { code, log };
 }
 
-function configuration(baseUrl, model) {
+function configuration(baseUrl, model, provider) {
+  const settings = { supports_websockets: true, ...provider };
   return `model = "${model}"
 model_provider = "evergrain"
 approval_policy = "never"
@@ -153,7 +157,7 @@ name = "evergrain"
 base_url = "${baseUrl}"
 env_key = "EVERGRAIN_KEY"
 wire_api = "responses"
-supports_websockets = true
+${Object.entries(settings).map(([name, value]) => `${name} = ${value}`).join('\n')}
 
 [features]
 plugins = false

@@ -55,7 +55,9 @@ export class RecordingProxy {
       entry.status = answer.statusCode;
       response.writeHead(answer.statusCode, answer.headers);
       answer.on('data', (piece) => told.push(piece));
-      answer.on('end', () => { entry.answer = Buffer.concat(told).toString(); });
+      const keep = () => { entry.answer = Buffer.concat(told).toString(); };
+      answer.on('end', keep);
+      answer.on('close', keep); // Codex leaves an event stream at its last event.
       answer.on('error', () => response.destroy());
       answer.pipe(response);
     });

@@ -38,7 +38,8 @@ export class Server {
 
   /**
    * @param {{models?: string[], apiKeys?: string[], modelUrl?: string, modelApi?: string, modelKey?: string,
-   *   journalUrl?: string}} options with a journal's URL its data directory stays empty
+   *   journalUrl?: string, settings?: Record<string, string>}} options with a journal's URL its data directory stays
+   *   empty; settings are those of the section Evergrain, by name
    */
   constructor(options, port, data) {
     this.options = options;
@@ -85,7 +86,8 @@ export class Server {
     const { modelUrl, modelApi, modelKey } = this.options;
     if (modelUrl) args.push('--model-url', modelUrl, '--model-api', modelApi);
     if (modelKey) args.push('--model-key', modelKey);
-    const env = journalUrl ? { ...process.env, Evergrain__JournalUrl: journalUrl } : process.env;
+    const env = { ...process.env, ...(journalUrl && { Evergrain__JournalUrl: journalUrl }) };
+    Object.entries(this.options.settings ?? {}).forEach(([name, value]) => { env[`Evergrain__${name}`] = value; });
     const child = spawn(command, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
     children.add(child);
     this.#child = child;

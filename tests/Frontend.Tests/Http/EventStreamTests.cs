@@ -39,6 +39,47 @@ public sealed class EventStreamTests
         var events = await stream.ReadToEndAsync();
 
         Assert.True(stream.Comments > 1);
+        Assert.All(events, static e => Assert.True(e.TryGetProperty("sequence_number", out _)));
+        Assert.Equal("response.completed", events[^1].TypeOf());
+    }
+
+    [Theory]
+    [InlineData("originator", "codex_cli_rs", false)]
+    [InlineData("User-Agent", "codex_exec/0.169.0", false)]
+    [InlineData("x-codex-window-id", "a:1", false)]
+    [InlineData("evergrain-keepalive", "1", false)]
+    [InlineData("evergrain-keepalive", "1", true)]
+    public async Task Wait_SilentForWhoCountsEvents_IsBrokenByEventsWithoutANumber(string header, string value,
+        bool isBackground)
+    {
+        await using var server = await TestServer.StartAsync(_conversations, ("KeepaliveInterval", "00:00:00.1"));
+        using var http = HttpTurns.Connect(server);
+        http.DefaultRequestHeaders.TryAddWithoutValidation(header, value);
+        var more = isBackground ? ",\"stream\":true,\"background\":true" : ",\"stream\":true";
+
+        using var stream = await EventStreamReader.OpenAsync(await http.PostCreateAsync(Creates.Of(Slow, more)));
+        var events = await stream.ReadToEndAsync();
+
+        Assert.Equal(0, stream.Comments);
+        Assert.True(events.Count(static e => e.TypeOf() == "keepalive") > 1);
+        var numbered = events.Where(static e => e.TryGetProperty("sequence_number", out _)).ToList();
+        Assert.Equal(Enumerable.Range(0, numbered.Count),
+            numbered.Select(static e => e.GetProperty("sequence_number").GetInt32()));
+        Assert.Equal("response.completed", events[^1].TypeOf());
+    }
+
+    [Fact]
+    public async Task Wait_SilentInAStreamThatIsReadAgain_IsBrokenByEvents()
+    {
+        await using var server = await TestServer.StartAsync(_conversations, ("KeepaliveInterval", "00:00:00.1"));
+        using var http = HttpTurns.Connect(server);
+        http.DefaultRequestHeaders.Add("evergrain-keepalive", "1");
+        var begun = await http.AnswerAsync(Creates.Of(Slow, ",\"background\":true"));
+
+        using var stream = await http.GetStreamAsyncOf($"/v1/responses/{begun.Id}?stream=true&starting_after=0");
+        var events = await stream.ReadToEndAsync();
+
+        Assert.Contains(events, static e => e.TypeOf() == "keepalive");
         Assert.Equal("response.completed", events[^1].TypeOf());
     }
 
