@@ -1,6 +1,7 @@
 // What the server refuses, as the official SDK sees it: an error frame that names the field, and a socket that goes on.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { ResponsesWebSocketSession } from 'openai/lib/responses/responses-websocket-session';
 import { script } from './lib/codex.mjs';
 import { Socket, answer, sdk, tool, user } from './lib/responses.mjs';
 import { Server } from './lib/server.mjs';
@@ -42,6 +43,7 @@ test('Parent_Unknown_IsRefusedAndTheSocketGoesOn', async () => {
 test('Model_Unknown_IsRefusedByName', async () => {
   const result = await socket.create({ input: hello(), model: 'no-such-model' });
   await assertRefused(result, { code: 'model_not_found', param: 'model', names: 'no-such-model' });
+  assert.match(result.error.message, /There are: demo/, 'the models that exist are named');
   await assertGoesOn();
 });
 
@@ -53,6 +55,46 @@ test('Json_Malformed_IsRefused', async () => {
     await assertRefused(await socket.result(), {});
   }
   await assertGoesOn();
+});
+
+test('Lane_OfASession_IsRefusedAndItsCallerIsTold', async () => {
+  const bounds = { maxLanes: 4, maxBufferedEvents: 100, maxBufferedBytes: 1e6 };
+  const session = new ResponsesWebSocketSession(socket.ws, bounds);
+  for (const name of ['left', 'right']) {
+    const lane = session.lane(name);
+    lane.create({ model: 'demo', input: hello() });
+    const { type, stream_id: echoed, error } = await lane.receive({ signal: AbortSignal.timeout(10_000) });
+    assert.deepEqual([type, echoed, error.code], ['error', name, 'invalid_stream_id']);
+  }
+  const lane = session.lane();
+  lane.create({ model: 'demo', input: hello() });
+  assert.equal((await lane.finalResponse()).output_text, 'hello', 'the default lane goes on');
+  session.close();
+});
+
+test('Frame_TooLong_ClosesTheSocketWithTheLimit', async () => {
+  const closed = new Promise((resolve) => { socket.ws.on('close', (code, reason) => resolve({ code, reason })); });
+  socket.sendRaw(JSON.stringify({ type: 'response.create', model: 'demo', input: 'x'.repeat(18 << 20) }));
+  const { code, reason } = await closed;
+  assert.deepEqual([code, String(reason)], [1009, 'The message is longer than FrameBytesMax, 16777216 bytes.']);
+});
+
+test('Feature_Absent_IsNamed', async () => {
+  const client = sdk(server);
+  const absent = {
+    '/v1/chat/completions': () => client.chat.completions.create({ model: 'demo', messages: [] }),
+    '/v1/conversations': () => client.conversations.create(),
+    '/v1/responses/compact': () => client.responses.compact({ model: 'demo', input: 'x' }),
+    '/v1/responses/input_tokens': () => client.responses.inputTokens.count({ model: 'demo', input: 'x' }),
+    '/v1/embeddings': () => client.embeddings.create({ model: 'demo', input: 'x' }),
+  };
+  for (const [path, ask] of Object.entries(absent)) {
+    await assert.rejects(ask, (error) => {
+      assert.equal(error.status, 404);
+      assert.ok(error.message.includes(`Evergrain has no ${path}: `), error.message);
+      return true;
+    });
+  }
 });
 
 test('Frame_Binary_IsRefused', async () => {

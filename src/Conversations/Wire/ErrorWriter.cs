@@ -29,7 +29,10 @@ public static class ErrorWriter
     public static long SecondsOf(TimeSpan delay) => Math.Max(1, (long)Math.Ceiling(delay.TotalSeconds));
 
     /// <summary>Writes <c>{"type":"error","status":…,"error":{…}}</c>, one WebSocket text frame.</summary>
-    public static void WriteFrame(IBufferWriter<byte> output, Refusal refusal)
+    /// <param name="output">Gets the frame.</param>
+    /// <param name="refusal">What it says.</param>
+    /// <param name="lane">The <c>stream_id</c> of the request that it answers; null: it had none.</param>
+    public static void WriteFrame(IBufferWriter<byte> output, Refusal refusal, string? lane = null)
     {
         using var json = new Utf8JsonWriter(output, Options);
         json.WriteStartObject();
@@ -42,6 +45,12 @@ public static class ErrorWriter
             json.WriteStartObject("headers"u8);
             json.WriteString("retry-after"u8, SecondsOf(delay).ToString(CultureInfo.InvariantCulture));
             json.WriteEndObject();
+        }
+
+        if (lane is not null)
+        {
+            // Without it the session of OpenAI's SDK gives the error to nobody, and its caller waits for ever.
+            json.WriteString("stream_id"u8, lane);
         }
 
         json.WriteEndObject();

@@ -28,7 +28,12 @@ internal enum FrameOutcome
 }
 
 /// <summary>One read message.</summary>
-internal readonly record struct Frame(FrameOutcome Outcome, RentedBuffer? Buffer = null, Refusal? Refusal = null);
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Buffer">The message, if it is a whole text.</param>
+/// <param name="Refusal">Why it was dropped, if it was.</param>
+/// <param name="Lane">The <c>stream_id</c> of a dropped message, if it stood in the part that was read.</param>
+internal readonly record struct Frame(FrameOutcome Outcome, RentedBuffer? Buffer = null, Refusal? Refusal = null,
+    string? Lane = null);
 
 /// <summary>
 /// Reads messages from one socket, one call at a time. It waits for the first byte without a buffer: an idle socket
@@ -62,7 +67,7 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
         var frame = new Frame(FrameOutcome.Closed);
         try
         {
-            frame = first.EndOfMessage ? Whole(first, buffer, null) : await ReadRestAsync(buffer, first, closing);
+            frame = first.EndOfMessage ? Whole(first, buffer, default) : await ReadRestAsync(buffer, first, closing);
             await Thread.LeaveAsync(buffer.Length);
             return frame;
         }
@@ -95,15 +100,15 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
     private async ValueTask<Frame> ReadRestAsync(RentedBuffer buffer, ValueWebSocketReceiveResult result,
         CancellationToken closing)
     {
-        Refusal? refusal = null;
+        var dropped = default(Frame);
         var begun = time.GetTimestamp();
         while (!result.EndOfMessage)
         {
-            var isKept = result.MessageType == WebSocketMessageType.Text && refusal is null;
+            var isKept = result.MessageType == WebSocketMessageType.Text && dropped.Refusal is null;
             if (isKept && buffer.IsFull)
             {
-                refusal = await MakeRoomAsync(buffer, closing);
-                isKept = refusal is null;
+                dropped = await MakeRoomAsync(buffer, closing);
+                isKept = dropped.Refusal is null;
             }
 
             var receive = socket.ReceiveAsync(isKept ? buffer.Free() : buffer.Reuse(), CancellationToken.None);
@@ -128,27 +133,33 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
             }
         }
 
-        return Whole(result, buffer, refusal);
+        return Whole(result, buffer, dropped);
     }
 
     /// <summary>Waits until the buffer may grow; if that takes too long what it holds is dropped.</summary>
-    private static async ValueTask<Refusal?> MakeRoomAsync(RentedBuffer buffer, CancellationToken closing)
+    private static async ValueTask<Frame> MakeRoomAsync(RentedBuffer buffer, CancellationToken closing)
     {
         try
         {
             await buffer.ReserveAsync(buffer.Length + 1, closing);
-            return null;
+            return default;
         }
         catch (ConversationException e)
         {
-            buffer.Shrink();
-            return e.Refusal;
+            return Drop(buffer, e.Refusal);
         }
         catch (OperationCanceledException) when (closing.IsCancellationRequested)
         {
-            buffer.Shrink();
-            return new Refusal(RefusalKind.Unavailable, "The connection is closing.");
+            return Drop(buffer, new Refusal(RefusalKind.Unavailable, "The connection is closing."));
         }
+    }
+
+    private static Frame Drop(RentedBuffer buffer, Refusal refusal)
+    {
+        // The message ends in the middle, so this is a mistake as well; what stands before that was read.
+        RoutingFields.Read(buffer.Written.Span, out var fields);
+        buffer.Shrink();
+        return new Frame(FrameOutcome.Refused, Refusal: refusal, Lane: fields.Lane);
     }
 
     /// <summary>Whether the next bytes come before the message is late; time spent on room is not the
@@ -170,10 +181,10 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
         return isInTime;
     }
 
-    private static Frame Whole(ValueWebSocketReceiveResult result, RentedBuffer buffer, Refusal? refusal) =>
+    private static Frame Whole(ValueWebSocketReceiveResult result, RentedBuffer buffer, Frame dropped) =>
         result.MessageType switch
         {
-            WebSocketMessageType.Text when refusal is not null => new Frame(FrameOutcome.Refused, Refusal: refusal),
+            WebSocketMessageType.Text when dropped.Refusal is not null => dropped,
             WebSocketMessageType.Text => new Frame(FrameOutcome.Text, buffer),
             WebSocketMessageType.Binary => new Frame(FrameOutcome.Binary),
             _ => new Frame(FrameOutcome.Closed),

@@ -34,7 +34,7 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
                             "Binary frames are not understood: send JSON in text frames."));
                         break;
                     case FrameOutcome.Refused:
-                        await RefuseAsync(frame.Refusal!);
+                        await RefuseAsync(frame.Refusal!, frame.Lane);
                         break;
                     case FrameOutcome.Stalled:
                         return SocketEnd.FrameStalled;
@@ -79,7 +79,7 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
         buffer.Dispose();
         if (refusal is not null)
         {
-            await RefuseAsync(refusal);
+            await RefuseAsync(refusal, fields.Lane);
         }
         else if (fields.Type == CancelType)
         {
@@ -119,7 +119,7 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
         }
     }
 
-    private ValueTask RefuseAsync(Refusal refusal) => QueueAsync(new QueuedFrame(refusal));
+    private ValueTask RefuseAsync(Refusal refusal, string? lane = null) => QueueAsync(new QueuedFrame(refusal, lane));
 
     private async ValueTask QueueAsync(QueuedFrame frame)
     {

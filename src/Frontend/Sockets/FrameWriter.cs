@@ -44,10 +44,12 @@ internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action 
         await SendAsync(frames[^1], cancellationToken);
     }
 
-    public ValueTask SendErrorAsync(Refusal refusal, CancellationToken cancellationToken)
+    /// <summary>Sends an error; <paramref name="lane"/> is the <c>stream_id</c> of what it answers.</summary>
+    /// <exception cref="ClientGoneException">It cannot be sent.</exception>
+    public ValueTask SendErrorAsync(Refusal refusal, string? lane, CancellationToken cancellationToken)
     {
         var frame = new ArrayBufferWriter<byte>();
-        ErrorWriter.WriteFrame(frame, refusal);
+        ErrorWriter.WriteFrame(frame, refusal, lane);
         services.Instruments.ErrorSent(ErrorWriter.CodeOf(refusal));
         return SendAsync(frame.WrittenMemory, cancellationToken);
     }

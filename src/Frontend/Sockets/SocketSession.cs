@@ -156,7 +156,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
             var minutes = _services.Options.ConnectionLifetime.TotalMinutes;
             await _writer.SendErrorAsync(new Refusal(RefusalKind.ConnectionLimit, "Responses websocket connection " +
                 $"limit reached ({minutes:0.##} minutes). Create a new websocket connection to continue."),
-                _closing.Token);
+                null, _closing.Token);
             return SocketEnd.LifetimeOver;
         }
         catch (ClientGoneException)
@@ -186,7 +186,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
             refusal = _services.Faults.Mask(e);
         }
 
-        await _writer.SendErrorAsync(refusal, _closing.Token);
+        await _writer.SendErrorAsync(refusal, frame.Lane, _closing.Token);
     }
 
     /// <summary>Turn loop to rest, close frame out, the peer's close frame in: each step within CloseTimeout.</summary>

@@ -9,15 +9,18 @@ namespace Evergrain.Frontend.Sockets;
 /// What waits for its turn on a connection: a create, or an error that is already known. Clients credit an error to the
 /// turn they await, so it is answered in its turn.
 /// </summary>
-internal readonly record struct QueuedFrame(ReceivedCreate? Create, Refusal? Refusal)
+/// <param name="Create">The create; null: there is an error.</param>
+/// <param name="Refusal">The error; null: there is a create.</param>
+/// <param name="Lane">The <c>stream_id</c> that the error repeats; null: it has none.</param>
+internal readonly record struct QueuedFrame(ReceivedCreate? Create, Refusal? Refusal, string? Lane)
 {
     public QueuedFrame(ReceivedCreate create)
-        : this(create, null)
+        : this(create, null, null)
     {
     }
 
-    public QueuedFrame(Refusal refusal)
-        : this(null, refusal)
+    public QueuedFrame(Refusal refusal, string? lane = null)
+        : this(null, refusal, lane)
     {
     }
 }

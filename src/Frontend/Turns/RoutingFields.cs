@@ -21,6 +21,9 @@ internal struct RoutingFields
     // The longest id is 5 + 22 + 1 + 22 characters; a text that is longer is not one of ours.
     private const int ParentLengthMax = 64;
 
+    // Source: OpenAI's WebSocket guide; a longer name is no lane, and nobody waits on it.
+    private const int LaneLengthMax = 256;
+
     public string? Type;
 
     /// <summary>The parent; null also where <see cref="UnknownParent"/> is set.</summary>
@@ -35,7 +38,13 @@ internal struct RoutingFields
     /// <summary>The idempotency key; null: it has none.</summary>
     public string? Key;
     public bool IsUnstored;
+
+    /// <summary>Whether there is a <c>stream_id</c> that is not null.</summary>
     public bool HasLane;
+
+    /// <summary>The <c>stream_id</c>, which errors repeat; null also where it is no string of at most 256
+    /// characters.</summary>
+    public string? Lane;
 
     /// <summary>The model; null also where it is no string, which the conversation refuses.</summary>
     public string? Model;
@@ -47,7 +56,7 @@ internal struct RoutingFields
     public JsonTokenType Background;
 
     /// <summary>Reads a request's top level once, without building anything of the rest.</summary>
-    /// <returns>Why the request is refused; null if it is not.</returns>
+    /// <returns>Why the request is refused; null if it is not. A refusal also fills what could be read.</returns>
     public static Refusal? Read(ReadOnlySpan<byte> request, out RoutingFields fields)
     {
         fields = default;
@@ -97,7 +106,9 @@ internal struct RoutingFields
 
             if (isObject && json.CurrentDepth == 1 && json.TokenType == JsonTokenType.PropertyName)
             {
-                refusal ??= ReadField(ref json, ref fields);
+                // Read on behind a mistake: the lane that waits for the answer may come later.
+                var found = ReadField(ref json, ref fields);
+                refusal ??= found;
             }
         }
 
@@ -152,6 +163,7 @@ internal struct RoutingFields
         {
             json.Read();
             fields.HasLane |= json.TokenType != JsonTokenType.Null;
+            fields.Lane ??= ReadLane(ref json);
         }
         else if (json.ValueTextEquals("stream"u8))
         {
@@ -162,6 +174,25 @@ internal struct RoutingFields
         {
             json.Read();
             fields.Background = json.TokenType;
+        }
+    }
+
+    private static string? ReadLane(ref Utf8JsonReader json)
+    {
+        // An escaped character takes at most six bytes for one.
+        if (json.TokenType != JsonTokenType.String || json.ValueSpan.Length > 6 * LaneLengthMax)
+        {
+            return null;
+        }
+
+        try
+        {
+            return json.GetString() is { Length: <= LaneLengthMax } lane ? lane : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half a surrogate pair: what cannot be written again is not repeated.
+            return null;
         }
     }
 

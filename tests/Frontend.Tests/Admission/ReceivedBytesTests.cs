@@ -49,6 +49,22 @@ public sealed class ReceivedBytesTests
         Assert.Equal(0, server.Get<ByteBudget>().Held);
     }
 
+    [Fact]
+    public async Task Create_ThatFindsNoRoom_IsAnErrorWithTheStreamIdThatWasRead()
+    {
+        await using var server = await TestServer.StartAsync(_conversations, Room, Impatient);
+        using var first = await WireClient.ConnectAsync(server);
+        using var second = await WireClient.ConnectAsync(server);
+        await first.SendAsync(Create(40_000));
+        await _conversations.HearAsync("start");
+
+        var error = Assert.Single(await second.RunAsync("{\"stream_id\":\"a\"," + Create(60_000)[1..]));
+
+        Assert.Equal((429, "a"), (error.StatusOf(), error.GetProperty("stream_id").GetString()));
+        _started.Release();
+        await first.ReadTurnAsync();
+    }
+
     [Theory]
     [InlineData(10_000)]
     [InlineData(100)]

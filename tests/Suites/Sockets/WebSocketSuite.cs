@@ -39,6 +39,52 @@ public abstract class WebSocketSuite
         Assert.Equal("response.completed", (await client.RunAsync(WireClient.Create(Hello)))[^1].TypeOf());
     }
 
+    [Theory]
+    [InlineData("""{"type":"response.create","stream_id":"a"}""", "a")]
+    [InlineData("""{"stream_id":"lane-1","type":"response.create","model":"demo","input":"x"}""", "lane-1")]
+    [InlineData("""{"type":"response.create","stream_id":"a b/\u00fc"}""", "a b/ü")]
+    [InlineData("""{"type":"response.create","stream_id":""}""", "")]
+    [InlineData("""{"type":"response.create","store":"yes","stream_id":"a"}""", "a")]
+    [InlineData("""{"type":"response.create","previous_response_id":"x","stream_id":"a"}""", "a")]
+    [InlineData("""{"type":7,"stream_id":"a"}""", "a")]
+    [InlineData("""{"type":"response.steer","stream_id":"a"}""", "a")]
+    [InlineData("""{"stream_id":"a"}""", "a")]
+    [InlineData("""{"type":"response.create","stream_id":"a","input":[}""", "a")]
+    [InlineData("""{"type":"response.create","stream_id":"a","stream_id":"b"}""", "a")]
+    [InlineData("""{"type":"response.create","stream_id":7}""", null)]
+    [InlineData("""{"type":"response.create","stream_id":"\ud800"}""", null)]
+    [InlineData("""{"type":"response.create","store":7,"input":[{"stream_id":"a"}]}""", null)]
+    [InlineData("""{"type":"response.create","input":[}],"stream_id":"a"}""", null)]
+    [InlineData("""["stream_id","a"]""", null)]
+    public async Task Frame_RefusedWithAStreamId_IsAnErrorWithIt(string frame, string? lane)
+    {
+        await using var server = await StartAsync();
+        using var client = await WireClient.ConnectAsync(server);
+
+        var error = Assert.Single(await client.RunAsync(frame));
+
+        Assert.Equal(400, error.StatusOf());
+        Assert.Equal(lane is not null, error.TryGetProperty("stream_id", out var echoed));
+        Assert.Equal(lane, lane is null ? null : echoed.GetString());
+        Assert.Equal("response.completed", (await client.RunAsync(WireClient.Create(Hello)))[^1].TypeOf());
+    }
+
+    [Theory]
+    [InlineData(256, true)]
+    [InlineData(257, false)]
+    [InlineData(1_000_000, false)]
+    public async Task Frame_RefusedWithALongStreamId_IsAnErrorWithIt(int length, bool isEchoed)
+    {
+        await using var server = await StartAsync();
+        using var client = await WireClient.ConnectAsync(server);
+
+        var error = Assert.Single(await client.RunAsync(
+            $$"""{"type":"response.create","stream_id":"{{new string('x', length)}}"}"""));
+
+        Assert.Equal("invalid_stream_id", error.CodeOf());
+        Assert.Equal(isEchoed, error.TryGetProperty("stream_id", out _));
+    }
+
     [Fact]
     public async Task Frame_Binary_IsAnErrorAndTheSocketStays()
     {
