@@ -104,7 +104,10 @@ public sealed class EvergrainOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan SendTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Time each step of closing a socket may take, 100 ms to 1 minute. Default 5 s.</summary>
+    /// <summary>
+    /// Time each step of closing a socket may take, 100 ms to 1 minute. Default 5 s. The rest of a message that is too
+    /// long has <see cref="FrameTimeout"/>.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
     public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(5);
 

@@ -36,10 +36,14 @@ internal static class SocketEnds
     // RFC 6455's registry: "service restart". The framework's enum lacks it.
     private const WebSocketCloseStatus ServiceRestart = (WebSocketCloseStatus)1012;
 
-    public static (WebSocketCloseStatus Status, string Reason) CloseFrame(this SocketEnd end) => end switch
+    /// <summary>Status and reason; RFC 6455 gives a reason at most 123 bytes.</summary>
+    public static (WebSocketCloseStatus Status, string Reason) CloseFrame(
+        this SocketEnd end, EvergrainOptions options) => end switch
     {
-        SocketEnd.FrameStalled => (WebSocketCloseStatus.PolicyViolation, "The message did not end in time."),
-        SocketEnd.FrameOverLong => (WebSocketCloseStatus.MessageTooBig, "The message is too long."),
+        SocketEnd.FrameStalled => (WebSocketCloseStatus.PolicyViolation,
+            $"The message did not end within FrameTimeout, {options.FrameTimeout.TotalSeconds:0.###} s."),
+        SocketEnd.FrameOverLong => (WebSocketCloseStatus.MessageTooBig,
+            $"The message is longer than FrameBytesMax, {options.FrameBytesMax} bytes."),
         SocketEnd.LifetimeOver => (WebSocketCloseStatus.EndpointUnavailable, "The connection's lifetime is over."),
         SocketEnd.Draining => (ServiceRestart, "The server restarts."),
         SocketEnd.Fault => (WebSocketCloseStatus.InternalServerError, "The server made a mistake."),

@@ -189,7 +189,11 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
         await _writer.SendErrorAsync(refusal, frame.Lane, _closing.Token);
     }
 
-    /// <summary>Turn loop to rest, close frame out, the peer's close frame in: each step within CloseTimeout.</summary>
+    /// <summary>
+    /// Turn loop to rest, close frame out, the peer's close frame in: each step within CloseTimeout. A message that is
+    /// too long may still be on its way, so its end has FrameTimeout: a client that reads only when it has sent would
+    /// lose the close frame to a reset.
+    /// </summary>
     private async ValueTask CloseAsync(SocketEnd end, Task receiving, Task turning)
     {
         var patience = _services.Options.CloseTimeout;
@@ -209,7 +213,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
             }
             else
             {
-                var (status, reason) = end.CloseFrame();
+                var (status, reason) = end.CloseFrame(_services.Options);
                 await _socket.CloseOutputAsync(status, reason, CancellationToken.None)
                     .WaitAsync(patience, _services.Time);
             }
@@ -217,7 +221,8 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
             if (end is not (SocketEnd.PeerClosed or SocketEnd.ProtocolBroken))
             {
                 var silence = receiving.IsCompleted ? _reader.DrainAsync() : receiving;
-                await silence.WaitAsync(patience, _services.Time);
+                await silence.WaitAsync(
+                    end is SocketEnd.FrameOverLong ? _services.Options.FrameTimeout : patience, _services.Time);
             }
         }
         catch (Exception e) when (e is TimeoutException or WebSocketException or OperationCanceledException

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Frontend.Tests.Hosting;
 
@@ -19,6 +20,11 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
     public override IConversations Conversations => this;
 
     public override IReadOnlyList<IModelBackend> Backends { get; } = [new NamedBackend()];
+
+    /// <summary>The frontend's clock, if a test moves it.</summary>
+    public ManualTime? Time { get; init; }
+
+    public override TimeProvider Clock => Time ?? base.Clock;
 
     /// <summary>Called before each start; may throw.</summary>
     public Func<StartTurn, ValueTask> OnStart { get; set; } = static _ => ValueTask.CompletedTask;

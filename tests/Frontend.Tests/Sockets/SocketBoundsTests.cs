@@ -1,6 +1,8 @@
 using System.Text;
+using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Tests.Hosting;
 using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Hosts;
 using Evergrain.Suites.Sockets;
 
 namespace Evergrain.Frontend.Tests.Sockets;
@@ -84,6 +86,8 @@ public sealed class SocketBoundsTests
 
         Assert.Equal("response.completed", whole[^1].TypeOf());
         Assert.Equal(1009, await client.ReadCloseAsync());
+        Assert.Equal("The message is longer than FrameBytesMax, 16777216 bytes.",
+            client.Socket.CloseStatusDescription);
     }
 
     [Theory]
@@ -99,6 +103,49 @@ public sealed class SocketBoundsTests
         await raw.SendAsync(new byte[8193]);
 
         Assert.Equal(1009, await raw.ReadCloseAsync());
+    }
+
+    [Theory]
+    [InlineData(64 << 20, 0)]
+    [InlineData(32 << 20, 7)]
+    public async Task Frame_TooLongAndStillOnItsWay_IsToldWhyBeforeTheConnectionEnds(int length, int secondsEach)
+    {
+        var time = new ManualTime();
+        await using var server = await TestServer.StartAsync(new ScriptedConversations { Time = time },
+            ("FrameBytesMax", "65536"), ("FrameTimeout", "00:00:30"));
+        using var raw = await RawSocket.ConnectAsync(server);
+        await raw.UpgradeAsync();
+        await raw.SendHeaderAsync(Text, length);
+
+        // The server takes the rest of it, for longer than CloseTimeout: no reset takes the close frame along. A piece
+        // is more than sockets buffer, so the server has read into it when it is sent.
+        var piece = new byte[8 << 20];
+        for (var sent = 0; sent < length; sent += piece.Length)
+        {
+            await raw.SendAsync(piece);
+            time.Advance(TimeSpan.FromSeconds(secondsEach));
+        }
+
+        var (opcode, payload) = (await raw.ReadFrameAsync())!.Value;
+        Assert.Equal((8, 1009), (opcode, (payload[0] << 8) | payload[1]));
+        Assert.Equal("The message is longer than FrameBytesMax, 65536 bytes.", Encoding.UTF8.GetString(payload[2..]));
+        await raw.SendHeaderAsync(0x88, 0);
+        Assert.Null(await raw.ReadFrameAsync());
+    }
+
+    [Theory]
+    [InlineData("1024", "00:10:00")]
+    [InlineData("67108864", "00:00:00.1234567")]
+    public void CloseReasons_OfEveryEnd_FitIntoACloseFrame(string bytes, string time)
+    {
+        var options = new EvergrainOptions
+        {
+            FrameBytesMax = int.Parse(bytes, System.Globalization.CultureInfo.InvariantCulture),
+            FrameTimeout = TimeSpan.Parse(time, System.Globalization.CultureInfo.InvariantCulture),
+        };
+
+        Assert.All(Enum.GetValues<SocketEnd>(),
+            end => Assert.InRange(Encoding.UTF8.GetByteCount(end.CloseFrame(options).Reason), 0, 123));
     }
 
     [Fact]
