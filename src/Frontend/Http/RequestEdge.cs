@@ -24,7 +24,9 @@ internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultRepo
         try
         {
             await next(context);
-            refusal = RefusalOf(context);
+
+            // Routing says 404 and 405 without a body.
+            refusal = context.Response.HasStarted ? null : AbsentFeatures.RefusalOf(context);
         }
         catch (ConversationException e)
         {
@@ -54,15 +56,4 @@ internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultRepo
             await context.WriteRefusalAsync(refusal);
         }
     }
-
-    /// <summary>Routing says 404 and 405 without a body.</summary>
-    private static Refusal? RefusalOf(HttpContext context) => context.Response switch
-    {
-        { HasStarted: true } => null,
-        { StatusCode: StatusCodes.Status404NotFound } =>
-            new Refusal(RefusalKind.NotFound, $"There is nothing at {context.Request.Path}."),
-        { StatusCode: StatusCodes.Status405MethodNotAllowed } => new Refusal(RefusalKind.MethodNotAllowed,
-            $"{context.Request.Path} takes {context.Response.Headers.Allow}, not {context.Request.Method}."),
-        _ => null,
-    };
 }

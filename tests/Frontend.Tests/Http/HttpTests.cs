@@ -87,6 +87,77 @@ public sealed class HttpTests
         Assert.StartsWith("req_", answer.Headers.GetValues("x-request-id").Single(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("POST", "/v1/chat/completions", "no /v1/chat/completions: it serves the Responses API")]
+    [InlineData("GET", "/v1/chat/completions", "no /v1/chat/completions")]
+    [InlineData("POST", "/v1/embeddings", "no /v1/embeddings")]
+    [InlineData("POST", "/v1/messages", "no /v1/messages")]
+    [InlineData("POST", "/api/chat", "no /api/chat: it serves the Responses API at /v1/responses")]
+    [InlineData("POST", "/v1/conversations", "no /v1/conversations: name the response to go on from")]
+    [InlineData("GET", "/v1/conversations/conv_1/items", "no /v1/conversations")]
+    [InlineData("POST", "/v1/responses/compact", "no /v1/responses/compact")]
+    [InlineData("POST", "/v1/responses/input_tokens", "no /v1/responses/input_tokens")]
+    [InlineData("POST", "/responses", "no /responses: the paths begin with /v1, once")]
+    [InlineData("POST", "/v1/v1/responses", "the paths begin with /v1, once")]
+    [InlineData("GET", "/models", "the paths begin with /v1, once")]
+    public async Task Feature_Absent_IsNamedAndReplaced(string method, string path, string expected)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var http = server.CreateHttpClient();
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+
+        using var answer = await http.SendAsync(request);
+
+        var error = await ErrorOfAsync(answer, HttpStatusCode.NotFound, "not_found");
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.Empty(answer.Content.Headers.Allow);
+    }
+
+    [Theory]
+    [InlineData("PUT", "/v1/responses", "GET, POST")]
+    [InlineData("PATCH", "/v1/responses/resp_x", "DELETE, GET")]
+    [InlineData("POST", "/v1/responses/resp_x", "DELETE, GET")]
+    [InlineData("GET", "/v1/responses/resp_x/cancel", "POST")]
+    [InlineData("POST", "/v1/responses/resp_x/input_items", "GET")]
+    [InlineData("POST", "/v1/models", "GET")]
+    [InlineData("DELETE", "/v1/models/demo", "GET")]
+    public async Task Method_Absent_IsNamedBesideThoseThatExist(string method, string path, string allowed)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var http = server.CreateHttpClient();
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+
+        using var answer = await http.SendAsync(request);
+
+        Assert.Equal(allowed, string.Join(", ", answer.Content.Headers.Allow.Order(StringComparer.Ordinal)));
+        var error = await ErrorOfAsync(answer, HttpStatusCode.MethodNotAllowed, "method_not_allowed");
+        Assert.Contains($"Evergrain has no {method} {path}: ", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Feature_AbsentWithALongPath_IsNamedShortly()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var http = server.CreateHttpClient();
+
+        using var answer = await http.GetAsync("/" + new string('x', 4000));
+
+        var error = await ErrorOfAsync(answer, HttpStatusCode.NotFound, "not_found");
+        Assert.True(error.Length < 300, error);
+    }
+
+    [Fact]
+    public async Task Model_Unknown_IsRefusedWithThoseThatExist()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var http = server.CreateHttpClient();
+
+        using var answer = await http.GetAsync("/v1/models/nobody");
+
+        Assert.Contains("demo, demo-2", await ErrorOfAsync(answer, HttpStatusCode.NotFound, "not_found"),
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Models_Listed_AreOpenAIsShape()
     {
@@ -137,5 +208,13 @@ public sealed class HttpTests
         Assert.Contains("\ndotnet_gc_heap_total_allocated ", text, StringComparison.Ordinal);
         Assert.Contains("\ndotnet_process_cpu_time{cpu_mode=\"user\"} ", text, StringComparison.Ordinal);
         Assert.DoesNotContain("evergrain_turns_started", otherText, StringComparison.Ordinal);
+    }
+
+    private static async Task<string> ErrorOfAsync(HttpResponseMessage answer, HttpStatusCode status, string code)
+    {
+        Assert.Equal(status, answer.StatusCode);
+        var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+        Assert.Equal(code, body.CodeOf());
+        return body.GetProperty("error").GetProperty("message").GetString()!;
     }
 }
