@@ -25,6 +25,9 @@ public interface IModelBackend
     /// <summary>The model names it answers to, as <c>GET /v1/models</c> lists them.</summary>
     IReadOnlyList<string> Models { get; }
 
+    /// <summary>The patterns of names that it answers to as well; <c>*</c> stands for any text.</summary>
+    IReadOnlyList<string> Patterns => [];
+
     /// <summary>Whether it answers to this model name.</summary>
     bool Serves(string model);
 

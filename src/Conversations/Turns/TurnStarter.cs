@@ -84,8 +84,7 @@ internal sealed class TurnStarter(
     {
         Check(create, parent, start);
         var values = Hold(create, start);
-        var backend = models.Find(create.Model) ?? throw ConversationException.Of(
-            RefusalKind.ModelNotFound, $"The model '{create.Model}' does not exist here.", "model");
+        var backend = models.Find(create.Model) ?? throw new ConversationException(models.Refuse(create.Model));
         var items = InputItems.Read(create, parent, new ReferenceTable(state.Turns, parent, start, create.Store));
         items.CheckSizeWith(values);
         var proposal = Prepare(items, parent?.End ?? default, backend);

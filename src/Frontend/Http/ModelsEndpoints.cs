@@ -9,6 +9,8 @@ namespace Evergrain.Frontend.Http;
 /// <summary>The models that the backends answer to, as OpenAI's <c>GET /v1/models</c> lists them.</summary>
 internal sealed class ModelsEndpoints(IEnumerable<IModelBackend> backends)
 {
+    private readonly ModelCatalog _models = new([.. backends]);
+
     public Task ListAsync(HttpContext context) => context.WriteJsonAsync(WriteList());
 
     public Task GetAsync(HttpContext context)
@@ -16,9 +18,9 @@ internal sealed class ModelsEndpoints(IEnumerable<IModelBackend> backends)
         // Names of model servers have slashes, which clients send as they are or escaped; routing leaves the latter.
         var id = (string?)context.GetRouteValue("id") ?? "";
         var model = id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
-        if (!backends.Any(backend => backend.Serves(model)))
+        if (_models.Find(model) is null)
         {
-            throw ConversationException.Of(RefusalKind.NotFound, $"The model '{model}' is not served here.", "model");
+            throw new ConversationException(_models.Refuse(model) with { Kind = RefusalKind.NotFound });
         }
 
         return context.WriteJsonAsync(WriteOne(model));
@@ -31,7 +33,7 @@ internal sealed class ModelsEndpoints(IEnumerable<IModelBackend> backends)
         json.WriteStartObject();
         json.WriteString("object"u8, "list"u8);
         json.WriteStartArray("data"u8);
-        foreach (var model in backends.SelectMany(static backend => backend.Models).Distinct(StringComparer.Ordinal))
+        foreach (var model in _models.Names.Distinct(StringComparer.Ordinal))
         {
             WriteModel(json, model);
         }

@@ -46,6 +46,9 @@ public sealed class ModelServerBackend : IModelBackend, IDisposable
     public IReadOnlyList<string> Models => Volatile.Read(ref _models);
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Patterns => [.. Server.Options.Models.Where(ModelNames.IsPattern)];
+
+    /// <inheritdoc/>
     public int CallsMax => Server.Options.CallsMax * Server.Options.Urls.Count;
 
     /// <summary>Which dialect it speaks, and why.</summary>
@@ -92,6 +95,8 @@ internal sealed class ServedApi(ModelServerBackend owner, ModelServer server) : 
     public string Origin => Server.Api.Origin;
 
     public IReadOnlyList<string> Models => owner.Models;
+
+    public IReadOnlyList<string> Patterns => owner.Patterns;
 
     public int CallsMax => owner.CallsMax;
 

@@ -45,6 +45,34 @@ public sealed class ModelServerSettingsTests
     }
 
     [Fact]
+    public void Name_ThatNoServerHas_IsRefusedWithPatternsAndNames()
+    {
+        var catalog = new ModelCatalog(Backends(Servers("""
+            [{"Name":"a","Models":["org/*","one"],"Urls":["http://a/v1"],"Api":"chat"},
+             {"Name":"b","Models":["two"],"Urls":["http://b/v1"],"Api":"chat"}]
+            """)));
+
+        var refusal = catalog.Refuse("three");
+
+        Assert.Equal((RefusalKind.ModelNotFound, "model"), (refusal.Kind, refusal.Param));
+        Assert.Equal("The model 'three' does not exist here. There are: org/*, one, two.", refusal.Message);
+    }
+
+    [Theory]
+    [InlineData(10, "m9.")]
+    [InlineData(11, "m9 and 1 more.")]
+    [InlineData(200, "m9 and 190 more.")]
+    [InlineData(0, "this server has none.")]
+    public void Names_OfMany_AreCutInTheRefusal(int count, string end)
+    {
+        var names = string.Join(',', Enumerable.Range(0, count).Select(static number => $"\"m{number}\""));
+        var catalog = new ModelCatalog(count == 0 ? [] : Backends(Servers(
+            $$"""[{"Name":"a","Models":[{{names}}],"Urls":["http://a/v1"],"Api":"chat"}]""")));
+
+        Assert.EndsWith(end, catalog.Refuse("x").Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Name_ThatIsSpelledOut_ComesBeforeAPatternOfAnEarlierServer()
     {
         var backends = Backends(Servers("""
