@@ -6,11 +6,16 @@ namespace Evergrain.Frontend.Admission;
 /// <summary>
 /// Bounds open sockets, by tenant and in all. There is no line: an upgrade that waits holds a socket as well.
 /// </summary>
-internal sealed class ConnectionGate(AdmissionSettings settings, AdmissionInstruments instruments, TimeProvider time)
+internal sealed class ConnectionGate(AdmissionSettings settings, AdmissionInstruments instruments)
 {
+    /// <summary>
+    /// When a refused upgrade may be tried again. Codex waits out whatever it is told, five times, before it goes on
+    /// over HTTP, where there may be room: a longer time only lets its user wait. Without a time it gives up at once.
+    /// </summary>
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, int> _tenants = new(StringComparer.Ordinal);
-    private readonly Throughput _closed = new(time);
     private int _open;
 
     /// <summary>Counts a socket until what is returned is disposed.</summary>
@@ -43,7 +48,6 @@ internal sealed class ConnectionGate(AdmissionSettings settings, AdmissionInstru
         lock (_gate)
         {
             _open--;
-            _closed.Add(1);
             if (--_tenants[tenant] == 0)
             {
                 _tenants.Remove(tenant);
@@ -54,8 +58,7 @@ internal sealed class ConnectionGate(AdmissionSettings settings, AdmissionInstru
     private ConversationException Refuse(AdmissionBound bound, int max)
     {
         instruments.ConnectionRefused(bound);
-        return new ConversationException(bound.Refuse(max,
-            _closed.TimeFor(1, settings.Current.All.QueueTimeout)));
+        return new ConversationException(bound.Refuse(max, RetryAfter));
     }
 
     private sealed class Place(ConnectionGate gate, string tenant) : IDisposable
