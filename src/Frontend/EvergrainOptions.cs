@@ -33,6 +33,13 @@ public sealed class EvergrainOptions
     public TimeSpan ApiKeysInterval { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
+    /// Origins whose web pages may use the server, as <c>scheme://host[:port]</c>; <c>*</c> stands for all, and needs
+    /// API keys. Default none: without keys pages of other origins are refused; with keys a browser refuses them over
+    /// HTTP.
+    /// </summary>
+    public IList<string> AllowedOrigins { get; init; } = [];
+
+    /// <summary>
     /// Whether <c>/metrics</c> answers callers that are not on this machine (with a key). Default false.
     /// </summary>
     public bool MetricsFromAnywhere { get; set; }

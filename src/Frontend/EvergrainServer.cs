@@ -60,6 +60,7 @@ public static class EvergrainServer
     public static WebApplication MapEvergrain(this WebApplication app)
     {
         app.UseMiddleware<RequestEdge>();
+        app.UseAllowedOrigins();
         app.Use(CorkedUpgrade.InvokeAsync);
         app.UseWebSockets();
         app.UseMiddleware<AccessGate>();

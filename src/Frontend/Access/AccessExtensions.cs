@@ -1,6 +1,9 @@
 using System.Net;
 using Evergrain.Frontend.Settings;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace Evergrain.Frontend.Access;
 
@@ -9,8 +12,27 @@ internal static class AccessExtensions
 {
     public static IServiceCollection AddAccess(this IServiceCollection services) => services
         .AddSettingsRule(FindMistakes)
+        .AddSettingsRule(OriginRules.FindMistakes)
+        .AddCors()
+        .AddSingleton(static provider =>
+            new OriginRules(provider.GetRequiredService<IOptions<EvergrainOptions>>().Value))
         .AddSingleton<ApiKeyStore>()
         .AddHostedService(static provider => provider.GetRequiredService<ApiKeyStore>());
+
+    /// <summary>
+    /// Lets the pages of allowed origins read answers, errors too. A preflight is answered here and goes no further.
+    /// Metrics stay out: they need no key on this machine, where the browser runs as well.
+    /// </summary>
+    public static void UseAllowedOrigins(this WebApplication app)
+    {
+        var origins = app.Services.GetRequiredService<OriginRules>();
+        if (!origins.IsEmpty)
+        {
+            var policy = origins.ToPolicy();
+            app.UseWhen(static context => !AccessGate.IsMetrics(context),
+                branch => branch.UseMiddleware<CorsMiddleware>(policy));
+        }
+    }
 
     /// <summary>Reads the address to listen on.</summary>
     public static bool TryParseAddress(string text, out IPAddress address)

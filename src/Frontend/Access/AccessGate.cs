@@ -10,9 +10,11 @@ namespace Evergrain.Frontend.Access;
 
 /// <summary>
 /// Decides who may enter before anything of a request is read. With keys: a Bearer header, or for browsers the
-/// subprotocol <c>evergrain.key.&lt;base64url&gt;</c>. Without keys: only this machine's own programs and pages.
+/// subprotocol <c>evergrain.key.&lt;base64url&gt;</c>. Without keys: only this machine's own programs, and pages of
+/// this server or of an allowed origin.
 /// </summary>
-internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOptions<EvergrainOptions> options)
+internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginRules origins,
+    IOptions<EvergrainOptions> options)
 {
     private const string KeyProtocol = "evergrain.key.";
     private const string Bearer = "Bearer ";
@@ -26,8 +28,8 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOption
     {
         var subprotocol = FindKeyProtocol(context);
         var refusal = keys.IsRequired
-            ? CheckKey(context, subprotocol, out var tenant)
-            : CheckOrigin(context, out tenant);
+            ? CheckKey(context, subprotocol, out var tenant) ?? CheckSocket(context)
+            : CheckKeyless(context, out tenant);
         refusal ??= CheckMetrics(context);
         if (refusal is not null)
         {
@@ -88,7 +90,7 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOption
         return encoded.Length > 0 && Base64Url.IsValid(encoded) ? Base64Url.DecodeFromChars(encoded) : null;
     }
 
-    private static Refusal? CheckOrigin(HttpContext context, out string tenant)
+    private Refusal? CheckKeyless(HttpContext context, out string tenant)
     {
         tenant = ApiKeySet.DefaultTenant;
         var host = context.Request.Host;
@@ -98,12 +100,22 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOption
                 "Without API keys the Host must be localhost, 127.0.0.1 or [::1].", "Host");
         }
 
+        return CheckOrigin(context);
+    }
+
+    /// <summary>A browser checks no answer of a WebSocket against the list, so the server does.</summary>
+    private Refusal? CheckSocket(HttpContext context) =>
+        origins.IsEmpty || !context.WebSockets.IsWebSocketRequest ? null : CheckOrigin(context);
+
+    private Refusal? CheckOrigin(HttpContext context)
+    {
         var origin = context.Request.Headers.Origin;
-        var own = $"{context.Request.Scheme}://{host.Value}";
-        return origin.Count == 0 || origin.ToString().Equals(own, StringComparison.OrdinalIgnoreCase)
+        var own = $"{context.Request.Scheme}://{context.Request.Host.Value}";
+        return origin.Count == 0 || origin.ToString().Equals(own, StringComparison.OrdinalIgnoreCase) ||
+            origins.Allows(origin.ToString())
             ? null
             : new Refusal(RefusalKind.Forbidden,
-                "Without API keys other web pages may not call this server.", "Origin");
+                "Web pages of this origin may not use this server; see the setting AllowedOrigins.", "Origin");
     }
 
     private Refusal? CheckMetrics(HttpContext context) =>
@@ -116,7 +128,7 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, IOption
         context.Request.Path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) ||
         (IsMetrics(context) && IsLocal(context));
 
-    private static bool IsMetrics(HttpContext context) =>
+    internal static bool IsMetrics(HttpContext context) =>
         context.Request.Path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>A proxy on this machine speaks for others, and says so.</summary>

@@ -60,6 +60,12 @@ internal static class SettingsExtensions
             return [$"{section.Path}: '{section.Value}' is not an object of settings."];
         }
 
+        if (FindLoneValue(section, options) is { } lone)
+        {
+            // It may be a key, so the value is not repeated.
+            return [$"{lone.Path}: a list belongs here, not one value; the environment has it as {lone.Key}__0."];
+        }
+
         try
         {
             section.Bind(options, binder => binder.ErrorOnUnknownConfiguration = isStrict);
@@ -71,6 +77,14 @@ internal static class SettingsExtensions
             return [$"{section.Path}: {e.Message}"];
         }
     }
+
+    /// <summary>A value where a list belongs: the binder would pass over it without a word.</summary>
+    private static IConfigurationSection? FindLoneValue(IConfigurationSection section, object options) => options
+        .GetType().GetProperties()
+        .Where(static property => property.PropertyType is { IsGenericType: true } type &&
+            type.GetGenericTypeDefinition() == typeof(IList<>))
+        .Select(property => section.GetSection(property.Name))
+        .FirstOrDefault(static list => !string.IsNullOrEmpty(list.Value));
 
     private sealed class Rule(Func<EvergrainOptions, IEnumerable<string>> find) : IValidateOptions<EvergrainOptions>
     {

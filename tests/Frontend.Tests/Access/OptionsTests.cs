@@ -62,6 +62,19 @@ public sealed class OptionsTests
     }
 
     [Theory]
+    [InlineData("ApiKeys")]
+    [InlineData("AllowedOrigins")]
+    public async Task List_GivenAsOneValue_IsAMistakeThatDoesNotTellTheValue(string option)
+    {
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => TestServer.StartAsync(
+            new ScriptedConversations(), (option, "https://secret.example")));
+
+        var mistake = Assert.Single(error.Failures);
+        Assert.Contains($"Evergrain:{option}: a list belongs here", mistake, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", mistake, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("0.0.0.0")]
     [InlineData("::")]
     [InlineData("192.0.2.1")]
