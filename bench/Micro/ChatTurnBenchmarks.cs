@@ -56,7 +56,7 @@ public class ChatTurnBenchmarks
         }
 
         decoder.Read(Last, _events);
-        decoder.Finish(_events);
+        decoder.Finish(isMarked: true, _events);
         foreach (var model in _events)
         {
             _conversation.Say(turn, model);

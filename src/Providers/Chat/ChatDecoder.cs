@@ -42,7 +42,10 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
     }
 
     /// <inheritdoc/>
-    public void Finish(List<ModelEvent> events)
+    public void ReadWhole(ReadOnlySpan<byte> json, List<ModelEvent> events) => Read(json, events);
+
+    /// <inheritdoc/>
+    public void Finish(bool isMarked, List<ModelEvent> events)
     {
         if (_isOver || _finish is null)
         {
@@ -148,7 +151,7 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
         var finish = default(string);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (JsonContent.NameIs(ref reader, "delta"u8))
+            if (JsonContent.NameIs(ref reader, "delta"u8) || JsonContent.NameIs(ref reader, "message"u8))
             {
                 delta = reader;
                 ChunkJson.Skip(ref reader);

@@ -29,7 +29,18 @@ internal sealed class ResponsesDecoder : IEventDecoder
     private bool _isOver;
 
     /// <inheritdoc/>
-    public void Read(ReadOnlySpan<byte> data, List<ModelEvent> events)
+    public void Read(ReadOnlySpan<byte> data, List<ModelEvent> events) => Read(data, isWhole: false, events);
+
+    /// <inheritdoc/>
+    public void ReadWhole(ReadOnlySpan<byte> json, List<ModelEvent> events) => Read(json, isWhole: true, events);
+
+    /// <inheritdoc/>
+    public void Finish(bool isMarked, List<ModelEvent> events)
+    {
+        // Each event was given when it came; a stream without a last event has none.
+    }
+
+    private void Read(ReadOnlySpan<byte> data, bool isWhole, List<ModelEvent> events)
     {
         if (_isOver)
         {
@@ -43,7 +54,11 @@ internal sealed class ResponsesDecoder : IEventDecoder
                 throw new FormatException("the model server sent an event that is not valid UTF-8");
             }
 
-            ReadEvent(data.ContainsAny((byte)'\n', (byte)'\r') ? OneLine(data) : data, events);
+            var line = data.ContainsAny((byte)'\n', (byte)'\r') ? OneLine(data) : data;
+            if (!isWhole || !TryReadResponse(ItemJson.Parse(line), events))
+            {
+                ReadEvent(line, events);
+            }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -52,10 +67,24 @@ internal sealed class ResponsesDecoder : IEventDecoder
         }
     }
 
-    /// <inheritdoc/>
-    public void Finish(List<ModelEvent> events)
+    /// <summary>Reads a response that is no event; false where the JSON is none, or has no end.</summary>
+    private bool TryReadResponse(JsonElement json, List<ModelEvent> events)
     {
-        // Each event was given when it came; a stream without a last event has none.
+        switch (ItemJson.Text(json, "status"))
+        {
+            case "completed":
+            case null when ItemJson.Member(json, "output").ValueKind == JsonValueKind.Array:
+                EndResponse(json, isCut: false, events);
+                return true;
+            case "incomplete" or "cancelled":
+                EndResponse(json, isCut: true, events);
+                return true;
+            case "failed":
+                EndAs(ServerEnding.Failed(json), events);
+                return true;
+            default:
+                return false;
+        }
     }
 
     private void ReadEvent(ReadOnlySpan<byte> data, List<ModelEvent> events)
@@ -79,7 +108,8 @@ internal sealed class ResponsesDecoder : IEventDecoder
                 End(data, skim, events);
                 break;
             case "response.completed" or "response.incomplete":
-                EndResponse(ItemJson.Parse(data), skim.Type.EndsWith("incomplete"u8), events);
+                EndResponse(ItemJson.Member(ItemJson.Parse(data), "response"), skim.Type.EndsWith("incomplete"u8),
+                    events);
                 break;
             case "response.failed" or "error":
             case "" when ItemJson.Member(ItemJson.Parse(data), "error").ValueKind == JsonValueKind.Object:
@@ -196,9 +226,8 @@ internal sealed class ResponsesDecoder : IEventDecoder
     }
 
     /// <summary>The answer's end says all of it: what was not streamed is given now.</summary>
-    private void EndResponse(JsonElement json, bool isCut, List<ModelEvent> events)
+    private void EndResponse(JsonElement response, bool isCut, List<ModelEvent> events)
     {
-        var response = ItemJson.Member(json, "response");
         if (!isCut || !ServerEnding.IsCancelled(response))
         {
             GiveRest(FinalItems.Match(response, _items), isCut, events);

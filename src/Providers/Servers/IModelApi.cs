@@ -35,7 +35,9 @@ internal interface IModelApi
     IEventDecoder Decode(ModelCall call);
 }
 
-/// <summary>Reads one server's answer: server-sent events in, model events out.</summary>
+/// <summary>
+/// Reads one server's answer: model events come out of server-sent events, or of one JSON document.
+/// </summary>
 internal interface IEventDecoder
 {
     /// <summary>Reads the data of one server-sent event, never <c>[DONE]</c>, and adds what it means.</summary>
@@ -45,10 +47,20 @@ internal interface IEventDecoder
     void Read(ReadOnlySpan<byte> data, List<ModelEvent> events);
 
     /// <summary>
-    /// The server's stream is over. Adds what is still due, the last event included if the server's own last event was
-    /// there.
+    /// Reads an answer that is one JSON document, as a server sends it that does not stream: a whole answer, or an
+    /// error. It is called at most once, in place of <see cref="Read"/>, and <see cref="Finish"/> follows with a mark.
     /// </summary>
-    void Finish(List<ModelEvent> events);
+    /// <param name="json">Valid during the call only.</param>
+    /// <param name="events">Takes the model events; what they hold is theirs.</param>
+    /// <exception cref="FormatException">It is not what the API says; the message is fit for a client.</exception>
+    void ReadWhole(ReadOnlySpan<byte> json, List<ModelEvent> events);
+
+    /// <summary>
+    /// The server's answer is over. Adds what is still due, the last event included if the server said its end.
+    /// </summary>
+    /// <param name="isMarked">Whether <c>[DONE]</c> ended the stream, or the answer was one whole document.</param>
+    /// <param name="events">Takes the model events.</param>
+    void Finish(bool isMarked, List<ModelEvent> events);
 }
 
 /// <summary>A request's body as bytes that exist already, to be written one after the other.</summary>

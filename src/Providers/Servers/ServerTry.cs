@@ -65,7 +65,8 @@ internal sealed class ServerTry : IAsyncDisposable
     public async ValueTask<bool> ReadAsync(List<ModelEvent> events)
     {
         _decoded = events;
-        while (await _events!.MoveNextAsync() && !_events.Current.Data)
+        var hasEvent = await _events!.MoveNextAsync();
+        while (hasEvent && !_events.Current.Data)
         {
             _answer!.EventRead();
             if (events.Count > 0)
@@ -73,9 +74,12 @@ internal sealed class ServerTry : IAsyncDisposable
                 _answer.Streaming();
                 return true;
             }
+
+            hasEvent = await _events.MoveNextAsync();
         }
 
-        _decoder.Finish(events);
+        // The event that ends the loop is [DONE].
+        _decoder.Finish(isMarked: hasEvent, events);
         return false;
     }
 

@@ -114,6 +114,9 @@ internal sealed class ChatDriver
     /// <summary>The messages, as JSON.</summary>
     public string Messages() => Request()["messages"]!.ToJsonString(Compact);
 
+    /// <summary>Reads an answer that is one JSON document.</summary>
+    public Answer ReadWhole(string json) => Answer.OfWhole(Api, Call(), json);
+
     /// <summary>Reads an answer whose chunks are these, and takes nothing in.</summary>
     public Answer Read(params string[] chunks) => Answer.Of(Api, Call(), chunks);
 
@@ -164,7 +167,17 @@ internal sealed record Answer(List<ModelEvent> Events, List<JsonObject> Items)
             Array.Clear(chunk);
         }
 
-        decoder.Finish(events);
+        decoder.Finish(isMarked: false, events);
+        return new Answer(events, ItemsOf(events));
+    }
+
+    /// <summary>Reads an answer that is one JSON document.</summary>
+    public static Answer OfWhole(ChatApi api, ModelCall call, string json)
+    {
+        var (decoder, events, lent) = (api.Decode(call), new List<ModelEvent>(), Encoding.UTF8.GetBytes(json));
+        decoder.ReadWhole(lent, events);
+        Array.Clear(lent);
+        decoder.Finish(isMarked: true, events);
         return new Answer(events, ItemsOf(events));
     }
 

@@ -70,7 +70,7 @@ public sealed class DecoderProperties(ITestOutputHelper output)
                     decoder.Read(Broken(Encoding.UTF8.GetBytes(chunk), chance), events);
                 }
 
-                decoder.Finish(events);
+                decoder.Finish(isMarked: false, events);
             }
             catch (FormatException)
             {

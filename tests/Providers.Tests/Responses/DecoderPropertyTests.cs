@@ -89,7 +89,7 @@ public sealed class DecoderPropertyTests
                 Transcript.Read(decoder, data, events);
             }
 
-            decoder.Finish(events);
+            decoder.Finish(isMarked: false, events);
         }
         catch (FormatException)
         {

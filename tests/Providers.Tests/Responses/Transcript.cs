@@ -45,9 +45,21 @@ internal static class Transcript
             Read(decoder, Encoding.UTF8.GetBytes(line), events);
         }
 
-        decoder.Finish(events);
+        decoder.Finish(isMarked: false, events);
         CheckOrder(events);
         return events;
+    }
+
+    /// <summary>Decodes an answer that is one JSON document.</summary>
+    public static string OfWhole(string json)
+    {
+        var events = new List<ModelEvent>();
+        var (decoder, lent) = (Decoder(), Encoding.UTF8.GetBytes(json));
+        decoder.ReadWhole(lent, events);
+        lent.AsSpan().Fill((byte)'#');
+        decoder.Finish(isMarked: true, events);
+        CheckOrder(events);
+        return Render(events);
     }
 
     /// <summary>Reads one event as a transport does: its bytes are another's when the call is over.</summary>

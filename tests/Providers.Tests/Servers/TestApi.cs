@@ -59,7 +59,9 @@ internal sealed class TestApi : IModelApi
             }
         }
 
-        public void Finish(List<ModelEvent> events)
+        public void ReadWhole(ReadOnlySpan<byte> json, List<ModelEvent> events) => Read(json, events);
+
+        public void Finish(bool isMarked, List<ModelEvent> events)
         {
             if (_isComplete)
             {
