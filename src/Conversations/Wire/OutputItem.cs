@@ -192,11 +192,33 @@ internal sealed class OutputPart(PartKind kind, int index)
     /// <summary>The inside of a JSON string.</summary>
     public ArrayBufferWriter<byte> Text { get; } = new();
 
+    /// <summary>Log probabilities of the text so far, the inside of a JSON array; null for none.</summary>
+    public ArrayBufferWriter<byte>? Logprobs { get; private set; }
+
+    /// <summary>Adds the log probabilities of a delta: a JSON array.</summary>
+    public void AddLogprobs(ReadOnlySpan<byte> array)
+    {
+        var inside = array.Trim(" \t\r\n"u8)[1..^1].Trim(" \t\r\n"u8);
+        if (inside.IsEmpty)
+        {
+            return;
+        }
+
+        Logprobs ??= new ArrayBufferWriter<byte>();
+        Logprobs.Write(Logprobs.WrittenCount > 0 ? ","u8 : default);
+        Logprobs.Write(inside);
+    }
+
+    /// <summary>Writes the log probabilities of the whole text, as an array.</summary>
+    public WireBuffer WriteLogprobs(WireBuffer output) =>
+        output.Raw("["u8).Raw(Logprobs is null ? default : Logprobs.WrittenSpan).Raw("]"u8);
+
     /// <summary>Writes the part as content or summary objects show it.</summary>
     public void Write(WireBuffer output) => _ = Kind switch
     {
-        PartKind.OutputText => output.Raw("{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[],\"text\":\""u8)
-            .Raw(Text.WrittenSpan).Raw("\"}"u8),
+        PartKind.OutputText => WriteLogprobs(
+                output.Raw("{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":"u8))
+            .Raw(",\"text\":\""u8).Raw(Text.WrittenSpan).Raw("\"}"u8),
         PartKind.Refusal => output.Raw("{\"type\":\"refusal\",\"refusal\":\""u8).Raw(Text.WrittenSpan).Raw("\"}"u8),
         PartKind.SummaryText => output.Raw("{\"type\":\"summary_text\",\"text\":\""u8)
             .Raw(Text.WrittenSpan).Raw("\"}"u8),

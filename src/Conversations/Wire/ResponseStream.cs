@@ -41,7 +41,7 @@ internal sealed class ResponseStream(
         if (model.Kind != ModelEventKind.ItemDone)
         {
             // In UTF-8 a name has at most three bytes for each of its letters.
-            CheckShape(model.Json.Length + (3L * (model.Name?.Length ?? 0)));
+            CheckShape(model.Json.Length + model.Logprobs.Length + (3L * (model.Name?.Length ?? 0)));
         }
 
         var json = Step(model);
@@ -94,7 +94,7 @@ internal sealed class ResponseStream(
                 StartPart(Open, Open.Begin(model.Part));
                 return null;
             case ModelEventKind.Delta when Open?.Open is { } part:
-                AddDelta(Open, part, model.Text);
+                AddDelta(Open, part, model);
                 return null;
             case ModelEventKind.PartDone when Open?.Open is { } part:
                 EndPart(Open, part, model.Json);
@@ -137,10 +137,11 @@ internal sealed class ResponseStream(
         End();
     }
 
-    private void AddDelta(OutputItem item, OutputPart part, ReadOnlyMemory<byte> text)
+    private void AddDelta(OutputItem item, OutputPart part, in ModelEvent model)
     {
-        Count(text.Length);
-        item.TextBytes += text.Length;
+        var (text, logprobs) = (model.Text, part.Kind == PartKind.OutputText ? model.Logprobs : default);
+        Count(text.Length + logprobs.Length);
+        item.TextBytes += text.Length + logprobs.Length;
         if (item.TextBytes > RecordedBytesMax)
         {
             throw new FormatException("the model's output is too large");
@@ -159,8 +160,25 @@ internal sealed class ResponseStream(
 
         At(Begin(PartEvents.Delta(part.Kind, dialect)), item, part)
             .Raw(",\"delta\":\""u8).Raw(text.Span).Raw("\""u8);
-        _buffer.Raw(part.Kind == PartKind.OutputText ? ",\"logprobs\":[]"u8 : default);
+        if (part.Kind == PartKind.OutputText)
+        {
+            WriteLogprobs(part, logprobs.Span);
+        }
+
         End();
+    }
+
+    /// <summary>Writes a delta's log probabilities, and keeps them for the whole text.</summary>
+    private void WriteLogprobs(OutputPart part, ReadOnlySpan<byte> array)
+    {
+        if (array.IsEmpty)
+        {
+            _buffer.Raw(",\"logprobs\":[]"u8);
+            return;
+        }
+
+        part.AddLogprobs(array);
+        _buffer.Raw(",\"logprobs\":"u8).Raw(array);
     }
 
     private void EndPart(OutputItem item, OutputPart part, ReadOnlyMemory<byte> json = default)
@@ -179,7 +197,12 @@ internal sealed class ResponseStream(
         }
 
         _buffer.Raw(",\""u8).Raw(PartEvents.DoneField(part.Kind)).Raw("\":\""u8).Raw(part.Text.WrittenSpan)
-            .Raw(part.Kind == PartKind.OutputText ? "\",\"logprobs\":[]"u8 : "\""u8);
+            .Raw("\""u8);
+        if (part.Kind == PartKind.OutputText)
+        {
+            part.WriteLogprobs(_buffer.Raw(",\"logprobs\":"u8));
+        }
+
         End();
         if (part.Kind is PartKind.Arguments or PartKind.Input)
         {

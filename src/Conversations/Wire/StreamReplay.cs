@@ -10,6 +10,7 @@ internal sealed class StreamReplay
     private readonly ResponseStream _stream;
     private readonly List<Step> _steps;
     private ReplayedItem? _item;
+    private ReadOnlyMemory<byte> _logprobs;
     private int _next;
 
     private StreamReplay(List<Step> steps, IReadOnlyList<ReadOnlyMemory<byte>> items, ResponseStream stream) =>
@@ -31,7 +32,7 @@ internal sealed class StreamReplay
     {
         var input = new PayloadReader(shape);
         var version = input.Number();
-        if (version is not (StreamShapeWriter.Version or StreamShapeWriter.VerbatimVersion))
+        if (version is < StreamShapeWriter.Version or > StreamShapeWriter.LogprobsVersion)
         {
             throw new FormatException($"stream shape version {version} is not known to this program");
         }
@@ -43,8 +44,8 @@ internal sealed class StreamReplay
             var code = (int)(number >> 1);
             steps.Add((number & 1) == 1 ? new Step(0, code) : code switch
             {
-                StreamShapeWriter.ItemStartedAs or StreamShapeWriter.PartDoneAs or StreamShapeWriter.ItemDoneApart =>
-                    new Step(code) { Json = input.Bytes() },
+                StreamShapeWriter.ItemStartedAs or StreamShapeWriter.PartDoneAs or StreamShapeWriter.ItemDoneApart or
+                    StreamShapeWriter.Logprobs => new Step(code) { Json = input.Bytes() },
                 StreamShapeWriter.Raw => new Step(code) { Name = input.Text(), Json = input.Bytes() },
                 _ => new Step(code),
             });
@@ -61,7 +62,10 @@ internal sealed class StreamReplay
             switch (step.Code)
             {
                 case 0:
-                    Apply(new ModelEvent(ModelEventKind.Delta) { Text = _item!.Take(step.Length) });
+                    AddDelta(step.Length);
+                    break;
+                case StreamShapeWriter.Logprobs:
+                    _logprobs = step.Json;
                     break;
                 case StreamShapeWriter.ItemStarted or StreamShapeWriter.ItemStartedAs:
                     Start(i);
@@ -86,6 +90,12 @@ internal sealed class StreamReplay
                     break;
             }
         }
+    }
+
+    private void AddDelta(int length)
+    {
+        Apply(new ModelEvent(ModelEventKind.Delta) { Text = _item!.Take(length), Logprobs = _logprobs });
+        _logprobs = default;
     }
 
     private void Start(int position)

@@ -14,13 +14,14 @@ namespace Evergrain.Conversations.Wire;
 /// 1 item started, 2 part done, 3 item done, 4 cut short, 8+k part of kind k started. Version 2, written only where it
 /// is needed, has these as well, with length-prefixed bytes behind them: 32 item started as this JSON, 33 part done as
 /// this JSON, 34 item done as its server said, 35 the same where the streamed texts differ from the item's: they are
-/// those of this JSON, 36 another event, its type and its members.
+/// those of this JSON, 36 another event, its type and its members. Version 3, written only where it is needed, has
+/// those of version 2 and 37, log probabilities of the delta that follows, a JSON array.
 /// </remarks>
 internal sealed class StreamShapeWriter
 {
-    public const byte Version = 1, VerbatimVersion = 2;
+    public const byte Version = 1, VerbatimVersion = 2, LogprobsVersion = 3;
     public const int ItemStarted = 1, PartDone = 2, ItemDone = 3, Cut = 4, PartStarted = 8;
-    public const int ItemStartedAs = 32, PartDoneAs = 33, ItemDoneAs = 34, ItemDoneApart = 35, Raw = 36;
+    public const int ItemStartedAs = 32, PartDoneAs = 33, ItemDoneAs = 34, ItemDoneApart = 35, Raw = 36, Logprobs = 37;
     private readonly ArrayBufferWriter<byte> _bytes = new(64);
     private byte _version = Version;
 
@@ -35,6 +36,7 @@ internal sealed class StreamShapeWriter
         switch (model.Kind)
         {
             case ModelEventKind.Delta:
+                AddLogprobs(model.Logprobs.Span);
                 new PayloadWriter(_bytes).Number(((long)model.Text.Length << 1) | 1);
                 break;
             case ModelEventKind.ItemStarted:
@@ -88,7 +90,17 @@ internal sealed class StreamShapeWriter
 
     private void AddVerbatim(int code)
     {
-        _version = VerbatimVersion;
+        _version = Math.Max(_version, VerbatimVersion);
         Add(code);
+    }
+
+    private void AddLogprobs(ReadOnlySpan<byte> array)
+    {
+        if (!array.IsEmpty)
+        {
+            _version = LogprobsVersion;
+            Add(Logprobs);
+            new PayloadWriter(_bytes).Bytes(array);
+        }
     }
 }
