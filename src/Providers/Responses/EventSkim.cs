@@ -5,8 +5,8 @@ using Evergrain.Conversations;
 namespace Evergrain.Providers.Responses;
 
 /// <summary>
-/// What an event says first: its type, its item, and its delta, found in one pass. Most events are deltas, and need no
-/// more.
+/// What an event says first: its type, its item, and its delta with log probabilities, found in one pass. Most events
+/// are deltas, and need no more.
 /// </summary>
 internal readonly ref struct EventSkim
 {
@@ -51,6 +51,9 @@ internal readonly ref struct EventSkim
                     HasDelta = reader.TokenType == JsonTokenType.String;
                     Delta = HasDelta ? Inside(ref reader, data) : default;
                     break;
+                case Members.Logprobs:
+                    Logprobs = Array(ref reader, data);
+                    break;
             }
 
             reader.Skip();
@@ -68,6 +71,7 @@ internal readonly ref struct EventSkim
         ItemId = 2,
         OutputIndex = 4,
         Delta = 8,
+        Logprobs = 16,
     }
 
     /// <summary>The type's text; empty where there is none.</summary>
@@ -85,11 +89,15 @@ internal readonly ref struct EventSkim
     /// <summary>Whether <c>delta</c> is there and a string.</summary>
     public bool HasDelta { get; }
 
+    /// <summary>The array <c>logprobs</c>; empty where it is none, or holds nothing.</summary>
+    public ReadOnlySpan<byte> Logprobs { get; }
+
     private static Members MemberAt(ref Utf8JsonReader reader) =>
         ItemId.IsNamed(ref reader, "type"u8) ? Members.Type
         : ItemId.IsNamed(ref reader, "item_id"u8) ? Members.ItemId
         : ItemId.IsNamed(ref reader, "output_index"u8) ? Members.OutputIndex
         : ItemId.IsNamed(ref reader, "delta"u8) ? Members.Delta
+        : ItemId.IsNamed(ref reader, "logprobs"u8) ? Members.Logprobs
         : Members.Other;
 
     private static void RefuseRepeated(Members seen, Members member)
@@ -107,6 +115,19 @@ internal readonly ref struct EventSkim
 
     private static ReadOnlySpan<byte> Inside(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> data) =>
         data.Slice((int)reader.TokenStartIndex + 1, reader.ValueSpan.Length);
+
+    private static ReadOnlySpan<byte> Array(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> data)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            return default;
+        }
+
+        var start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        var array = data[start..(int)reader.BytesConsumed];
+        return array[1..^1].Trim(" \t"u8).IsEmpty ? default : array;
+    }
 
     private static int Number(ref Utf8JsonReader reader) =>
         reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var number) ? number : -1;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Chat;
 
 namespace Evergrain.Providers.Responses;
 
@@ -10,7 +11,9 @@ namespace Evergrain.Providers.Responses;
 /// <param name="Json">
 /// The part's own JSON; empty where it says no more than the text, and is written from that.
 /// </param>
-internal readonly record struct ServerPart(PartKind Kind, ReadOnlyMemory<byte> Text, ReadOnlyMemory<byte> Json);
+/// <param name="Logprobs">The log probabilities of its text, a JSON array; empty where it has none.</param>
+internal readonly record struct ServerPart(
+    PartKind Kind, ReadOnlyMemory<byte> Text, ReadOnlyMemory<byte> Json, ReadOnlyMemory<byte> Logprobs = default);
 
 /// <summary>Reads the items and parts that a Responses server says.</summary>
 internal static class ItemJson
@@ -76,6 +79,30 @@ internal static class ItemJson
         Parts(item, "content").Count > 0 || Parts(item, "summary").Count > 0 ||
         !Inside(item, "arguments").IsEmpty || !Inside(item, "input").IsEmpty;
 
+    /// <summary>Whether an item is a function call whose arguments are there and no JSON: they are cut.</summary>
+    public static bool IsCutCall(JsonElement item)
+    {
+        var spelled = Text(item, "type") == "function_call" ? Inside(item, "arguments").Span : default;
+        var arguments = new byte[spelled.Length];
+        arguments = arguments[..JsonContent.Unescape(spelled, arguments)];
+        if (arguments.AsSpan().Trim(" \t\r\n"u8).IsEmpty)
+        {
+            return false;
+        }
+
+        try
+        {
+            var reader = new Utf8JsonReader(arguments);
+            reader.Read();
+            reader.Skip();
+            return reader.Read();
+        }
+        catch (JsonException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>The parts in one of an item's lists; none where there is no list.</summary>
     public static List<ServerPart> Parts(JsonElement item, string list) =>
         Member(item, list) is { ValueKind: JsonValueKind.Array } parts
@@ -93,8 +120,15 @@ internal static class ItemJson
             _ => default,
         };
         return new ServerPart(kind, Inside(part, kind == PartKind.Refusal ? "refusal" : "text"),
-            kind == default || IsPlain(part) ? default : JsonMarshal.GetRawUtf8Value(part).ToArray());
+            kind == default || IsPlain(part) ? default : JsonMarshal.GetRawUtf8Value(part).ToArray(),
+            Logprobs(part));
     }
+
+    /// <summary>The member <c>logprobs</c> of a part or an event; empty where it is no array, or holds nothing.</summary>
+    public static ReadOnlyMemory<byte> Logprobs(JsonElement json) =>
+        Member(json, "logprobs") is { ValueKind: JsonValueKind.Array } array && array.GetArrayLength() > 0
+            ? JsonMarshal.GetRawUtf8Value(array).ToArray()
+            : default;
 
     /// <summary>An event's members as an object, without those that a stream gives each event of its own.</summary>
     public static ReadOnlyMemory<byte> OwnMembers(JsonElement json)

@@ -13,7 +13,8 @@ namespace Evergrain.Providers.Responses;
 /// </summary>
 /// <remarks>
 /// An item is found by what the event calls it, else by its <c>output_index</c>; an event that names neither means the
-/// newest. Log probabilities of deltas are dropped; those in parts and items stay.
+/// newest. A call whose arguments are cut stays open, and the answer ends there as incomplete, whatever its server
+/// says.
 /// </remarks>
 internal sealed class ResponsesDecoder : IEventDecoder
 {
@@ -26,6 +27,7 @@ internal sealed class ResponsesDecoder : IEventDecoder
     private readonly List<ServerItem> _items = [];
     private readonly List<ServerItem> _waiting = [];
     private long _heldBytes;
+    private bool _isCut;
     private bool _isOver;
 
     /// <inheritdoc/>
@@ -72,15 +74,9 @@ internal sealed class ResponsesDecoder : IEventDecoder
     {
         switch (ItemJson.Text(json, "status"))
         {
-            case "completed":
+            case "completed" or "incomplete" or "cancelled" or "failed":
             case null when ItemJson.Member(json, "output").ValueKind == JsonValueKind.Array:
                 EndResponse(json, isCut: false, events);
-                return true;
-            case "incomplete" or "cancelled":
-                EndResponse(json, isCut: true, events);
-                return true;
-            case "failed":
-                EndAs(ServerEnding.Failed(json), events);
                 return true;
             default:
                 return false;
@@ -128,6 +124,7 @@ internal sealed class ResponsesDecoder : IEventDecoder
     private void Begin(JsonElement json, int index, List<ModelEvent> events)
     {
         var item = new ServerItem(json, index, isWhole: false);
+        RefuseSecond(item);
         if (Find(item) is not { IsEnded: false })
         {
             Add(item, events);
@@ -137,7 +134,9 @@ internal sealed class ResponsesDecoder : IEventDecoder
     /// <summary>An item ends, which may be the first that is heard of it.</summary>
     private void End(ReadOnlySpan<byte> data, in EventSkim skim, List<ModelEvent> events)
     {
-        var item = new ServerItem(ItemJson.Item(ItemJson.Parse(data)), skim.Index, isWhole: true);
+        var json = ItemJson.Item(ItemJson.Parse(data));
+        var item = new ServerItem(json, skim.Index, isWhole: true);
+        RefuseSecond(item);
         var known = Find(item);
         if (known is { IsEnded: true })
         {
@@ -150,8 +149,24 @@ internal sealed class ResponsesDecoder : IEventDecoder
             Add(item, events);
         }
 
+        if (ItemJson.IsCutCall(json))
+        {
+            // A client would run it.
+            _isCut = true;
+            return;
+        }
+
         (known ?? item).IsEnded = true;
         Give(known ?? item, data, skim, events);
+    }
+
+    /// <summary>Two calls of one id cannot both be answered.</summary>
+    private void RefuseSecond(ServerItem item)
+    {
+        if (_items.Exists(item.IsSecondBehind))
+        {
+            throw new FormatException("the model server sent two calls with one 'call_id'");
+        }
     }
 
     private void Add(ServerItem item, List<ModelEvent> events)
@@ -228,18 +243,32 @@ internal sealed class ResponsesDecoder : IEventDecoder
     /// <summary>The answer's end says all of it: what was not streamed is given now.</summary>
     private void EndResponse(JsonElement response, bool isCut, List<ModelEvent> events)
     {
+        if (response.ValueKind != JsonValueKind.Object || ServerEnding.IsFailed(response))
+        {
+            EndAs(response.ValueKind == JsonValueKind.Object ? ServerEnding.Failed(response) : ServerEnding.Missing(),
+                events);
+            return;
+        }
+
+        isCut |= ServerEnding.IsIncomplete(response);
         if (!isCut || !ServerEnding.IsCancelled(response))
         {
             GiveRest(FinalItems.Match(response, _items), isCut, events);
         }
 
-        EndAs(isCut ? ServerEnding.Incomplete(response) : ServerEnding.Completed(response), events);
+        EndAs(isCut || _isCut ? ServerEnding.Incomplete(response) : ServerEnding.Completed(response), events);
     }
 
     private void GiveRest(FinalItems final, bool isCut, List<ModelEvent> events)
     {
         while (_waiting.Count > 0 && final.Known.TryGetValue(_waiting[0], out var whole))
         {
+            if (ItemJson.IsCutCall(whole))
+            {
+                _isCut = true;
+                return;
+            }
+
             _waiting[0].Finish(whole, events);
             Advance(events);
         }
@@ -247,7 +276,7 @@ internal sealed class ResponsesDecoder : IEventDecoder
         if (_waiting.Count > 0)
         {
             // What is open is cut where the answer is, and nothing can come behind it.
-            if (!isCut)
+            if (!isCut && !_isCut)
             {
                 throw new FormatException("the model server ended its response in the middle of an item");
             }
@@ -258,7 +287,14 @@ internal sealed class ResponsesDecoder : IEventDecoder
         foreach (var json in final.Unseen)
         {
             var item = new ServerItem(json, index: -1, isWhole: true);
+            RefuseSecond(item);
             Add(item, events);
+            if (ItemJson.IsCutCall(json))
+            {
+                _isCut = true;
+                return;
+            }
+
             item.Finish(json, events);
             Advance(events);
         }

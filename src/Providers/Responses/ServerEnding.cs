@@ -51,6 +51,13 @@ internal static class ServerEnding
     /// <summary>Whether a response that ended early was cancelled: by whom, nobody here knows.</summary>
     public static bool IsCancelled(JsonElement response) => ItemJson.Text(response, "status") == "cancelled";
 
+    /// <summary>Whether a response says that it failed, whatever the event that brings it is called.</summary>
+    public static bool IsFailed(JsonElement response) => ItemJson.Text(response, "status") == "failed";
+
+    /// <summary>Whether a response says that it ended early.</summary>
+    public static bool IsIncomplete(JsonElement response) =>
+        ItemJson.Text(response, "status") is "incomplete" or "cancelled";
+
     /// <summary>
     /// The last event of an answer that failed: <c>response.failed</c>, a flat or nested <c>error</c>, or an error
     /// without a type, as vLLM sends it.
@@ -61,8 +68,15 @@ internal static class ServerEnding
         var nested = ItemJson.Member(response.ValueKind == JsonValueKind.Object ? response : json, "error");
         var error = nested.ValueKind == JsonValueKind.Object ? nested : json;
         var message = nested.ValueKind == JsonValueKind.String ? nested.GetString() : ItemJson.Text(error, "message");
-        return Failed(CodeOf(error), Sentence(message), response);
+        return Failed(
+            CodeOf(error), Sentence(message), response.ValueKind == JsonValueKind.Object ? response : json);
     }
+
+    /// <summary>The last event of an answer whose end has no response.</summary>
+    public static ModelEvent Missing() => new(ModelEventKind.Failed)
+    {
+        Code = ServerError, Message = "The model server ended its answer without a response.",
+    };
 
     private static ModelEvent Failed(string code, string message, JsonElement response) =>
         new(ModelEventKind.Failed) { Code = code, Message = message, Usage = UsageOf(response) };
@@ -108,10 +122,17 @@ internal static class ServerEnding
     private static Usage? UsageOf(JsonElement response)
     {
         var usage = ItemJson.Member(response, "usage");
-        return usage.ValueKind != JsonValueKind.Object ? null : new Usage(
-            Tokens(usage, "input_tokens"),
+        if (usage.ValueKind != JsonValueKind.Object)
+        {
+            return null;
+        }
+
+        // A server that counts more in the total than in both parts leaves thoughts out of the output.
+        var input = Tokens(usage, "input_tokens");
+        return new Usage(
+            input,
             Tokens(ItemJson.Member(usage, "input_tokens_details"), "cached_tokens"),
-            Tokens(usage, "output_tokens"),
+            Math.Max(Tokens(usage, "output_tokens"), Tokens(usage, "total_tokens") - input),
             Tokens(ItemJson.Member(usage, "output_tokens_details"), "reasoning_tokens"));
     }
 

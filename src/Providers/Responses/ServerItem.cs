@@ -79,6 +79,15 @@ internal sealed class ServerItem
     public bool IsSame(ServerItem other) =>
         Type == other.Type && (IsCalled(other._id) || (IsCall && IsCalled(other._callId)));
 
+    /// <summary>
+    /// Whether this is another call than a known one, with the same call id. Some servers name one item anew with each
+    /// event, so another name alone does not tell.
+    /// </summary>
+    public bool IsSecondBehind(ServerItem known) =>
+        IsCall && Type == known.Type && _callId.AsSpan().SequenceEqual(known._callId) &&
+        _id.Length > 0 && known._id.Length > 0 && !_id.AsSpan().SequenceEqual(known._id) &&
+        (Index >= 0 && known.Index >= 0 ? Index != known.Index : known.IsEnded);
+
     /// <summary>Keeps an event until this item's turn comes.</summary>
     public void Hold(ReadOnlySpan<byte> data) => _held.Add(data.ToArray());
 

@@ -14,6 +14,7 @@ internal sealed class StreamedParts(OutputKind item)
     private PartKind _open;
     private bool _hasText;
     private byte[] _heldBack = [];
+    private byte[] _logprobs = [];
     private int _contents;
     private int _summaries;
 
@@ -28,7 +29,7 @@ internal sealed class StreamedParts(OutputKind item)
         }
 
         Open(part, events);
-        AddText(skim.Delta, events);
+        AddText(skim.Delta, skim.Logprobs, events);
     }
 
     /// <summary>
@@ -127,7 +128,7 @@ internal sealed class StreamedParts(OutputKind item)
 
         if (_open == Fit(part) && !_hasText)
         {
-            AddText(text.Span, events);
+            AddText(text.Span, ItemJson.Logprobs(json).Span, events);
         }
 
         if (_isCall && _hasText)
@@ -168,21 +169,27 @@ internal sealed class StreamedParts(OutputKind item)
         var isThis = Fit(part.Kind) == _open;
         if (isThis && !_hasText)
         {
-            AddText(part.Text.Span, events);
+            AddText(part.Text.Span, part.Logprobs.Span, events);
         }
 
         if (_heldBack.Length > 0)
         {
-            events.Add(new ModelEvent(ModelEventKind.Delta) { Text = _heldBack });
+            AddDelta(_heldBack, events);
         }
 
-        (_open, _hasText, _heldBack) = (default, false, []);
+        (_open, _hasText, _heldBack, _logprobs) = (default, false, [], []);
         events.Add(new ModelEvent(ModelEventKind.PartDone) { Json = isThis ? part.Json : default });
     }
 
     /// <summary>Gives a text, save half a character at its end, which waits for the other half.</summary>
-    private void AddText(ReadOnlySpan<byte> text, List<ModelEvent> events)
+    private void AddText(ReadOnlySpan<byte> text, ReadOnlySpan<byte> logprobs, List<ModelEvent> events)
     {
+        if (!logprobs.IsEmpty)
+        {
+            _logprobs = _logprobs.Length == 0 ? logprobs.ToArray()
+                : [.. _logprobs.AsSpan(0, _logprobs.Length - 1), (byte)',', .. logprobs[1..]];
+        }
+
         if (text.IsEmpty)
         {
             return;
@@ -192,13 +199,21 @@ internal sealed class StreamedParts(OutputKind item)
         var whole = text.Length - HalfCharacterLength(text);
         if (whole > 0)
         {
-            byte[] given = [.. _heldBack, .. text[..whole]];
-            events.Add(new ModelEvent(ModelEventKind.Delta) { Text = given });
+            AddDelta([.. _heldBack, .. text[..whole]], events);
             _heldBack = [];
         }
 
         // Two first halves in a row belong to nothing; they stay together.
         _heldBack = whole == text.Length ? [] : [.. _heldBack, .. text[whole..]];
+    }
+
+    private void AddDelta(byte[] text, List<ModelEvent> events)
+    {
+        events.Add(new ModelEvent(ModelEventKind.Delta)
+        {
+            Text = text, Logprobs = _open == PartKind.OutputText ? _logprobs : default,
+        });
+        _logprobs = [];
     }
 
     /// <summary>

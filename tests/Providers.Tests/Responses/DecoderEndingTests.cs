@@ -45,6 +45,87 @@ public sealed class DecoderEndingTests
             Transcript.Of(string.Join('\n', Message, end, Message, end, "not even JSON")));
     }
 
+    [Theory]
+    [InlineData("""{"type":"response.completed","response":null}""",
+        "failed server_error The model server ended its answer without a response.")]
+    [InlineData("""{"type":"response.incomplete","response":null}""",
+        "failed server_error The model server ended its answer without a response.")]
+    [InlineData("""{"type":"response.completed"}""",
+        "failed server_error The model server ended its answer without a response.")]
+    [InlineData("""{"type":"response.completed","response":[]}""",
+        "failed server_error The model server ended its answer without a response.")]
+    [InlineData("""
+        {"type":"response.completed","response":{"status":"failed","error":{"message":"M"},"usage":{"input_tokens":5}}}
+        """, "failed server_error M in 5 cached 0 out 0 reasoning 0")]
+    [InlineData("""{"type":"response.completed","response":{"status":"incomplete","output":[]}}""",
+        "incomplete max_output_tokens")]
+    [InlineData("""{"type":"response.completed","response":{"status":"cancelled"}}""",
+        "failed server_error The model server cancelled its response.")]
+    [InlineData("""
+        {"type":"response.completed","response":{"usage":{"input_tokens":20,"output_tokens":198,"total_tokens":623}}}
+        """, "completed in 20 cached 0 out 603 reasoning 0")]
+    public void End_ThatSaysOtherwise_IsWhatItsResponseSays(string end, string expected) =>
+        Assert.Equal(expected, Transcript.Of(end));
+
+    [Theory]
+    [InlineData("{\\\"a\\\":")]
+    [InlineData("{\\\"a\\\":\\\"b")]
+    [InlineData("{")]
+    [InlineData("\\u007b \\\"")]
+    public void Call_WhoseArgumentsAreCut_EndsTheAnswerAsIncomplete(string arguments)
+    {
+        const string begin = "item FunctionCall call_a f\npart Arguments\ndelta {\n";
+        var call = Call.Replace("{}", arguments, StringComparison.Ordinal);
+        var added = Call.Replace("{}", "", StringComparison.Ordinal);
+        var completed = $$$"""{"type":"response.completed","response":{"status":"completed","output":[{{{call}}}]}}""";
+        string[] stream =
+        [
+            $$"""{"type":"response.output_item.added","item":{{added}}}""",
+            """{"type":"response.function_call_arguments.delta","delta":"{"}""",
+            $$"""{"type":"response.output_item.done","item":{{call}}}""",
+            completed,
+        ];
+        var expected = "incomplete max_output_tokens";
+        Assert.EndsWith(begin[begin.IndexOf("part", StringComparison.Ordinal)..] + expected,
+            Transcript.Of(string.Join('\n', stream)), StringComparison.Ordinal);
+        Assert.EndsWith(expected, Transcript.Of(string.Join('\n', stream[0], stream[1], stream[3])),
+            StringComparison.Ordinal);
+        Assert.Equal("item FunctionCall call_a f\n" + expected, Transcript.Of(completed));
+        Assert.Equal("item FunctionCall call_a f\n" + expected, Transcript.Of(stream[2] + "\n" + completed));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("[1]")]
+    [InlineData(" {\\\"a\\\":\\\"\\\\ud83d\\\"} ")]
+    public void Call_WhoseArgumentsAreWhole_IsGiven(string arguments)
+    {
+        var call = Call.Replace("{}", arguments, StringComparison.Ordinal);
+        Assert.EndsWith("\ncompleted", Transcript.Of(
+            $$$"""{"type":"response.completed","response":{"status":"completed","output":[{{{call}}}]}}"""),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Calls_OfOneId_AreRefused()
+    {
+        var second = Call.Replace("\"id\":\"c\"", "\"id\":\"d\"", StringComparison.Ordinal);
+        AssertFails($$"""{"type":"response.output_item.done","item":{{Call}}}""",
+            $$"""{"type":"response.output_item.added","item":{{second}}}""");
+        AssertFails($$"""{"type":"response.output_item.added","output_index":0,"item":{{Call}}}""",
+            $$"""{"type":"response.output_item.added","output_index":1,"item":{{second}}}""");
+        AssertFails($$"""{"type":"response.output_item.done","output_index":0,"item":{{Call}}}""",
+            $$"""{"type":"response.output_item.done","output_index":1,"item":{{second}}}""");
+        AssertFails($$$"""{"type":"response.completed","response":{"output":[{{{Call}}},{{{second}}}]}}""");
+
+        // One item that its server names anew.
+        Assert.EndsWith("completed", Transcript.Of(string.Join('\n',
+            $$"""{"type":"response.output_item.added","output_index":0,"item":{{Call}}}""",
+            $$"""{"type":"response.output_item.done","output_index":0,"item":{{second}}}""",
+            $$$"""{"type":"response.completed","response":{"output":[{{{Call}}}]}}""")), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Failure_OfManyWords_IsCutBetweenCharacters()
     {

@@ -56,4 +56,37 @@ public sealed class DecoderTextTests
         return Transcript.Decode(string.Join('\n', stream)).Where(static e => e.Kind == ModelEventKind.Delta)
             .Select(static e => Encoding.UTF8.GetString(e.Text.Span));
     }
+
+    [Fact]
+    public void Logprobs_OfDeltas_GoWithThem()
+    {
+        const string one = """{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[]}""";
+        Assert.Equal($$$"""
+            item Message {"type":"message"}
+            part OutputText
+            delta a [{{{one}}}]
+            delta b
+            delta \ud83d\ude00 [{{{one}}},{{{one}}}]
+            part done
+            """, Transcript.Of($$$"""
+            {"type":"response.output_item.added","item":{"id":"m","type":"message"}}
+            {"type":"response.output_text.delta","delta":"a","logprobs":[{{{one}}}]}
+            {"type":"response.output_text.delta","delta":"b","logprobs":[ ]}
+            {"type":"response.output_text.delta","delta":"\ud83d","logprobs":[{{{one}}}]}
+            {"type":"response.output_text.delta","logprobs":[{{{one}}}],"delta":"\ude00"}
+            {"type":"response.content_part.done","item_id":"m","part":{"type":"output_text","text":"ab\ud83d\ude00"}}
+            """));
+    }
+
+    [Theory]
+    [InlineData("""{"type":"response.output_text.done","item_id":"m","text":"a","logprobs":[1]}""")]
+    [InlineData("""
+        {"type":"response.content_part.done","item_id":"m","part":{"type":"output_text","text":"a","logprobs":[1]}}
+        """)]
+    public void Logprobs_OfATextThatDidNotStream_GoWithIt(string done) => Assert.Contains("delta a [1]",
+        Transcript.Of($$$"""
+            {"type":"response.output_item.added","item":{"id":"m","type":"message"}}
+            {"type":"response.content_part.added","item_id":"m","part":{"type":"output_text","text":""}}
+            {{{done}}}
+            """), StringComparison.Ordinal);
 }

@@ -133,7 +133,7 @@ internal static class Transcript
             ModelEventKind.ItemStarted =>
                 ["item", $"{e.Item}", e.IdPrefix, e.CallId, e.Namespace, e.Name, Text(e.Json)],
             ModelEventKind.PartStarted => ["part", $"{e.Part}"],
-            ModelEventKind.Delta => ["delta", Text(e.Text)],
+            ModelEventKind.Delta => ["delta", Text(e.Text), Text(e.Logprobs)],
             ModelEventKind.PartDone => ["part done", Text(e.Json)],
             ModelEventKind.ItemDone => ["item done", e.ServerId, Text(e.Json)],
             ModelEventKind.Raw => ["raw", e.Name, Text(e.Json)],
