@@ -24,12 +24,28 @@ internal sealed class AnswerItems(CallTools tools, CallIds ids, bool isSummary)
     private int _count;
     private long _bytes;
     private bool _hasItems;
+    private bool _hasAnswers;
+
+    /// <summary>What the server says beside the items and wants back.</summary>
+    public ServerMembers ServerMembers { get; } = new();
+
+    /// <summary>Whether nothing has come.</summary>
+    public bool IsEmpty => _count == 0;
+
+    /// <summary>Whether anything has come that is an answer: a text or a call, and not thoughts alone.</summary>
+    public bool HasOutput => _hasAnswers || _outputs.Exists(static output => output.IsAnswer);
 
     /// <summary>Adds text, the inside of a JSON string.</summary>
+    /// <param name="part">Which text.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="events">Takes the events.</param>
+    /// <param name="logprobs">Its log probabilities; see <see cref="ModelEvent.Logprobs"/>.</param>
     /// <exception cref="FormatException">The answer is too large.</exception>
-    public void Text(PartKind part, ReadOnlySpan<byte> text, List<ModelEvent> events)
+    public void Text(
+        PartKind part, ReadOnlySpan<byte> text, List<ModelEvent> events, ReadOnlySpan<byte> logprobs = default)
     {
-        if (text.IsEmpty || (isSummary && part != PartKind.OutputText))
+        logprobs = isSummary ? default : logprobs;
+        if ((text.IsEmpty && logprobs.IsEmpty) || (isSummary && part != PartKind.OutputText))
         {
             return;
         }
@@ -48,8 +64,8 @@ internal sealed class AnswerItems(CallTools tools, CallIds ids, bool isSummary)
             Begin(output);
         }
 
-        CountBytes(text.Length);
-        output.Add(isSummary ? PartKind.Opaque : part, text, SinkOf(output, events));
+        CountBytes(text.Length + logprobs.Length);
+        output.Add(isSummary ? PartKind.Opaque : part, text, logprobs, SinkOf(output, events));
         Advance(events);
     }
 
@@ -62,7 +78,7 @@ internal sealed class AnswerItems(CallTools tools, CallIds ids, bool isSummary)
             return;
         }
 
-        CountBytes(piece.Arguments.Length);
+        CountBytes(piece.Arguments.Length + piece.ServerData.Length);
         var call = Find(piece);
         if (call is null)
         {
@@ -78,27 +94,28 @@ internal sealed class AnswerItems(CallTools tools, CallIds ids, bool isSummary)
     /// <summary>The answer is over.</summary>
     /// <param name="isCut">Whether it was cut: the last item stays open if it is not whole.</param>
     /// <param name="events">Takes what is due.</param>
+    /// <returns>
+    /// False where an item is not whole: it stays open, and what came behind it is dropped, since items come in order.
+    /// </returns>
     /// <exception cref="FormatException">Something is missing.</exception>
-    public void End(bool isCut, List<ModelEvent> events)
+    public bool End(bool isCut, List<ModelEvent> events)
     {
         for (var i = 0; i < _outputs.Count; i++)
         {
             events.AddRange(_outputs[i].Held);
-            if (isCut && i == _outputs.Count - 1)
+            if (_outputs[i].IsCut || (isCut && i == _outputs.Count - 1))
             {
                 _outputs[i].Cut(events);
-            }
-            else
-            {
-                _outputs[i].End(events);
+                AddServerData(_outputs[i], events);
+                return false;
             }
 
-            _hasItems |= _outputs[i].IsStarted;
+            EndOutput(_outputs[i], events);
         }
 
         if (_hasItems || isCut)
         {
-            return;
+            return !isCut;
         }
 
         if (isSummary)
@@ -107,6 +124,7 @@ internal sealed class AnswerItems(CallTools tools, CallIds ids, bool isSummary)
         }
 
         AddEmptyMessage(events);
+        return true;
     }
 
     // A completed answer without any item: clients expect one, and so do templates in which speakers alternate.
@@ -118,9 +136,17 @@ internal sealed class AnswerItems(CallTools tools, CallIds ids, bool isSummary)
         events.Add(new ModelEvent(ModelEventKind.ItemDone));
     }
 
-    /// <summary>The call that a piece goes on with: the last one of its number, or the last one.</summary>
+    /// <summary>The call that a piece goes on with: that of its id, the last of its number, or the last.</summary>
     private CallOutput? Find(in CallPiece piece)
     {
+        for (var i = _calls.Count - 1; i >= 0; i--)
+        {
+            if (_calls[i].IsCalled(piece))
+            {
+                return _calls[i];
+            }
+        }
+
         for (var i = _calls.Count - 1; i >= 0; i--)
         {
             if (piece.Index is null || _calls[i].Index == piece.Index)
@@ -158,11 +184,27 @@ internal sealed class AnswerItems(CallTools tools, CallIds ids, bool isSummary)
     {
         while (_outputs.Count > 1 && _outputs[0].IsWhole)
         {
-            _outputs[0].End(events);
-            _hasItems |= _outputs[0].IsStarted;
+            EndOutput(_outputs[0], events);
             _outputs.RemoveAt(0);
             events.AddRange(_outputs[0].Held);
             _outputs[0].Held.Clear();
+        }
+    }
+
+    private void EndOutput(AnswerOutput output, List<ModelEvent> events)
+    {
+        output.End(events);
+        _hasItems |= output.IsStarted;
+        _hasAnswers |= output.IsAnswer;
+        AddServerData(output, events);
+    }
+
+    private void AddServerData(AnswerOutput output, List<ModelEvent> events)
+    {
+        if (output.IsStarted && events is [.., { Kind: ModelEventKind.ItemDone }] &&
+            ServerMembers.Take(output.ServerData) is { IsEmpty: false } members)
+        {
+            events[^1] = events[^1] with { ServerData = members };
         }
     }
 

@@ -12,8 +12,17 @@ internal abstract class AnswerOutput
     /// <summary>Whether it has become an item.</summary>
     public bool IsStarted { get; protected set; }
 
+    /// <summary>What its server wants back with the item; see <see cref="ModelEvent.ServerData"/>.</summary>
+    public ReadOnlyMemory<byte> ServerData { get; protected set; }
+
+    /// <summary>Whether it is an answer, and not what was thought before it.</summary>
+    public abstract bool IsAnswer { get; }
+
     /// <summary>Whether nothing more of it can come, now that another output follows.</summary>
     public abstract bool IsWhole { get; }
+
+    /// <summary>Whether something of it is missing for certain.</summary>
+    public abstract bool IsCut { get; }
 
     /// <summary>Ends it: all of it is there.</summary>
     /// <exception cref="FormatException">It is not.</exception>
@@ -43,11 +52,16 @@ internal sealed class TextOutput(OutputKind kind) : AnswerOutput
 {
     private readonly StreamedText _text = new();
     private readonly ArrayBufferWriter<byte> _blank = new();
+    private byte[] _logprobs = [];
     private PartKind _part;
 
     public OutputKind Kind { get; } = kind;
 
+    public override bool IsAnswer => IsStarted && Kind != OutputKind.Reasoning;
+
     public override bool IsWhole => true;
+
+    public override bool IsCut => false;
 
     /// <summary>Whether text is nothing but spaces and line breaks.</summary>
     public static bool IsBlank(ReadOnlySpan<byte> text)
@@ -66,8 +80,20 @@ internal sealed class TextOutput(OutputKind kind) : AnswerOutput
         return true;
     }
 
-    public void Add(PartKind part, ReadOnlySpan<byte> text, List<ModelEvent> events)
+    /// <summary>Adds text, and log probabilities, which go with the next delta of it.</summary>
+    public void Add(PartKind part, ReadOnlySpan<byte> text, ReadOnlySpan<byte> logprobs, List<ModelEvent> events)
     {
+        if (!logprobs.IsEmpty)
+        {
+            _logprobs = _logprobs.Length == 0 ? logprobs.ToArray()
+                : [.. _logprobs.AsSpan(0, _logprobs.Length - 1), (byte)',', .. logprobs[1..]];
+        }
+
+        if (text.IsEmpty)
+        {
+            return;
+        }
+
         if (!IsStarted && IsBlank(text))
         {
             _blank.Write(text);
@@ -75,20 +101,30 @@ internal sealed class TextOutput(OutputKind kind) : AnswerOutput
         }
 
         Begin(part, events);
-        AddDelta(_text.Next(text), events);
+        AddText(_text.Next(text), events);
     }
 
     public override void End(List<ModelEvent> events)
     {
         if (IsStarted)
         {
-            AddDelta(_text.End(), events);
+            AddText(_text.End(), events);
             AddEnd(events);
         }
     }
 
     public override void Cut(List<ModelEvent> events)
     {
+    }
+
+    private void AddText(ReadOnlySpan<byte> text, List<ModelEvent> events)
+    {
+        AddDelta(text, events);
+        if (!text.IsEmpty && _logprobs.Length > 0 && _part == PartKind.OutputText)
+        {
+            events[^1] = events[^1] with { Logprobs = _logprobs };
+            _logprobs = [];
+        }
     }
 
     private void Begin(PartKind part, List<ModelEvent> events)

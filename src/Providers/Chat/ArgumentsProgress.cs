@@ -14,6 +14,9 @@ internal struct ArgumentsProgress
     /// <summary>Whether the object is whole.</summary>
     public bool IsWhole { get; private set; }
 
+    /// <summary>Whether an object has begun and is not whole.</summary>
+    public readonly bool IsOpen => !IsWhole && !_isOther && _depth > 0;
+
     /// <summary>Reads the next piece.</summary>
     /// <param name="text">The text meant, in UTF-8.</param>
     public void Read(ReadOnlySpan<byte> text)

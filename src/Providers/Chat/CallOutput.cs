@@ -3,19 +3,6 @@ using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Providers.Chat;
 
-/// <summary>What one chunk says of one call. Texts are the insides of JSON strings.</summary>
-internal readonly ref struct CallPiece
-{
-    /// <summary>Which call of the answer; null from servers that do not say.</summary>
-    public int? Index { get; init; }
-
-    public string? Id { get; init; }
-
-    public string? Name { get; init; }
-
-    public ReadOnlySpan<byte> Arguments { get; init; }
-}
-
 /// <summary>A call that streams: of a function, or of a custom tool that was offered as one.</summary>
 /// <remarks>
 /// It becomes an item when its name is whole: when arguments follow it, or the answer ends. A name that comes again is
@@ -27,6 +14,7 @@ internal sealed class CallOutput(int? index, CallTools tools, CallIds ids) : Ans
     private const int NameCharsMax = 1024;
 
     private readonly StreamedText _arguments = new();
+    private readonly ArgumentsLead _lead = new();
     private readonly StreamedText _input = new();
     private readonly ArrayBufferWriter<byte> _early = new();
     private readonly ArrayBufferWriter<byte> _unwrapped = new();
@@ -40,7 +28,15 @@ internal sealed class CallOutput(int? index, CallTools tools, CallIds ids) : Ans
 
     public int? Index { get; } = index;
 
-    public override bool IsWhole => _progress.IsWhole;
+    public override bool IsAnswer => true;
+
+    public override bool IsWhole => _progress.IsWhole || _lead.IsClosed;
+
+    public override bool IsCut => _unwrapper is null ? _progress.IsOpen && !IsWhole : _unwrapper.IsInInput;
+
+    /// <summary>Whether a piece without a name means this call, whatever its number.</summary>
+    public bool IsCalled(in CallPiece piece) =>
+        string.IsNullOrEmpty(piece.Name) && !string.IsNullOrEmpty(piece.Id) && piece.Id == _id;
 
     /// <summary>Whether a piece that seems to go on with this call begins another one.</summary>
     public bool IsOther(in CallPiece piece)
@@ -50,15 +46,23 @@ internal sealed class CallOutput(int? index, CallTools tools, CallIds ids) : Ans
             return false;
         }
 
-        // Some servers number all calls 0, others none.
-        var hasOtherId = !string.IsNullOrEmpty(piece.Id) && !string.IsNullOrEmpty(_id) && piece.Id != _id;
         var isAgain = !string.IsNullOrEmpty(piece.Id) && piece.Id == _id;
-        return hasOtherId || (piece.Index is null && _hasArguments && !isAgain);
+        if (!string.IsNullOrEmpty(piece.Id) && !string.IsNullOrEmpty(_id) && !isAgain)
+        {
+            return true;
+        }
+
+        // Some servers number all calls 0, others none, and some call all of them the same.
+        return IsWhole && !TextOutput.IsBlank(piece.Arguments) ? !(isAgain && _lead.IsClosed)
+            : !isAgain && (piece.Index is null
+                ? piece.IsBehindOther || (_hasArguments && !_progress.IsOpen)
+                : IsStarted && piece.Name != _name);
     }
 
     public void Add(in CallPiece piece, List<ModelEvent> events)
     {
         _id = string.IsNullOrEmpty(_id) ? piece.Id : _id;
+        ServerData = piece.ServerData.IsEmpty ? ServerData : piece.ServerData;
         AddName(piece.Name);
         if (piece.Arguments.IsEmpty)
         {
@@ -91,18 +95,14 @@ internal sealed class CallOutput(int? index, CallTools tools, CallIds ids) : Ans
 
         Start(events);
         _isEnded = true;
-        AddDelta(_arguments.End(), events);
+        Take(_lead.Next(_arguments.End()), events);
+        Take(_lead.End(isText: _unwrapper is not null), events);
         if (_unwrapper is not null)
         {
             _unwrapped.ResetWrittenCount();
             _unwrapper.End(_unwrapped);
             AddDelta(_input.Next(_unwrapped.WrittenSpan), events);
             AddDelta(_input.End(), events);
-        }
-        else if (!_hasArguments)
-        {
-            // Source: OpenAI's own calls without arguments; clients parse it.
-            AddDelta("{}"u8, events);
         }
 
         AddEnd(events);
@@ -151,8 +151,8 @@ internal sealed class CallOutput(int? index, CallTools tools, CallIds ids) : Ans
         }
 
         IsStarted = true;
-        var tool = tools.Find(_name);
-        _unwrapper = tool is { IsCustom: true } ? new InputUnwrapper() : null;
+        var tool = tools.FindMeant(_name);
+        _unwrapper = tool is { IsCustom: true } ? new InputUnwrapper(tool.Name) : null;
         events.Add(new ModelEvent(ModelEventKind.ItemStarted)
         {
             Item = _unwrapper is null ? OutputKind.FunctionCall : OutputKind.CustomToolCall,
@@ -167,9 +167,11 @@ internal sealed class CallOutput(int? index, CallTools tools, CallIds ids) : Ans
         AddArguments(_early.WrittenSpan, events);
     }
 
-    private void AddArguments(ReadOnlySpan<byte> piece, List<ModelEvent> events)
+    private void AddArguments(ReadOnlySpan<byte> piece, List<ModelEvent> events) =>
+        Take(_lead.Next(_arguments.Next(piece)), events);
+
+    private void Take(ReadOnlySpan<byte> spelled, List<ModelEvent> events)
     {
-        var spelled = _arguments.Next(piece);
         if (spelled.IsEmpty)
         {
             return;

@@ -52,6 +52,9 @@ internal sealed class CallTools
         return null;
     }
 
+    /// <summary>The tool that a model means by a name, perhaps spelled otherwise; null if that is not clear.</summary>
+    public OfferedTool? FindMeant(string said) => Find(said) ?? SaidNames.Find(said, _offered);
+
     /// <summary>Writes the members <c>tools</c> and <c>tool_choice</c>; nothing where no tool is offered.</summary>
     /// <param name="output">Where to.</param>
     /// <param name="choice">The create's <c>tool_choice</c>; empty where it has none.</param>

@@ -6,13 +6,16 @@ using Evergrain.Providers.Servers;
 namespace Evergrain.Providers.Chat;
 
 /// <summary>
-/// Reads the chunks of one answer, <c>chat.completion.chunk</c> objects. Members may be null or missing, unknown ones
-/// are skipped: servers differ. Texts go on as they are spelled.
+/// Reads the chunks of one answer, <c>chat.completion.chunk</c> objects, or one <c>chat.completion</c>. Members may be
+/// null or missing, unknown ones are skipped: servers differ. Texts go on as they are spelled.
 /// </summary>
 internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
 {
+    private readonly DeltaReader _deltas = new(items);
     private Usage? _usage;
+    private Usage? _timings;
     private string? _finish;
+    private string? _upstreamFinish;
     private bool _isOver;
 
     /// <inheritdoc/>
@@ -45,50 +48,41 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
     public void ReadWhole(ReadOnlySpan<byte> json, List<ModelEvent> events) => Read(json, events);
 
     /// <inheritdoc/>
+    /// <remarks>
+    /// OpenAI's SDKs take <c>[DONE]</c> for the end, so it ends an answer without a finish reason. An answer without a
+    /// finish reason and without output is none: a server that gave up sends <c>[DONE]</c> too.
+    /// </remarks>
     public void Finish(bool isMarked, List<ModelEvent> events)
     {
-        if (_isOver || _finish is null)
+        if (_isOver || (_finish is null && !(isMarked && items.HasOutput)))
         {
             return;
         }
 
         _isOver = true;
-        var end = EndOf(_finish) with { Usage = _usage };
+        var end = ChatEnding.Of(_finish, _upstreamFinish);
         try
         {
-            items.End(isCut: end.Kind != ModelEventKind.Completed, events);
+            var isWhole = items.End(isCut: end.Kind != ModelEventKind.Completed, events);
+            end = end.Kind == ModelEventKind.Completed && !isWhole ? ChatEnding.Cut : end;
         }
         catch (FormatException e)
         {
-            end = new ModelEvent(ModelEventKind.Failed)
-            {
-                Code = ServerError.Unspecified, Message = e.Message, Usage = _usage,
-            };
+            end = new ModelEvent(ModelEventKind.Failed) { Code = ServerError.Unspecified, Message = e.Message };
         }
 
-        events.Add(end);
+        events.Add(end with { Usage = _usage ?? _timings });
     }
-
-    // Source: OpenAI's reference; model_length is Mistral's, abort and error vLLM's and SGLang's.
-    private static ModelEvent EndOf(string finish) => finish switch
-    {
-        "length" or "model_length" or "max_tokens" =>
-            new ModelEvent(ModelEventKind.Incomplete) { Code = "max_output_tokens" },
-        "content_filter" => new ModelEvent(ModelEventKind.Incomplete) { Code = "content_filter" },
-        "abort" or "error" => new ModelEvent(ModelEventKind.Failed)
-        {
-            Code = ServerError.Unspecified, Message = $"The model server ended its answer with '{finish}'.",
-        },
-        _ => new ModelEvent(ModelEventKind.Completed),
-    };
 
     private void ReadChunk(ref Utf8JsonReader reader, ReadOnlySpan<byte> data, List<ModelEvent> events)
     {
         ChunkJson.Expect(JsonTokenType.StartObject, reader.TokenType);
+        var (isError, hasChoices, hasMessage) = (false, false, false);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (JsonContent.NameIs(ref reader, "choices"u8))
             {
+                hasChoices = true;
                 ReadChoices(ref reader, data, events);
             }
             else if (JsonContent.NameIs(ref reader, "usage"u8))
@@ -99,17 +93,63 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
             {
                 Fail(ServerError.Read(ref reader), events);
             }
-            else if (JsonContent.NameIs(ref reader, "object"u8))
+            else if (JsonContent.NameIs(ref reader, "object"u8) || JsonContent.NameIs(ref reader, "type"u8))
             {
-                reader.Read();
-                if (reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("error"u8))
-                {
-                    // Source: older vLLM: the chunk itself is the error.
-                    var whole = new Utf8JsonReader(data);
-                    Fail(ServerError.Read(ref whole), events);
-                }
+                isError |= ChunkJson.Is(ref reader, "error"u8);
+            }
+            else if (JsonContent.NameIs(ref reader, "message"u8) || JsonContent.NameIs(ref reader, "detail"u8))
+            {
+                hasMessage |= !ChunkJson.TextIfAny(ref reader).IsEmpty;
+            }
+            else
+            {
+                ReadExtension(ref reader, events);
+            }
+        }
 
-                reader.Skip();
+        if (isError || (hasMessage && !hasChoices))
+        {
+            // Source: SGLang, older vLLM and FastAPI: the chunk itself is the error.
+            var whole = new Utf8JsonReader(data);
+            Fail(ServerError.Read(ref whole), events);
+        }
+    }
+
+    /// <summary>Reads what only some servers add.</summary>
+    private void ReadExtension(ref Utf8JsonReader reader, List<ModelEvent> events)
+    {
+        if (JsonContent.NameIs(ref reader, "timings"u8))
+        {
+            _timings = UsageReader.ReadTimings(ref reader) ?? _timings;
+        }
+        else if (JsonContent.NameIs(ref reader, "x_groq"u8))
+        {
+            ReadGroq(ref reader, events);
+        }
+        else
+        {
+            ChunkJson.Skip(ref reader);
+        }
+    }
+
+    // Source: Groq's SDK: its error says why a stream stopped early.
+    private void ReadGroq(ref Utf8JsonReader reader, List<ModelEvent> events)
+    {
+        if (!ChunkJson.TryEnter(ref reader))
+        {
+            reader.Skip();
+            return;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (JsonContent.NameIs(ref reader, "usage"u8))
+            {
+                _usage = UsageReader.Read(ref reader) ?? _usage;
+            }
+            else if (JsonContent.NameIs(ref reader, "error"u8))
+            {
+                Fail(ServerError.Read(ref reader), events);
             }
             else
             {
@@ -125,7 +165,7 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
             _isOver = true;
             events.Add(new ModelEvent(ModelEventKind.Failed)
             {
-                Code = error.Code, Message = error.Message, Usage = _usage,
+                Code = error.Code, Message = error.Message, Usage = _usage ?? _timings,
             });
         }
     }
@@ -146,90 +186,89 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
     private void ReadChoice(ref Utf8JsonReader reader, ReadOnlySpan<byte> data, List<ModelEvent> events)
     {
         ChunkJson.Expect(JsonTokenType.StartObject, reader.TokenType);
-        var isOurs = true;
-        var delta = default(Utf8JsonReader);
-        var finish = default(string);
+        var choice = new Choice();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (JsonContent.NameIs(ref reader, "delta"u8) || JsonContent.NameIs(ref reader, "message"u8))
+            choice.ReadMember(ref reader);
+        }
+
+        if (choice.IsOther || _isOver)
+        {
+            return;
+        }
+
+        _finish = string.IsNullOrEmpty(choice.Finish) ? _finish : choice.Finish;
+        _upstreamFinish = string.IsNullOrEmpty(choice.UpstreamFinish) ? _upstreamFinish : choice.UpstreamFinish;
+        _usage = choice.Usage ?? _usage;
+        var logprobs = ChatLogprobs.Read(choice.Logprobs);
+        _deltas.Read(choice.Delta, data, logprobs, events);
+        if (items.IsEmpty)
+        {
+            // A stream may end with the whole message once more: it counts where nothing streamed.
+            _deltas.Read(choice.Message, data, logprobs, events);
+        }
+
+        Fail(choice.Error ?? _deltas.Error, events);
+    }
+
+    /// <summary>What one choice says; its larger parts are readers that stand on them.</summary>
+    private ref struct Choice
+    {
+        public Utf8JsonReader Delta;
+        public Utf8JsonReader Message;
+        public Utf8JsonReader Logprobs;
+
+        public string? Finish { get; private set; }
+
+        /// <summary>What a server behind a router said.</summary>
+        public string? UpstreamFinish { get; private set; }
+
+        public ServerError? Error { get; private set; }
+
+        public Usage? Usage { get; private set; }
+
+        /// <summary>Whether it is a second choice, which nobody asked for.</summary>
+        public bool IsOther { get; private set; }
+
+        public void ReadMember(ref Utf8JsonReader reader)
+        {
+            if (JsonContent.NameIs(ref reader, "delta"u8))
             {
-                delta = reader;
-                ChunkJson.Skip(ref reader);
+                Delta = ChunkJson.Pass(ref reader);
+            }
+            else if (JsonContent.NameIs(ref reader, "message"u8))
+            {
+                Message = ChunkJson.Pass(ref reader);
+            }
+            else if (JsonContent.NameIs(ref reader, "logprobs"u8))
+            {
+                Logprobs = ChunkJson.Pass(ref reader);
             }
             else if (JsonContent.NameIs(ref reader, "finish_reason"u8))
             {
-                finish = ChunkJson.String(ref reader);
+                Finish = ChunkJson.String(ref reader);
+            }
+            else if (JsonContent.NameIs(ref reader, "native_finish_reason"u8))
+            {
+                UpstreamFinish = ChunkJson.Word(ref reader);
             }
             else if (JsonContent.NameIs(ref reader, "index"u8))
             {
-                isOurs = ChunkJson.Number(ref reader) is null or 0;
+                IsOther = ChunkJson.Number(ref reader) is not (null or 0);
+            }
+            else if (JsonContent.NameIs(ref reader, "error"u8))
+            {
+                Error = ServerError.Read(ref reader);
+            }
+            else if (JsonContent.NameIs(ref reader, "usage"u8))
+            {
+                // Source: Moonshot.
+                Usage = UsageReader.Read(ref reader);
             }
             else
             {
                 ChunkJson.Skip(ref reader);
             }
-        }
-
-        if (isOurs && !_isOver)
-        {
-            _finish = finish ?? _finish;
-            ReadDelta(ref delta, data, events);
-        }
-    }
-
-    private void ReadDelta(ref Utf8JsonReader reader, ReadOnlySpan<byte> data, List<ModelEvent> events)
-    {
-        if (reader.TokenType == JsonTokenType.None || !ChunkJson.Enter(ref reader, JsonTokenType.StartObject))
-        {
-            return;
-        }
-
-        ReadOnlySpan<byte> content = default, reasoning = default, refusal = default;
-        var calls = default(Utf8JsonReader);
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (JsonContent.NameIs(ref reader, "content"u8))
-            {
-                content = ChunkJson.Text(ref reader);
-            }
-            else if (JsonContent.NameIs(ref reader, "reasoning_content"u8) ||
-                JsonContent.NameIs(ref reader, "reasoning"u8))
-            {
-                // vLLM sends the same text under both names.
-                var text = ChunkJson.Text(ref reader);
-                reasoning = text.IsEmpty ? reasoning : text;
-            }
-            else if (JsonContent.NameIs(ref reader, "refusal"u8))
-            {
-                refusal = ChunkJson.Text(ref reader);
-            }
-            else if (JsonContent.NameIs(ref reader, "tool_calls"u8))
-            {
-                calls = reader;
-                ChunkJson.Skip(ref reader);
-            }
-            else
-            {
-                ChunkJson.Skip(ref reader);
-            }
-        }
-
-        items.Text(PartKind.ReasoningText, reasoning, events);
-        items.Text(PartKind.OutputText, content, events);
-        items.Text(PartKind.Refusal, refusal, events);
-        ReadCalls(ref calls, data, events);
-    }
-
-    private void ReadCalls(ref Utf8JsonReader reader, ReadOnlySpan<byte> data, List<ModelEvent> events)
-    {
-        if (reader.TokenType == JsonTokenType.None || !ChunkJson.Enter(ref reader, JsonTokenType.StartArray))
-        {
-            return;
-        }
-
-        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-        {
-            items.Call(CallReader.Read(ref reader, data), events);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Text.Json;
 
 namespace Evergrain.Providers.Chat;
@@ -18,11 +19,33 @@ internal static class ChunkJson
         return true;
     }
 
+    /// <summary>Enters an object; false where the value is none, and the reader stands on its beginning.</summary>
+    public static bool TryEnter(ref Utf8JsonReader reader) =>
+        reader.Read() && reader.TokenType == JsonTokenType.StartObject;
+
+    /// <summary>Passes a value over; gives a reader that stands on its beginning.</summary>
+    public static Utf8JsonReader Pass(scoped ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        var value = reader;
+        reader.Skip();
+        return value;
+    }
+
     /// <summary>The inside of a string, as it is spelled.</summary>
     public static ReadOnlySpan<byte> Text(scoped ref Utf8JsonReader reader)
     {
         reader.Read();
         return Inside(ref reader);
+    }
+
+    /// <summary>The inside of a string, as it is spelled; empty where the value is none.</summary>
+    public static ReadOnlySpan<byte> TextIfAny(scoped ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        var text = reader.TokenType == JsonTokenType.String ? reader.ValueSpan : default;
+        reader.Skip();
+        return text;
     }
 
     /// <summary>The inside of the string that a reader stands on.</summary>
@@ -44,13 +67,41 @@ internal static class ChunkJson
         return reader.TokenType == JsonTokenType.Null ? null : reader.GetString();
     }
 
-    /// <summary>A small whole number.</summary>
+    /// <summary>A string, or a number as it is written; null where the value is neither.</summary>
+    public static string? Word(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType is JsonTokenType.String)
+        {
+            return reader.GetString();
+        }
+
+        var number = reader.TokenType == JsonTokenType.Number ? JsonContent.Decode(reader.ValueSpan) : null;
+        reader.Skip();
+        return number;
+    }
+
+    /// <summary>Whether a value is this string.</summary>
+    public static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> plain)
+    {
+        var text = TextIfAny(ref reader);
+        return JsonContent.ContentIs(text, plain);
+    }
+
+    /// <summary>A small whole number; some servers write it as a string.</summary>
     public static int? Number(ref Utf8JsonReader reader)
     {
         reader.Read();
-        return reader.TokenType == JsonTokenType.Null ? null :
-            reader.TryGetInt32(out var number) ? number :
-            throw new FormatException("The model server sent a number that is no index.");
+        if (reader.TokenType == JsonTokenType.Null)
+        {
+            return null;
+        }
+
+        var isText = reader.TokenType == JsonTokenType.String;
+        return Utf8Parser.TryParse(reader.ValueSpan, out int number, out var length) &&
+            length == reader.ValueSpan.Length && (isText || reader.TokenType == JsonTokenType.Number)
+            ? number
+            : throw new FormatException("The model server sent a number that is no index.");
     }
 
     /// <summary>Passes a value over.</summary>

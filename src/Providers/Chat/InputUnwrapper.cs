@@ -4,13 +4,15 @@ namespace Evergrain.Providers.Chat;
 
 /// <summary>
 /// Takes the input of a custom tool out of the arguments of the function that stands for it, <c>{"input":"…"}</c>, as
-/// they come. Where they are no such object, the whole of them is the input.
+/// they come. Where they are no such object, <see cref="WrappedInput"/> looks for the input in the whole of them, and
+/// where it finds none, the whole is the input.
 /// </summary>
 /// <remarks>
 /// Models do not always write JSON: a control character within the string is escaped, a backslash that escapes nothing
 /// stands for itself. What comes out is the inside of a JSON string; the halves of a pair may come apart.
 /// </remarks>
-internal sealed class InputUnwrapper
+/// <param name="tool">The tool's name, which is no input.</param>
+internal sealed class InputUnwrapper(string tool)
 {
     private const int EscapeLength = JsonContent.EscapeLength;
 
@@ -27,6 +29,9 @@ internal sealed class InputUnwrapper
     private bool _hasInput;
     private bool _isInString;
     private bool _isEscaped;
+
+    /// <summary>Whether the input has begun and not ended.</summary>
+    public bool IsInInput => _place == Place.Input;
 
     /// <summary>Reads the next piece of the arguments.</summary>
     /// <param name="spelled">The inside of the JSON string that they came in.</param>
@@ -59,10 +64,16 @@ internal sealed class InputUnwrapper
     /// <summary>No piece follows.</summary>
     public void End(IBufferWriter<byte> output)
     {
-        if (!_hasInput && _place != Place.Plain)
+        if (_hasInput || _place == Place.Plain)
         {
-            output.Write(_spelled.WrittenSpan);
+            return;
         }
+
+        var meant = new byte[_spelled.WrittenCount];
+        var length = JsonContent.Unescape(_spelled.WrittenSpan, meant);
+        output.Write(WrappedInput.Find(meant.AsSpan(0, length), tool) is { } input
+            ? new BodyWriter().Content(input).ToArray()
+            : _spelled.WrittenSpan);
     }
 
     private static bool IsSpace(byte character) => character is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n';
@@ -73,7 +84,9 @@ internal sealed class InputUnwrapper
         switch (_place)
         {
             case Place.Start when !IsSpace(character):
-                _place = character == '{' ? Place.BeforeName : Place.Plain;
+                _place = character == '{' ? Place.BeforeName
+                    : WrappedInput.CanBegin(character) ? Place.End
+                    : Place.Plain;
                 break;
             case Place.BeforeName when character is (byte)'"' or (byte)'}':
                 _place = character == '"' ? Place.Name : Place.End;
@@ -204,7 +217,7 @@ internal sealed class InputUnwrapper
         OtherValue,
         Input,
 
-        /// <summary>Behind the input, or behind an object that has none.</summary>
+        /// <summary>Behind the input, or in what has no such input.</summary>
         End,
 
         /// <summary>No object: all of it is the input.</summary>

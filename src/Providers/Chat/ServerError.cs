@@ -13,11 +13,13 @@ internal sealed record ServerError(string Code, string Message)
     // A client shows it to a person; a stack trace is none of theirs.
     private const int MessageCharsMax = 1000;
 
-    /// <summary>Reads the value that a reader comes to next: an object or a sentence; null where it is null.</summary>
+    /// <summary>
+    /// Reads the value that a reader comes to next: an object or a sentence; null where it is null, false or no text.
+    /// </summary>
     public static ServerError? Read(ref Utf8JsonReader reader)
     {
         reader.Read();
-        if (reader.TokenType == JsonTokenType.Null)
+        if (reader.TokenType is JsonTokenType.Null or JsonTokenType.False)
         {
             return null;
         }
@@ -26,23 +28,27 @@ internal sealed record ServerError(string Code, string Message)
         {
             var sentence = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
             reader.Skip();
-            return Of(sentence, null, null);
+            return sentence is { Length: 0 } ? null : Of(sentence, null, null);
         }
 
-        string? message = null, type = null, code = null;
+        string? message = null, type = null, code = null, cause = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (JsonContent.NameIs(ref reader, "message"u8))
+            if (JsonContent.NameIs(ref reader, "message"u8) || JsonContent.NameIs(ref reader, "detail"u8))
             {
-                message = Word(ref reader);
+                message = ChunkJson.Word(ref reader) ?? message;
             }
             else if (JsonContent.NameIs(ref reader, "type"u8))
             {
-                type = Word(ref reader);
+                type = ChunkJson.Word(ref reader);
             }
             else if (JsonContent.NameIs(ref reader, "code"u8))
             {
-                code = Word(ref reader);
+                code = ChunkJson.Word(ref reader);
+            }
+            else if (JsonContent.NameIs(ref reader, "metadata"u8))
+            {
+                cause = ReadCause(ref reader);
             }
             else
             {
@@ -50,42 +56,48 @@ internal sealed record ServerError(string Code, string Message)
             }
         }
 
-        return Of(message, type, code);
+        return Of(cause is null ? message : $"{message}: {cause}", type, code);
     }
 
-    private static string? Word(ref Utf8JsonReader reader)
+    /// <summary>A text with at most so many characters, none of them cut.</summary>
+    public static string Cut(string words, int charsMax) => words.Length <= charsMax ? words
+        : words[..(char.IsHighSurrogate(words[charsMax - 1]) ? charsMax - 1 : charsMax)];
+
+    // Source: OpenRouter: "Provider returned error", and the provider's own words apart.
+    private static string? ReadCause(ref Utf8JsonReader reader)
     {
-        reader.Read();
-        if (reader.TokenType is JsonTokenType.String)
+        if (!ChunkJson.TryEnter(ref reader))
         {
-            return reader.GetString();
+            reader.Skip();
+            return null;
         }
 
-        var number = reader.TokenType == JsonTokenType.Number ? JsonContent.Decode(reader.ValueSpan) : null;
-        reader.Skip();
-        return number;
+        var cause = default(string);
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isCause = JsonContent.NameIs(ref reader, "raw"u8);
+            var word = ChunkJson.Word(ref reader);
+            cause = isCause && !string.IsNullOrWhiteSpace(word) ? word : cause;
+        }
+
+        return cause;
     }
 
     private static ServerError Of(string? message, string? type, string? code)
     {
         var words = string.IsNullOrWhiteSpace(message) ? "The model server reported an error." : message;
         return new ServerError(
-            CodeOf(words, type ?? string.Empty, code ?? string.Empty),
-            words.Length > MessageCharsMax ? words[..LengthOfWhole(words)] : words);
+            CodeOf(words, type ?? string.Empty, code ?? string.Empty), Cut(words, MessageCharsMax));
     }
-
-    // Never between the halves of a character.
-    private static int LengthOfWhole(string words) =>
-        char.IsHighSurrogate(words[MessageCharsMax - 1]) ? MessageCharsMax - 1 : MessageCharsMax;
 
     // Source: the codes that Codex tells apart, and what OpenAI, vLLM, SGLang and llama.cpp say.
     private static string CodeOf(string message, string type, string code) => (code, type) switch
     {
         _ when ContextLength.IsExceeded(message, type, code) => ContextLength.Code,
-        ("insufficient_quota", _) or (_, "insufficient_quota") => "insufficient_quota",
+        ("insufficient_quota" or "402", _) or (_, "insufficient_quota") => "insufficient_quota",
         ("rate_limit_exceeded" or "429", _) or (_, "rate_limit_error" or "too_many_requests") => "rate_limit_exceeded",
-        ("server_is_overloaded" or "503", _) or (_, "overloaded_error") => "server_is_overloaded",
-        ("400", _) or (_, "invalid_request_error" or "BadRequestError") => "invalid_prompt",
+        ("server_is_overloaded" or "503" or "529", _) or (_, "overloaded_error") => "server_is_overloaded",
+        ("400" or "404" or "413" or "422", _) or (_, "invalid_request_error" or "BadRequestError") => "invalid_prompt",
         _ => Unspecified,
     };
 }

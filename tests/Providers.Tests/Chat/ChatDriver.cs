@@ -120,6 +120,10 @@ internal sealed class ChatDriver
     /// <summary>Reads an answer whose chunks are these, and takes nothing in.</summary>
     public Answer Read(params string[] chunks) => Answer.Of(Api, Call(), chunks);
 
+    /// <summary>Reads an answer whose chunks are these, and that [DONE] ends.</summary>
+    public Answer ReadDone(params string[] chunks) =>
+        Answer.Of(Api, Call(), chunks.Select(Encoding.UTF8.GetBytes), isMarked: true);
+
     public static readonly JsonSerializerOptions Compact = new()
     {
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -155,7 +159,7 @@ internal sealed record Answer(List<ModelEvent> Events, List<JsonObject> Items)
     public static Answer Of(ChatApi api, ModelCall call, IEnumerable<string> chunks) =>
         Of(api, call, chunks.Select(Encoding.UTF8.GetBytes));
 
-    public static Answer Of(ChatApi api, ModelCall call, IEnumerable<byte[]> chunks)
+    public static Answer Of(ChatApi api, ModelCall call, IEnumerable<byte[]> chunks, bool isMarked = false)
     {
         var decoder = api.Decode(call);
         var events = new List<ModelEvent>();
@@ -167,7 +171,7 @@ internal sealed record Answer(List<ModelEvent> Events, List<JsonObject> Items)
             Array.Clear(chunk);
         }
 
-        decoder.Finish(isMarked: false, events);
+        decoder.Finish(isMarked, events);
         return new Answer(events, ItemsOf(events));
     }
 
@@ -232,6 +236,10 @@ internal static class Chunk
     public const string Calls = """{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}""";
 
     public const string Length = """{"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}""";
+
+    /// <summary>A chunk with nothing but a finish reason.</summary>
+    public static string End(string reason) =>
+        $$"""{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"{{reason}}"}]}""";
 
     /// <summary>A chunk with this delta.</summary>
     public static string Of(string delta) => $$"""

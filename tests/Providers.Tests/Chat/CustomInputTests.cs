@@ -44,12 +44,27 @@ public sealed class CustomInputTests
 
     [Theory]
     [InlineData("*** Begin \"Patch\"\n😀")]
-    [InlineData("\"just a string\"")]
+    [InlineData("\"no end")]
+    [InlineData("\"two\" \"strings\"")]
     [InlineData("[1]")]
-    [InlineData("{\"patch\":\"a\"}")]
+    [InlineData("[\"a\",\"b\"]")]
+    [InlineData("{\"a\":\"b\",\"c\":\"d\"}")]
+    [InlineData("{\"patch\":\"a\",\"code\":\"b\"}")]
+    [InlineData("{\"patch\":\"a\"")]
+    [InlineData("{\"patch\":\"\\ud83d\"}")]
+    [InlineData("{\"name\":\"patch\"}")]
     [InlineData("{\"input\":7}")]
-    [InlineData("{\"input\":{\"input\":\"a\"}}")]
+    [InlineData("{\"input\":null}")]
+    [InlineData("{\"input\":{\"a\":\"b\",\"c\":\"d\"}}")]
+    [InlineData("{ return \"a\"; }")]
+    [InlineData("```js\na\n``` and ```js\nb\n```")]
+    [InlineData("```a b```")]
+    [InlineData("```\nno end")]
+    [InlineData("`a`")]
+    [InlineData("null")]
+    [InlineData("\"\"x")]
     [InlineData("{}")]
+    [InlineData("{}x")]
     [InlineData("{\"input")]
     [InlineData(" ")]
     public void Decode_OtherArguments_AreTheInput(string arguments)
@@ -77,6 +92,51 @@ public sealed class CustomInputTests
             var call = Driver.Read([Chunk.Call(0, "call_1", "patch"), .. pieces, Chunk.Calls]).Single;
             Assert.Equal(expected, (string?)call["input"]);
         }
+    }
+
+    public static TheoryData<string> Wrappings => new(
+        JsonSerializer.Serialize(Text),
+        JsonSerializer.Serialize(new { patch = Text }, ChatDriver.Compact),
+        JsonSerializer.Serialize(new { anything = Text }),
+        JsonSerializer.Serialize(new { reason = "because", code = Text }),
+        JsonSerializer.Serialize(new { command = new[] { "patch", Text } }),
+        JsonSerializer.Serialize(new { input = new { patch = Text }, timeout = 5 }),
+        JsonSerializer.Serialize(new { input = new { input = Text } }),
+        JsonSerializer.Serialize(new { input = new[] { Text } }),
+        JsonSerializer.Serialize(new[] { "patch", Text }),
+        JsonSerializer.Serialize(new { name = "patch", arguments = new { script = Text } }),
+        JsonSerializer.Serialize(new { other = 7, patch = new[] { Text }, last = "x" }),
+        "{}" + JsonSerializer.Serialize(new { input = Text }),
+        "```\n" + Text + "\n```",
+        " ```diff\n" + Text + "\n```\n");
+
+    [Theory]
+    [MemberData(nameof(Wrappings))]
+    public void Decode_InputInAnyWrapping_ComesOut(string arguments)
+    {
+        var expected = arguments.Contains("```", StringComparison.Ordinal) ? Text + "\n" : Text;
+        for (var size = 1; size <= arguments.Length; size += size < 4 ? 1 : 29)
+        {
+            var pieces = Cut(arguments, size).Select(piece => Chunk.Arguments(0, EscapeFew(piece)));
+            var call = Driver.Read([Chunk.Call(0, "call_1", "patch"), .. pieces, Chunk.Calls]).Single;
+            Assert.Equal(expected, (string?)call["input"]);
+        }
+    }
+
+    [Theory]
+    [InlineData("{\"patch\":\"a\nb\tc \\d\"}", "a\nb\tc \\d")]
+    [InlineData("[\"patch\",\"a\nb\"]", "a\nb")]
+    [InlineData("{\"input\":[\"a\rb\"]}", "a\rb")]
+    public void Decode_WrappingOfModelsThatAreBadAtJson_IsUnderstood(string arguments, string expected) =>
+        Assert.Equal(expected, (string?)Driver.Read(
+            Chunk.Call(0, "call_1", "patch", Chunk.Spell(arguments)), Chunk.Calls).Single["input"]);
+
+    [Fact]
+    public void Decode_InputThatIsNotEnded_IsCut()
+    {
+        var answer = Driver.Read(Chunk.Call(0, "call_1", "patch", "{\\\"input\\\":\\\"ab"), Chunk.Calls);
+        Assert.Equal(("ab", "incomplete"), ((string?)answer.Single["input"], (string?)answer.Single["status"]));
+        Assert.Equal("max_output_tokens", answer.End.Code);
     }
 
     [Fact]

@@ -39,6 +39,8 @@ public sealed class DecoderTests
     [Theory]
     [InlineData("reasoning_content")]
     [InlineData("reasoning")]
+    [InlineData("reasoning_text")]
+    [InlineData("thinking")]
     [InlineData("reasoning\":\"think\",\"reasoning_content")]
     public void Decode_Reasoning_ComesBeforeTheMessage(string field)
     {
