@@ -41,9 +41,10 @@ internal static class EvergrainCommand
         HelpName = "URL",
     };
 
-    private static readonly Option<string> ModelUrl = new("--model-url")
+    private static readonly Option<string[]> ModelUrl = new("--model-url")
     {
-        Description = "A model server that answers to every other model name, such as http://127.0.0.1:8000/v1.",
+        Description = "A model server that answers to every other model name, such as http://127.0.0.1:8000/v1; " +
+            "repeatable for its replicas.",
         HelpName = "URL",
     };
 
@@ -100,6 +101,8 @@ internal static class EvergrainCommand
         Description = "The silo's port for frontends, default the first free one from 30000.",
     };
 
+    private static readonly ModelServerFlags ModelServer = new();
+
     /// <summary>Runs what the arguments ask for; arguments with a mistake are one line on stderr.</summary>
     /// <returns>The exit code.</returns>
     public static async Task<int> InvokeAsync(string[] arguments)
@@ -109,6 +112,11 @@ internal static class EvergrainCommand
             Role, Address, Port, Data, Journal, JournalUrl, Config, ModelUrl, ModelApi, ModelKey, Models, Keys,
             KeysFile, SiloAddress, SiloPort, GatewayPort,
         };
+        foreach (var option in ModelServer.Options)
+        {
+            command.Options.Add(option);
+        }
+
         command.SetAction(static (line, cancellationToken) => RunAsync(Read(line), cancellationToken));
         var line = command.Parse(arguments);
         if (line.Errors.Count > 0)
@@ -131,9 +139,10 @@ internal static class EvergrainCommand
                 : new ClusterServer(settings, role).ServeAsync(builder, cancellationToken);
         }, static failure => ClusterServer.IsExpected(failure));
 
-    private static CommandLineSettings Read(ParseResult line) => new()
+    private static CommandLineSettings Read(ParseResult line)
     {
-        Scalars = new Dictionary<string, string?>(StringComparer.Ordinal)
+        var urls = line.GetValue(ModelUrl) ?? [];
+        var scalars = new Dictionary<string, string?>(ModelServer.Read(line, urls.Skip(1)), StringComparer.Ordinal)
         {
             ["Role"] = line.GetValue(Role),
             ["Address"] = line.GetValue(Address),
@@ -142,17 +151,21 @@ internal static class EvergrainCommand
             ["Journal"] = line.GetValue(Journal),
             ["JournalUrl"] = line.GetValue(JournalUrl),
             ["ApiKeysFile"] = line.GetValue(KeysFile),
-            ["ModelUrl"] = line.GetValue(ModelUrl),
+            ["ModelUrl"] = urls.FirstOrDefault(),
             ["ModelApi"] = line.GetValue(ModelApi),
             ["ModelKey"] = line.GetValue(ModelKey),
             ["Cluster:SiloAddress"] = line.GetValue(SiloAddress),
             ["Cluster:SiloPort"] = Text(line.GetValue(SiloPort)),
             ["Cluster:GatewayPort"] = Text(line.GetValue(GatewayPort)),
-        },
-        SettingsFile = line.GetValue(Config),
-        Models = line.GetValue(Models) ?? [],
-        ApiKeys = line.GetValue(Keys) ?? [],
-    };
+        };
+        return new CommandLineSettings
+        {
+            Scalars = scalars,
+            SettingsFile = line.GetValue(Config),
+            Models = line.GetValue(Models) ?? [],
+            ApiKeys = line.GetValue(Keys) ?? [],
+        };
+    }
 
     private static string? Text(int? number) => number?.ToString(CultureInfo.InvariantCulture);
 }

@@ -11,6 +11,7 @@ internal static class ModelServerSettings
     private const string Url = "Evergrain:ModelUrl";
     private const string Api = "Evergrain:ModelApi";
     private const string Key = "Evergrain:ModelKey";
+    private const string Rest = ModelServerOptions.SingleSection;
 
     private const int NameCharsMax = 64;
     private const int NameHashChars = 16;
@@ -24,12 +25,14 @@ internal static class ModelServerSettings
     {
         var mistakes = new List<string>();
         var servers = configuration[Url] is { } url
-            ? [Single(url, configuration)]
+            ? [Single(url, configuration, mistakes)]
             : configuration.GetSection(ModelServerOptions.Section).GetChildren()
-                .Select(section => Bind(section, mistakes)).ToList();
-        if (configuration[Url] is null && (configuration[Api] ?? configuration[Key]) is not null)
+                .Select(section => Bind(section, $"ModelServers[{section.Key}]", mistakes)).ToList();
+        if (configuration[Url] is null &&
+            ((configuration[Api] ?? configuration[Key]) is not null || configuration.GetSection(Rest).Exists()))
         {
-            mistakes.Add("ModelApi and ModelKey belong to ModelUrl (--model-url), which is missing.");
+            mistakes.Add("ModelApi, ModelKey and ModelServer (--model-…) belong to ModelUrl (--model-url), which is " +
+                "missing.");
         }
 
         return Checked(servers, mistakes);
@@ -53,13 +56,15 @@ internal static class ModelServerSettings
             : throw new OptionsValidationException("ModelServers", typeof(ModelServerOptions), all);
     }
 
-    private static ModelServerOptions Single(string url, IConfiguration configuration) => new()
+    private static ModelServerOptions Single(string url, IConfiguration configuration, List<string> mistakes)
     {
-        Name = NameOf(url),
-        Urls = { url },
-        Api = configuration[Api] ?? "",
-        Key = configuration[Key],
-    };
+        var server = Bind(configuration.GetSection(Rest), "ModelServer", mistakes);
+        server.Name = server.Name.Length > 0 ? server.Name : NameOf(url);
+        server.Urls.Insert(0, url);
+        server.Api = configuration[Api] ?? server.Api;
+        server.Key = configuration[Key];
+        return server;
+    }
 
     /// <summary>
     /// Host, port and path without <c>/v1</c>: another server has another name, and is not sent the ids that this one
@@ -85,9 +90,8 @@ internal static class ModelServerSettings
         return path.EndsWith("/v1", StringComparison.Ordinal) ? path[..^"/v1".Length] : path;
     }
 
-    private static ModelServerOptions Bind(IConfigurationSection section, List<string> mistakes)
+    private static ModelServerOptions Bind(IConfigurationSection section, string server, List<string> mistakes)
     {
-        var server = $"ModelServers[{section.Key}]";
         var known = typeof(ModelServerOptions).GetProperties().Select(static property => property.Name)
             .ToHashSet(StringComparer.OrdinalIgnoreCase);
         mistakes.AddRange(section.GetChildren().Where(child => !known.Contains(child.Key))

@@ -22,7 +22,8 @@ public static class ModelServersExtensions
 
     /// <summary>
     /// Adds the servers of section <see cref="ModelServerOptions.Section"/>; or, where <c>Evergrain:ModelUrl</c> is
-    /// set, that one alone, with <c>Evergrain:ModelApi</c> and <c>Evergrain:ModelKey</c>, for every model name.
+    /// set, that one alone, with <c>Evergrain:ModelApi</c>, <c>Evergrain:ModelKey</c> and the section
+    /// <see cref="ModelServerOptions.SingleSection"/>.
     /// </summary>
     /// <exception cref="OptionsValidationException">There is a mistake; it holds all of them.</exception>
     public static IServiceCollection AddModelServers(this IServiceCollection services, IConfiguration configuration)

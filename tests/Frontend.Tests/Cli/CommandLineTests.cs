@@ -30,6 +30,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--model-url http://host/v1 --model-api smoke", "smoke")]
     [InlineData("--model-url http://u:secret@host/v1 --model-api chat", "user info")]
     [InlineData("--model-api chat --model-key secret", "ModelUrl")]
+    [InlineData("--model-calls-max 3", "ModelUrl")]
+    [InlineData("--model-url http://host/v1 --model-api chat --model-calls-max many", "CallsMax")]
+    [InlineData("--model-url http://host/v1 --model-api chat --model-idle-timeout 9", "IdleTimeout is 9.00:00:00")]
+    [InlineData("--model-url http://host/v1 --model-url http://host/v1/ --model-api chat", "there twice")]
     public async Task Options_Wrong_AreOneLineOnStderrAndExitCodeOne(string arguments, string expected)
     {
         using var process = Start([.. arguments.Split(' ')]);

@@ -48,6 +48,26 @@ public sealed class ModelServersTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task CommandLine_WithAReplicaAndSettings_UsesThem()
+    {
+        string gone;
+        await using (var other = await ScriptedUpstream.StartAsync())
+        {
+            gone = other.Url;
+        }
+
+        _upstream.Play(Chat("from the replica"));
+        using var process = Start("--model-url", gone, "--model-url", _upstream.Url, "--model-api", "chat",
+            "--model-name", "own", "--model-models", "big/*", "--model-connect-timeout", "00:00:02");
+        var address = await AddressAsync(process);
+
+        Assert.Contains("from the replica", await AskAsync(address, "big/one"), StringComparison.Ordinal);
+        Assert.DoesNotContain("from the", await AskAsync(address, "small"), StringComparison.Ordinal);
+        await StopAsync(process);
+        Assert.Single(_upstream.Calls);
+    }
+
+    [Fact]
     public async Task CommandLine_WithADemoModelToo_KeepsItsName()
     {
         using var process = Start("--model-url", _upstream.Url, "--model-api", "chat", "--model", "demo");
