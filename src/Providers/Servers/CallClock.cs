@@ -3,7 +3,10 @@ namespace Evergrain.Providers.Servers;
 /// <summary>What a call waits for, and so which timeout it ran into.</summary>
 internal enum CallWait
 {
-    /// <summary>The first event.</summary>
+    /// <summary>The first byte.</summary>
+    FirstByte,
+
+    /// <summary>The first event, behind bytes that are none: comments, or events that mean nothing.</summary>
     FirstEvent,
 
     /// <summary>The next bytes of a streaming answer.</summary>

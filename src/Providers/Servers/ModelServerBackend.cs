@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
@@ -130,21 +129,17 @@ internal sealed record ModelRoute(ModelNames Names, int Server)
 /// <summary>What the calls to one model server share.</summary>
 internal sealed class ModelServer : IDisposable
 {
-    // A name whose address changes is looked up again within this time.
-    private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(5);
-
     public ModelServer(ModelServerOptions options, IModelApi api, ModelServerServices services)
     {
         (Options, Api, Services) = (options, api, services);
         Upstreams = new UpstreamSet(options, services);
-        Authorization = options.Key is { } key ? new AuthenticationHeaderValue("Bearer", key) : null;
-        Http = new HttpMessageInvoker(Handler(options));
+        Connections = new ServerConnections(options);
     }
 
     private ModelServer(ModelServer other, IModelApi api)
     {
         (Options, Api, Services) = (other.Options, api, other.Services);
-        (Upstreams, Authorization, Http) = (other.Upstreams, other.Authorization, other.Http);
+        (Upstreams, Connections) = (other.Upstreams, other.Connections);
     }
 
     public ModelServerOptions Options { get; }
@@ -155,32 +150,11 @@ internal sealed class ModelServer : IDisposable
 
     public UpstreamSet Upstreams { get; }
 
-    public AuthenticationHeaderValue? Authorization { get; }
-
-    /// <summary>The one client for all its URLs.</summary>
-    public HttpMessageInvoker Http { get; }
+    /// <summary>The connections to all its URLs.</summary>
+    public ServerConnections Connections { get; }
 
     /// <summary>The same server, spoken to otherwise.</summary>
     public ModelServer With(IModelApi api) => new(this, api);
 
-    public void Dispose() => Http.Dispose();
-
-    private static int UrlsOfOneHost(ModelServerOptions options) => options.Urls
-        .GroupBy(static url => new Uri(url).Authority, StringComparer.Ordinal).Max(static urls => urls.Count());
-
-    private static SocketsHttpHandler Handler(ModelServerOptions options) => new()
-    {
-        AllowAutoRedirect = false,
-        UseProxy = false,
-        UseCookies = false,
-        ConnectTimeout = options.ConnectTimeout,
-        PooledConnectionLifetime = ConnectionLifetime,
-
-        // URLs may share a host; one more connection asks for the list of models.
-        MaxConnectionsPerServer = (options.CallsMax * UrlsOfOneHost(options)) + 1,
-
-        // What is left of an answer nobody wants is not waited for: the server must see at once that it is alone.
-        MaxResponseDrainSize = 0,
-        ResponseDrainTimeout = TimeSpan.Zero,
-    };
+    public void Dispose() => Connections.Dispose();
 }

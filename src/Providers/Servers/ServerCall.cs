@@ -17,7 +17,8 @@ internal sealed partial class ServerCall : IAsyncDisposable
     private Upstream? _upstream;
     private ServerTry? _try;
     private bool _isAnswered;
-    private bool _isAskedAgain;
+    private UpstreamFault? _told;
+    private bool _needsNew;
     private bool _isOver;
     private CallOutcome _outcome = CallOutcome.Cancelled;
 
@@ -43,9 +44,13 @@ internal sealed partial class ServerCall : IAsyncDisposable
             else
             {
                 Log(fault);
-                if (_isAnswered || events.Count > 0 || !await MoveOnAsync(fault))
+                if (_isAnswered || events.Count > 0)
                 {
                     End(fault, events);
+                }
+                else if (!await MoveOnAsync(fault))
+                {
+                    End(_told!, events);
                 }
             }
         }
@@ -68,15 +73,14 @@ internal sealed partial class ServerCall : IAsyncDisposable
             {
                 _upstream ??= Prefer(isHealthy: false);
                 _try = Open(_upstream!);
-                await _try.OpenAsync(_body);
+                await _try.OpenAsync(_body, _needsNew);
             }
 
             return await _try.ReadAsync(events) || HasLast(events) ? null : UpstreamFault.Ended();
         }
-        catch (Exception e) when (!_caller.IsCancellationRequested &&
-            UpstreamFault.Of(e, _try?.Clock, _try is { IsAnswering: true }) is not null)
+        catch (Exception e) when (!_caller.IsCancellationRequested && UpstreamFault.Of(e, _try) is not null)
         {
-            return UpstreamFault.Of(e, _try?.Clock, _try is { IsAnswering: true });
+            return UpstreamFault.Of(e, _try);
         }
         catch (Exception) when (_caller.IsCancellationRequested)
         {
@@ -116,16 +120,18 @@ internal sealed partial class ServerCall : IAsyncDisposable
     /// <summary>Goes where the call may still be answered; false where there is no such place.</summary>
     private async ValueTask<bool> MoveOnAsync(UpstreamFault fault)
     {
+
+        if (fault.Remedy == Remedy.NewConnection && !_needsNew)
+        {
+            _needsNew = true;
+            await EndTryAsync();
+            return true;
+        }
+
+        _told = _told is { } told && told.Weight >= fault.Weight ? told : fault;
         if (_upstream is not { } upstream)
         {
             return false;
-        }
-
-        if (fault.Remedy == Remedy.SameUrl && !_isAskedAgain)
-        {
-            _isAskedAgain = true;
-            await EndTryAsync();
-            return true;
         }
 
         if (fault.Outcome == CallOutcome.Refused)
@@ -141,6 +147,7 @@ internal sealed partial class ServerCall : IAsyncDisposable
 
         _server.Upstreams.Failed(upstream, fault.RetryAfter);
         await LeaveAsync();
+        _needsNew = false;
         _upstream = Prefer(isHealthy: fault.Remedy == Remedy.HealthyUrl);
         if (_upstream is not null)
         {
@@ -192,6 +199,10 @@ internal sealed partial class ServerCall : IAsyncDisposable
         {
             LogRefused(logger, server, url, fault.Reason);
         }
+        else if (fault.IsStale)
+        {
+            LogStale(logger, server, url, fault.Reason);
+        }
         else if (fault.Outcome != CallOutcome.Refused)
         {
             LogFailed(logger, server, url, fault.Outcome, fault.Reason);
@@ -205,4 +216,8 @@ internal sealed partial class ServerCall : IAsyncDisposable
     [LoggerMessage(121, LogLevel.Warning, "A call to model server {Server} at {Url} failed: {Outcome}, {Reason}.")]
     private static partial void LogFailed(
         ILogger logger, string server, string url, CallOutcome outcome, string reason);
+
+    [LoggerMessage(124, LogLevel.Debug,
+        "A kept connection to model server {Server} at {Url} had ended: {Reason}. The call takes a new one.")]
+    private static partial void LogStale(ILogger logger, string server, string url, string reason);
 }

@@ -32,8 +32,7 @@ internal static class ServerQuestion
                 Version = HttpVersion.Version11,
                 VersionPolicy = HttpVersionPolicy.RequestVersionExact,
             };
-            request.Headers.Authorization = server.Authorization;
-            using var response = await server.Http.SendAsync(request, clock.Token);
+            using var response = await server.Connections.SendAsync(request, isNew: false, clock.Token);
             await using var stream = await response.Content.ReadAsStreamAsync(clock.Token);
             var (body, isWhole) = await BoundedRead.ReadAsync(stream, BodyBytesMax, clock.Token);
             return new ServerAnswer(

@@ -20,24 +20,31 @@ internal sealed class ServerTry : IAsyncDisposable
     private AnswerStream? _answer;
     private IAsyncEnumerator<SseItem<bool>>? _events;
     private List<ModelEvent> _decoded = [];
+    private bool _isDocument;
+    private bool _hasEvent;
     private bool _isComplete;
 
     public ServerTry(ModelServer server, Upstream upstream, IEventDecoder decoder, CallClock clock)
     {
         (_server, Upstream, _decoder, Clock) = (server, upstream, decoder, clock);
-        clock.Start(CallWait.FirstEvent, server.Options.FirstTokenTimeout);
+        clock.Start(CallWait.FirstByte, server.Options.FirstTokenTimeout);
     }
 
     public Upstream Upstream { get; }
 
     public CallClock Clock { get; }
 
-    /// <summary>Whether a status and a content type have come that an answer begins with.</summary>
-    public bool IsAnswering => _events is not null;
+    /// <summary>The connection that the request went over; null where it was not sent.</summary>
+    public ConnectionUse? Connection { get; private set; }
 
-    /// <summary>Sends the request and waits for the beginning of an answer.</summary>
+    /// <summary>Whether the head of an answer has come.</summary>
+    public bool IsAnswering => _answer is not null;
+
+    /// <summary>Sends the request and waits for the first byte of an answer, which says what the answer is.</summary>
+    /// <param name="body">The request's body.</param>
+    /// <param name="isNew">Whether the connection must be a new one.</param>
     /// <exception cref="UpstreamException">The server answered something else.</exception>
-    public async Task OpenAsync(RequestBody body)
+    public async Task OpenAsync(RequestBody body, bool isNew)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, Upstream.At(_server.Api.Path))
         {
@@ -46,24 +53,34 @@ internal sealed class ServerTry : IAsyncDisposable
             Content = new BodyContent(body, _server.Services.Time, _server.Services.Instruments),
         };
         request.Headers.Accept.Add(EventStream);
-        request.Headers.Authorization = _server.Authorization;
-        _response = await _server.Http.SendAsync(request, Clock.Token);
+        Connection = CallConnection.Use();
+        _response = await _server.Connections.SendAsync(request, isNew, Clock.Token);
         _bytes = await _response.Content.ReadAsStreamAsync(Clock.Token);
-        var type = _response.Content.Headers.ContentType?.MediaType ?? EventStream.MediaType;
-        if (_response.StatusCode != HttpStatusCode.OK || !EventStream.MediaType!.Equals(type, StringComparison.Ordinal))
+        if (_response.StatusCode != HttpStatusCode.OK)
         {
             throw new UpstreamException(await ReadRefusalAsync());
         }
 
-        _answer = new AnswerStream(_bytes, Clock, _server.Options.IdleTimeout);
-        _events = SseParser.Create(_answer, Decode).EnumerateAsync(Clock.Token).GetAsyncEnumerator(Clock.Token);
+        // Servers are not careful with the content type: the first byte tells a document from events.
+        _answer = new AnswerStream(_bytes, Clock, _server.Options);
+        _isDocument = await _answer.FirstAsync(Clock.Token) is (byte)'{' or (byte)'[';
+        _events = _isDocument
+            ? null
+            : SseParser.Create(_answer, Decode).EnumerateAsync(Clock.Token).GetAsyncEnumerator(Clock.Token);
     }
 
     /// <summary>Waits for the next model events and adds them.</summary>
-    /// <returns>False where the stream is over; what was still due has been added.</returns>
+    /// <returns>False where the answer is over; what was still due has been added.</returns>
     /// <exception cref="FormatException">The server sent what its API does not have.</exception>
+    /// <exception cref="UpstreamException">The server sent an error, or nothing that is an answer.</exception>
     public async ValueTask<bool> ReadAsync(List<ModelEvent> events)
     {
+        if (_isDocument)
+        {
+            await ReadDocumentAsync(events);
+            return false;
+        }
+
         _decoded = events;
         var hasEvent = await _events!.MoveNextAsync();
         while (hasEvent && !_events.Current.Data)
@@ -76,6 +93,11 @@ internal sealed class ServerTry : IAsyncDisposable
             }
 
             hasEvent = await _events.MoveNextAsync();
+        }
+
+        if (!_hasEvent)
+        {
+            throw new UpstreamException(UpstreamFault.NoEvent(ContentType));
         }
 
         // The event that ends the loop is [DONE].
@@ -113,20 +135,47 @@ internal sealed class ServerTry : IAsyncDisposable
         }
     }
 
+    private string? ContentType => _response!.Content.Headers.ContentType?.MediaType;
+
     // Runs inside the parser, while the bytes are there. True at [DONE].
     private bool Decode(string type, ReadOnlySpan<byte> data)
     {
+        _hasEvent |= !data.IsEmpty;
         if (data.SequenceEqual("[DONE]"u8))
         {
             return true;
         }
 
-        if (!data.IsEmpty)
+        try
         {
-            _decoder.Read(data, _decoded);
+            if (!data.IsEmpty)
+            {
+                _decoder.Read(data, _decoded);
+            }
+        }
+        catch (FormatException) when (_answer!.IsOver)
+        {
+            // The stream ended within its last event: the answer is cut, not malformed.
         }
 
         return false;
+    }
+
+    private async Task ReadDocumentAsync(List<ModelEvent> events)
+    {
+        var (json, isWhole) = await BoundedRead.ReadAsync(_answer!, AnswerStream.EventBytesMax, Clock.Token);
+        if (!isWhole)
+        {
+            throw new InvalidDataException($"it is longer than {AnswerStream.EventBytesMax} bytes.");
+        }
+
+        if (UpstreamRefusal.Find(_response!, json, _server.Services.Time.GetUtcNow()) is { } fault)
+        {
+            throw new UpstreamException(fault);
+        }
+
+        _decoder.ReadWhole(json.Span, events);
+        _decoder.Finish(isMarked: true, events);
     }
 
     private async Task<UpstreamFault> ReadRefusalAsync()

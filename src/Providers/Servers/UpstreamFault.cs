@@ -11,8 +11,8 @@ internal enum Remedy
     /// <summary>Nothing: the request would fail anywhere.</summary>
     None,
 
-    /// <summary>The same URL, once: a kept connection may have died while it was idle.</summary>
-    SameUrl,
+    /// <summary>The same URL, once, over a new connection: the server closed this one before it answered.</summary>
+    NewConnection,
 
     /// <summary>Another URL.</summary>
     OtherUrl,
@@ -28,6 +28,8 @@ internal enum Remedy
 internal sealed record UpstreamFault(CallOutcome Outcome, string Code, string Message)
 {
     public const string ServerError = "server_error";
+
+    private const int ContentTypeCharsMax = 100;
 
     /// <summary>What may help.</summary>
     public Remedy Remedy { get; init; }
@@ -45,23 +47,35 @@ internal sealed record UpstreamFault(CallOutcome Outcome, string Code, string Me
         Message = RetryHint.Append(Message, RetryAfter),
     };
 
+    /// <summary>Whether it says no more than that a kept connection had died, which no server can help.</summary>
+    public bool IsStale { get; init; }
+
+    /// <summary>
+    /// How much it tells the client: a call that failed at several URLs ends with the first of those that tell most.
+    /// </summary>
+    public int Weight => Outcome switch
+    {
+        CallOutcome.Unreachable => 0,
+        CallOutcome.TimedOut or CallOutcome.Broken => 1,
+        CallOutcome.Faulted when Code == ServerError && !HasWords => 2,
+        CallOutcome.Refused when Code != ServerError => 4,
+        _ => 3,
+    };
+
+    /// <summary>Whether the message holds words of the server.</summary>
+    public bool HasWords { get; init; }
+
     /// <summary>Tells which fault an exception is; null where it is none of those that a server can cause.</summary>
     /// <param name="e">What was thrown.</param>
-    /// <param name="clock">The try's clock: what it ended looks like many things.</param>
-    /// <param name="isAnswering">Whether the answer had begun.</param>
-    public static UpstreamFault? Of(Exception e, CallClock? clock, bool isAnswering) => e switch
+    /// <param name="ended">The try that it ended, if there was one: its clock looks like many things.</param>
+    public static UpstreamFault? Of(Exception e, ServerTry? ended) => e switch
     {
         UpstreamException upstream => upstream.Fault,
-        _ when clock is { IsOver: true } => TimedOut(clock),
+        _ when ended is { Clock.IsOver: true } => TimedOut(ended.Clock),
         ConversationException refused => new UpstreamFault(CallOutcome.Refused, "invalid_prompt", refused.Message),
         FormatException or InvalidDataException => new UpstreamFault(CallOutcome.Broken, ServerError,
             $"The model server's answer cannot be read: {e.Message}") { Reason = e.GetType().Name },
-        HttpRequestException or IOException when isAnswering => new UpstreamFault(CallOutcome.Broken, ServerError,
-            "The connection to the model server broke in the middle of its answer.")
-        { Remedy = Remedy.OtherUrl, Reason = ReasonOf(e) },
-        HttpRequestException or IOException => new UpstreamFault(CallOutcome.Unreachable, ServerError,
-            "The model server could not be reached.")
-        { Remedy = HadConnection(e) ? Remedy.SameUrl : Remedy.OtherUrl, Reason = ReasonOf(e) },
+        HttpRequestException or IOException => Disconnected(e, ended),
         TaskCanceledException { InnerException: TimeoutException } => new UpstreamFault(CallOutcome.Unreachable,
             ServerError, "The model server could not be reached in time.")
         { Remedy = Remedy.OtherUrl, Reason = "ConnectTimeout" },
@@ -76,12 +90,48 @@ internal sealed record UpstreamFault(CallOutcome Outcome, string Code, string Me
         Reason = "the stream ended early",
     };
 
+    /// <summary>The answer was empty, or something else than an answer, such as a page.</summary>
+    public static UpstreamFault NoEvent(string? contentType) => new(CallOutcome.Faulted, ServerError,
+        $"The model server's answer holds no event; its content type is {Short(contentType) ?? "missing"}.")
+    {
+        Remedy = Remedy.OtherUrl,
+        Reason = "no event",
+    };
+
+    private static UpstreamFault Disconnected(Exception e, ServerTry? ended)
+    {
+        var connection = ended?.Connection;
+        if (ended is { IsAnswering: true } || connection is { HasAnswer: true })
+        {
+            return new UpstreamFault(CallOutcome.Broken, ServerError,
+                "The connection to the model server broke in the middle of its answer.")
+            {
+                Remedy = Remedy.OtherUrl,
+                Reason = ReasonOf(e),
+            };
+        }
+
+        var isSent = connection is { IsSent: true };
+        return new UpstreamFault(CallOutcome.Unreachable, ServerError, isSent
+            ? "The model server closed the connection without an answer."
+            : "The model server could not be reached.")
+        {
+            Remedy = isSent ? Remedy.NewConnection : Remedy.OtherUrl,
+            IsStale = connection is { IsKept: true },
+            Reason = ReasonOf(e),
+        };
+    }
+
+    private static string? Short(string? contentType) =>
+        contentType is { Length: > ContentTypeCharsMax } ? contentType[..ContentTypeCharsMax] : contentType;
+
     private static UpstreamFault TimedOut(CallClock clock)
     {
         var limit = string.Create(CultureInfo.InvariantCulture, $"{clock.Limit.TotalSeconds:0.###} s");
         var fault = new UpstreamFault(CallOutcome.TimedOut, ServerError, clock.Wait switch
         {
-            CallWait.FirstEvent => $"The model server did not begin its answer within {limit}.",
+            CallWait.FirstByte => $"The model server did not begin its answer within {limit}.",
+            CallWait.FirstEvent => $"The model server fell silent for {limit} before the first event of its answer.",
             CallWait.Turn => $"The model server did not end its answer within {limit}.",
             _ => $"The model server fell silent for {limit} in the middle of its answer.",
         });

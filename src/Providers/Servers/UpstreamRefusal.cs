@@ -1,7 +1,5 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Headers;
-using System.Text.Json;
 
 namespace Evergrain.Providers.Servers;
 
@@ -9,7 +7,7 @@ namespace Evergrain.Providers.Servers;
 /// <remarks>
 /// Errors come as <c>{"error":{"message","type","code"}}</c> (OpenAI, vLLM, llama.cpp, Ollama), <c>{"error":"…"}</c>,
 /// <c>{"object":"error","message","type","code"}</c> (SGLang, older vLLM), <c>{"detail":…}</c> (FastAPI), and any of
-/// them in an array (Gemini).
+/// them in an array (Gemini). A gateway may pass one on with status 200, with the status as the error's code.
 /// </remarks>
 internal static class UpstreamRefusal
 {
@@ -22,16 +20,43 @@ internal static class UpstreamRefusal
     // Longer means never; see also RetryHint.
     private static readonly TimeSpan RetryMax = TimeSpan.FromDays(1);
 
+    /// <summary>Reads an answer whose status says that it is none.</summary>
     public static UpstreamFault Read(HttpResponseMessage response, ReadOnlyMemory<byte> body, DateTimeOffset now)
     {
         var status = (int)response.StatusCode;
-        var said = Parse(body);
-        var fault = Classify(status, said);
-        var asked = fault.Remedy == Remedy.None ? null : RetryAfter(response.Headers, now);
-        return fault with { RetryAfter = asked, Reason = $"status {status}" };
+        return Read(status, $"status {status}", SaidError.Of(EventData(body)), response, now);
     }
 
-    private static UpstreamFault Classify(int status, Said said) => status switch
+    /// <summary>Reads a document that came with status 200.</summary>
+    /// <returns>The fault; null where the document is no error, but an answer.</returns>
+    public static UpstreamFault? Find(HttpResponseMessage response, ReadOnlyMemory<byte> json, DateTimeOffset now) =>
+        SaidError.Find(json) is { } said
+            ? Read(said.Status ?? (int)response.StatusCode, "an error with status 200", said, response, now)
+            : null;
+
+    private static UpstreamFault Read(
+        int status, string reason, SaidError said, HttpResponseMessage response, DateTimeOffset now)
+    {
+        var fault = Classify(status, said);
+        var asked = fault.Remedy == Remedy.None ? null : RetryAfter(response.Headers, now);
+        return fault with { RetryAfter = asked, Reason = reason, HasWords = said.Message.Length > 0 };
+    }
+
+    // A server may tell of its failure as an event.
+    private static ReadOnlyMemory<byte> EventData(ReadOnlyMemory<byte> body)
+    {
+        var begin = body.Span.IndexOf("data:"u8);
+        if (begin < 0 || body.Span.TrimStart(" \t\r\n"u8) is not [(byte)'d' or (byte)'e' or (byte)':', ..])
+        {
+            return body;
+        }
+
+        var data = body[(begin + "data:".Length)..];
+        var length = data.Span.IndexOfAny((byte)'\r', (byte)'\n');
+        return length < 0 ? data : data[..length];
+    }
+
+    private static UpstreamFault Classify(int status, SaidError said) => status switch
     {
         401 or 403 => new UpstreamFault(CallOutcome.Refused, UpstreamFault.ServerError,
             "The model server did not let this server in; its operator has to look at the key."),
@@ -45,18 +70,21 @@ internal static class UpstreamRefusal
             Sentence("The model server takes no more requests for now", said)) { Remedy = Remedy.HealthyUrl },
         503 or 529 => new UpstreamFault(CallOutcome.Faulted, "server_is_overloaded",
             Sentence("The model server is overloaded", said)) { Remedy = Remedy.OtherUrl },
-        >= 400 when ContextLength.IsExceeded(said.Message, said.Type, said.Code) => new UpstreamFault(
+        >= 400 or 200 when ContextLength.IsExceeded(said.Message, said.Type, said.Code) => new UpstreamFault(
             CallOutcome.Refused, ContextLength.Code,
             Sentence("The model server finds the context too long", said)),
-        400 or 404 or 413 or 422 => new UpstreamFault(CallOutcome.Refused, "invalid_prompt",
-            Sentence($"The model server refused the request ({status})", said)),
+        400 or 404 or 413 or 422 => Refused(status, said),
+        >= 500 or 200 when RequestFault.IsNamed(said.Message) => Refused(status, said),
         >= 400 and < 500 and not 408 => new UpstreamFault(CallOutcome.Refused, UpstreamFault.ServerError,
             Sentence($"The model server did not take the request ({status})", said)),
         _ => new UpstreamFault(CallOutcome.Faulted, UpstreamFault.ServerError,
             Sentence($"The model server failed ({status})", said)) { Remedy = Remedy.OtherUrl },
     };
 
-    private static string Sentence(string what, Said said)
+    private static UpstreamFault Refused(int status, SaidError said) => new(CallOutcome.Refused, "invalid_prompt",
+        Sentence($"The model server refused the request ({status})", said));
+
+    private static string Sentence(string what, SaidError said)
     {
         var message = said.Message.Trim();
         if (message.Length > MessageCharsMax)
@@ -84,43 +112,4 @@ internal static class UpstreamRefusal
             values.ToString(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
             ? number
             : null;
-
-    private static Said Parse(ReadOnlyMemory<byte> body)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(body);
-            return Find(document.RootElement);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            // A proxy's page, cut off, or half a character: the status says enough.
-            return Said.Nothing;
-        }
-    }
-
-    private static Said Find(JsonElement json) => json.ValueKind switch
-    {
-        JsonValueKind.String => new Said(json.GetString()!, null, null),
-        JsonValueKind.Array when json.GetArrayLength() > 0 => Find(json[0]),
-        JsonValueKind.Object when Member(json, "error") is { } error => Find(error),
-        JsonValueKind.Object when Member(json, "detail") is { } detail => Find(detail),
-        JsonValueKind.Object => new Said(Text(json, "message") ?? Text(json, "msg") ?? "", Text(json, "code"),
-            Text(json, "type")),
-        _ => Said.Nothing,
-    };
-
-    private static JsonElement? Member(JsonElement json, string name) => json.TryGetProperty(name, out var value) &&
-        value.ValueKind is JsonValueKind.Object or JsonValueKind.Array or JsonValueKind.String ? value : null;
-
-    private static string? Text(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    /// <summary>What a server says of its error; any of it may be missing.</summary>
-    private sealed record Said(string Message, string? Code, string? Type)
-    {
-        public static readonly Said Nothing = new("", null, null);
-
-        public bool Names(string code) => Code == code || Type == code;
-    }
 }

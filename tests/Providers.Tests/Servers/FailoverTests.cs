@@ -149,6 +149,45 @@ public sealed class FailoverTests : IAsyncLifetime
         Assert.Equal(1, _fixture.Count("evergrain.calls.ended", "test faulted"));
     }
 
+    [Theory]
+    [InlineData("out of memory", "gone", "The model server failed (500): out of memory.")]
+    [InlineData("gone", "out of memory", "The model server failed (500): out of memory.")]
+    [InlineData("out of memory", "no words", "The model server failed (500): out of memory.")]
+    [InlineData("no words", "out of memory", "The model server failed (500): out of memory.")]
+    [InlineData("out of memory", "slow down", "The model server failed (500): out of memory.")]
+    [InlineData("slow down", "out of memory", "The model server takes no more requests for now: slow down.")]
+    [InlineData("cut", "gone", "The model server's answer ended before it was complete.")]
+    [InlineData("gone", "page", "The model server's answer holds no event; its content type is text/html.")]
+    [InlineData("out of memory", "bad tool", "The model server refused the request (400): bad tool.")]
+    [InlineData("gone", "gone", "The model server could not be reached.")]
+    public async Task Urls_ThatAllFail_EndWithTheFirstErrorThatNamesACause(string first, string second, string expected)
+    {
+        await PlayAsync(_first, first);
+        await PlayAsync(_second, second);
+
+        Assert.Equal(expected, Assert.Single(await _fixture.AskAsync()).Message);
+        Assert.Equal(1, _fixture.Count("evergrain.calls.moved", "test"));
+    }
+
+    [Theory]
+    [InlineData("image input is not supported - hint: if this is unexpected, you may need to provide the mmproj")]
+    [InlineData("Error: Jinja Exception: Conversation roles must alternate user/assistant/user/assistant/...")]
+    [InlineData("Failed to parse tool call arguments as JSON: missing closing quote")]
+    public async Task Failure_ThatIsTheRequestsFault_MovesNothing(string words)
+    {
+        _first.Play(UpstreamScript.Answer(500, $$$"""{"error":{"code":500,"message":"{{{words}}}"}}"""),
+            UpstreamScript.Stream("end"));
+
+        var failed = Assert.Single(await _fixture.AskAsync());
+        await _fixture.AskAsync();
+
+        Assert.Equal("invalid_prompt", failed.Code);
+        Assert.StartsWith($"The model server refused the request (500): {words}", failed.Message,
+            StringComparison.Ordinal);
+        Assert.Equal((2, 0), (_first.Calls.Count, _second.Calls.Count));
+        Assert.Empty(_fixture.Log.Lines);
+    }
+
     [Fact]
     public async Task Connection_ThatDiesWithoutAnAnswer_IsTriedAgainAtTheSameUrl()
     {
@@ -187,5 +226,24 @@ public sealed class FailoverTests : IAsyncLifetime
 
         // InitializeAsync took one place and kept it.
         Assert.Equal(1, _fixture.Backend.Server.Upstreams.All.Sum(static upstream => upstream.Running));
+    }
+
+    private static async Task PlayAsync(ScriptedUpstream upstream, string fault)
+    {
+        if (fault == "gone")
+        {
+            await upstream.DisposeAsync();
+            return;
+        }
+
+        upstream.Play(fault switch
+        {
+            "no words" => UpstreamScript.Answer(500, ""),
+            "slow down" => UpstreamScript.Answer(429, """{"error":"slow down"}"""),
+            "bad tool" => UpstreamScript.Answer(400, """{"error":"bad tool"}"""),
+            "page" => UpstreamScript.Answer(200, "<html>\n</html>", "text/html"),
+            "cut" => UpstreamScript.Stream("quiet"),
+            _ => UpstreamScript.Answer(500, $$"""{"error":"{{fault}}"}"""),
+        });
     }
 }

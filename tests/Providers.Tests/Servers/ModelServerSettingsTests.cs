@@ -103,7 +103,23 @@ public sealed class ModelServerSettingsTests
             """);
 
         Assert.True(Assert.Single(backends).Serves("anything"));
-        Assert.Equal("k", ((ModelServerBackend)backends[0]).Server.Authorization!.Parameter);
+        Assert.Equal("k", ((ModelServerBackend)backends[0]).Server.Connections.Authorization!.Parameter);
+    }
+
+    [Fact]
+    public void ModelServer_BesideAModelUrl_HasEverySetting()
+    {
+        var backend = Assert.Single(Backends("""
+            {"Evergrain":{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Name":"own","Models":["x/*"],
+             "Urls":["http://b/v1"],"ReasoningField":"reasoning","OutputLimitField":"max_completion_tokens",
+             "CallsMax":9,"IdleTimeout":"00:03:00","ModelsInterval":"00:00:07"}}}
+            """));
+
+        var options = ((ModelServerBackend)backend).Server.Options;
+        Assert.Equal(("own", 9, TimeSpan.FromMinutes(3)), (options.Name, options.CallsMax, options.IdleTimeout));
+        Assert.Equal(["http://a/v1", "http://b/v1"], options.Urls);
+        Assert.Equal((18, "chat+reasoning"), (backend.CallsMax, backend.Rendering));
+        Assert.Equal((true, false), (backend.Serves("x/y"), backend.Serves("y")));
     }
 
     [Theory]
@@ -140,7 +156,7 @@ public sealed class ModelServerSettingsTests
             [{"Name":"a","Urls":["http://a/v1"],"Api":"chat","KeyEnvironment":"{{variable}}"}]
             """)));
 
-        Assert.Equal("sk-from-environment", ((ModelServerBackend)backend).Server.Authorization!.Parameter);
+        Assert.Equal("sk-from-environment", ((ModelServerBackend)backend).Server.Connections.Authorization!.Parameter);
     }
 
     [Theory]
@@ -189,7 +205,12 @@ public sealed class ModelServerSettingsTests
     }
 
     [Theory]
-    [InlineData("""{"ModelApi":"chat"}""", "ModelApi and ModelKey belong to ModelUrl")]
+    [InlineData("""{"ModelApi":"chat"}""", "ModelApi, ModelKey and ModelServer (--model-…) belong to ModelUrl")]
+    [InlineData("""{"ModelServer":{"CallsMax":"3"}}""", "belong to ModelUrl")]
+    [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Callsmax":0}}""", "CallsMax is 0, but")]
+    [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Calls":9}}""", "no setting 'Calls'")]
+    [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Key":"two words"}}""", "a key does not")]
+    [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Urls":["http://a/v1/"]}}""", "twice")]
     [InlineData("""{"ModelUrl":"http://a/v1"}""", "Api '' must be chat or responses.")]
     [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelKey":"two words"}""", "its key must be")]
     public void CommandLine_ThatIsIncomplete_IsExplained(string settings, string expected)

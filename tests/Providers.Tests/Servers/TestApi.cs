@@ -7,7 +7,8 @@ namespace Evergrain.Providers.Tests.Servers;
 
 /// <summary>
 /// An API small enough to see through: each event's data is a word. <c>end</c> completes, <c>last</c> completes once
-/// the stream is over, <c>quiet</c> means nothing, <c>bad</c> is malformed, anything else is a delta.
+/// the stream is over, <c>quiet</c> means nothing, <c>bad</c> is malformed, anything else is a delta. A document is one
+/// delta too.
 /// </summary>
 internal sealed class TestApi : IModelApi
 {
@@ -59,7 +60,11 @@ internal sealed class TestApi : IModelApi
             }
         }
 
-        public void ReadWhole(ReadOnlySpan<byte> json, List<ModelEvent> events) => Read(json, events);
+        public void ReadWhole(ReadOnlySpan<byte> json, List<ModelEvent> events)
+        {
+            Read(json.Trim("\n"u8), events);
+            _isComplete = true;
+        }
 
         public void Finish(bool isMarked, List<ModelEvent> events)
         {

@@ -10,12 +10,17 @@ namespace Evergrain.Providers.Tests.Servers;
 /// <summary>How long a call waits for what, by a clock that the test moves.</summary>
 public sealed class TimeoutTests
 {
+    private static readonly TimeSpan Silence = TimeSpan.FromMinutes(5);
+
     private readonly ManualTime _time = new();
 
-    [Fact]
-    public async Task Server_ThatGivesNoEvent_FailsAtItsFirstTokenTimeout()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Server_ThatGivesNoByte_FailsAtItsFirstTokenTimeout(bool hasHead)
     {
-        await using var upstream = await ScriptedUpstream.StartAsync(UpstreamScript.Stream("quiet").Stall());
+        await using var upstream = await ScriptedUpstream.StartAsync(
+            hasHead ? UpstreamScript.Stream().Stall() : new UpstreamScript().Silence());
         using var fixture = new ServerFixture(ServerFixture.At(upstream.Url), time: _time);
 
         var asking = fixture.AskAsync();
@@ -45,6 +50,72 @@ public sealed class TimeoutTests
         _time.Advance(TimeSpan.FromSeconds(120));
 
         Assert.Equal("server_error", ModelServerCallTests.Words(await asking));
+    }
+
+    [Theory]
+    [InlineData(": reading\n\n")]
+    [InlineData(":\n")]
+    [InlineData("\n")]
+    [InlineData("data: quiet\n\n")]
+    public async Task Bytes_BeforeTheFirstEvent_KeepTheCallAlive(string bytes)
+    {
+        var (first, second) = (new Gate(), new Gate());
+        await using var upstream = await ScriptedUpstream.StartAsync(UpstreamScript.Stream().Text(bytes)
+            .Wait(first).Text(bytes).Wait(second).Events("a", "end"));
+        using var fixture = SlowFixture(upstream);
+
+        var armed = _time.ArmedAsync(Silence);
+        var asking = fixture.AskAsync();
+        await armed;
+        _time.Advance(Silence - TimeSpan.FromSeconds(1));
+        armed = _time.ArmedAsync(Silence);
+        first.Open();
+        await armed;
+        _time.Advance(Silence - TimeSpan.FromSeconds(1));
+        second.Open();
+
+        Assert.Equal("a Completed", ModelServerCallTests.Words(await asking));
+    }
+
+    [Fact]
+    public async Task Silence_BehindAComment_IsBounded()
+    {
+        await using var upstream = await ScriptedUpstream.StartAsync(UpstreamScript.Stream().Text(": hi\n\n").Stall());
+        using var fixture = SlowFixture(upstream);
+
+        var armed = _time.ArmedAsync(Silence);
+        var asking = fixture.AskAsync();
+        await armed;
+        _time.Advance(Silence);
+
+        Assert.Equal("The model server fell silent for 300 s before the first event of its answer.",
+            Assert.Single(await asking).Message);
+        await (await upstream.ReceivedAsync()).Left.WaitAsync(Waits.Patience);
+    }
+
+    [Fact]
+    public async Task Comments_WithoutAnEvent_EndAtTheTurnTimeout()
+    {
+        var (first, second) = (new Gate(), new Gate());
+        await using var upstream = await ScriptedUpstream.StartAsync(UpstreamScript.Stream().Text(": hi\n\n")
+            .Wait(first).Text(": hi\n\n").Wait(second).Text(": hi\n\n").Stall());
+        using var fixture = SlowFixture(upstream);
+        fixture.Options.TurnTimeout = Silence * 2;
+
+        var armed = _time.ArmedAsync(Silence);
+        var asking = fixture.AskAsync();
+        await armed;
+        _time.Advance(Silence - TimeSpan.FromSeconds(1));
+        armed = _time.ArmedAsync(Silence);
+        first.Open();
+        await armed;
+        _time.Advance(Silence - TimeSpan.FromSeconds(1));
+        armed = _time.ArmedAsync(TimeSpan.FromSeconds(2));
+        second.Open();
+        await armed;
+        _time.Advance(TimeSpan.FromSeconds(2));
+
+        Assert.Equal("The model server did not end its answer within 600 s.", Assert.Single(await asking).Message);
     }
 
     [Fact]
@@ -161,5 +232,13 @@ public sealed class TimeoutTests
         var failed = Assert.Single(await fixture.AskAsync());
 
         Assert.Equal("The model server could not be reached in time.", failed.Message);
+    }
+
+    // Its silence differs from its first-token timeout, so that a test sees which one is set.
+    private ServerFixture SlowFixture(ScriptedUpstream upstream)
+    {
+        var options = ServerFixture.At(upstream.Url);
+        options.IdleTimeout = Silence;
+        return new ServerFixture(options, time: _time);
     }
 }

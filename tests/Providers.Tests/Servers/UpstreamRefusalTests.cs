@@ -42,6 +42,8 @@ public sealed class UpstreamRefusalTests
     [InlineData("""{"detail":{"error":{"message":"no"}}}""")]
     [InlineData("""[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]""")]
     [InlineData("""{"message":"no"}""")]
+    [InlineData("data: {\"error\":{\"message\":\"no\"}}\n\ndata: [DONE]\n\n")]
+    [InlineData("event: error\r\ndata:{\"error\":\"no\"}\r\n\r\n")]
     public void Message_InEachShape_ReachesTheClient(string body) =>
         Assert.Equal("The model server refused the request (400): no.", Read(400, body).Message);
 
@@ -54,44 +56,9 @@ public sealed class UpstreamRefusalTests
     [InlineData("{\"error\":[]}")]
     [InlineData("{\"error\":\"\\ud800\"}")]
     [InlineData("7")]
+    [InlineData("data: [DONE]\n\n")]
     public void Body_ThatSaysNothing_IsNotShown(string body) =>
         Assert.Equal("The model server failed (500).", Read(500, body).Message);
-
-    /// <summary>As OpenAI, vLLM, llama.cpp, SGLang and Ollama word it; and as llama.cpp once named it.</summary>
-    public static TheoryData<int, string?, string> TooLong() => new()
-    {
-        { 400, "context_length_exceeded", "Please shorten the messages." },
-        { 400, null, "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001." },
-        { 400, null, "Your input exceeds the context window of this model. Please adjust your input and try again." },
-        { 400, null, "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens." },
-        { 400, null, "The decoder prompt (length 5000) is longer than the maximum model length of 4096." },
-        { 400, null, "The prompt (total length 25938) is too long to fit into the model (context length 4096)." },
-        { 400, null, "request (1407 tokens) exceeds the available context size (256 tokens), try increasing it." },
-        { 500, "exceed_context_size_error", "anything." },
-        { 400, null, "The input (61709 tokens) is longer than the model's context length (40960 tokens)." },
-        { 400, null, "Requested token count exceeds the model's maximum context length of 202752 tokens." },
-        { 400, null, "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens)." },
-        { 400, null, "the input length exceeds the context length." },
-        { 413, null, "prompt too long; exceeded max context length by 12 tokens." },
-    };
-
-    [Theory]
-    [MemberData(nameof(TooLong))]
-    public void Context_ThatIsTooLong_HasItsOwnCode(int status, string? type, string message)
-    {
-        var error = new JsonObject { ["message"] = message, ["type"] = type, ["code"] = null };
-        var fault = Read(status, new JsonObject { ["error"] = error }.ToJsonString());
-
-        Assert.Equal("context_length_exceeded", fault.Code);
-        Assert.Equal(Remedy.None, fault.Remedy);
-        Assert.EndsWith(message, fault.Message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("top_p exceeds 1")]
-    [InlineData("this model has a context length of its own taste")]
-    public void Message_OfAnotherMistake_IsNoContextThatIsTooLong(string message) =>
-        Assert.Equal("invalid_prompt", Read(400, $$"""{"error":"{{message}}"}""").Code);
 
     [Fact]
     public void Quota_ThatIsUsedUp_KeepsItsCode()
