@@ -10,7 +10,9 @@ public sealed record Item(ReadOnlyMemory<byte> Json, string Type, ItemRole Role)
     public ItemOrigin? Origin { get; init; }
 }
 
-/// <summary>What a model server gave with an item and wants back with it. No client and no other server sees it.</summary>
+/// <summary>
+/// What a model server gave with an item and wants back with it. No client and no other server sees it.
+/// </summary>
 /// <param name="Server">The <see cref="Ports.IModelBackend.Origin"/> of the backend.</param>
 /// <param name="Kept">
 /// A Responses server's id of the item, empty where it has none; a chat-completions server's members as a JSON object.

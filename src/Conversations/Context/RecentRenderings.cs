@@ -22,6 +22,16 @@ internal sealed class RecentRenderings
         return drops;
     }
 
+    /// <summary>
+    /// Takes over what moved here: the rendering that reaches furthest on the newest branch was used last.
+    /// </summary>
+    public void Found(Branch newest)
+    {
+        var names = (newest.Segment?.Renderings ?? []).OrderByDescending(static rendering => rendering.Count)
+            .Select(static rendering => rendering.Name).ToList();
+        (_last, _before) = (names.ElementAtOrDefault(0), names.ElementAtOrDefault(1));
+    }
+
     /// <summary>Drops from all segments what was not used lately.</summary>
     /// <param name="branches">The conversation's branches.</param>
     /// <param name="running">Renderings that running turns will still append to.</param>
@@ -32,7 +42,8 @@ internal sealed class RecentRenderings
         {
             for (var branch = tip; branch.Segment is { } segment && seen.Add(segment); branch = segment.Parent)
             {
-                segment.DropRenderings(name => name != _last && name != _before && !running.Contains(name, StringComparer.Ordinal));
+                segment.DropRenderings(name =>
+                    name != _last && name != _before && !running.Contains(name, StringComparer.Ordinal));
             }
         }
     }

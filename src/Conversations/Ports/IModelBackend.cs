@@ -16,7 +16,7 @@ public interface IModelBackend
     /// </summary>
     string Rendering { get; }
 
-    /// <summary>Its server's name: only that server gets back what <see cref="ItemOrigin"/> keeps of its items.</summary>
+    /// <summary>Its server's name: that server alone gets back what <see cref="ItemOrigin"/> keeps.</summary>
     string Origin => Rendering;
 
     /// <summary>The backend as it is now. A turn keeps to one, and a later turn may get another.</summary>

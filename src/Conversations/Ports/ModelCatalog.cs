@@ -27,5 +27,6 @@ public sealed class ModelCatalog(IReadOnlyList<IModelBackend> backends)
 
     /// <summary>How the states of a rendering move; null where no backend here has it, or its states do not.</summary>
     internal IStateCodec? StatesOf(string rendering) =>
-        backends.Select(static backend => backend.Now).FirstOrDefault(backend => backend.Rendering == rendering)?.States;
+        backends.Select(static backend => backend.Now)
+            .FirstOrDefault(backend => backend.Rendering == rendering)?.States;
 }

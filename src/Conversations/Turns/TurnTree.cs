@@ -30,7 +30,7 @@ internal sealed class TurnTree(ConversationId conversation)
 
     /// <summary>The branches of all turns that are known by number or id.</summary>
     public IEnumerable<Branch> Branches => _stored.Concat(_unstored.Values).SelectMany(
-        static turn => new[] { turn.End, turn.Input });
+        static turn => new[] { turn.Input, turn.End });
 
     /// <summary>Whether a stored turn was deleted.</summary>
     public bool HasDeletions { get; set; }

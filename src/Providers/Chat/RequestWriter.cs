@@ -1,4 +1,5 @@
-using System.Text;
+using System.Buffers.Binary;
+using System.Security.Cryptography;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -98,11 +99,19 @@ internal sealed class RequestWriter(Dialect dialect)
 
         if (dialect.SessionField is { } session)
         {
-            head.Raw(","u8).Quoted(session).Raw(":"u8).Quoted(Base62.Format(call.Affinity));
+            head.Raw(","u8).Quoted(session).Raw(":"u8).Quoted(SessionOf(call.Affinity));
         }
     }
 
-    /// <summary>Writes how much the model thinks: the value that is asked for, or the known one that is nearest.</summary>
+    // A conversation's own id stays here.
+    private static string SessionOf(UInt128 conversation)
+    {
+        Span<byte> id = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt128BigEndian(id, conversation);
+        return Base62.Format(BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(id)));
+    }
+
+    /// <summary>Writes how much the model thinks: the value that is asked for, or the nearest known one.</summary>
     private void WriteEffort(BodyWriter head, Parameters parameters)
     {
         if (dialect.Efforts.Count == 0 || !parameters.TryGet("reasoning", out var reasoning) ||
@@ -114,7 +123,7 @@ internal sealed class RequestWriter(Dialect dialect)
         var place = Array.IndexOf(Efforts, asked);
         var known = dialect.Efforts.Contains(asked, StringComparer.Ordinal) || place < 0
             ? asked
-            : dialect.Efforts.MinBy(effort => Math.Abs((2 * Array.IndexOf(Efforts, effort)) - (2 * place) - 1))!;
+            : dialect.Efforts.MinBy(effort => Math.Abs((2 * (Array.IndexOf(Efforts, effort) - place)) - 1))!;
         head.Raw(",\"reasoning_effort\":"u8).Quoted(known);
     }
 

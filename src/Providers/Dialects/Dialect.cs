@@ -11,7 +11,7 @@ internal sealed record Dialect(string Name)
     public const string PlainObject = "plain", ObjectWithSchema = "with_schema", ObjectAsSchema = "as_schema";
     public const string SystemRole = "system", UserRole = "user";
 
-    /// <summary>Members that not every server takes, and this one does; see <see cref="DialectMembers"/>.</summary>
+    /// <summary>Members that only some servers take, and this one does; see <see cref="DialectMembers"/>.</summary>
     public IReadOnlyList<string> Members { get; init; } = [DialectMembers.StreamOptions];
 
     /// <summary>The member that bounds an answer's tokens.</summary>
@@ -20,7 +20,7 @@ internal sealed record Dialect(string Name)
     /// <summary>The values of <c>reasoning_effort</c> that it knows; none: it does not take the member.</summary>
     public IReadOnlyList<string> Efforts { get; init; } = [];
 
-    /// <summary>The role of a system or developer message behind other messages: <c>system</c> or <c>user</c>.</summary>
+    /// <summary>The role of a system message behind other messages: <c>system</c> or <c>user</c>.</summary>
     public string LaterSystem { get; init; } = UserRole;
 
     /// <summary>

@@ -124,7 +124,7 @@ internal static class ItemJson
             Logprobs(part));
     }
 
-    /// <summary>The member <c>logprobs</c> of a part or an event; empty where it is no array, or holds nothing.</summary>
+    /// <summary>The <c>logprobs</c> of a part or an event; empty where they are no array, or hold nothing.</summary>
     public static ReadOnlyMemory<byte> Logprobs(JsonElement json) =>
         Member(json, "logprobs") is { ValueKind: JsonValueKind.Array } array && array.GetArrayLength() > 0
             ? JsonMarshal.GetRawUtf8Value(array).ToArray()

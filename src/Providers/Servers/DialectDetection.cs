@@ -147,6 +147,6 @@ internal sealed partial class DialectDetection(
         }
     }
 
-    [LoggerMessage(123, LogLevel.Information, "Model server {Server} is spoken to as {Dialect}: {Reason}.")]
+    [LoggerMessage(125, LogLevel.Information, "Model server {Server} is spoken to as {Dialect}: {Reason}.")]
     private static partial void LogDialect(ILogger logger, string server, string dialect, string reason);
 }

@@ -78,7 +78,8 @@ internal sealed class Twins(Conversation left, Conversation right, DateTimeOffse
             {
                 conversation.TakeEffects();
                 works.Add(new ConversationWork(conversation.Work.Validated - before.Validated,
-                    model == UnmovableModel ? 0 : conversation.Work.Rendered - before.Rendered, 0,
+                    // Three models take turns here, and a conversation keeps the bytes of two.
+                    0, 0,
                     conversation.Work.Recovered - before.Recovered, conversation.Work.Claims - before.Claims,
                     conversation.Work.JournaledBytes - before.JournaledBytes));
             }

@@ -27,7 +27,7 @@ public sealed class OrderTests
     [InlineData("a", "", "user=Continue. assistant=ok user=Continue.")]
     [InlineData("u a", "", "user=hi assistant=ok user=Continue.")]
     [InlineData("u a e a u", "", "user=hi assistant=ok\n\nok user=hi")]
-    public void Messages_InPlain_BeginWithOneSystemMessageAndAlternate(string items, string instructions, string sent) =>
+    public void Messages_InPlain_LeadWithOneSystemMessageAndAlternate(string items, string instructions, string sent) =>
         Assert.Equal(sent, Told(KnownDialects.Plain, items, instructions));
 
     [Theory]
@@ -42,7 +42,8 @@ public sealed class OrderTests
     [Theory]
     [InlineData("u c1 u o1", "user=hi assistant=[1] tool=1 assistant=Noted. user=hi")]
     [InlineData("u c1 c2 o1 u o2", "user=hi assistant=[1,2] tool=1 tool=2 assistant=Noted. user=hi")]
-    [InlineData("u c1 c2 o2 u o1 a", "user=hi assistant=[1,2] tool=2 tool=1 assistant=Noted. user=hi assistant=ok user=Continue.")]
+    [InlineData("u c1 c2 o2 u o1 a",
+        "user=hi assistant=[1,2] tool=2 tool=1 assistant=Noted. user=hi assistant=ok user=Continue.")]
     [InlineData("u c1 d o1", "user=hi assistant=[1] tool=1 assistant=Noted. user=System message:\ndev")]
     [InlineData("u c1 a o1", "user=hi assistant=ok[1] tool=1")]
     [InlineData("u c1 u a o1 u", "user=hi assistant=[1] tool=1 assistant=Noted. user=hi assistant=ok user=hi")]
@@ -79,7 +80,9 @@ public sealed class OrderTests
             driver.Add(Output(i));
         }
 
-        Assert.Equal(2 * rounds, driver.Messages().Split("\"id\"").Length - 1 + driver.Messages().Split("\"tool_call_id\"").Length - 1);
+        var messages = driver.Messages();
+        Assert.Equal(rounds, messages.Split("\"id\"").Length - 1);
+        Assert.Equal(rounds, messages.Split("\"tool_call_id\"").Length - 1);
     }
 
     private static string Call(int id) =>

@@ -8,7 +8,7 @@ using Xunit.Abstractions;
 
 namespace Evergrain.Providers.Tests.Dialects;
 
-/// <summary>Every request of any valid conversation is one that its server takes, by the rules of each dialect.</summary>
+/// <summary>Every request of any valid conversation is one that its server takes, dialect by dialect.</summary>
 public sealed class DialectProperties(ITestOutputHelper output)
 {
     private const int Conversations = 20_000;

@@ -261,7 +261,8 @@ internal sealed partial record DialectRules(string Dialect)
 
         var speakers = roles.Where((role, i) =>
             role != "tool" && !(role == "assistant" && messages[i].TryGetProperty("tool_calls", out _))).ToList();
-        return speakers.Zip(speakers.Skip(1)).Any(static pair => pair.First == pair.Second) ? "speakers do not alternate"
+        return speakers.Zip(speakers.Skip(1)).Any(static pair => pair.First == pair.Second)
+            ? "speakers do not alternate"
             : null;
     }
 

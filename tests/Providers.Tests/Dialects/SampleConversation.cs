@@ -134,7 +134,8 @@ internal sealed class SampleConversation
 
     private void AddCall()
     {
-        var id = Any($"call_{_calls}", $"call_{_calls:D24}", string.Create(CultureInfo.InvariantCulture, $"id {_calls}.x"));
+        var number = _calls.ToString(CultureInfo.InvariantCulture);
+        var id = Any("call_" + number, "call_" + number.PadLeft(24, '0'), $"id {number}.x");
         _calls++;
         _open.Add(id);
         var name = Any(Names);
@@ -153,7 +154,8 @@ internal sealed class SampleConversation
         var isCustom = Items.Exists(item => item.Type == "custom_tool_call" && Encoding.UTF8.GetString(item.Json.Span)
             .Contains($"\"{id}\"", StringComparison.Ordinal));
         var output = _chance.Next(2) == 0 ? $"\"{Any(Texts)}\"" : $"[{Part()},{Part()}]";
-        Add($$"""{"type":"{{(isCustom ? "custom_tool_call_output" : "function_call_output")}}","call_id":"{{id}}","output":{{output}}}""");
+        var type = isCustom ? "custom_tool_call_output" : "function_call_output";
+        Add($$"""{"type":"{{type}}","call_id":"{{id}}","output":{{output}}}""");
     }
 
     private void AddOther()
@@ -167,7 +169,9 @@ internal sealed class SampleConversation
                 AddMessage("assistant");
                 break;
             case 4:
-                Add("""{"type":"additional_tools","tools":[{"type":"custom","name":"c"},{"type":"function","name":"d"}]}""");
+                Add("""
+                    {"type":"additional_tools","tools":[{"type":"custom","name":"c"},{"type":"function","name":"d"}]}
+                    """);
                 break;
             case 5:
                 Add($$"""{"type":"compaction","encrypted_content":"{{Any("short summary", new string('A', 80))}}"}""");
@@ -177,7 +181,8 @@ internal sealed class SampleConversation
                     """{"type":"compaction_trigger"}"""));
                 break;
             default:
-                Add($$"""{"type":"reasoning","summary":[{"type":"summary_text","text":"{{Any(Texts)}}"}],"encrypted_content":"x"}""",
+                var summary = $$"""{"type":"summary_text","text":"{{Any(Texts)}}"}""";
+                Add($$"""{"type":"reasoning","summary":[{{summary}}],"encrypted_content":"x"}""",
                     Kept("reasoning_details"));
                 break;
         }
@@ -186,11 +191,13 @@ internal sealed class SampleConversation
     private string Part()
     {
         var text = Any(Texts);
+        var image = $"\"data:image/png;base64,AAAA\",\"detail\":\"{Any("auto", "low", "high", "original", "huge")}\"";
         return Any($$"""{"type":"input_text","text":"{{text}}"}""", $$"""{"type":"output_text","text":"{{text}}"}""",
             $$"""{"type":"refusal","refusal":"{{text}}"}""", """{"type":"input_image","file_id":"f"}""",
-            $$"""{"type":"input_image","image_url":"data:image/png;base64,AAAA","detail":"{{Any("auto", "low", "high", "original", "huge")}}"}""",
+            $$"""{"type":"input_image","image_url":{{image}}}""",
             """{"type":"input_file","file_data":"data:application/pdf;base64,AAAA","filename":"half \ud83c"}""",
-            """{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}""", """{"type":"unknown","x":[{}]}""");
+            """{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}""",
+            """{"type":"unknown","x":[{}]}""");
     }
 
     private string? Kept(string member) => _chance.Next(4) switch

@@ -37,7 +37,8 @@ public sealed class ItemRenderingTests
 
     [Theory]
     [InlineData("""{"role":"assistant","content":"a"}""", """{"type":"message","role":"assistant","content":"a"}""")]
-    [InlineData("""{"role":"user","content":"half \ud83d"}""", """{"type":"message","role":"user","content":"half \ufffd"}""")]
+    [InlineData("""{"role":"user","content":"half \ud83d"}""",
+        """{"type":"message","role":"user","content":"half \ufffd"}""")]
     [InlineData("""{"type":"message","role":"user","content":"\ud83d\ude00 \\ud83d","status":null}""",
         """{"type":"message","role":"user","content":"\ud83d\ude00 \\ud83d"}""")]
     [InlineData("""{"created_by":"x","type":"function_call","parsed_arguments":{"a":1},"status":"completed"}""",
