@@ -14,13 +14,15 @@ namespace Evergrain.Providers.Chat;
 internal static class AnswerContent
 {
     /// <summary>Reads the parts.</summary>
-    /// <param name="reader">It stands on the list, or on one part; on nothing where there is none.</param>
+    /// <param name="json">The list, or one part; empty where there is none.</param>
     /// <param name="items">Takes the texts.</param>
     /// <param name="events">Takes the events.</param>
-    public static void Read(Utf8JsonReader reader, AnswerItems items, List<ModelEvent> events)
+    public static void Read(ReadOnlySpan<byte> json, AnswerItems items, List<ModelEvent> events)
     {
-        if (reader.TokenType != JsonTokenType.None)
+        if (!json.IsEmpty)
         {
+            var reader = new Utf8JsonReader(json);
+            reader.Read();
             ReadValue(ref reader, PartKind.OutputText, items, events);
         }
     }
@@ -58,7 +60,9 @@ internal static class AnswerContent
             else if (JsonContent.NameIs(ref reader, "text"u8) || JsonContent.NameIs(ref reader, "thinking"u8) ||
                 JsonContent.NameIs(ref reader, "reasoning"u8) || JsonContent.NameIs(ref reader, "refusal"u8))
             {
-                text = ChunkJson.Pass(ref reader);
+                reader.Read();
+                text = reader;
+                reader.Skip();
             }
             else
             {

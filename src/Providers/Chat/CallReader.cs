@@ -76,9 +76,9 @@ internal static class CallReader
     private static byte[] With(byte[] own, scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> data)
     {
         var start = (int)reader.TokenStartIndex;
-        var value = ChunkJson.Pass(ref reader);
+        var isNull = ChunkJson.Pass(ref reader, data).IsEmpty;
         var member = data[start..(int)reader.BytesConsumed];
-        return value.TokenType == JsonTokenType.Null || own.Length + member.Length >= ServerMembers.BytesMax ? own
+        return isNull || own.Length + member.Length >= ServerMembers.BytesMax ? own
             : own.Length == 0 ? [(byte)'{', .. member, (byte)'}']
             : [.. own.AsSpan(0, own.Length - 1), (byte)',', .. member, (byte)'}'];
     }

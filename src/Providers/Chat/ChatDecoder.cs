@@ -189,7 +189,7 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
         var choice = new Choice();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            choice.ReadMember(ref reader);
+            choice.ReadMember(ref reader, data);
         }
 
         if (choice.IsOther || _isOver)
@@ -201,22 +201,24 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
         _upstreamFinish = string.IsNullOrEmpty(choice.UpstreamFinish) ? _upstreamFinish : choice.UpstreamFinish;
         _usage = choice.Usage ?? _usage;
         var logprobs = ChatLogprobs.Read(choice.Logprobs);
-        _deltas.Read(choice.Delta, data, logprobs, events);
+        _deltas.Read(choice.Delta, logprobs, events);
         if (items.IsEmpty)
         {
             // A stream may end with the whole message once more: it counts where nothing streamed.
-            _deltas.Read(choice.Message, data, logprobs, events);
+            _deltas.Read(choice.Message, logprobs, events);
         }
 
         Fail(choice.Error ?? _deltas.Error, events);
     }
 
-    /// <summary>What one choice says; its larger parts are readers that stand on them.</summary>
+    /// <summary>What one choice says; its larger parts are JSON values.</summary>
     private ref struct Choice
     {
-        public Utf8JsonReader Delta;
-        public Utf8JsonReader Message;
-        public Utf8JsonReader Logprobs;
+        public ReadOnlySpan<byte> Delta { get; private set; }
+
+        public ReadOnlySpan<byte> Message { get; private set; }
+
+        public ReadOnlySpan<byte> Logprobs { get; private set; }
 
         public string? Finish { get; private set; }
 
@@ -230,19 +232,19 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
         /// <summary>Whether it is a second choice, which nobody asked for.</summary>
         public bool IsOther { get; private set; }
 
-        public void ReadMember(ref Utf8JsonReader reader)
+        public void ReadMember(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> data)
         {
             if (JsonContent.NameIs(ref reader, "delta"u8))
             {
-                Delta = ChunkJson.Pass(ref reader);
+                Delta = ChunkJson.Pass(ref reader, data);
             }
             else if (JsonContent.NameIs(ref reader, "message"u8))
             {
-                Message = ChunkJson.Pass(ref reader);
+                Message = ChunkJson.Pass(ref reader, data);
             }
             else if (JsonContent.NameIs(ref reader, "logprobs"u8))
             {
-                Logprobs = ChunkJson.Pass(ref reader);
+                Logprobs = ChunkJson.Pass(ref reader, data);
             }
             else if (JsonContent.NameIs(ref reader, "finish_reason"u8))
             {

@@ -12,23 +12,26 @@ namespace Evergrain.Providers.Chat;
 internal static class ChatLogprobs
 {
     /// <summary>Reads those of the content; empty where there are none.</summary>
-    /// <param name="reader">It stands on the member's value, or on nothing.</param>
-    public static byte[] Read(Utf8JsonReader reader)
-    {
-        if (reader.TokenType != JsonTokenType.StartObject)
-        {
-            return [];
-        }
+    /// <param name="json">The member's value; empty where there is none.</param>
+    public static byte[] Read(ReadOnlySpan<byte> json) => json is [(byte)'{', ..] ? Convert(json) : [];
 
+    private static byte[] Convert(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        reader.Read();
         BodyWriter? output = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var isContent = JsonContent.NameIs(ref reader, "content"u8);
-            var value = ChunkJson.Pass(ref reader);
-            if (isContent && value.TokenType == JsonTokenType.StartArray)
+            reader.Read();
+            if (isContent && reader.TokenType == JsonTokenType.StartArray)
             {
                 output = new BodyWriter(1024);
-                WriteAll(ref value, output, hasTop: true);
+                WriteAll(ref reader, output, hasTop: true);
+            }
+            else
+            {
+                reader.Skip();
             }
         }
 
@@ -67,16 +70,17 @@ internal static class ChatLogprobs
             }
             else if (JsonContent.NameIs(ref reader, "logprob"u8))
             {
-                var value = ChunkJson.Pass(ref reader);
-                logprob = value.TokenType == JsonTokenType.Number ? value.ValueSpan : logprob;
+                reader.Read();
+                logprob = reader.TokenType == JsonTokenType.Number ? reader.ValueSpan : logprob;
+                reader.Skip();
             }
             else if (JsonContent.NameIs(ref reader, "bytes"u8))
             {
-                bytes = ChunkJson.Pass(ref reader);
+                bytes = Pass(ref reader);
             }
             else if (JsonContent.NameIs(ref reader, "top_logprobs"u8))
             {
-                top = ChunkJson.Pass(ref reader);
+                top = Pass(ref reader);
             }
             else
             {
@@ -94,6 +98,15 @@ internal static class ChatLogprobs
         }
 
         output.Raw("}"u8);
+    }
+
+    /// <summary>Passes a value over; gives a reader that stands on its beginning.</summary>
+    private static Utf8JsonReader Pass(scoped ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        var value = reader;
+        reader.Skip();
+        return value;
     }
 
     private static void WriteTop(ref Utf8JsonReader top, BodyWriter output)

@@ -23,13 +23,24 @@ internal static class ChunkJson
     public static bool TryEnter(ref Utf8JsonReader reader) =>
         reader.Read() && reader.TokenType == JsonTokenType.StartObject;
 
-    /// <summary>Passes a value over; gives a reader that stands on its beginning.</summary>
-    public static Utf8JsonReader Pass(scoped ref Utf8JsonReader reader)
+    /// <summary>Passes a value over; gives its bytes, none where it is null.</summary>
+    public static ReadOnlySpan<byte> Pass(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> data)
     {
         reader.Read();
-        var value = reader;
+        return PassThis(ref reader, data);
+    }
+
+    /// <summary>Passes over the value that a reader stands on; gives its bytes, none where it is null.</summary>
+    public static ReadOnlySpan<byte> PassThis(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> data)
+    {
+        if (reader.TokenType == JsonTokenType.Null)
+        {
+            return default;
+        }
+
+        var start = (int)reader.TokenStartIndex;
         reader.Skip();
-        return value;
+        return data[start..(int)reader.BytesConsumed];
     }
 
     /// <summary>The inside of a string, as it is spelled.</summary>

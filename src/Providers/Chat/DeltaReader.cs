@@ -11,44 +11,44 @@ internal sealed class DeltaReader(AnswerItems items)
     public ServerError? Error { get; private set; }
 
     /// <summary>Reads one delta.</summary>
-    /// <param name="reader">It stands on the delta; on nothing where there is none.</param>
-    /// <param name="data">The bytes it reads.</param>
+    /// <param name="json">The delta; empty where there is none.</param>
     /// <param name="logprobs">Log probabilities of its text; see <see cref="ModelEvent.Logprobs"/>.</param>
     /// <param name="events">Takes the events.</param>
-    public void Read(Utf8JsonReader reader, ReadOnlySpan<byte> data, ReadOnlySpan<byte> logprobs,
-        List<ModelEvent> events)
+    public void Read(ReadOnlySpan<byte> json, ReadOnlySpan<byte> logprobs, List<ModelEvent> events)
     {
-        if (reader.TokenType is JsonTokenType.None or JsonTokenType.Null)
+        if (json.IsEmpty)
         {
             return;
         }
 
+        var reader = new Utf8JsonReader(json);
+        reader.Read();
         ChunkJson.Expect(JsonTokenType.StartObject, reader.TokenType);
         var delta = new Delta();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            ReadMember(ref reader, data, ref delta);
+            ReadMember(ref reader, json, ref delta);
         }
 
         items.Text(PartKind.ReasoningText, delta.Reasoning, events);
         items.Text(PartKind.OutputText, delta.Content, events, logprobs);
         AnswerContent.Read(delta.Parts, items, events);
         items.Text(PartKind.Refusal, delta.Refusal, events);
-        ReadCalls(delta.Calls, data, events);
+        ReadCalls(delta.Calls, events);
     }
 
-    private void ReadMember(ref Utf8JsonReader reader, ReadOnlySpan<byte> data, ref Delta delta)
+    private void ReadMember(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> data, ref Delta delta)
     {
         if (JsonContent.NameIs(ref reader, "content"u8))
         {
-            var value = ChunkJson.Pass(ref reader);
-            var isText = value.TokenType is JsonTokenType.String or JsonTokenType.Null;
-            delta.Content = isText ? ChunkJson.Inside(ref value) : default;
-            delta.Parts = isText ? default : value;
+            reader.Read();
+            var isText = reader.TokenType is JsonTokenType.String;
+            delta.Content = isText ? reader.ValueSpan : default;
+            delta.Parts = isText ? default : ChunkJson.PassThis(ref reader, data);
         }
         else if (JsonContent.NameIs(ref reader, "tool_calls"u8))
         {
-            delta.Calls = ChunkJson.Pass(ref reader);
+            delta.Calls = ChunkJson.Pass(ref reader, data);
         }
         else if (JsonContent.NameIs(ref reader, "refusal"u8))
         {
@@ -76,27 +76,29 @@ internal sealed class DeltaReader(AnswerItems items)
         JsonContent.NameIs(ref reader, "reasoning_content"u8) || JsonContent.NameIs(ref reader, "reasoning"u8) ||
         JsonContent.NameIs(ref reader, "reasoning_text"u8) || JsonContent.NameIs(ref reader, "thinking"u8);
 
-    private void ReadCalls(Utf8JsonReader reader, ReadOnlySpan<byte> data, List<ModelEvent> events)
+    private void ReadCalls(ReadOnlySpan<byte> json, List<ModelEvent> events)
     {
-        if (reader.TokenType is JsonTokenType.None or JsonTokenType.Null)
+        if (json.IsEmpty)
         {
             return;
         }
 
+        var reader = new Utf8JsonReader(json);
+        reader.Read();
         ChunkJson.Expect(JsonTokenType.StartArray, reader.TokenType);
         for (var place = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; place++)
         {
-            items.Call(CallReader.Read(ref reader, data, place), events);
+            items.Call(CallReader.Read(ref reader, json, place), events);
         }
     }
 
-    /// <summary>What one delta says. Texts are the insides of JSON strings.</summary>
+    /// <summary>What one delta says. Texts are the insides of JSON strings, parts and calls are JSON values.</summary>
     private ref struct Delta
     {
         public ReadOnlySpan<byte> Content;
         public ReadOnlySpan<byte> Reasoning;
         public ReadOnlySpan<byte> Refusal;
-        public Utf8JsonReader Parts;
-        public Utf8JsonReader Calls;
+        public ReadOnlySpan<byte> Parts;
+        public ReadOnlySpan<byte> Calls;
     }
 }

@@ -54,7 +54,7 @@ internal static class JsonContent
 
     /// <summary>Whether a reader stands on a member of this name, however it is spelled.</summary>
     public static bool NameIs(ref Utf8JsonReader reader, ReadOnlySpan<byte> plain) =>
-        ContentIs(reader.ValueSpan, plain);
+        reader.ValueIsEscaped ? ContentIs(reader.ValueSpan, plain) : reader.ValueSpan.SequenceEqual(plain);
 
     /// <summary>
     /// Writes what a string's inside means, in UTF-8, with U+FFFD for an unpaired surrogate; gives the length, never

@@ -17,24 +17,23 @@ internal sealed class ReasoningDetails
     public bool IsEmpty => _entries.Count == 0 || _bytes > ServerMembers.BytesMax;
 
     /// <summary>Reads those of one chunk.</summary>
-    /// <param name="reader">It stands on the list.</param>
-    /// <param name="data">The bytes it reads.</param>
-    public void Read(Utf8JsonReader reader, ReadOnlySpan<byte> data)
+    /// <param name="list">The list; anything else is passed over.</param>
+    public void Read(ReadOnlySpan<byte> list)
     {
-        if (reader.TokenType != JsonTokenType.StartArray)
+        if (list is not [(byte)'[', ..])
         {
             return;
         }
 
+        var reader = new Utf8JsonReader(list);
+        reader.Read();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            var start = (int)reader.TokenStartIndex;
-            var entry = reader;
-            reader.Skip();
-            _bytes += reader.BytesConsumed - start;
-            if (entry.TokenType == JsonTokenType.StartObject && _bytes <= ServerMembers.BytesMax)
+            var json = ChunkJson.PassThis(ref reader, list);
+            _bytes += json.Length;
+            if (json is [(byte)'{', ..] && _bytes <= ServerMembers.BytesMax)
             {
-                Add(Entry.Read(entry, data));
+                Add(Entry.Read(json));
             }
         }
     }
@@ -68,18 +67,19 @@ internal sealed class ReasoningDetails
         // Texts are the insides of JSON strings, other values whole.
         private readonly List<(string Name, ArrayBufferWriter<byte> Value, bool IsText)> _members = new(6);
 
-        public static Entry Read(Utf8JsonReader reader, ReadOnlySpan<byte> data)
+        public static Entry Read(ReadOnlySpan<byte> json)
         {
             var entry = new Entry();
+            var reader = new Utf8JsonReader(json);
+            reader.Read();
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 var name = reader.GetString()!;
-                var value = ChunkJson.Pass(ref reader);
-                var isText = name is "text" or "summary" or "data" && value.TokenType == JsonTokenType.String;
-                if (value.TokenType != JsonTokenType.Null)
+                var value = ChunkJson.Pass(ref reader, json);
+                var isText = name is "text" or "summary" or "data" && value is [(byte)'"', ..];
+                if (!value.IsEmpty)
                 {
-                    entry.Set(name,
-                        isText ? value.ValueSpan : data[(int)value.TokenStartIndex..(int)reader.BytesConsumed], isText);
+                    entry.Set(name, isText ? value[1..^1] : value, isText);
                 }
             }
 

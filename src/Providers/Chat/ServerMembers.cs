@@ -23,7 +23,7 @@ internal sealed class ServerMembers
     {
         if (JsonContent.NameIs(ref reader, "reasoning_details"u8))
         {
-            (_details ??= new ReasoningDetails()).Read(ChunkJson.Pass(ref reader), data);
+            (_details ??= new ReasoningDetails()).Read(ChunkJson.Pass(ref reader, data));
         }
         else if (JsonContent.NameIs(ref reader, "reasoning_opaque"u8))
         {
@@ -74,10 +74,8 @@ internal sealed class ServerMembers
 
     private void Keep(string name, ref Utf8JsonReader reader, ReadOnlySpan<byte> data, ReadOnlySpan<byte> sign)
     {
-        var value = ChunkJson.Pass(ref reader);
-        var json = data[(int)value.TokenStartIndex..(int)reader.BytesConsumed];
-        if (value.TokenType is not (JsonTokenType.Null or JsonTokenType.False) && json.IndexOf(sign) >= 0 &&
-            json.Length <= BytesMax)
+        var json = ChunkJson.Pass(ref reader, data);
+        if (json.Length is > 0 and <= BytesMax && json.IndexOf(sign) >= 0)
         {
             _members.RemoveAll(member => member.Name == name);
             _members.Add((name, json.ToArray()));
