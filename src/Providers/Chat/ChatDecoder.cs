@@ -45,7 +45,12 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
     }
 
     /// <inheritdoc/>
-    public void ReadWhole(ReadOnlySpan<byte> json, List<ModelEvent> events) => Read(json, events);
+    /// <remarks>Gemini puts an error into an array.</remarks>
+    public void ReadWhole(ReadOnlySpan<byte> json, List<ModelEvent> events)
+    {
+        var document = json.Trim(" \t\r\n"u8);
+        Read(document is [(byte)'[', .. var only, (byte)']'] ? only : document, events);
+    }
 
     /// <inheritdoc/>
     /// <remarks>

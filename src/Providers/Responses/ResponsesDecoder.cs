@@ -57,6 +57,7 @@ internal sealed class ResponsesDecoder : IEventDecoder
             }
 
             var line = data.ContainsAny((byte)'\n', (byte)'\r') ? OneLine(data) : data;
+            line = isWhole && line.Trim(" "u8) is [(byte)'[', .. var only, (byte)']'] ? only : line;
             if (!isWhole || !TryReadResponse(ItemJson.Parse(line), events))
             {
                 ReadEvent(line, events);

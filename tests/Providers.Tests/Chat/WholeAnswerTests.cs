@@ -33,6 +33,7 @@ public sealed class WholeAnswerTests
     [Theory]
     [InlineData("""{"error":{"message":"It broke.","code":500}}""")]
     [InlineData("""{"error":"It broke."}""")]
+    [InlineData(""" [ {"error":{"code":400,"message":"It broke.","status":"INVALID_ARGUMENT"}} ] """)]
     [InlineData("""{"object":"error","message":"It broke."}""")]
     [InlineData("""{"choices":[],"error":{"message":"It broke."}}""")]
     public void Document_ThatIsAnError_Fails(string json)
@@ -42,7 +43,8 @@ public sealed class WholeAnswerTests
     }
 
     [Theory]
-    [InlineData("[]")]
+    [InlineData("[7]")]
+    [InlineData("[{},{}]")]
     [InlineData("{\"choices\":[")]
     [InlineData("{\"choices\":[]} x")]
     public void Document_ThatIsNoCompletion_IsRefused(string json) =>

@@ -40,6 +40,7 @@ public sealed class WholeAnswerTests
     [InlineData("""{"status":"failed","error":{"code":"rate_limit_exceeded","message":"Slow."},"output":[]}""",
         "failed rate_limit_exceeded Slow.")]
     [InlineData("""{"error":{"message":"Bad.","type":"BadRequestError","code":400}}""", "failed server_error Bad.")]
+    [InlineData("""[{"error":{"message":"Bad.","code":400}}]""", "failed server_error Bad.")]
     [InlineData("""{"status":"cancelled","output":[]}""",
         "failed server_error The model server cancelled its response.")]
     [InlineData("""{"type":"error","code":"server_error","message":"It broke."}""", "failed server_error It broke.")]
