@@ -141,7 +141,7 @@ internal sealed class ServerTry : IAsyncDisposable
     private bool Decode(string type, ReadOnlySpan<byte> data)
     {
         _hasEvent |= !data.IsEmpty;
-        if (data.SequenceEqual("[DONE]"u8))
+        if (data.Trim(" \t"u8).SequenceEqual("[DONE]"u8))
         {
             return true;
         }

@@ -59,6 +59,7 @@ public sealed class ModelServerCallTests
 
     [Theory]
     [InlineData("data: a\n\ndata: last\n\ndata: [DONE]\n\n")]
+    [InlineData("data: a\n\ndata: last\n\ndata:[DONE] \n\ndata: bad\n\n")]
     [InlineData("data: a\n\ndata: last\n\n")]
     [InlineData("\ufeff: hi\r\nevent: x\r\nid:1\r\ndata: a\r\n\r\n: wait\r\n\r\ndata:last\r\n\r\ndata: [DONE]\r\n\r\n")]
     [InlineData("data: a\n\ndata:\n\nevent: ping\n\ndata: last\n\ndata: [DONE]\n\ndata: bad\n\n")]
