@@ -113,6 +113,11 @@ internal sealed class AnswerItems(CallTools tools, CallIds ids, bool isSummary)
             EndOutput(_outputs[i], events);
         }
 
+        if (!isCut && _calls.Count == 0 && tools.Forced is { } forced)
+        {
+            throw new FormatException($"The model made no call, and 'tool_choice' demands '{forced.FlatName}'.");
+        }
+
         if (_hasItems || isCut)
         {
             return !isCut;

@@ -152,6 +152,12 @@ internal sealed class CallOutput(int? index, CallTools tools, CallIds ids) : Ans
 
         IsStarted = true;
         var tool = tools.FindMeant(_name);
+        if (tools.Forced is { } forced && forced.FlatName != tool?.FlatName)
+        {
+            // Some servers take a forced function for advice. A client would run a tool that it did not ask for.
+            throw new FormatException($"The model called '{_name}', and 'tool_choice' demands '{forced.FlatName}'.");
+        }
+
         _unwrapper = tool is { IsCustom: true } ? new InputUnwrapper(tool.Name) : null;
         events.Add(new ModelEvent(ModelEventKind.ItemStarted)
         {

@@ -29,7 +29,7 @@ internal sealed class CallTools
         }
     }
 
-    /// <summary>The tool that the answer must call, once the choice was written; null: none.</summary>
+    /// <summary>The tool that the answer must call, once the choice is known; null: none.</summary>
     public OfferedTool? Forced { get; private set; }
 
     /// <summary>Tools that cannot be offered.</summary>
@@ -54,6 +54,14 @@ internal sealed class CallTools
 
     /// <summary>The tool that a model means by a name, perhaps spelled otherwise; null if that is not clear.</summary>
     public OfferedTool? FindMeant(string said) => Find(said) ?? SaidNames.Find(said, _offered);
+
+    /// <summary>Notes which tool an answer must call.</summary>
+    /// <param name="choice">The create's <c>tool_choice</c>; empty where it has none.</param>
+    public void Choose(ReadOnlyMemory<byte> choice)
+    {
+        var chosen = JsonMembers.Of(choice);
+        Forced = JsonContent.Text(chosen["type"u8]) is "function" or "custom" ? Find(FlatName(chosen)) : null;
+    }
 
     /// <summary>Writes the members <c>tools</c> and <c>tool_choice</c>; nothing where no tool is offered.</summary>
     /// <param name="output">Where to.</param>

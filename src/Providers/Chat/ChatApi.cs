@@ -57,7 +57,13 @@ internal sealed class ChatApi(string server, Dialect dialect, ChatInstruments in
     {
         var state = StateOf(call);
         var ids = new CallIds(call.Affinity, call.Context.ItemCount, state.CountedCallIds);
-        return new ChatDecoder(new AnswerItems(_requests.ToolsOf(call, state), ids, state.AsksForSummary));
+        var tools = _requests.ToolsOf(call, state);
+        if (!state.AsksForSummary && call.Parameters.TryGet("tool_choice", out var choice))
+        {
+            tools.Choose(choice);
+        }
+
+        return new ChatDecoder(new AnswerItems(tools, ids, state.AsksForSummary));
     }
 
     private static ChatState StateOf(ModelCall call) => call.Context.State as ChatState ?? ChatState.Start;

@@ -9,8 +9,8 @@ namespace Evergrain.Providers.Chat;
 /// </summary>
 internal static class ReturnedMembers
 {
-    // The one member that servers give with an item and want in the message. Source: OpenRouter, reasoning tokens.
-    private static ReadOnlySpan<byte> Details => "reasoning_details"u8;
+    // What servers give with an item and want in the message. Sources: OpenRouter's reasoning tokens; GitHub Copilot.
+    private static readonly string[] OfMessages = ["reasoning_details", "reasoning_opaque"];
 
     /// <summary>What a server wants back with an item; empty where it is another server's, or nothing.</summary>
     public static ReadOnlyMemory<byte> Of(Item item, string server) =>
@@ -21,26 +21,9 @@ internal static class ReturnedMembers
     /// <summary>Parts what goes with a call itself from what goes with the message around it.</summary>
     public static (ReadOnlyMemory<byte> Call, ReadOnlyMemory<byte> Message) Split(ReadOnlyMemory<byte> json)
     {
-        var details = JsonMembers.Of(json)[Details];
-        if (details.IsEmpty)
-        {
-            return (json, default);
-        }
-
-        var message = new BodyWriter(details.Length + 32).Raw("{\""u8).Raw(Details).Raw("\":"u8).Raw(details).Raw("}"u8)
-            .ToArray();
-        var call = new BodyWriter(json.Length).Raw("{"u8);
-        var isFirst = true;
-        foreach (var (name, value) in JsonMembers.Of(json).All)
-        {
-            if (!name.Span.SequenceEqual(Details))
-            {
-                call.Raw(isFirst ? "\""u8 : ",\""u8).Raw(name).Raw("\":"u8).Raw(value);
-                isFirst = false;
-            }
-        }
-
-        return (isFirst ? default(ReadOnlyMemory<byte>) : call.Raw("}"u8).ToArray(), message);
+        var members = JsonMembers.Of(json).All.ToLookup(static member =>
+            OfMessages.Contains(JsonContent.Decode(member.Name.Span), StringComparer.Ordinal));
+        return members[true].Any() ? (ObjectOf(members[false]), ObjectOf(members[true])) : (json, default);
     }
 
     /// <summary>
@@ -70,6 +53,18 @@ internal static class ReturnedMembers
                 output.Raw(values[^1]);
             }
         }
+    }
+
+    private static ReadOnlyMemory<byte> ObjectOf(
+        IEnumerable<(ReadOnlyMemory<byte> Name, ReadOnlyMemory<byte> Value)> members)
+    {
+        var output = new BodyWriter();
+        foreach (var (name, value) in members)
+        {
+            output.Raw(output.IsEmpty ? "{\""u8 : ",\""u8).Raw(name).Raw("\":"u8).Raw(value);
+        }
+
+        return output.IsEmpty ? default(ReadOnlyMemory<byte>) : output.Raw("}"u8).ToArray();
     }
 
     private static void WriteJoined(BodyWriter output, List<ReadOnlyMemory<byte>> lists)

@@ -94,6 +94,7 @@ internal sealed record ServerError(string Code, string Message)
     private static string CodeOf(string message, string type, string code) => (code, type) switch
     {
         _ when ContextLength.IsExceeded(message, type, code) => ContextLength.Code,
+        _ when RequestFault.IsNamed(message) => "invalid_prompt",
         ("insufficient_quota" or "402", _) or (_, "insufficient_quota") => "insufficient_quota",
         ("rate_limit_exceeded" or "429", _) or (_, "rate_limit_error" or "too_many_requests") => "rate_limit_exceeded",
         ("server_is_overloaded" or "503" or "529", _) or (_, "overloaded_error") => "server_is_overloaded",

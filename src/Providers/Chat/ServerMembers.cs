@@ -53,7 +53,7 @@ internal sealed class ServerMembers
 
         var output = new BodyWriter().Raw(own.IsEmpty ? "{"u8 : own.Span[..^1]);
         var isFirst = own.IsEmpty;
-        foreach (var (name, json) in _members)
+        foreach (var (name, json) in _members.Where(member => !Has(own, member.Name)))
         {
             output.Raw(isFirst ? default : ","u8).Quoted(name).Raw(":"u8).Raw(json);
             isFirst = false;
@@ -71,6 +71,9 @@ internal sealed class ServerMembers
         var taken = output.Raw("}"u8).ToArray();
         return isFirst || taken.Length > BytesMax ? own : taken;
     }
+
+    private static bool Has(ReadOnlyMemory<byte> own, string name) =>
+        JsonMembers.Of(own).All.Any(member => JsonContent.Decode(member.Name.Span) == name);
 
     private void Keep(string name, ref Utf8JsonReader reader, ReadOnlySpan<byte> data, ReadOnlySpan<byte> sign)
     {

@@ -135,10 +135,15 @@ internal sealed class ServerItem
         (IsEnded, IsGiven) = (true, true);
         _parts.Finish(item, events);
         var id = ItemJson.Text(item, "id");
+        var isSealed = ItemJson.Text(item, "encrypted_content") is not null;
         events.Add(new ModelEvent(ModelEventKind.ItemDone)
         {
             Json = ItemJson.WithoutId(item),
-            ServerId = id is { Length: > 0 and <= IdCharsMax } ? id : null,
+            ServerId = id is { Length: > 0 and <= IdCharsMax } ? id
+
+                // No id, but only this server can read it.
+                : isSealed ? string.Empty
+                : null,
         });
     }
 }

@@ -50,6 +50,11 @@ public sealed class ModelServerBackend : IModelBackend, IDisposable
     /// <inheritdoc/>
     public int CallsMax => Server.Options.CallsMax * Server.Options.Urls.Count;
 
+    /// <summary>Which server it is spoken to as, and why, in words; null where its API leaves no choice.</summary>
+    public string? SpokenTo => Server.Options.Api == ModelApis.Chat
+        ? $"{Server.Options.Name} is spoken to as {Dialect.Dialect.Name} ({Dialect.Reason})"
+        : null;
+
     /// <summary>Which dialect it speaks, and why.</summary>
     internal DialectChoice Dialect { get; private set; }
 

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend;
+using Evergrain.Providers.Servers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -19,7 +20,10 @@ internal static class Greeting
         var options = app.Services.GetRequiredService<IOptions<EvergrainOptions>>().Value;
         var key = options.ApiKeys.Count > 0 || options.ApiKeysFile is not null ? "-H 'Authorization: Bearer KEY' " : "";
         var create = $$"""{"type":"response.create","model":"{{models.FirstOrDefault("MODEL")}}","input":"Hello"}""";
-        await Console.Out.WriteLineAsync(ModelComposition.Greeting(models, address, journal));
+        var servers = app.Services.GetServices<IModelBackend>().OfType<ModelServerBackend>()
+            .Select(static server => server.SpokenTo).OfType<string>();
+        await Console.Out.WriteLineAsync(
+            ModelComposition.Greeting(models, address, string.Join("; ", [journal, .. servers])));
         var socket = $"{address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses";
         await Console.Out.WriteLineAsync($"Try: npx -y wscat {key}-c {socket} -w 1 -x '{create}'");
     }

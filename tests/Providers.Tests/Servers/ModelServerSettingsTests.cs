@@ -118,7 +118,8 @@ public sealed class ModelServerSettingsTests
         var options = ((ModelServerBackend)backend).Server.Options;
         Assert.Equal(("own", 9, TimeSpan.FromMinutes(3)), (options.Name, options.CallsMax, options.IdleTimeout));
         Assert.Equal(["http://a/v1", "http://b/v1"], options.Urls);
-        Assert.Equal((18, "chat+reasoning"), (backend.CallsMax, backend.Rendering));
+        Assert.Equal((18, "chat:own"), (backend.CallsMax, backend.Origin));
+        Assert.Equal(("reasoning", "max_completion_tokens"), (options.ReasoningField, options.OutputLimitField));
         Assert.Equal((true, false), (backend.Serves("x/y"), backend.Serves("y")));
     }
 
