@@ -15,6 +15,7 @@ return await LoadOptions.RunAsync(args, static (question, options, cancellationT
     "upstream" => UpstreamQuestion.AskAsync(options, cancellationToken),
     "overload" => OverloadQuestion.AskAsync(options, cancellationToken),
     "pair" => PairQuestion.AskAsync(options, cancellationToken),
+    "pair-chat" => ChatPairQuestion.AskAsync(options, cancellationToken),
     "memory" => MemoryQuestion.AskAsync(options, cancellationToken),
     _ => SocketsQuestion.AskAsync(options, cancellationToken),
 });
