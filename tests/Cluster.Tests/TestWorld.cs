@@ -66,6 +66,8 @@ internal sealed class WorldModel(CurrentWorld current) : IModelBackend
 
     public IStateCodec? States => current.World.Model.States;
 
+    public bool TakesOpenCalls => current.World.Model.TakesOpenCalls;
+
     public bool Serves(string model) => current.World.Model.Serves(model);
 
     public Rendered Render(Item item, object? state) => current.World.Model.Render(item, state);

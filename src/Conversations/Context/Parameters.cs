@@ -38,6 +38,13 @@ public sealed class Parameters
         return false;
     }
 
+    /// <summary>The tools that the create declares.</summary>
+    internal DeclaredTools Tools => ToolsOf(_values);
+
+    /// <summary>The tools that some values declare.</summary>
+    internal static DeclaredTools ToolsOf(IEnumerable<HeldValue> values) =>
+        values.FirstOrDefault(static value => value.Field == "tools")?.Tools ?? DeclaredTools.None;
+
     /// <summary>What response objects say of a field; empty where the create did not have it.</summary>
     internal ReadOnlyMemory<byte> Echo(string field)
     {
@@ -58,4 +65,8 @@ public sealed class Parameters
 /// <param name="Field">The field.</param>
 /// <param name="Json">The value's exact JSON.</param>
 /// <param name="Echo">What response objects say: the value with the schema's defaults filled in.</param>
-internal sealed record HeldValue(int Number, string Field, ReadOnlyMemory<byte> Json, ReadOnlyMemory<byte> Echo);
+internal sealed record HeldValue(int Number, string Field, ReadOnlyMemory<byte> Json, ReadOnlyMemory<byte> Echo)
+{
+    /// <summary>Of the field <c>tools</c>: what it declares, read when it is first asked for.</summary>
+    public DeclaredTools Tools => field ??= DeclaredTools.Read(Json);
+}

@@ -34,6 +34,12 @@ public interface IModelBackend
     /// <summary>How many calls its servers take at a time, all together; admission keeps to it.</summary>
     int CallsMax => int.MaxValue;
 
+    /// <summary>
+    /// Whether its servers can be given a call that has no output yet, or several: a call of an async tool. False: a
+    /// create with such a tool or such a call is refused.
+    /// </summary>
+    bool TakesOpenCalls => false;
+
     /// <summary>Renders one item.</summary>
     /// <param name="item">The item: its type, role and exact JSON.</param>
     /// <param name="state">

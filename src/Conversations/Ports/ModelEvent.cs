@@ -115,6 +115,12 @@ public readonly record struct ModelEvent(ModelEventKind Kind)
     public string? CallId { get; init; }
 
     /// <summary>
+    /// For a call's <see cref="ModelEventKind.ItemStarted"/>: whether the item says that its tool is async, where the
+    /// stream writes the item.
+    /// </summary>
+    public bool IsAsync { get; init; }
+
+    /// <summary>
     /// Exact JSON from a server that speaks this protocol itself; empty where the stream writes it from what it was
     /// told. For <see cref="ModelEventKind.ItemStarted"/> and <see cref="ModelEventKind.ItemDone"/> the item without
     /// its <c>id</c>; for <see cref="ModelEventKind.PartDone"/> the part; for <see cref="ModelEventKind.Raw"/> the

@@ -1,19 +1,27 @@
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Turns;
 
 /// <summary>
-/// Which calls of a branch wait for an output. A turn begins with those of its parent's output; its input must answer
-/// each of them once, and nothing else.
+/// Which calls of a branch wait for an output. A turn begins with those of its parent's output; its input answers each
+/// of them once, and nothing else. An async call may stay open, and takes any number of outputs, turns later too.
 /// </summary>
-internal sealed class CallLedger(IReadOnlyDictionary<string, string> open)
+/// <remarks>
+/// Source: OpenAI's guide on async tool calling. The sentences of refusals are OpenAI's: clients look for them.
+/// </remarks>
+/// <param name="parent">The turn that is continued; null at the root.</param>
+/// <param name="tools">The tools that the create declares.</param>
+internal sealed class CallLedger(Turn? parent, DeclaredTools tools)
 {
     /// <summary>Nothing waits.</summary>
     public static readonly IReadOnlyDictionary<string, string> Nothing =
         new Dictionary<string, string>(StringComparer.Ordinal);
 
-    private readonly Dictionary<string, string> _open = new(open, StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _open = new(parent?.OpenCalls ?? Nothing, StringComparer.Ordinal);
+    private readonly List<Item> _unread = [];
+    private AsyncCalls? _async;
 
     /// <summary>The call type that an output type answers; null if the item is no output of a client's call.</summary>
     /// <remarks>Source: OpenAI's OpenAPI file 2.3.0. Types whose call id may be null are answered by the
@@ -43,37 +51,100 @@ internal sealed class CallLedger(IReadOnlyDictionary<string, string> open)
 
     /// <summary>Takes the next input item into account.</summary>
     /// <exception cref="ConversationException">It answers no call that waits, or repeats one.</exception>
-    public void Add(in ItemHead item, string path)
+    public void Add(Item item, in ItemHead head, string path)
     {
-        if (item.CallId is null)
+        var answers = Answers(head.Type);
+        if (IsCall(head.Type) || answers is not null || head.Type == AsyncCalls.AdditionalTools)
+        {
+            _unread.Add(item);
+        }
+
+        if (head.Type == AsyncCalls.AdditionalTools)
+        {
+            BackendRules.CheckPlaces(DeclaredTools.ReadItem(item.Json, path));
+        }
+
+        if (head.CallId is not { } callId)
         {
             return;
         }
 
-        if (IsCall(item.Type) && !_open.TryAdd(item.CallId, item.Type))
+        if (IsCall(head.Type) && !_open.TryAdd(callId, head.Type))
         {
-            throw Refused($"The call '{item.CallId}' is there twice.", path);
+            throw Refused($"Duplicate item found with id {IdOf(item) ?? callId}: the call {callId} is there twice. " +
+                "Remove it from 'input' and try again.", path + ".call_id");
         }
 
-        if (Answers(item.Type) is { } call &&
-            !(_open.TryGetValue(item.CallId, out var type) && type == call && _open.Remove(item.CallId)))
+        if (answers is not null && !(IsOpen(callId, answers) && _open.Remove(callId)) && !IsAsync(callId, answers))
         {
-            throw Refused($"No {call} with call_id '{item.CallId}' waits for an output here: it is unknown, or was " +
-                "answered before.", path);
+            throw Refused($"No tool call found for {Words(head.Type)} with call_id {callId}.", "input");
         }
     }
 
     /// <summary>Refuses a turn that leaves a call without an answer.</summary>
-    /// <exception cref="ConversationException">A call still waits.</exception>
-    public void CheckAllAnswered()
+    /// <param name="backend">Serves the turn.</param>
+    /// <exception cref="ConversationException">A call still waits that may not.</exception>
+    public void CheckAllAnswered(IModelBackend backend)
     {
-        foreach (var callId in _open.Keys)
+        foreach (var (callId, type) in _open)
         {
-            throw ConversationException.Of(RefusalKind.InvalidRequest,
-                $"The call '{callId}' has no output: 'input' must answer every call before it.", "input");
+            if (!backend.TakesOpenCalls || !IsAsync(callId, type))
+            {
+                throw Refused($"No tool output found for {Words(type)} {callId}.", "input");
+            }
+        }
+
+        if (!backend.TakesOpenCalls)
+        {
+            CheckAllClosed();
         }
     }
 
+    private static string Words(string type) => type.Replace('_', ' ');
+
     private static ConversationException Refused(string message, string path) =>
-        ConversationException.Of(RefusalKind.InvalidRequest, message, path + ".call_id");
+        ConversationException.Of(RefusalKind.InvalidRequest, message, path);
+
+    private static string? IdOf(Item item)
+    {
+        using var tree = ItemTree.Read(item.Json.Span);
+        return ItemHead.IdOf(tree);
+    }
+
+    /// <summary>Refuses a branch that a server without open calls cannot be given.</summary>
+    private void CheckAllClosed()
+    {
+        var branch = ReadAll();
+        foreach (var (tool, isAsync) in branch.Tools)
+        {
+            if (isAsync && !tools.All.ContainsKey(tool))
+            {
+                throw BackendRules.NoAsync(tool, "input");
+            }
+        }
+
+        foreach (var (callId, call) in branch.Calls)
+        {
+            if (call.Outputs != 1)
+            {
+                throw Refused(call.Outputs == 0
+                    ? $"No tool output found for {Words(call.Type)} {callId}."
+                    : $"The {Words(call.Type)} {callId} has {call.Outputs} outputs, and this model takes one.",
+                    "input");
+            }
+        }
+    }
+
+    private bool IsOpen(string callId, string type) => _open.TryGetValue(callId, out var open) && open == type;
+
+    private bool IsAsync(string callId, string type) =>
+        ReadAll().Calls.TryGetValue(callId, out var call) && call.Type == type;
+
+    /// <summary>The async calls of the branch and of the input so far.</summary>
+    private AsyncCalls ReadAll()
+    {
+        _async = (_async ?? AsyncCalls.Behind(parent)).With(_unread, tools);
+        _unread.Clear();
+        return _async;
+    }
 }

@@ -24,20 +24,20 @@ internal sealed class InputItems
     private Digest? _digest;
     private long _bytes;
 
-    private InputItems(Turn? parent, ReferenceTable references, int count)
+    private InputItems(Turn? parent, ReferenceTable references, CallLedger ledger, int count)
     {
         _items = new List<(Item, Digest?)>(count);
         _references = references;
-        _ledger = new CallLedger(parent?.OpenCalls ?? CallLedger.Nothing);
+        _ledger = ledger;
         _digest = (parent?.End ?? default).Digest;
     }
 
-    /// <summary>Reads all of a create's items.</summary>
+    /// <summary>Reads all of a create's items; <paramref name="ledger"/> takes each into account.</summary>
     /// <exception cref="ConversationException">An item is refused; the refusal names it.</exception>
     /// <exception cref="ForeignItemsException">Items of other conversations are referred to.</exception>
-    public static InputItems Read(CreateRequest create, Turn? parent, ReferenceTable references)
+    public static InputItems Read(CreateRequest create, Turn? parent, ReferenceTable references, CallLedger ledger)
     {
-        var input = new InputItems(parent, references, create.Input.Count);
+        var input = new InputItems(parent, references, ledger, create.Input.Count);
         for (var i = 0; i < create.Input.Count; i++)
         {
             input.Read(create.Input[i], $"input[{i}]");
@@ -48,7 +48,6 @@ internal sealed class InputItems
             throw new ForeignItemsException(references.Missing);
         }
 
-        input._ledger.CheckAllAnswered();
         return input;
     }
 
@@ -125,7 +124,7 @@ internal sealed class InputItems
 
     private void Add(Item item, in ItemHead head, ItemTree tree, string path)
     {
-        _ledger.Add(head, path);
+        _ledger.Add(item, head, path);
         _digest = _digest is { } before ? ItemDigest.Chain(before, tree) : null;
         _bytes += item.Json.Length;
         _items.Add((item, _digest));

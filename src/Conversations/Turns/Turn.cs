@@ -79,6 +79,9 @@ internal sealed class Turn
     /// <summary>Calls of its output, by call id: what the next turn must answer.</summary>
     public IReadOnlyDictionary<string, string> OpenCalls { get; set; } = CallLedger.Nothing;
 
+    /// <summary>The async calls up to its end, once they were asked for; see <see cref="AsyncCalls.Behind"/>.</summary>
+    public AsyncCalls? AsyncCalls { get; set; }
+
     /// <summary>Its events, while it runs or is being read.</summary>
     public EventLog? Log { get; set; }
 

@@ -85,7 +85,11 @@ internal sealed class TurnStarter(
         Check(create, parent, start);
         var values = Hold(create, start);
         var backend = models.Find(create.Model) ?? throw new ConversationException(models.Refuse(create.Model));
-        var items = InputItems.Read(create, parent, new ReferenceTable(state.Turns, parent, start, create.Store));
+        BackendRules.Check(backend, values);
+        var ledger = new CallLedger(parent, Parameters.ToolsOf(values));
+        var references = new ReferenceTable(state.Turns, parent, start, create.Store);
+        var items = InputItems.Read(create, parent, references, ledger);
+        ledger.CheckAllAnswered(backend);
         items.CheckSizeWith(values);
         var proposal = Prepare(items, parent?.End ?? default, backend);
         var id = create.Store ? TurnId.Stored(state.Turns.NextNumber) : TurnId.Unstored(ids.Next128());

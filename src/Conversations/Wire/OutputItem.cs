@@ -15,6 +15,7 @@ internal sealed class OutputItem
     {
         (Index, Kind) = (index, started.Item);
         (Name, Namespace, CallId) = (started.Name, started.Namespace, started.CallId);
+        IsAsync = started.IsAsync;
         _startedAs = started.Json;
         Id = $"{Prefix(started)}_{response.Conversation.Code}_{response.Turn}_{index}";
     }
@@ -30,6 +31,9 @@ internal sealed class OutputItem
     public string? Namespace { get; }
 
     public string? CallId { get; }
+
+    /// <summary>Whether the item says that its tool is async.</summary>
+    public bool IsAsync { get; }
 
     /// <summary>Bytes of text streamed so far, in all its parts.</summary>
     public long TextBytes { get; set; }
@@ -158,6 +162,7 @@ internal sealed class OutputItem
             output.Raw(",\"namespace\":"u8).Quoted(Namespace);
         }
 
+        output.Raw(IsAsync ? ",\"async\":true"u8 : default);
         output.Raw(lastField).Raw(OnlyText()).Raw("\""u8);
     }
 

@@ -11,6 +11,7 @@ internal sealed class ReplayedItem
     private readonly List<ReadOnlyMemory<byte>> _summaries = [];
     private ReadOnlyMemory<byte> _opaque;
     private ReadOnlyMemory<byte> _rest;
+    private bool _isAsync;
     private int _nextText;
     private int _nextSummary;
 
@@ -30,6 +31,7 @@ internal sealed class ReplayedItem
         Name = _fields.GetValueOrDefault("name"),
         Namespace = _fields.GetValueOrDefault("namespace"),
         CallId = _fields.GetValueOrDefault("call_id"),
+        IsAsync = _isAsync,
     };
 
     public static ReplayedItem Parse(ReadOnlyMemory<byte> json)
@@ -86,6 +88,10 @@ internal sealed class ReplayedItem
         {
             case "id" or "type" or "name" or "namespace" or "call_id" when reader.TokenType == JsonTokenType.String:
                 _fields[name] = reader.GetString()!;
+                break;
+            case "async":
+                _isAsync = reader.TokenType == JsonTokenType.True;
+                reader.Skip();
                 break;
             case "arguments" or "input" when reader.TokenType == JsonTokenType.String:
                 _texts.Add(Inside(ref reader, json));

@@ -101,17 +101,23 @@ internal sealed class StreamReplay
     private void Start(int position)
     {
         var item = ReplayedItem.Parse(_items[_next++]);
-        var streamed = StreamedApart(position);
-        _item = streamed.IsEmpty ? item : ReplayedItem.Parse(streamed);
-        Apply(item.Started with { Json = _steps[position].Json });
+        var end = EndOf(position);
+
+        // Where an item's texts were streamed otherwise than they stand in it, its end in the shape has them.
+        _item = end.Code == StreamShapeWriter.ItemDoneApart ? ReplayedItem.Parse(end.Json) : item;
+
+        // What a server said of its item at the end, the stream did not know when it wrote the beginning.
+        var isOurs = end.Code is not (StreamShapeWriter.ItemDoneAs or StreamShapeWriter.ItemDoneApart);
+        var started = item.Started;
+        Apply(started with { Json = _steps[position].Json, IsAsync = started.IsAsync && isOurs });
     }
 
-    // Where an item's texts were streamed otherwise than they stand in it, its end in the shape has them.
-    private ReadOnlyMemory<byte> StreamedApart(int position)
+    /// <summary>How the item ended that began at a position; the default if it did not.</summary>
+    private Step EndOf(int position)
     {
         var end = _steps.FindIndex(position + 1, static step => step.Code is StreamShapeWriter.ItemDone
             or StreamShapeWriter.ItemDoneAs or StreamShapeWriter.ItemDoneApart or StreamShapeWriter.Cut);
-        return end >= 0 && _steps[end].Code == StreamShapeWriter.ItemDoneApart ? _steps[end].Json : default;
+        return end >= 0 ? _steps[end] : default;
     }
 
     private void BeginPart(PartKind kind)

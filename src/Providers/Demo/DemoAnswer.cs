@@ -88,6 +88,7 @@ internal sealed class DemoAnswer
         yield return Timed(new ModelEvent(ModelEventKind.ItemStarted)
         {
             Item = output.Kind, Name = output.Name, Namespace = output.Namespace, CallId = output.CallId,
+            IsAsync = output.IsAsync,
         });
         yield return Timed(new ModelEvent(ModelEventKind.PartStarted) { Part = output.Part });
         var bytes = 0L;
@@ -156,6 +157,7 @@ internal sealed class DemoAnswer
         Name = call.Name,
         Namespace = call.Namespace,
         CallId = DemoState.CallId(_position, _callsMade++),
+        IsAsync = Tools.TryFind(call.Name, out var tool) && tool.IsAsync,
     };
 
     private static Output Thought(Act act) =>
@@ -177,5 +179,7 @@ internal sealed class DemoAnswer
         public string? Namespace { get; init; }
 
         public string? CallId { get; init; }
+
+        public bool IsAsync { get; init; }
     }
 }

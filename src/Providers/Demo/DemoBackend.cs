@@ -31,6 +31,9 @@ public sealed class DemoBackend(IReadOnlyList<string> models, TimeProvider time,
     public int CallsMax => callsMax;
 
     /// <inheritdoc/>
+    public bool TakesOpenCalls => true;
+
+    /// <inheritdoc/>
     public IStateCodec States { get; } = new DemoStates();
 
     /// <inheritdoc/>

@@ -8,7 +8,8 @@ namespace Evergrain.Providers.Demo;
 /// <summary>An offered tool.</summary>
 /// <param name="IsCustom">Whether it takes free text instead of JSON arguments.</param>
 /// <param name="Namespace">The namespace it was offered in; a call of it must carry that.</param>
-internal readonly record struct Tool(bool IsCustom, string? Namespace);
+/// <param name="IsAsync">Whether its output may come turns later; a call of it says so.</param>
+internal readonly record struct Tool(bool IsCustom, string? Namespace, bool IsAsync);
 
 /// <summary>The function and custom tools that are offered, by name.</summary>
 internal sealed class Toolset
@@ -76,7 +77,8 @@ internal sealed class Toolset
 
             if (type is "function" or "custom")
             {
-                found[name] = new Tool(type == "custom", space);
+                var isAsync = DemoJson.TryMember(tool, "async", out var mark) && mark.ValueKind == JsonValueKind.True;
+                found[name] = new Tool(type == "custom", space, isAsync);
             }
             else if (type == "namespace" && DemoJson.TryMember(tool, "tools", out var inner))
             {

@@ -36,6 +36,9 @@ internal sealed class ResponsesApi(string server) : IModelApi
     public IStateCodec States { get; } = new ApprovalStates();
 
     /// <inheritdoc/>
+    public bool TakesOpenCalls => true;
+
+    /// <inheritdoc/>
     public string Path => "responses";
 
     /// <inheritdoc/>

@@ -39,15 +39,18 @@ internal sealed class ServerItem
 
         (_id, _callId) = (Encoding.UTF8.GetBytes(id ?? ""), Encoding.UTF8.GetBytes(callId ?? ""));
         _parts = new StreamedParts(kind);
+
+        // An item that already has text begins without it: the text follows, and a client would have it twice.
+        var startsPlain = kind != OutputKind.Other && (isWhole || ItemJson.HasText(item));
         _started = new ModelEvent(ModelEventKind.ItemStarted)
         {
             Item = kind,
             Name = name,
             Namespace = ItemJson.Text(item, "namespace"),
             CallId = callId,
+            IsAsync = !startsPlain && ItemJson.Member(item, "async").ValueKind == JsonValueKind.True,
             IdPrefix = kind == OutputKind.Other ? ItemJson.PrefixOf(id) : null,
-            // An item that already has text begins without it: the text follows, and a client would have it twice.
-            Json = kind != OutputKind.Other && (isWhole || ItemJson.HasText(item)) ? default : ItemJson.WithoutId(item),
+            Json = startsPlain ? default : ItemJson.WithoutId(item),
         };
     }
 

@@ -18,6 +18,9 @@ internal interface IModelApi
     /// <summary>How its states move; see <see cref="IModelBackend.States"/>.</summary>
     IStateCodec? States { get; }
 
+    /// <summary>Whether calls may stay open; see <see cref="IModelBackend.TakesOpenCalls"/>.</summary>
+    bool TakesOpenCalls => false;
+
     /// <summary>Where calls are posted, relative to a server's URL: <c>chat/completions</c>.</summary>
     string Path { get; }
 

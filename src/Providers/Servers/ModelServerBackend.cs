@@ -50,6 +50,9 @@ public sealed class ModelServerBackend : IModelBackend, IDisposable
     /// <inheritdoc/>
     public int CallsMax => Server.Options.CallsMax * Server.Options.Urls.Count;
 
+    /// <inheritdoc/>
+    public bool TakesOpenCalls => Server.Api.TakesOpenCalls;
+
     /// <summary>Which server it is spoken to as, and why, in words; null where its API leaves no choice.</summary>
     public string? SpokenTo => Server.Options.Api == ModelApis.Chat
         ? $"{Server.Options.Name} is spoken to as {Dialect.Dialect.Name} ({Dialect.Reason})"

@@ -29,6 +29,9 @@ internal sealed class Errand
     /// <summary>The create's JSON.</summary>
     public required byte[] Create { get; init; }
 
+    /// <summary>Whether it declares <see cref="SimulatedCall.Slow"/> as an async tool.</summary>
+    public bool IsSlowAsync { get; init; }
+
     /// <summary>Whether it must be refused: it leaves a call open or answers none.</summary>
     public bool IsWrong { get; init; }
 
@@ -42,7 +45,7 @@ internal sealed class Errand
     public SeenEvents Seen { get; } = new();
 
     /// <summary>Output items with a call id that it ended with, as its terminal event said.</summary>
-    public List<string> Calls { get; set; } = [];
+    public List<MadeCall> Calls { get; set; } = [];
 
     /// <summary>When someone first asked to delete it, and when that was confirmed, as ticks; 0: not yet.</summary>
     public long DeleteAskedAt { get; set; }

@@ -1,6 +1,6 @@
 namespace Evergrain.Conversations.Tests.Simulation;
 
-/// <summary>What goes wrong.</summary>
+/// <summary>What goes wrong, and at the end what must go on beside it.</summary>
 internal enum Fault
 {
     /// <summary>An append fails and nothing was stored.</summary>
@@ -56,6 +56,12 @@ internal enum Fault
 
     /// <summary>A model goes on after its call was cancelled.</summary>
     ModelGoesOn,
+
+    /// <summary>A turn is continued while an async call of its branch has no output.</summary>
+    CallLeftOpen,
+
+    /// <summary>An async call gets its output behind later turns, or a second output.</summary>
+    OutputComesLate,
 }
 
 /// <summary>Which faults met in one run, and how often over many.</summary>

@@ -9,7 +9,7 @@ internal static class Invariant
     public const string TurnsInOrder = "stored turns are numbered without gaps and never change";
     public const string ParentEnded = "a turn continues one that has ended in the journal";
     public const string InputAsSent = "the journal holds a turn's input as its client sent it";
-    public const string CallsAnsweredOnce = "a turn answers each call of its parent once";
+    public const string CallsAnsweredOnce = "a turn answers each call of its parent once, async calls apart";
     public const string OwnTurnsOnly = "an activation writes output of its own turns alone";
     public const string EndsOnce = "a turn ends once";
     public const string DigestOfItems = "a digest is that of the branch's items";

@@ -17,7 +17,10 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
     public static TheoryData<string, string[]> Bugs => new()
     {
         { nameof(AcknowledgedBeforeStored), [Invariant.EndIsDurable, Invariant.StartIsDurable] },
-        { nameof(EndAcknowledgedBeforeStored), [Invariant.EndIsDurable, Invariant.OneTerminalEvent] },
+        {
+            nameof(EndAcknowledgedBeforeStored),
+            [Invariant.EndIsDurable, Invariant.OneTerminalEvent, Invariant.CallIsDurable]
+        },
         { nameof(NoFence), [Invariant.AppendsStandAtTheEnd] },
         { nameof(ClaimsDropped), [Invariant.TakeoverClaims] },
         { nameof(RequestIdForgotten), [Invariant.OneTurnPerRequest] },

@@ -17,6 +17,8 @@ internal sealed class SimulatedBackend : IModelBackend
 
     public IReadOnlyList<string> Models { get; } = [Model];
 
+    public bool TakesOpenCalls => true;
+
     public int RenderCalls => _rendered.Count;
 
     public IStateCodec States { get; } = new HashCodec();

@@ -7,6 +7,9 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// <summary>One model call: messages and calls in pieces, at its own pace, to a good end or a bad one.</summary>
 internal sealed class SimulatedCall(SimulatedHost host, SimulatedActivation activation, TurnId turn)
 {
+    /// <summary>The tool that some creates declare as async.</summary>
+    public const string Slow = "slow";
+
     private static readonly byte[][] Words = [.. new[] { "a", "be ", "see\\n", "d\\u00e9", "\\\"e\\\"", "effort " }
         .Select(Encoding.UTF8.GetBytes)];
 
@@ -123,7 +126,8 @@ internal sealed class SimulatedCall(SimulatedHost host, SimulatedActivation acti
         _script.Enqueue(new ModelEvent(ModelEventKind.ItemStarted)
         {
             Item = item,
-            Name = isCall ? "tool" : null,
+            Name = !isCall ? null : _agenda.Chance(50) ? Slow : "tool",
+            IsAsync = isCall && _agenda.Chance(15),
             CallId = isCall ? $"call_{_agenda.Next64():x}" : null,
         });
         _script.Enqueue(new ModelEvent(ModelEventKind.PartStarted) { Part = part });

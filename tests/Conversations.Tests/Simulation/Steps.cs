@@ -9,6 +9,7 @@ namespace Evergrain.Conversations.Tests.Simulation;
 internal sealed class Steps(World world, List<string>? words)
 {
     private readonly Agenda _agenda = world.Agenda;
+    private readonly CallAnswers _answers = new(world);
 
     public void Take(Step step)
     {
@@ -56,23 +57,8 @@ internal sealed class Steps(World world, List<string>? words)
     private void Create(ConversationKey key, Errand? parent, Person person)
     {
         var isStored = parent is not { IsStored: false } && !_agenda.Chance(15);
-        var items = new List<byte[]>();
         var isWrong = parent is { Seen.EndedAt: > 0, DeleteAskedAt: 0 } && _agenda.Chance(4);
-        foreach (var call in parent?.Calls ?? [])
-        {
-            items.Add(Encoding.UTF8.GetBytes(
-                $$"""{"type":"function_call_output","call_id":"{{call}}","output":"done"}"""));
-        }
-
-        if (isWrong && items.Count > 0 && _agenda.Chance(50))
-        {
-            items.RemoveAt(0);
-        }
-        else if (isWrong)
-        {
-            items.Add("""{"type":"function_call_output","call_id":"nobody","output":"done"}"""u8.ToArray());
-        }
-
+        var items = _answers.To(parent, isWrong);
         for (var left = 1 + _agenda.Below(2); left > 0; left--)
         {
             items.Add(Encoding.UTF8.GetBytes($$"""{"role":"user","content":"{{Content(isStored)}}"}"""));
@@ -101,6 +87,7 @@ internal sealed class Steps(World world, List<string>? words)
     private Errand Make(Draft draft)
     {
         var previous = draft.Parent?.Id is { } id ? $"\"{id}\"" : "null";
+        var (declaresSlow, isSlowAsync) = (_agenda.Chance(70), _agenda.Chance(70));
         var errand = new Errand
         {
             Number = world.Errands.Count + 1,
@@ -113,9 +100,10 @@ internal sealed class Steps(World world, List<string>? words)
             Parent = draft.Parent,
             KnowsParent = draft.KnowsParent,
             Items = draft.Items,
+            IsSlowAsync = declaresSlow && isSlowAsync,
             Create = Encoding.UTF8.GetBytes($$"""
                 {"model":"m","store":{{(draft.IsStored ? "true" : "false")}},"previous_response_id":{{previous}},
-                 "instructions":"{{Content(draft.IsStored)}}",
+                 "instructions":"{{Content(draft.IsStored)}}","tools":[{{(declaresSlow ? Slow(isSlowAsync) : "")}}],
                  "input":[{{string.Join(',', draft.Items.Select(Encoding.UTF8.GetString))}}]}
                 """),
         };
@@ -123,6 +111,9 @@ internal sealed class Steps(World world, List<string>? words)
         world.Witness.Made(errand);
         return errand;
     }
+
+    private static string Slow(bool isAsync) =>
+        $$"""{"type":"function","name":"{{SimulatedCall.Slow}}","async":{{(isAsync ? "true" : "false")}}}""";
 
     private string Content(bool isStored) => isStored ? $"say {_agenda.Below(9)}" : Witness.UnstoredMarker;
 

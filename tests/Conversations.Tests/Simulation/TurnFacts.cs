@@ -28,8 +28,8 @@ internal sealed class TurnFacts
     /// <summary>The item that was streaming when it ended.</summary>
     public int PartialBytes { get; set; }
 
-    /// <summary>Call ids of its output.</summary>
-    public List<string> Calls { get; } = [];
+    /// <summary>Calls of its output.</summary>
+    public List<MadeCall> Calls { get; } = [];
 
     public TurnFinished? Finished { get; set; }
 

@@ -33,6 +33,21 @@ internal static class WireText
     /// <summary>An item's call id; null if it has none.</summary>
     public static string? CallId(ReadOnlySpan<byte> item) => TextBehind(item, "\"call_id\":\""u8);
 
+    /// <summary>A call from its call id on; null if the item is none.</summary>
+    /// <param name="item">The item, or what follows in it.</param>
+    /// <param name="isSlowAsync">Whether the create declared <see cref="SimulatedCall.Slow"/> as async.</param>
+    public static MadeCall? CallOf(ReadOnlySpan<byte> item, bool isSlowAsync)
+    {
+        if (CallId(item) is not { } id)
+        {
+            return null;
+        }
+
+        var head = item[..item.IndexOf("\"arguments\":"u8)];
+        var isSlow = TextBehind(head, "\"name\":\""u8) == SimulatedCall.Slow;
+        return new MadeCall(id, head.IndexOf("\"async\":true"u8) >= 0 || (isSlow && isSlowAsync));
+    }
+
     private static int NumberBehind(ReadOnlySpan<byte> json, ReadOnlySpan<byte> name) =>
         json.IndexOf(name) is >= 0 and var at &&
         Utf8Parser.TryParse(json[(at + name.Length)..], out int number, out _) ? number : -1;

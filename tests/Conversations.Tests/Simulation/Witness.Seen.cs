@@ -213,13 +213,13 @@ internal sealed partial class Witness
     }
 
     // An output item has its call id once, and nothing else of a response object does.
-    private static List<string> CallsOf(Errand errand, ReadOnlyMemory<byte> response)
+    private static List<MadeCall> CallsOf(Errand errand, ReadOnlyMemory<byte> response)
     {
-        var calls = new List<string>();
+        var calls = new List<MadeCall>();
         var rest = response.Span;
         while (rest.IndexOf("\"call_id\":\""u8) is >= 0 and var at)
         {
-            calls.Add(WireText.CallId(rest[at..])!);
+            calls.Add(WireText.CallOf(rest[at..], errand.IsSlowAsync)!.Value);
             rest = rest[(at + 1)..];
         }
 

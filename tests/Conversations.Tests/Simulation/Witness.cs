@@ -174,16 +174,30 @@ internal sealed partial class Witness(Agenda agenda)
 
     private static void CheckAnswers(TurnFacts turn)
     {
-        var open = new List<string>(turn.Parent?.Calls ?? []);
+        var open = (turn.Parent?.Calls ?? []).Where(static call => !call.IsAsync).Select(static call => call.Id)
+            .ToList();
         foreach (var item in turn.Errand.Items)
         {
-            if (WireText.CallId(item) is { } call && !open.Remove(call))
+            if (WireText.CallId(item) is { } call && !open.Remove(call) && !IsAsync(turn.Parent, call))
             {
                 throw new BrokenInvariantException(Invariant.CallsAnsweredOnce, $"{turn.Errand} answers {call} again");
             }
         }
 
         Check(open.Count == 0, Invariant.CallsAnsweredOnce, $"{turn.Errand} leaves calls open");
+    }
+
+    private static bool IsAsync(TurnFacts? turn, string call)
+    {
+        for (; turn is not null; turn = turn.Parent)
+        {
+            if (turn.Calls.Contains(new MadeCall(call, IsAsync: true)))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static void Keep(TurnFacts turn, JournalEntry entry, OutputHeld output)
@@ -199,7 +213,7 @@ internal sealed partial class Witness(Agenda agenda)
         Check(output.Index == turn.Output.Count, Invariant.TurnsInOrder, $"output {output.Index} of {turn.Errand}");
         turn.Output.Add(output.Json);
         AddItem(turn, output.Json);
-        if (WireText.CallId(output.Json.Span) is { } call)
+        if (WireText.CallOf(output.Json.Span, turn.Errand.IsSlowAsync) is { } call)
         {
             turn.Calls.Add(call);
         }

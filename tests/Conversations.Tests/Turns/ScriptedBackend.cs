@@ -10,7 +10,8 @@ namespace Evergrain.Conversations.Tests.Turns;
 /// A model that tests speak for. Its rendering is what its server calls the item, the item's JSON and a newline; its
 /// state counts items, so that a rescan or a wrong order shows.
 /// </summary>
-internal sealed class ScriptedBackend(string model = "m", string rendering = "scripted", bool moves = true)
+internal sealed class ScriptedBackend(
+    string model = "m", string rendering = "scripted", bool moves = true, bool takesOpenCalls = true)
     : IModelBackend
 {
     /// <summary>The rendering that takes items as they are.</summary>
@@ -19,6 +20,8 @@ internal sealed class ScriptedBackend(string model = "m", string rendering = "sc
     public string Rendering => rendering;
 
     public IReadOnlyList<string> Models { get; } = [model];
+
+    public bool TakesOpenCalls => takesOpenCalls;
 
     public int RenderCalls { get; private set; }
 

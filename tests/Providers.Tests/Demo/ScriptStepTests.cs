@@ -107,6 +107,28 @@ public sealed class ScriptStepTests
     }
 
     [Fact]
+    public async Task Call_OfAnAsyncTool_SaysSo()
+    {
+        var driver = DemoDriver.WithScript("""
+            [{"parallel":[{"call":"f"},{"call":"g"},{"custom":"c","input":""},{"say":"meanwhile"}]},{"say":"end"}]
+            """);
+        driver.OfferedTools = """
+            [{"type":"function","name":"f","async":true},{"type":"function","name":"g","async":false},
+             {"type":"namespace","name":"n","tools":[{"type":"custom","name":"c","async":true}]}]
+            """;
+        var events = await driver.StreamAsync();
+        Assert.Equal([true, false, true, false],
+            events.Where(static e => e.Kind == ModelEventKind.ItemStarted).Select(static e => e.IsAsync));
+
+        var answer = await driver.AskAsync();
+        driver.User("no output yet");
+        Assert.Equal("end", (await driver.AskAsync()).Text);
+        driver.Output(answer.Calls.First());
+        driver.Output(answer.Calls.First());
+        Assert.Equal("script finished", (await driver.AskAsync()).Text);
+    }
+
+    [Fact]
     public async Task Custom_Input_IsPassedAsItIs()
     {
         var call = (await DemoDriver.WithScript(

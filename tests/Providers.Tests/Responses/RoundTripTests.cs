@@ -13,6 +13,13 @@ public sealed class RoundTripTests
 {
     private const string End = """{"type":"response.completed","response":{}}""";
 
+    private const string Head = """{"id":"fc_1","type":"function_call","call_id":"c","name":"f",""";
+    private const string Begun = Head + """ "arguments":""}""";
+    private const string BegunMarked = Head + """ "async":true,"arguments":""}""";
+    private const string BegunWhole = Head + """ "arguments":"{}"}""";
+    private const string Marked = Head + """ "async":true,"arguments":"{}"}""";
+    private const string Plain = Head + """ "arguments":"{}"}""";
+
     public static TheoryData<string> Streams => RecordedStreamTests.Streams;
 
     [Theory]
@@ -23,6 +30,28 @@ public sealed class RoundTripTests
         var again = new List<string>();
         StreamReplay.Run(shape, items, Stream(again));
         Assert.Equal(live, again);
+    }
+
+    [Theory]
+    [InlineData(Begun, Marked, true)]
+    [InlineData(BegunMarked, Marked, true)]
+    [InlineData(BegunMarked, Plain, false)]
+    [InlineData(BegunWhole, Marked, true)]
+    [InlineData(BegunWhole, Plain, false)]
+    [InlineData(null, Marked, true)]
+    [InlineData(BegunMarked, null, true)]
+    [InlineData(Begun, null, false)]
+    public void AsyncMark_OfACall_IsTheServersOwnAndReplayed(string? added, string? done, bool isMarked)
+    {
+        var events = new[] { ("added", added), ("done", done) }.Where(static item => item.Item2 is not null)
+            .Select(static item => $$"""{"type":"response.output_item.{{item.Item1}}","item":{{item.Item2}}}""");
+        var live = Run(string.Join('\n', done is null ? events : [.. events, End]), out var items, out var shape);
+        var again = new List<string>();
+        StreamReplay.Run(shape, items, Stream(again));
+
+        Assert.Equal(live, again);
+        Assert.Equal(isMarked, Encoding.UTF8.GetString(Assert.Single(items).Span)
+            .Contains("\"async\":true", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -23,6 +23,8 @@ public sealed class GatedModel : IModelBackend
 
     public IReadOnlyList<string> Models { get; } = ["gated", "echo"];
 
+    public bool TakesOpenCalls => true;
+
     public IStateCodec States { get; } = new CountCodec();
 
     /// <summary>What rendering does first: a test may throw, or wait, in the conversation's own loop.</summary>

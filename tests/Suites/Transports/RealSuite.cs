@@ -57,8 +57,30 @@ public abstract class RealSuite(IWireHosts hosts) : TransportSuite
 
         Assert.Equal("""{"a":"é"}""", call.GetProperty("arguments").GetString());
         Assert.Equal(400, silent.Refused?.Status);
-        Assert.Contains(call.GetProperty("call_id").GetString()!, $"{silent.Refused}", StringComparison.Ordinal);
+        Assert.Contains($"No tool output found for function call {call.GetProperty("call_id").GetString()}.",
+            $"{silent.Refused}", StringComparison.Ordinal);
         Assert.Equal("thanks", answer.Text);
+    }
+
+    [Fact]
+    public async Task Create_CallOfAnAsyncTool_IsAnsweredTurnsLaterAndAgain()
+    {
+        await using var server = await StartAsync();
+        using var client = await ConnectAsync(server);
+        const string tools = ",\"tools\":[{\"type\":\"custom\",\"name\":\"c\",\"async\":true}]";
+
+        var asking = await client.RunAsync(Creates.Of(
+            """[{"custom":"c","input":"x"},{"say":"waiting"},{"say":"thanks"},{"say":"again"}]""", tools));
+        var call = asking.Ended.GetProperty("output")[0];
+        var output = $$"""
+            [{"type":"custom_tool_call_output","call_id":{{call.GetProperty("call_id").GetRawText()}},"output":"ok"}]
+            """;
+        var waiting = await client.RunAsync(Creates.Next(asking.Id, "\"and?\""));
+        var thanks = await client.RunAsync(Creates.Next(waiting.Id, output));
+        var again = await client.RunAsync(Creates.Next(thanks.Id, output));
+
+        Assert.True(call.GetProperty("async").GetBoolean());
+        Assert.Equal(["waiting", "thanks", "again"], [waiting.Text, thanks.Text, again.Text]);
     }
 
     [Fact]
@@ -72,7 +94,8 @@ public abstract class RealSuite(IWireHosts hosts) : TransportSuite
             """[{"type":"function_call_output","call_id":"call_missing","output":"ok"}]"""));
 
         Assert.Equal(400, turn.Refused?.Status);
-        Assert.Contains("call_missing", $"{turn.Refused}", StringComparison.Ordinal);
+        Assert.Contains("No tool call found for function call output with call_id call_missing.", $"{turn.Refused}",
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -127,6 +150,8 @@ public abstract class RealSuite(IWireHosts hosts) : TransportSuite
     [InlineData("""{"model":"demo","input":"hi","tools":{}}""", "tools", "invalid_value")]
     [InlineData("""{"model":"demo","input":"hi","conversation":"conv_1"}""", "conversation", "invalid_value")]
     [InlineData("""{"model":"demo","input":"hi","prompt":{"id":"p"}}""", "prompt", "invalid_value")]
+    [InlineData("""{"model":"demo","input":"hi","tools":[{"type":"mcp","async":true}]}""", "tools[0].async",
+        "invalid_value")]
     public async Task Create_WrongValue_IsAnErrorThatNamesTheField(string create, string? param, string code)
     {
         await using var server = await StartAsync();
