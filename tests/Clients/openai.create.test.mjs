@@ -66,7 +66,7 @@ test('Create_StringInputAndParameters_AreTakenAndEchoed', async () => {
   const sent = {
     instructions: 'Be brief.', temperature: 0.5, top_p: 0.25, max_output_tokens: 64, max_tool_calls: 3,
     parallel_tool_calls: false, tool_choice: 'none', tools: [tool('lookup')], metadata: { project: 'evergrain' },
-    prompt_cache_key: 'a key', safety_identifier: 'someone', truncation: 'auto', service_tier: 'default',
+    prompt_cache_key: 'a key', safety_identifier: 'someone', truncation: 'disabled', service_tier: 'default',
     text: { format: { type: 'text' }, verbosity: 'low' }, top_logprobs: 2, store: true, background: false,
   };
   const response = await create({ input: 'Hello', ...sent, include: ['reasoning.encrypted_content'] });

@@ -49,7 +49,7 @@ test('Turn_ParametersGiven_AreEchoed', async () => {
   const sent = {
     instructions: 'Be brief.', temperature: 0.5, top_p: 0.25, max_output_tokens: 64, parallel_tool_calls: false,
     tool_choice: 'auto', tools: [tool('lookup')], metadata: { project: 'evergrain' }, prompt_cache_key: 'a key',
-    truncation: 'auto', reasoning: { effort: 'low' }, text: { format: { type: 'text' }, verbosity: 'low' },
+    truncation: 'disabled', reasoning: { effort: 'low' }, text: { format: { type: 'text' }, verbosity: 'low' },
   };
   const response = await socket.complete({ input: scripted({ say: 'ok' }), ...sent });
   for (const member of Object.keys(sent).filter((name) => !['reasoning', 'tools'].includes(name))) {

@@ -40,6 +40,11 @@ public interface IModelBackend
     /// </summary>
     bool TakesOpenCalls => false;
 
+    /// <summary>
+    /// Names of a create's fields that would have no effect at its servers: a create that has one is refused.
+    /// </summary>
+    IReadOnlyList<string> Refuses => [];
+
     /// <summary>Renders one item.</summary>
     /// <param name="item">The item: its type, role and exact JSON.</param>
     /// <param name="state">

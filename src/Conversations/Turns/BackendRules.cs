@@ -8,13 +8,22 @@ internal static class BackendRules
 {
     /// <summary>Checks a create's parameters.</summary>
     /// <exception cref="ConversationException">One would have no effect; the refusal names it.</exception>
-    public static void Check(IModelBackend backend, IReadOnlyList<HeldValue> values)
+    public static void Check(IModelBackend backend, string model, IReadOnlyList<HeldValue> values)
     {
         var tools = Parameters.ToolsOf(values);
         CheckPlaces(tools);
         if (tools.FirstAsync is { } tool && !backend.TakesOpenCalls)
         {
             throw NoAsync(tool, "tools");
+        }
+
+        foreach (var field in backend.Refuses)
+        {
+            if (values.Any(value => value.Field == field))
+            {
+                throw Refused($"'{field}' is not supported with the model '{model}': its servers do not know it.",
+                    field);
+            }
         }
     }
 

@@ -101,6 +101,12 @@ internal sealed class CreateRequest
             throw Invalid($"'{name}' is not supported by this server: send 'previous_response_id' and 'input'.", name);
         }
 
+        // Not among the rules of the field: journals of earlier builds hold other values.
+        if (name == "truncation" && reader.TokenType == JsonTokenType.String && !reader.ValueTextEquals("disabled"u8))
+        {
+            throw Invalid("'truncation' must be \"disabled\" or null: this server drops no items.", name);
+        }
+
         var (start, isNull) = ((int)reader.TokenStartIndex, reader.TokenType == JsonTokenType.Null);
         reader.Skip();
         if (!isNull && ParameterFields.Find(name) is { } field)

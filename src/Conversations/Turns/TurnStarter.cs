@@ -85,7 +85,7 @@ internal sealed class TurnStarter(
         Check(create, parent, start);
         var values = Hold(create, start);
         var backend = models.Find(create.Model) ?? throw new ConversationException(models.Refuse(create.Model));
-        BackendRules.Check(backend, values);
+        BackendRules.Check(backend, create.Model, values);
         var ledger = new CallLedger(parent, Parameters.ToolsOf(values));
         var references = new ReferenceTable(state.Turns, parent, start, create.Store);
         var items = InputItems.Read(create, parent, references, ledger);

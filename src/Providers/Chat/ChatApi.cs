@@ -30,6 +30,9 @@ internal sealed class ChatApi(string server, Dialect dialect, ChatInstruments in
     public IStateCodec States { get; } = new ChatStates();
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Refuses { get; } = ["context_management", "moderation"];
+
+    /// <inheritdoc/>
     public string Path => "chat/completions";
 
     /// <inheritdoc/>

@@ -21,6 +21,9 @@ internal interface IModelApi
     /// <summary>Whether calls may stay open; see <see cref="IModelBackend.TakesOpenCalls"/>.</summary>
     bool TakesOpenCalls => false;
 
+    /// <summary>Fields without effect; see <see cref="IModelBackend.Refuses"/>.</summary>
+    IReadOnlyList<string> Refuses => [];
+
     /// <summary>Where calls are posted, relative to a server's URL: <c>chat/completions</c>.</summary>
     string Path { get; }
 

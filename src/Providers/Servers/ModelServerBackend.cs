@@ -53,6 +53,9 @@ public sealed class ModelServerBackend : IModelBackend, IDisposable
     /// <inheritdoc/>
     public bool TakesOpenCalls => Server.Api.TakesOpenCalls;
 
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Refuses => Server.Api.Refuses;
+
     /// <summary>Which server it is spoken to as, and why, in words; null where its API leaves no choice.</summary>
     public string? SpokenTo => Server.Options.Api == ModelApis.Chat
         ? $"{Server.Options.Name} is spoken to as {Dialect.Dialect.Name} ({Dialect.Reason})"
@@ -106,6 +109,10 @@ internal sealed class ServedApi(ModelServerBackend owner, ModelServer server) : 
     public IReadOnlyList<string> Patterns => owner.Patterns;
 
     public int CallsMax => owner.CallsMax;
+
+    public bool TakesOpenCalls => Server.Api.TakesOpenCalls;
+
+    public IReadOnlyList<string> Refuses => Server.Api.Refuses;
 
     public IStateCodec? States => Server.Api.States;
 

@@ -1,5 +1,7 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
+using Record = Evergrain.Conversations.Records.Record;
 
 namespace Evergrain.Conversations.Tests.Turns;
 
@@ -86,6 +88,66 @@ public sealed class CreateRefusalTests
         {"model":"m","input":"go","tools":[{"type":"namespace","name":"n","tools":[{"type":"function","name":"\ud800"},
          {"\udc00":1,"type":"function","name":"f","async":true},7,null]}]}
         """);
+
+    [Theory]
+    [InlineData("moderation", """{"model":"x"}""")]
+    [InlineData("context_management", """[{"type":"compaction","compact_threshold":1000}]""")]
+    public void Parameter_ThatTheServersDoNotKnow_IsRefusedByName(string field, string value)
+    {
+        var refusal = Assert.Throws<ConversationException>(() => _driver.Create(
+            $$"""{"model":"chat","input":"go","{{field}}":{{value}}}""")).Refusal;
+
+        Assert.Equal((RefusalKind.InvalidRequest, field), (refusal.Kind, refusal.Param));
+        Assert.Contains($"'{field}'", refusal.Message, StringComparison.Ordinal);
+        _driver.Create($$"""{"model":"m","input":"go","{{field}}":{{value}}}""");
+        _driver.Create($$"""{"model":"chat","input":"go","{{field}}":null}""");
+    }
+
+    [Theory]
+    [InlineData("\"auto\"")]
+    [InlineData("\"\\u0061uto\"")]
+    [InlineData("\"never\"")]
+    [InlineData("7")]
+    public void Truncation_OtherThanDisabled_IsRefused(string value)
+    {
+        var refusal = Assert.Throws<ConversationException>(() => _driver.Create(
+            $$"""{"model":"m","input":"go","truncation":{{value}}}""")).Refusal;
+
+        Assert.Equal((RefusalKind.InvalidRequest, "truncation"), (refusal.Kind, refusal.Param));
+        Assert.Contains("'truncation'", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"disabled\"")]
+    [InlineData("null")]
+    public void Truncation_Disabled_IsEchoed(string value)
+    {
+        var id = _driver.Create($$"""{"model":"m","input":"go","truncation":{{value}}}""");
+        _driver.AppendAll();
+
+        Assert.Equal("disabled", _driver.Get(id).GetProperty("truncation").GetString());
+    }
+
+    [Fact]
+    public void Truncation_AutoInAJournalOfAnEarlierBuild_IsRead()
+    {
+        var id = _driver.Create("""{"model":"m","input":"go","truncation":"disabled"}""");
+        _driver.AppendAll();
+        _driver.Answer(id);
+        _driver.Journal[0] = _driver.Journal[0] with
+        {
+            Records = RecordFrames.Write([.. RecordFrames.Read(_driver.Journal[0].Records).Select(Earlier)]),
+        };
+
+        _driver.Restart();
+
+        Assert.Equal("auto", _driver.Get(id).GetProperty("truncation").GetString());
+        _driver.Say("go on", id);
+    }
+
+    private static Record Earlier(Record record) => record is ValueHeld { Field: "truncation" } held
+        ? held with { Json = "\"auto\""u8.ToArray() }
+        : record;
 
     private void Refused(string input, string message, string param, ResponseId? previous = null, string tools = "")
     {

@@ -23,6 +23,8 @@ internal sealed class ScriptedBackend(
 
     public bool TakesOpenCalls => takesOpenCalls;
 
+    public IReadOnlyList<string> Refuses => takesOpenCalls ? [] : ["moderation", "context_management"];
+
     public int RenderCalls { get; private set; }
 
     public IStateCodec? States { get; } = moves ? new PlaceCodec() : null;

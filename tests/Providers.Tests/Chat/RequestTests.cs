@@ -54,7 +54,7 @@ public sealed class RequestTests
     [InlineData("reasoning", "{}")]
     [InlineData("text", """{"format":{"type":"text"},"verbosity":null}""")]
     [InlineData("metadata", """{"a":"b"}""")]
-    [InlineData("truncation", "\"auto\"")]
+    [InlineData("truncation", "\"disabled\"")]
     [InlineData("parallel_tool_calls", "false")]
     [InlineData("tool_choice", "\"auto\"")]
     [InlineData("tools", "[]")]

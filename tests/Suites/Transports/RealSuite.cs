@@ -150,6 +150,7 @@ public abstract class RealSuite(IWireHosts hosts) : TransportSuite
     [InlineData("""{"model":"demo","input":"hi","tools":{}}""", "tools", "invalid_value")]
     [InlineData("""{"model":"demo","input":"hi","conversation":"conv_1"}""", "conversation", "invalid_value")]
     [InlineData("""{"model":"demo","input":"hi","prompt":{"id":"p"}}""", "prompt", "invalid_value")]
+    [InlineData("""{"model":"demo","input":"hi","truncation":"auto"}""", "truncation", "invalid_value")]
     [InlineData("""{"model":"demo","input":"hi","tools":[{"type":"mcp","async":true}]}""", "tools[0].async",
         "invalid_value")]
     public async Task Create_WrongValue_IsAnErrorThatNamesTheField(string create, string? param, string code)

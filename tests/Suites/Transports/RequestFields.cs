@@ -44,7 +44,7 @@ public static class RequestFields
         new("presence_penalty", "-0.5"),
         new("frequency_penalty", "0.5"),
         new("top_logprobs", "2"),
-        new("truncation", "\"auto\""),
+        new("truncation", "\"disabled\""),
         new("reasoning", """{"effort":"low","summary":"auto","context":"auto"}"""),
         new("text", """{"format":{"type":"json_object"},"verbosity":"low"}"""),
         new("metadata", """{"ticket":"4711","Ключ":"значение"}"""),
