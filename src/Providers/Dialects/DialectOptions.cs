@@ -2,7 +2,7 @@ namespace Evergrain.Providers.Dialects;
 
 /// <summary>
 /// What a server's settings say otherwise than its dialect does: <c>Evergrain:ModelServers:0:DialectEntries</c>. What
-/// is left out stays as the dialect has it. docs/models.md says what each entry means.
+/// is left out stays as the dialect has it. docs/dialects.md says what each entry means.
 /// </summary>
 public sealed class DialectOptions
 {

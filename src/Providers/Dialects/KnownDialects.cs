@@ -3,7 +3,7 @@ using static Evergrain.Providers.Dialects.DialectMembers;
 namespace Evergrain.Providers.Dialects;
 
 /// <summary>
-/// The dialects, one for each kind of server. docs/models.md has the same table with the source and version of each
+/// The dialects, one for each kind of server. docs/dialects.md has the same table with the source and version of each
 /// fact.
 /// </summary>
 internal static class KnownDialects

@@ -110,7 +110,7 @@ internal sealed partial class DialectDetection(
             return Known(named, $"its models are owned by '{owner}'");
         }
 
-        // Source: the servers' own code; see docs/models.md. Each has one of these, and nobody else has it.
+        // Source: the servers' own code; see docs/dialects.md. Each has one of these, and nobody else has it.
         foreach (var (path, member, dialect) in new[]
         {
             ("props", "build_info", "llama.cpp"), ("api/version", "version", "ollama"),

@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace Evergrain.Providers.Tests.Dialects;
 
 /// <summary>
-/// What a server refuses, written down from docs/models.md without a look at how requests are made. Each rule gives the
-/// first thing that is wrong, as a server's error would.
+/// What a server refuses, written down from docs/dialects.md without a look at how requests are made. Each rule gives
+/// the first thing that is wrong, as a server's error would.
 /// </summary>
 internal sealed partial record DialectRules(string Dialect)
 {
