@@ -29,8 +29,9 @@ internal sealed class JournalComposition : IAsyncDisposable
     public PostgresJournalOptions? PostgresOptions { get; private set; }
 
     /// <summary>Where the open journal is, for people.</summary>
-    public string Place =>
-        _journal is PostgresJournal postgres ? $"journal in PostgreSQL at {postgres.Place}" : $"data in {_data}";
+    public string Place => _journal is PostgresJournal postgres
+        ? $"journal in PostgreSQL at {postgres.Place}"
+        : $"journal in the directory {_data}";
 
     /// <summary>Fails when another process has taken the journal; a SQLite file cannot be taken.</summary>
     public Task Lost => _lock?.Lost ?? new TaskCompletionSource().Task;
