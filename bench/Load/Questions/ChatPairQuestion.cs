@@ -27,7 +27,8 @@ internal static class ChatPairQuestion
         string[] settings = ["--model-url", upstream.Url, "--model-api", "chat"];
         await using var ownServer = await options.StartServerAsync(settings, cancellationToken);
         await using var otherServer = await other.StartServerAsync(settings, cancellationToken);
-        var rows = Sizes.Select(size => (Size: size, Own: new Side(ownServer, size), Before: new Side(otherServer, size),
+        var rows = Sizes.Select(size => (
+            Size: size, Own: new Side(ownServer, size), Before: new Side(otherServer, size),
             Wall: new Ratios(), Processor: new Ratios(), Allocated: new Ratios())).ToArray();
         for (var pair = -WarmUpPairs; pair < options.Count(Pairs); pair++)
         {

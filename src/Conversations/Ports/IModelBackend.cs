@@ -41,9 +41,11 @@ public interface IModelBackend
     bool TakesOpenCalls => false;
 
     /// <summary>
-    /// Names of a create's fields that would have no effect at its servers: a create that has one is refused.
+    /// What of a create's field would have no effect at its servers, as the path that a refusal names; null: nothing.
     /// </summary>
-    IReadOnlyList<string> Refuses => [];
+    /// <param name="field">The field.</param>
+    /// <param name="json">Its value.</param>
+    string? Refuse(string field, ReadOnlyMemory<byte> json) => null;
 
     /// <summary>Renders one item.</summary>
     /// <param name="item">The item: its type, role and exact JSON.</param>

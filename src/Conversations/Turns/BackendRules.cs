@@ -17,12 +17,11 @@ internal static class BackendRules
             throw NoAsync(tool, "tools");
         }
 
-        foreach (var field in backend.Refuses)
+        foreach (var value in values)
         {
-            if (values.Any(value => value.Field == field))
+            if (backend.Refuse(value.Field, value.Json) is { } path)
             {
-                throw Refused($"'{field}' is not supported with the model '{model}': its servers do not know it.",
-                    field);
+                throw Refused($"'{path}' is not supported with the model '{model}': its servers do not know it.", path);
             }
         }
     }

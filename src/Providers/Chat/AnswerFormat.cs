@@ -1,5 +1,4 @@
 using System.Text;
-using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Dialects;
 using Evergrain.Providers.Servers;
 
@@ -12,7 +11,6 @@ internal sealed class AnswerFormat(Dialect dialect)
     private static readonly string[] SchemaMembers = ["name", "description", "schema", "strict"];
 
     /// <summary>The members, each with the comma before it.</summary>
-    /// <exception cref="ConversationException">The server does not take the format.</exception>
     public byte[] Write(ReadOnlyMemory<byte> text)
     {
         var members = JsonMembers.Of(PairedEscapes.Of(text));
@@ -30,9 +28,6 @@ internal sealed class AnswerFormat(Dialect dialect)
                     _ => ",\"response_format\":{\"type\":\"json_object\"}"u8,
                 });
                 break;
-            case "json_schema" when !dialect.JsonSchema:
-                throw ConversationException.Of(RefusalKind.InvalidRequest,
-                    $"The model server, a {dialect.Name} server, takes no JSON schema of an answer.", "text.format");
             case "json_schema":
                 WriteSchema(output, format);
                 break;
@@ -45,6 +40,10 @@ internal sealed class AnswerFormat(Dialect dialect)
 
         return output.ToArray();
     }
+
+    /// <summary>Whether a create's <c>text</c> asks for an answer of a schema.</summary>
+    public static bool IsSchema(ReadOnlyMemory<byte> text) =>
+        JsonContent.Is(JsonMembers.Of(JsonMembers.Of(text)["format"u8])["type"u8], "json_schema"u8);
 
     private static void WriteSchema(BodyWriter output, in JsonMembers format)
     {

@@ -1,4 +1,3 @@
-using System.Text;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Dialects;
 
@@ -67,8 +66,9 @@ internal sealed class CallTools
     /// <param name="output">Where to.</param>
     /// <param name="choice">The create's <c>tool_choice</c>; empty where it has none.</param>
     /// <param name="dialect">How the server wants them.</param>
+    /// <returns>Whether the model must call a tool.</returns>
     /// <exception cref="ConversationException">The choice demands a tool that is not offered.</exception>
-    public void WriteTo(BodyWriter output, ReadOnlyMemory<byte> choice, Dialect dialect)
+    public bool WriteTo(BodyWriter output, ReadOnlyMemory<byte> choice, Dialect dialect)
     {
         var chosen = JsonMembers.Of(choice);
         var mode = choice;
@@ -97,9 +97,9 @@ internal sealed class CallTools
         {
             WriteOffered(output);
             output.Raw(mode.IsEmpty ? default : ",\"tool_choice\":"u8).Raw(mode);
-            var must = Forced is not null || JsonContent.Is(mode, "required"u8);
-            output.Raw(must ? Encoding.ASCII.GetBytes(dialect.MustCall) : default);
         }
+
+        return Forced is not null || JsonContent.Is(mode, "required"u8);
     }
 
     private void WriteOffered(BodyWriter output)

@@ -30,10 +30,17 @@ internal sealed class ChatApi(string server, Dialect dialect, ChatInstruments in
     public IStateCodec States { get; } = new ChatStates();
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Refuses { get; } = ["context_management", "moderation"];
+    public string Path => "chat/completions";
 
     /// <inheritdoc/>
-    public string Path => "chat/completions";
+    public string? Refuse(string field, ReadOnlyMemory<byte> json) => field switch
+    {
+        "context_management" or "moderation" => field,
+        "include" when dialect.LogprobsMax == 0 && RequestWriter.AsksForLogprobs(json) => field,
+        "top_logprobs" when RequestWriter.NumberOf(json) > dialect.LogprobsMax => field,
+        "text" when !dialect.JsonSchema && AnswerFormat.IsSchema(json) => "text.format",
+        _ => null,
+    };
 
     /// <inheritdoc/>
     public Rendered Render(Item item, object? state)

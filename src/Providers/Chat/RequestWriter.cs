@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
+using System.Buffers.Text;
 using System.Security.Cryptography;
+using System.Text;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -30,6 +32,14 @@ internal sealed class RequestWriter(Dialect dialect)
     private readonly PerValue<ToolSet> _tools = new(static tools => ToolSet.Read(PairedEscapes.Of(tools)));
     private readonly PerValue<byte[]> _formats = new(text => new AnswerFormat(dialect).Write(text));
 
+    /// <summary>Whether a create's <c>include</c> asks for log probabilities.</summary>
+    public static bool AsksForLogprobs(ReadOnlyMemory<byte> include) => JsonMembers.Elements(include).Exists(
+        static element => JsonContent.Is(element, "message.output_text.logprobs"u8));
+
+    /// <summary>A whole number; 0 where the value is none.</summary>
+    public static int NumberOf(ReadOnlyMemory<byte> json) =>
+        Utf8Parser.TryParse(json.Span, out int number, out var read) && read == json.Length ? number : 0;
+
     /// <summary>The tools that a call may offer.</summary>
     public CallTools ToolsOf(ModelCall call, ChatState state) =>
         new(state, call.Parameters.TryGet("tools", out var tools) ? _tools.Of(tools) : ToolSet.Empty);
@@ -44,7 +54,7 @@ internal sealed class RequestWriter(Dialect dialect)
     {
         var head = new BodyWriter(1024).Raw("{\"model\":"u8).Quoted(call.Model).Raw(",\"stream\":true"u8);
         WriteParameters(head, call, state);
-        WriteTools(head, call.Parameters, state, tools);
+        WriteThinking(head, call.Parameters, WriteTools(head, call.Parameters, state, tools));
         head.Raw(",\"messages\":["u8);
         call.Parameters.TryGet("instructions", out var given);
         var instructions = PairedEscapes.Of(JsonContent.Inside(given));
@@ -83,7 +93,6 @@ internal sealed class RequestWriter(Dialect dialect)
         }
 
         Write(head, dialect.OutputLimitField, parameters, "max_output_tokens");
-        WriteEffort(head, parameters);
         WriteLogprobs(head, parameters);
         if (parameters.TryGet("text", out var text))
         {
@@ -111,41 +120,43 @@ internal sealed class RequestWriter(Dialect dialect)
         return Base62.Format(BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(id)));
     }
 
-    /// <summary>Writes how much the model thinks: the value that is asked for, or the nearest known one.</summary>
-    private void WriteEffort(BodyWriter head, Parameters parameters)
+    /// <summary>
+    /// Writes how much the model thinks: the value that is asked for, or the nearest known one. Not every server lets
+    /// the model think where it must call a tool.
+    /// </summary>
+    private void WriteThinking(BodyWriter head, Parameters parameters, bool mustCall)
     {
-        if (dialect.Efforts.Count == 0 || !parameters.TryGet("reasoning", out var reasoning) ||
-            JsonContent.Text(JsonMembers.Of(reasoning)["effort"u8]) is not { } asked)
+        var asked = parameters.TryGet("reasoning", out var reasoning)
+            ? JsonContent.Text(JsonMembers.Of(reasoning)["effort"u8])
+            : null;
+        var instead = mustCall ? dialect.MustCall : asked == "none" ? dialect.NoThinking : "";
+        if (instead.Length > 0)
         {
-            return;
+            head.Raw(Encoding.UTF8.GetBytes(instead));
         }
+        else if (asked is not null && dialect.Efforts.Count > 0)
+        {
+            head.Raw(",\"reasoning_effort\":"u8).Quoted(KnownEffort(asked));
+        }
+    }
 
+    private string KnownEffort(string asked)
+    {
         var place = Array.IndexOf(Efforts, asked);
-        var known = dialect.Efforts.Contains(asked, StringComparer.Ordinal) || place < 0
+        return place < 0 || dialect.Efforts.Contains(asked, StringComparer.Ordinal)
             ? asked
             : dialect.Efforts.MinBy(effort => Math.Abs((2 * (Array.IndexOf(Efforts, effort) - place)) - 1))!;
-        head.Raw(",\"reasoning_effort\":"u8).Quoted(known);
     }
 
     private void WriteLogprobs(BodyWriter head, Parameters parameters)
     {
-        var isAsked = parameters.TryGet("include", out var include) && JsonMembers.Elements(include).Exists(
-            static element => JsonContent.Is(element, "message.output_text.logprobs"u8));
-        var hasTop = parameters.TryGet("top_logprobs", out var top);
-        if (!isAsked && !hasTop)
+        var isAsked = parameters.TryGet("include", out var include) && AsksForLogprobs(include);
+        var top = parameters.TryGet("top_logprobs", out var given) ? NumberOf(given) : 0;
+        if (dialect.LogprobsMax > 0 && (isAsked || top > 0))
         {
-            return;
+            head.Raw(",\"logprobs\":true"u8);
+            head.Raw(top > 0 ? ",\"top_logprobs\":"u8 : default).Raw(top > 0 ? given : default);
         }
-
-        if (dialect.LogprobsMax == 0)
-        {
-            throw ConversationException.Of(RefusalKind.InvalidRequest,
-                $"The model server, a {dialect.Name} server, gives no log probabilities: leave them out.",
-                isAsked ? "include" : "top_logprobs");
-        }
-
-        head.Raw(",\"logprobs\":true"u8);
-        head.Raw(hasTop ? ",\"top_logprobs\":"u8 : default).Raw(top);
     }
 
     private static void Write(BodyWriter head, string member, Parameters parameters, string field)
@@ -156,15 +167,17 @@ internal sealed class RequestWriter(Dialect dialect)
         }
     }
 
-    private void WriteTools(BodyWriter head, Parameters parameters, ChatState state, CallTools tools)
+    private bool WriteTools(BodyWriter head, Parameters parameters, ChatState state, CallTools tools)
     {
         parameters.TryGet("tool_choice", out var choice);
 
         // The tools stay, so that the server finds the prompt that it holds already.
-        tools.WriteTo(head, state.AsksForSummary ? None : choice, dialect);
+        var mustCall = tools.WriteTo(head, state.AsksForSummary ? None : choice, dialect);
         if (!tools.IsEmpty && dialect.Takes(DialectMembers.ParallelToolCalls))
         {
             Write(head, "parallel_tool_calls", parameters, "parallel_tool_calls");
         }
+
+        return mustCall;
     }
 }

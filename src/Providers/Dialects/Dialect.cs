@@ -20,6 +20,9 @@ internal sealed record Dialect(string Name)
     /// <summary>The values of <c>reasoning_effort</c> that it knows; none: it does not take the member.</summary>
     public IReadOnlyList<string> Efforts { get; init; } = [];
 
+    /// <summary>JSON members, each with the comma before it, where the model must not think at all.</summary>
+    public string NoThinking { get; init; } = "";
+
     /// <summary>The role of a system message behind other messages: <c>system</c> or <c>user</c>.</summary>
     public string LaterSystem { get; init; } = UserRole;
 

@@ -23,6 +23,9 @@ internal static class DialectChanges
             Alternates = entries.Alternates ?? dialect.Alternates,
             ParallelCalls = entries.ParallelCalls ?? dialect.ParallelCalls,
             ReasoningWithCalls = entries.ReasoningWithCalls ?? dialect.ReasoningWithCalls,
+            NoThinking = MembersOf(entries.NoThinking) ?? dialect.NoThinking,
+            MustCall = MembersOf(entries.MustCall) ?? dialect.MustCall,
+            ForeignCall = MembersOf(entries.ForeignCall) ?? dialect.ForeignCall,
             CallIdLength = entries.CallIdLength ?? dialect.CallIdLength,
             ForcedFunction = entries.ForcedFunction ?? dialect.ForcedFunction,
             JsonObject = entries.JsonObject ?? dialect.JsonObject,
@@ -68,11 +71,36 @@ internal static class DialectChanges
             }
         }
 
+        foreach (var json in new[] { entries.NoThinking, entries.MustCall, entries.ForeignCall })
+        {
+            if (json is not null && !IsObject(json))
+            {
+                yield return $"DialectEntries: '{json}' must be a JSON object.";
+            }
+        }
+
         if (entries.CallIdLength is < 0 or > 21 || entries.LogprobsMax is < 0 or > 1_000)
         {
             yield return "DialectEntries: CallIdLength must be 0 to 21 and LogprobsMax 0 to 1000.";
         }
     }
+
+    private static bool IsObject(string json)
+    {
+        try
+        {
+            return JsonElement.Parse(json).ValueKind == JsonValueKind.Object;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>An object's members, each with the comma before it.</summary>
+    private static string? MembersOf(string? json) => json is null ? null : string.Concat(
+        JsonElement.Parse(json).EnumerateObject().Select(static member =>
+            $",{JsonSerializer.Serialize(member.Name)}:{member.Value.GetRawText()}"));
 
     private static string DigestOf(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes)[..MarkBytes]);
 

@@ -21,6 +21,15 @@ public sealed class DialectOptions
     /// <summary>Whether an assistant message may have more than one call.</summary>
     public bool? ParallelCalls { get; set; }
 
+    /// <summary>A JSON object of the members that a request has where the model must not think.</summary>
+    public string? NoThinking { get; set; }
+
+    /// <summary>A JSON object of the members that a request has where the model must call a tool.</summary>
+    public string? MustCall { get; set; }
+
+    /// <summary>A JSON object of the members of a message's first call, if another server made it.</summary>
+    public string? ForeignCall { get; set; }
+
     /// <summary>Whether thoughts go back beside calls only.</summary>
     public bool? ReasoningWithCalls { get; set; }
 

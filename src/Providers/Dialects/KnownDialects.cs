@@ -110,6 +110,7 @@ internal static class KnownDialects
             ReasoningField = "reasoning_content",
             ReasoningWithCalls = true,
             ForcedFunction = Dialect.ObjectForm,
+            NoThinking = ",\"thinking\":{\"type\":\"disabled\"}",
             MustCall = ",\"thinking\":{\"type\":\"disabled\"}",
             JsonSchema = false,
             Files = false,

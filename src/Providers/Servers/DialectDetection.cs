@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Dialects;
@@ -86,8 +87,9 @@ internal sealed partial class DialectDetection(
         ModelServer server, Upstream upstream, CancellationToken stoppingToken)
     {
         var answer = await ServerQuestion.AskAsync(server, upstream.At("models"), Timeout, stoppingToken);
-        if (answer is null)
+        if (answer is null || (int)answer.Status >= 500 || answer.Status == HttpStatusCode.TooManyRequests)
         {
+            // A proxy may answer before the server is there.
             return null;
         }
 

@@ -21,8 +21,8 @@ internal interface IModelApi
     /// <summary>Whether calls may stay open; see <see cref="IModelBackend.TakesOpenCalls"/>.</summary>
     bool TakesOpenCalls => false;
 
-    /// <summary>Fields without effect; see <see cref="IModelBackend.Refuses"/>.</summary>
-    IReadOnlyList<string> Refuses => [];
+    /// <summary>What would have no effect; see <see cref="IModelBackend.Refuse"/>.</summary>
+    string? Refuse(string field, ReadOnlyMemory<byte> json) => null;
 
     /// <summary>Where calls are posted, relative to a server's URL: <c>chat/completions</c>.</summary>
     string Path { get; }

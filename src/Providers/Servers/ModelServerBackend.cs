@@ -54,7 +54,7 @@ public sealed class ModelServerBackend : IModelBackend, IDisposable
     public bool TakesOpenCalls => Server.Api.TakesOpenCalls;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Refuses => Server.Api.Refuses;
+    public string? Refuse(string field, ReadOnlyMemory<byte> json) => Server.Api.Refuse(field, json);
 
     /// <summary>Which server it is spoken to as, and why, in words; null where its API leaves no choice.</summary>
     public string? SpokenTo => Server.Options.Api == ModelApis.Chat
@@ -112,7 +112,7 @@ internal sealed class ServedApi(ModelServerBackend owner, ModelServer server) : 
 
     public bool TakesOpenCalls => Server.Api.TakesOpenCalls;
 
-    public IReadOnlyList<string> Refuses => Server.Api.Refuses;
+    public string? Refuse(string field, ReadOnlyMemory<byte> json) => Server.Api.Refuse(field, json);
 
     public IStateCodec? States => Server.Api.States;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Evergrain.Providers.Dialects;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 
@@ -90,12 +91,19 @@ internal static class ModelServerSettings
         return path.EndsWith("/v1", StringComparison.Ordinal) ? path[..^"/v1".Length] : path;
     }
 
+    private static IEnumerable<string> UnknownOf(IConfigurationSection section, Type options, string place)
+    {
+        var known = options.GetProperties().Select(static property => property.Name)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return section.GetChildren().Where(child => !known.Contains(child.Key))
+            .Select(child => $"{place}: there is no setting '{child.Key}'.");
+    }
+
     private static ModelServerOptions Bind(IConfigurationSection section, string server, List<string> mistakes)
     {
-        var known = typeof(ModelServerOptions).GetProperties().Select(static property => property.Name)
-            .ToHashSet(StringComparer.OrdinalIgnoreCase);
-        mistakes.AddRange(section.GetChildren().Where(child => !known.Contains(child.Key))
-            .Select(child => $"{server}: there is no setting '{child.Key}'."));
+        mistakes.AddRange(UnknownOf(section, typeof(ModelServerOptions), server));
+        mistakes.AddRange(UnknownOf(section.GetSection(nameof(ModelServerOptions.DialectEntries)),
+            typeof(DialectOptions), $"{server}: DialectEntries"));
         if (section[nameof(ModelServerOptions.Key)] is not null)
         {
             mistakes.Add($"{server}: a key does not belong in settings; name the environment variable that holds it " +

@@ -23,7 +23,8 @@ internal sealed class ScriptedBackend(
 
     public bool TakesOpenCalls => takesOpenCalls;
 
-    public IReadOnlyList<string> Refuses => takesOpenCalls ? [] : ["moderation", "context_management"];
+    public string? Refuse(string field, ReadOnlyMemory<byte> json) =>
+        !takesOpenCalls && field is "moderation" or "context_management" ? field : null;
 
     public int RenderCalls { get; private set; }
 

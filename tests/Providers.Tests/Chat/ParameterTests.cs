@@ -1,3 +1,4 @@
+using System.Text;
 using Evergrain.Conversations.Wire;
 using Evergrain.Suites.Transports;
 
@@ -20,10 +21,11 @@ public sealed class ParameterTests
     {
         var values = RequestFields.All.ToDictionary(field => field.Name, field => field.Value);
         values["background"] = "true";
-        var refused = new ChatDriver().Api.Refuses;
+        var api = new ChatDriver().Api;
 
         // Some mean something only where there are tools.
-        var left = ParameterFields.All.Select(static field => field.Name).Where(field => !refused.Contains(field) &&
+        var left = ParameterFields.All.Select(static field => field.Name).Where(field =>
+            api.Refuse(field, Encoding.UTF8.GetBytes(values[field])) is null &&
             Body(["tools", field]) == Body(field == "tools" ? [] : ["tools"]));
         string Body(string[] fields) => fields.Aggregate(
             ChatDriver.Of(User), (driver, field) => driver.With(field, values[field])).Body();

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
@@ -27,8 +28,11 @@ public sealed class DialectRequestTests
     [InlineData("unheard-of", "vllm", "unheard-of")]
     [InlineData("high", "plain", null)]
     [InlineData("high", "ollama", null)]
-    public void Effort_BecomesTheNearestThatTheServerKnows(string asked, string dialect, string? sent) => Assert.Equal(
-        sent, (string?)Driver(dialect, User).With("reasoning", $$"""{"effort":"{{asked}}"}""").Request()["reasoning_effort"]);
+    public void Effort_BecomesTheNearestThatTheServerKnows(string asked, string dialect, string? sent)
+    {
+        var driver = Driver(dialect, User).With("reasoning", $$"""{"effort":"{{asked}}"}""");
+        Assert.Equal(sent, (string?)driver.Request()["reasoning_effort"]);
+    }
 
     [Theory]
     [InlineData("plain", "f", "\"required\"")]
@@ -77,17 +81,31 @@ public sealed class DialectRequestTests
     [InlineData("lmstudio",
         """{"type":"json_schema","json_schema":{"name":"object","schema":{"type":"object"}}}""")]
     public void JsonObject_IsAskedForSoThatItConstrains(string dialect, string format) => Assert.Equal(
-        format, Driver(dialect, User).With("text", """{"format":{"type":"json_object"}}""").Request()["response_format"]!
-            .ToJsonString(ChatDriver.Compact));
+        format, Driver(dialect, User).With("text", """{"format":{"type":"json_object"}}""")
+            .Request()["response_format"]!.ToJsonString(ChatDriver.Compact));
 
     [Theory]
     [InlineData("mistral", "include", """["message.output_text.logprobs"]""", "include")]
+    [InlineData("mistral", "include", """["reasoning.encrypted_content"]""", null)]
     [InlineData("groq", "top_logprobs", "2", "top_logprobs")]
+    [InlineData("groq", "top_logprobs", "0", null)]
+    [InlineData("vllm", "top_logprobs", "20", null)]
     [InlineData("deepseek", "text", """{"format":{"type":"json_schema","name":"n","schema":{}}}""", "text.format")]
-    public void What_TheServerLacks_IsRefusedByName(string dialect, string field, string json, string param)
+    [InlineData("deepseek", "text", """{"format":{"type":"json_object"}}""", null)]
+    [InlineData("plain", "context_management", "[]", "context_management")]
+    public void What_TheServerLacks_IsRefusedByName(string dialect, string field, string json, string? path) =>
+        Assert.Equal(path, Driver(dialect).Api.Refuse(field, Encoding.UTF8.GetBytes(json)));
+
+    [Theory]
+    [InlineData("none", "\"auto\"")]
+    [InlineData("none", "\"required\"")]
+    [InlineData("high", "\"required\"")]
+    public void Thinking_WhereItMayNotBe_IsTurnedOff(string effort, string choice)
     {
-        var refused = Assert.Throws<ConversationException>(Driver(dialect, User).With(field, json).Body);
-        Assert.Equal((RefusalKind.InvalidRequest, param), (refused.Refusal.Kind, refused.Refusal.Param));
+        var request = Driver("deepseek", User).With("reasoning", $$"""{"effort":"{{effort}}"}""").With("tools", Tools)
+            .With("tool_choice", choice).Request();
+        Assert.Equal("disabled", (string?)request["thinking"]!["type"]);
+        Assert.Null(request["reasoning_effort"]);
     }
 
     [Theory]
@@ -148,7 +166,8 @@ public sealed class DialectRequestTests
 
         driver.Add(Output);
         var message = Assistant(driver);
-        Assert.Equal(["a", "b"], message["reasoning_details"]!.AsArray().Select(static detail => (string?)detail!["id"]));
+        Assert.Equal(["a", "b"],
+            message["reasoning_details"]!.AsArray().Select(static detail => (string?)detail!["id"]));
         Assert.Equal(1, (int?)message["tool_calls"]![0]!["x"]);
     }
 
@@ -184,7 +203,7 @@ public sealed class DialectRequestTests
     private static JsonObject Assistant(ChatDriver driver) => driver.Request()["messages"]!.AsArray()
         .Select(static message => message!.AsObject()).First(static message => (string?)message["role"] == "assistant");
 
-    private static Item ItemOf(string json) => ChatDriver.ItemOf(System.Text.Encoding.UTF8.GetBytes(json));
+    private static Item ItemOf(string json) => ChatDriver.ItemOf(Encoding.UTF8.GetBytes(json));
 
     private static ChatDriver Driver(string dialect, params string[] items)
     {

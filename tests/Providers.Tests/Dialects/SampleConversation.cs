@@ -72,6 +72,8 @@ internal sealed class SampleConversation
         Maybe("user", "\"u\"");
         Maybe("presence_penalty", "0.1");
         Maybe("frequency_penalty", "0.1");
+        Maybe("include", """["message.output_text.logprobs"]""");
+        Maybe("top_logprobs", Any("0", "3"));
         Maybe("service_tier", "\"flex\"");
         Maybe("parallel_tool_calls", "false");
         Maybe("reasoning",
