@@ -22,14 +22,27 @@ internal enum Speaker
     Tool,
 }
 
+/// <summary>How an open message's content is written.</summary>
+internal enum OpenContent
+{
+    /// <summary>No message is open.</summary>
+    None,
+
+    /// <summary>As one text.</summary>
+    Text,
+
+    /// <summary>As a list of parts.</summary>
+    Parts,
+}
+
 /// <summary>
 /// What a branch's rendered bytes leave to be written behind one item. Immutable; items that change nothing share one.
 /// </summary>
 /// <remarks>
 /// What the assistant said between two inputs is one message, whatever the order of its items. Its calls are in the
 /// bytes already, its array of calls open; its texts are slices of their items, held here until the message is closed.
-/// The same holds for what users say in a row, and for images of tool outputs, which a tool message cannot hold.
-/// Between calls and their outputs nothing else may stand: other items wait here until every call is answered.
+/// Images of tool outputs, which a tool message cannot hold, wait for the next user message. Between calls and their
+/// outputs nothing else may stand: other items wait here until every call is answered.
 /// </remarks>
 internal sealed record ChatState
 {
@@ -61,11 +74,11 @@ internal sealed record ChatState
     /// <summary>Whether the bytes end within the calls of the open assistant message.</summary>
     public bool HasCalls { get; init; }
 
-    /// <summary>Parts of the next user message.</summary>
-    public ImmutableList<ContentPart> Said { get; init; } = [];
+    /// <summary>How the bytes end within a user message, which what the user says next goes on with.</summary>
+    public OpenContent User { get; init; }
 
-    /// <summary>Whether the user said some of them; else they are what tools gave.</summary>
-    public bool IsUsers { get; init; }
+    /// <summary>What tools gave beside text, for the next user message.</summary>
+    public ImmutableList<ContentPart> Attachments { get; init; } = [];
 
     /// <summary>Calls of the last assistant message that have no output yet, as the items name them.</summary>
     public ImmutableHashSet<string> Open { get; init; } = [];
@@ -92,5 +105,5 @@ internal sealed record ChatState
     public bool IsOpen => HasCalls || Texts.Count > 0 || Reasoning.Count > 0 || Extras.Count > 0;
 
     /// <summary>Whether nothing but leading system messages has come.</summary>
-    public bool IsLeading => Last == Speaker.None && !IsOpen && Said.Count == 0;
+    public bool IsLeading => Last == Speaker.None && !IsOpen && Attachments.Count == 0;
 }

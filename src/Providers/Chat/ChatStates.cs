@@ -16,11 +16,10 @@ internal sealed class ChatStates : IStateCodec
         None = 0,
         HasLead = 1,
         HasCalls = 2,
-        IsUsers = 4,
-        AsksForSummary = 8,
-        IsCounted = 16,
-        HasTools = 32,
-        HasOmitted = 64,
+        AsksForSummary = 4,
+        IsCounted = 8,
+        HasTools = 16,
+        HasOmitted = 32,
     }
 
     /// <inheritdoc/>
@@ -29,11 +28,12 @@ internal sealed class ChatStates : IStateCodec
         var (old, state) = (before as ChatState ?? ChatState.Start, (ChatState)after);
         output.Number((int)MarksOf(old, state));
         output.Number((int)state.Last);
+        output.Number((int)state.User);
         var pieces = new ChatStatePieces(item);
         pieces.WriteTexts(old.Texts, state.Texts, output);
         pieces.WriteTexts(old.Reasoning, state.Reasoning, output);
         pieces.WriteTexts(old.Extras, state.Extras, output);
-        pieces.WriteParts(old.Said, state.Said, output);
+        pieces.WriteParts(old.Attachments, state.Attachments, output);
         pieces.WriteNames(old.Open, state.Open, output);
         pieces.WriteWaiting(old.Waiting, state.Waiting, output);
         pieces.WriteEarly(old.Early, state.Early, output);
@@ -57,22 +57,22 @@ internal sealed class ChatStates : IStateCodec
     public object Read(Item item, object? before, ref PayloadReader input)
     {
         var old = before as ChatState ?? ChatState.Start;
-        var (marks, last) = ((Marks)input.Int(), (Speaker)input.Int());
+        var (marks, last, user) = ((Marks)input.Int(), (Speaker)input.Int(), (OpenContent)input.Int());
         var pieces = new ChatStatePieces(item);
         return old with
         {
             HasLead = marks.HasFlag(Marks.HasLead),
             HasCalls = marks.HasFlag(Marks.HasCalls),
-            IsUsers = marks.HasFlag(Marks.IsUsers),
             AsksForSummary = marks.HasFlag(Marks.AsksForSummary),
             CountedCallIds = marks.HasFlag(Marks.IsCounted)
                 ? old.CountedCallIds.Add(ChatStatePieces.CallIdOf(item))
                 : old.CountedCallIds,
             Last = last,
+            User = user,
             Texts = pieces.ReadTexts(old.Texts, ref input),
             Reasoning = pieces.ReadTexts(old.Reasoning, ref input),
             Extras = pieces.ReadTexts(old.Extras, ref input),
-            Said = pieces.ReadParts(old.Said, ref input),
+            Attachments = pieces.ReadParts(old.Attachments, ref input),
             Open = pieces.ReadNames(old.Open, ref input),
             Waiting = pieces.ReadWaiting(old.Waiting, ref input),
             Early = pieces.ReadEarly(old.Early, ref input),
@@ -84,7 +84,6 @@ internal sealed class ChatStates : IStateCodec
     private static Marks MarksOf(ChatState old, ChatState state) =>
         (state.HasLead ? Marks.HasLead : Marks.None) |
         (state.HasCalls ? Marks.HasCalls : Marks.None) |
-        (state.IsUsers ? Marks.IsUsers : Marks.None) |
         (state.AsksForSummary ? Marks.AsksForSummary : Marks.None) |
         (state.CountedCallIds != old.CountedCallIds ? Marks.IsCounted : Marks.None) |
         (state.Tools != old.Tools ? Marks.HasTools : Marks.None) |

@@ -8,12 +8,6 @@ namespace Evergrain.Providers.Chat;
 /// <param name="Bytes">The inside of a JSON string; of what is no text, the part as the server takes it.</param>
 internal readonly record struct ContentPart(bool IsText, ReadOnlyMemory<byte> Bytes)
 {
-    /// <summary>Stands between what two messages said.</summary>
-    public static readonly ContentPart Break = new(IsText: false, default);
-
-    /// <summary>Whether it is a <see cref="Break"/>.</summary>
-    public bool IsBreak => !IsText && Bytes.IsEmpty;
-
     /// <summary>Writes the part as an element of a message's <c>content</c>.</summary>
     public void WriteTo(BodyWriter output)
     {

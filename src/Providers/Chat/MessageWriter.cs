@@ -10,8 +10,6 @@ namespace Evergrain.Providers.Chat;
 /// <param name="output">Where the bytes go.</param>
 internal sealed class MessageWriter(ChatState before, Dialect dialect, BodyWriter output)
 {
-    private static readonly ContentPart Empty = new(IsText: true, default);
-
     /// <summary>The state behind what was written.</summary>
     public ChatState State { get; set; } = before;
 
@@ -54,13 +52,27 @@ internal sealed class MessageWriter(ChatState before, Dialect dialect, BodyWrite
         }
 
         CloseAssistant();
-        if (State.IsUsers && !dialect.Alternates)
+        var all = State.Attachments.IsEmpty ? parts : [.. State.Attachments, .. parts];
+        var hasMedia = all.Exists(static part => !part.IsText);
+        if (State.User != OpenContent.None && (!dialect.Alternates || (hasMedia && State.User == OpenContent.Text)))
         {
             CloseUser();
         }
 
-        var said = State.IsUsers ? State.Said.Add(ContentPart.Break) : State.Said;
-        State = State with { Said = parts.Count == 0 ? said.Add(Empty) : said.AddRange(parts), IsUsers = true };
+        State = State with { Attachments = [] };
+        switch (State.User)
+        {
+            case OpenContent.None:
+                BeginUser(all, hasMedia);
+                break;
+            case OpenContent.Text:
+                output.Raw(ContentReader.Paragraph);
+                ContentReader.WriteTexts(output, Texts(all), "\\n"u8);
+                break;
+            case OpenContent.Parts:
+                WriteParts(all, ","u8);
+                break;
+        }
     }
 
     /// <summary>Adds what the assistant says; nothing where it is empty.</summary>
@@ -111,7 +123,7 @@ internal sealed class MessageWriter(ChatState before, Dialect dialect, BodyWrite
     public void Tool(string id, ReadOnlySpan<byte> quotedId, List<ContentPart> parts)
     {
         CloseAssistant();
-        if (State.IsUsers)
+        if (State.User != OpenContent.None)
         {
             CloseUser();
         }
@@ -132,7 +144,10 @@ internal sealed class MessageWriter(ChatState before, Dialect dialect, BodyWrite
         if (media.Count > 0)
         {
             var label = new BodyWriter().Content($"Output of the tool call {id}:").ToArray();
-            State = State with { Said = State.Said.Add(new ContentPart(IsText: true, label)).AddRange(media) };
+            State = State with
+            {
+                Attachments = State.Attachments.Add(new ContentPart(IsText: true, label)).AddRange(media),
+            };
         }
     }
 
@@ -200,26 +215,35 @@ internal sealed class MessageWriter(ChatState before, Dialect dialect, BodyWrite
         _ => "tool"u8,
     };
 
-    private void CloseUser()
+    private void BeginUser(List<ContentPart> parts, bool hasMedia)
     {
-        if (State.Said.Count == 0)
-        {
-            return;
-        }
-
-        var parts = State.Said;
         Begin(Speaker.User).Raw(",\"content\":"u8);
-        if (parts.TrueForAll(static part => part.IsText || part.IsBreak))
+        if (hasMedia)
         {
-            WriteText(parts);
+            WriteParts(parts, "["u8);
         }
         else
         {
-            WriteParts(parts);
+            output.Raw("\""u8);
+            ContentReader.WriteTexts(output, Texts(parts), "\\n"u8);
         }
 
-        output.Raw("}"u8);
-        State = State with { Said = [], IsUsers = false };
+        State = State with { User = hasMedia ? OpenContent.Parts : OpenContent.Text };
+    }
+
+    private void CloseUser()
+    {
+        if (State is { User: OpenContent.None, Attachments.IsEmpty: false })
+        {
+            BeginUser([.. State.Attachments], hasMedia: true);
+            State = State with { Attachments = [] };
+        }
+
+        if (State.User != OpenContent.None)
+        {
+            output.Raw(State.User == OpenContent.Text ? "\"}"u8 : "]}"u8);
+            State = State with { User = OpenContent.None };
+        }
     }
 
     private void CloseAssistant()
@@ -259,41 +283,24 @@ internal sealed class MessageWriter(ChatState before, Dialect dialect, BodyWrite
 
     /// <summary>
     /// The texts of parts as one string: every server takes that, and those that take parts join them the same way.
-    /// Messages that were joined are paragraphs.
     /// </summary>
-    private void WriteText(IReadOnlyList<ContentPart> parts)
+    private void WriteText(IEnumerable<ContentPart> parts)
     {
         output.Raw("\""u8);
-        ReadOnlySpan<byte> separator = default;
-        foreach (var part in parts)
-        {
-            if (part.IsBreak)
-            {
-                separator = separator.IsEmpty ? separator : ContentReader.Paragraph;
-            }
-            else if (part is { IsText: true, Bytes.IsEmpty: false })
-            {
-                output.Raw(separator).Raw(part.Bytes);
-                separator = "\\n"u8;
-            }
-        }
-
+        ContentReader.WriteTexts(output, Texts(parts), "\\n"u8);
         output.Raw("\""u8);
     }
 
-    private void WriteParts(IReadOnlyList<ContentPart> parts)
+    private void WriteParts(IEnumerable<ContentPart> parts, ReadOnlySpan<byte> opening)
     {
-        var opening = "["u8;
         foreach (var part in parts)
         {
-            if (!part.IsBreak)
+            if (part is not { IsText: true, Bytes.IsEmpty: true })
             {
                 output.Raw(opening);
                 part.WriteTo(output);
                 opening = ","u8;
             }
         }
-
-        output.Raw("]"u8);
     }
 }
