@@ -64,6 +64,9 @@ ${told[index][differs]}\n${messages[differs]}`];
     const path = new URL(request.url, 'http://localhost').pathname;
     if (request.method === 'GET' && path === '/v1/models') return this.#listModels(response);
     if (request.method === 'POST' && path === '/v1/chat/completions') return this.#complete(request, response);
+    // The server finds out which model server this is.
+    const probes = ['/props', '/api/version', '/get_server_info', '/version'];
+    if (request.method === 'GET' && probes.includes(path)) return refuse(response, 404, 'unknown_url', 'Not here.');
     this.violations.push(`${request.method} ${request.url} was asked for`);
     return refuse(response, 404, 'unknown_url', `Unknown request URL: ${request.method} ${request.url}.`);
   }

@@ -85,6 +85,24 @@ public sealed class OrderTests
         Assert.Equal(rounds, messages.Split("\"tool_call_id\"").Length - 1);
     }
 
+    [Theory]
+    [InlineData("u")]
+    [InlineData("u a")]
+    [InlineData("u c1 o1")]
+    [InlineData("d")]
+    [InlineData("u c1 o1 a d")]
+    public void Request_BehindALongHistory_AddsNothingThatGrowsWithIt(string round)
+    {
+        var driver = new ChatDriver(KnownDialects.Plain);
+        for (var i = 0; i < 1_000; i++)
+        {
+            Add(driver, round);
+        }
+
+        var body = driver.Api.Write(driver.Call());
+        Assert.InRange(body.Head.Length + body.Tail.Length, 1, 300);
+    }
+
     private static string Call(int id) =>
         $$"""{"type":"function_call","call_id":"call_number_{{id}}","name":"f","arguments":"{}"}""";
 
@@ -94,6 +112,21 @@ public sealed class OrderTests
     private static string Told(Dialect dialect, string items, string instructions, bool moves = false)
     {
         var driver = new ChatDriver(dialect) { Moves = moves };
+        Add(driver, items);
+        if (instructions.Length > 0)
+        {
+            driver.With("instructions", $"\"{instructions}\"");
+        }
+
+        return string.Join(' ', driver.Request()["messages"]!.AsArray().Select(message =>
+            $"{message!["role"]}={message["content"]}".Replace("=x", "", StringComparison.Ordinal) +
+            (message["tool_call_id"] is { } id ? "=" + ((string)id!)[^1] : "") +
+            (message["tool_calls"] is { } calls
+                ? $"[{string.Join(',', calls.AsArray().Select(call => ((string)call!["id"]!)[^1]))}]" : "")));
+    }
+
+    private static void Add(ChatDriver driver, string items)
+    {
         foreach (var item in items.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
             driver.Add(item[0] switch
@@ -108,16 +141,5 @@ public sealed class OrderTests
                 _ => """{"type":"web_search_call"}""",
             });
         }
-
-        if (instructions.Length > 0)
-        {
-            driver.With("instructions", $"\"{instructions}\"");
-        }
-
-        return string.Join(' ', driver.Request()["messages"]!.AsArray().Select(message =>
-            $"{message!["role"]}={message["content"]}".Replace("=x", "", StringComparison.Ordinal) +
-            (message["tool_call_id"] is { } id ? "=" + ((string)id!)[^1] : "") +
-            (message["tool_calls"] is { } calls
-                ? $"[{string.Join(',', calls.AsArray().Select(call => ((string)call!["id"]!)[^1]))}]" : "")));
     }
 }
