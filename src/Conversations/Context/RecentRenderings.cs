@@ -6,44 +6,52 @@ namespace Evergrain.Conversations.Context;
 /// </summary>
 internal sealed class RecentRenderings
 {
-    private string? _last;
-    private string? _before;
+    private const int Kept = 2;
 
-    /// <summary>A turn uses a rendering now; says whether others are to be dropped.</summary>
-    public bool Use(string name)
+    // The one that was used last stands last.
+    private readonly List<string> _held = [];
+
+    /// <summary>A turn uses a rendering now: segments drop the others, save the one before it.</summary>
+    /// <param name="name">The rendering.</param>
+    /// <param name="branches">The conversation's branches; asked for only if something is dropped.</param>
+    /// <param name="running">Renderings that running turns will still append to; asked for as seldom.</param>
+    public void Use(string name, IEnumerable<Branch> branches, Func<IReadOnlyCollection<string>> running)
     {
-        if (name == _last)
+        _held.Remove(name);
+        _held.Add(name);
+        if (_held.Count <= Kept)
         {
-            return false;
+            return;
         }
 
-        var drops = _before is not null && _before != name;
-        (_last, _before) = (name, _last);
-        return drops;
+        var dropped = _held[..^Kept].Except(running(), StringComparer.Ordinal).ToHashSet(StringComparer.Ordinal);
+        if (dropped.Count > 0)
+        {
+            _held.RemoveAll(dropped.Contains);
+            Drop(branches, dropped);
+        }
     }
 
     /// <summary>
-    /// Takes over what moved here: the rendering that reaches furthest on the newest branch was used last.
+    /// A segment moved here; the newest comes last. The rendering that reaches furthest in it was used last.
     /// </summary>
-    public void Found(Branch newest)
+    public void Hold(Segment moved)
     {
-        var names = (newest.Segment?.Renderings ?? []).OrderByDescending(static rendering => rendering.Count)
-            .Select(static rendering => rendering.Name).ToList();
-        (_last, _before) = (names.ElementAtOrDefault(0), names.ElementAtOrDefault(1));
+        foreach (var rendering in moved.Renderings.OrderBy(static rendering => rendering.Count))
+        {
+            _held.Remove(rendering.Name);
+            _held.Add(rendering.Name);
+        }
     }
 
-    /// <summary>Drops from all segments what was not used lately.</summary>
-    /// <param name="branches">The conversation's branches.</param>
-    /// <param name="running">Renderings that running turns will still append to.</param>
-    public void DropOthers(IEnumerable<Branch> branches, IReadOnlyCollection<string> running)
+    private static void Drop(IEnumerable<Branch> branches, HashSet<string> dropped)
     {
         var seen = new HashSet<Segment>(ReferenceEqualityComparer.Instance);
         foreach (var tip in branches)
         {
             for (var branch = tip; branch.Segment is { } segment && seen.Add(segment); branch = segment.Parent)
             {
-                segment.DropRenderings(name =>
-                    name != _last && name != _before && !running.Contains(name, StringComparer.Ordinal));
+                segment.DropRenderings(dropped.Contains);
             }
         }
     }

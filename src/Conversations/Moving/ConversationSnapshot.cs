@@ -100,7 +100,7 @@ internal sealed class ConversationSnapshot(ConversationState state, Conversation
         parameters.Held.ToList().ForEach(state.Parameters.AddMoved);
         tables.Turns.ForEach(moved => state.Turns.AddMoved(moved.Turn, moved.IsOfRequest));
         tables.Segments.ForEach(state.Counts.Add);
-        state.Renderings.Found(state.Turns.Branches.LastOrDefault());
+        tables.Segments.ForEach(state.Renderings.Hold);
         tables.Turns.ForEach(moved => state.Counts.AddShape(moved.Turn.Shape.Length));
     }
 

@@ -156,11 +156,7 @@ internal sealed class TurnStarter(
     private Proposal Prepare(InputItems items, Branch branch, IModelBackend backend)
     {
         state.Counts.Rendered += branch.Render(backend);
-        if (state.Renderings.Use(backend.Rendering))
-        {
-            state.Renderings.DropOthers(state.Turns.Branches, running.Renderings);
-        }
-
+        state.Renderings.Use(backend.Rendering, state.Turns.Branches, () => running.Renderings);
         var proposal = new Proposal(branch, backend);
         items.AddTo(proposal);
         state.Counts.Validated += proposal.Items.Count;

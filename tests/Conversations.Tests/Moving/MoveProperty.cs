@@ -7,7 +7,7 @@ namespace Evergrain.Conversations.Tests.Moving;
 
 /// <summary>
 /// Random lives of a conversation that moves: what arrives answers like what was left behind, byte for byte, and with
-/// the same work. What it writes then is a journal like any other.
+/// no more work. What it writes then is a journal like any other.
 /// </summary>
 public sealed class MoveProperty(ITestOutputHelper output)
 {
