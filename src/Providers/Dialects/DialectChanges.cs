@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Evergrain.Providers.Servers;
@@ -8,6 +9,9 @@ namespace Evergrain.Providers.Dialects;
 internal static class DialectChanges
 {
     private const int MarkBytes = 4;
+    private const int NameCharsMax = 64;
+
+    private static readonly SearchValues<char> NameChars = SearchValues.Create("abcdefghijklmnopqrstuvwxyz_");
 
     /// <summary>The dialect as one server speaks it.</summary>
     public static Dialect Apply(Dialect dialect, ModelServerOptions server)
@@ -82,6 +86,12 @@ internal static class DialectChanges
         if (entries.CallIdLength is < 0 or > 21 || entries.LogprobsMax is < 0 or > 1_000)
         {
             yield return "DialectEntries: CallIdLength must be 0 to 21 and LogprobsMax 0 to 1000.";
+        }
+
+        if (entries.SessionField is { } session && (session.Length is 0 or > NameCharsMax ||
+            session.AsSpan().ContainsAnyExcept(NameChars)))
+        {
+            yield return $"DialectEntries: SessionField '{session}' must be 1 to {NameCharsMax} of a-z and _.";
         }
     }
 

@@ -87,15 +87,15 @@ internal sealed partial class DialectDetection(
         ModelServer server, Upstream upstream, CancellationToken stoppingToken)
     {
         var answer = await ServerQuestion.AskAsync(server, upstream.At("models"), Timeout, stoppingToken);
+        if (answer is not null && answer.Product.StartsWith("llama.cpp", StringComparison.OrdinalIgnoreCase))
+        {
+            return Known("llama.cpp", "its header Server says so");
+        }
+
         if (answer is null || (int)answer.Status >= 500 || answer.Status == HttpStatusCode.TooManyRequests)
         {
             // A proxy may answer before the server is there.
             return null;
-        }
-
-        if (answer.Product.StartsWith("llama.cpp", StringComparison.OrdinalIgnoreCase))
-        {
-            return Known("llama.cpp", "its header Server says so");
         }
 
         var owner = OwnerOf(answer.Body);

@@ -112,7 +112,12 @@ internal static class ModelServerSettings
 
         try
         {
-            return section.Get<ModelServerOptions>() ?? new ModelServerOptions();
+            var bound = section.Get<ModelServerOptions>() ?? new ModelServerOptions();
+            var entries = bound.DialectEntries;
+            entries.Members ??= EmptyList(section, nameof(entries.Members));
+            entries.Efforts ??= EmptyList(section, nameof(entries.Efforts));
+            entries.ImageDetails ??= EmptyList(section, nameof(entries.ImageDetails));
+            return bound;
         }
         catch (InvalidOperationException e)
         {
@@ -121,4 +126,8 @@ internal static class ModelServerSettings
             return new ModelServerOptions();
         }
     }
+
+    /// <summary>An entry that is given as an empty list, which the binder takes for one that is not given.</summary>
+    private static string[]? EmptyList(IConfigurationSection server, string entry) =>
+        server.GetSection(nameof(ModelServerOptions.DialectEntries))[entry] is "" ? [] : null;
 }

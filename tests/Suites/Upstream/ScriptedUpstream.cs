@@ -29,6 +29,12 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
     /// <summary>What <c>GET /v1/models</c> answers; each request takes the next, the last one stays.</summary>
     public ConcurrentQueue<UpstreamScript> Listings { get; } = new();
 
+    /// <summary>What GETs of other paths answer, or of that one instead; 404 where nothing is said.</summary>
+    public ConcurrentDictionary<string, UpstreamScript> Resources { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The paths of the GETs so far.</summary>
+    public ConcurrentQueue<string> Asked { get; } = new();
+
     /// <summary>The POSTs so far.</summary>
     public IReadOnlyList<ReceivedCall> Calls
     {
@@ -41,14 +47,17 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
         }
     }
 
-    public static async Task<ScriptedUpstream> StartAsync(params UpstreamScript[] scripts)
+    public static Task<ScriptedUpstream> StartAsync(params UpstreamScript[] scripts) => StartAtAsync(0, scripts);
+
+    /// <summary>Starts it at a port; 0: any that is free.</summary>
+    public static async Task<ScriptedUpstream> StartAtAsync(int port, params UpstreamScript[] scripts)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
-        builder.WebHost.ConfigureKestrel(static kestrel =>
+        builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Listen(System.Net.IPAddress.Loopback, 0);
+            kestrel.Listen(System.Net.IPAddress.Loopback, port);
         });
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(
             static host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
@@ -71,12 +80,24 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
     {
         try
         {
-            await (context.Request.Method == "GET" ? ListingOf() : await TakeAsync(context)).RunAsync(context);
+            var script = context.Request.Method == "GET" ? Describe(context.Request.Path) : await TakeAsync(context);
+            await script.RunAsync(context);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             // The client left, which the call has noted.
         }
+    }
+
+    private UpstreamScript Describe(string path)
+    {
+        Asked.Enqueue(path);
+        if (Resources.TryGetValue(path, out var resource))
+        {
+            return resource;
+        }
+
+        return path.EndsWith("/models", StringComparison.Ordinal) ? ListingOf() : UpstreamScript.Answer(404, "");
     }
 
     private UpstreamScript ListingOf()
