@@ -90,10 +90,8 @@ internal sealed class ToolSet
         output.Raw(",\"parameters\":"u8);
         WriteParameters(output, parameters);
 
-        if (!strict.IsEmpty && strict.Span[0] is (byte)'t' or (byte)'f')
-        {
-            output.Raw(",\"strict\":"u8).Raw(strict);
-        }
+        // False is what chat completions take a tool for that does not say.
+        output.Raw(strict.Span.SequenceEqual("true"u8) ? ",\"strict\":true"u8 : default);
 
         return output.Raw("}}"u8).ToArray();
     }

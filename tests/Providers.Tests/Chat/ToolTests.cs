@@ -40,8 +40,7 @@ public sealed class ToolTests
         Assert.Equal(2, tools.Count);
         Assert.Equal(
             """{"type":"function","function":{"name":"exec_command","description":"Runs a \"command\".",""" +
-            """ "parameters":{"type":"object","properties":{"cmd":{"type":"string"}},"required":["cmd"]},""".Trim() +
-            """ "strict":false}}""".Trim(),
+            """ "parameters":{"type":"object","properties":{"cmd":{"type":"string"}},"required":["cmd"]}}}""".Trim(),
             tools[0]!.ToJsonString(ChatDriver.Compact));
         Assert.Equal(
             """{"type":"function","function":{"name":"multi_agent_v1__spawn_agent",""" +
