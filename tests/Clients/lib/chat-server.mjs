@@ -7,6 +7,8 @@ import { nextAnswer } from './chat-script.mjs';
 
 /** Code points a chunk holds: few, so that arguments split inside their escapes, as real servers split them. */
 const pieceChars = 5;
+// Where servers of single kinds say what they are.
+const probes = ['/props', '/api/version', '/get_server_info', '/version'];
 const statusOf = { rate_limit_exceeded: 429, invalid_api_key: 401, model_not_found: 404, server_is_overloaded: 503 };
 
 export class ChatServer {
@@ -17,8 +19,7 @@ export class ChatServer {
     });
   });
   #calls = 0;
-  #model;
-  #apiKey;
+  #options;
 
   /** Every completion asked for, in order: `{headers, bytes, body, answered}`. */
   requests = [];
@@ -27,11 +28,14 @@ export class ChatServer {
   /** Refusals to give before anything else, one a completion: `{status, code, headers}`. */
   refusals = [];
 
-  /** @param {{model?: string, apiKey?: string}} options the one model it has, and the key it wants, if any */
-  static async start({ model = 'demo', apiKey } = {}) {
+  /**
+   * @param {{model?: string, apiKey?: string, complaints?: (body: unknown) => string[], closes?: boolean}} options the
+   *   one model it has, the key it wants, if any, what it refuses, and whether it closes the connection right behind a
+   *   streamed answer although it said that it keeps it
+   */
+  static async start(options = {}) {
     const server = new ChatServer();
-    server.#model = model;
-    server.#apiKey = apiKey;
+    server.#options = { model: 'demo', complaints: chatComplaints, closes: false, ...options };
     server.#http.listen(0, '127.0.0.1');
     await once(server.#http, 'listening');
     return server;
@@ -58,21 +62,19 @@ ${told[index][differs]}\n${messages[differs]}`];
   }
 
   async #handle(request, response) {
-    if (this.#apiKey && request.headers.authorization !== `Bearer ${this.#apiKey}`) {
+    const { apiKey } = this.#options;
+    if (apiKey && request.headers.authorization !== `Bearer ${apiKey}`) {
       return refuse(response, 401, 'invalid_api_key', 'Incorrect API key provided.');
     }
     const path = new URL(request.url, 'http://localhost').pathname;
     if (request.method === 'GET' && path === '/v1/models') return this.#listModels(response);
     if (request.method === 'POST' && path === '/v1/chat/completions') return this.#complete(request, response);
-    // The server finds out which model server this is.
-    const probes = ['/props', '/api/version', '/get_server_info', '/version'];
-    if (request.method === 'GET' && probes.includes(path)) return refuse(response, 404, 'unknown_url', 'Not here.');
-    this.violations.push(`${request.method} ${request.url} was asked for`);
+    if (!probes.includes(path)) this.violations.push(`${request.method} ${request.url} was asked for`);
     return refuse(response, 404, 'unknown_url', `Unknown request URL: ${request.method} ${request.url}.`);
   }
 
   #listModels(response) {
-    const model = { id: this.#model, object: 'model', created: 1_790_000_000, owned_by: 'tests' };
+    const model = { id: this.#options.model, object: 'model', created: 1_790_000_000, owned_by: 'tests' };
     sendJson(response, 200, { object: 'list', data: [model] });
   }
 
@@ -81,7 +83,7 @@ ${told[index][differs]}\n${messages[differs]}`];
     for await (const piece of request) pieces.push(piece);
     const bytes = Buffer.concat(pieces);
     const body = JSON.parse(bytes.toString('utf8'));
-    const complaints = chatComplaints(body);
+    const complaints = this.#options.complaints(body);
     if (complaints.length > 0) {
       this.violations.push(...complaints);
       return refuse(response, 400, 'invalid_request', complaints.join('; '));
@@ -91,7 +93,7 @@ ${told[index][differs]}\n${messages[differs]}`];
       for (const [name, value] of Object.entries(refusal.headers ?? {})) response.setHeader(name, value);
       return refuse(response, refusal.status, refusal.code, 'Not now.');
     }
-    if (body.model !== this.#model) {
+    if (body.model !== this.#options.model) {
       return refuse(response, 404, 'model_not_found', `The model ${body.model} does not exist.`);
     }
     const entry = { headers: request.headers, bytes: bytes.length, body, answered: false };
@@ -124,7 +126,10 @@ ${told[index][differs]}\n${messages[differs]}`];
       events += 1;
     }
     if (wantsUsage) await say([], { usage: this.#usage(answer) });
-    response.end('data: [DONE]\n\n');
+    const { socket } = response;
+    response.end('data: [DONE]\n\n', () => {
+      if (this.#options.closes) socket.end();
+    });
   }
 
   * #deltas(answer) {
