@@ -59,15 +59,7 @@ internal sealed partial class ModelListing(IEnumerable<IModelBackend> backends, 
         ModelServer server, Upstream upstream, CancellationToken stoppingToken)
     {
         var answer = await ServerQuestion.AskAsync(server, upstream.At("models"), Timeout, stoppingToken);
-        try
-        {
-            return answer is { IsOk: true } ? Read(answer.Body) : null;
-        }
-        catch (InvalidOperationException)
-        {
-            // A name that is half a character.
-            return null;
-        }
+        return answer is { IsOk: true } ? Read(answer.Body) : null;
     }
 
     private static string[]? Read(JsonElement body) =>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Evergrain.Providers.Servers;
 
@@ -46,11 +47,13 @@ internal static class ServerQuestion
         }
     }
 
+    // JSON with a text that is no Unicode is none: such a text throws where it is read.
     private static JsonElement Parse(ReadOnlyMemory<byte> body)
     {
         try
         {
-            return JsonElement.Parse(body.Span);
+            var isUnicode = Utf8.IsValid(body.Span) && PairedEscapes.Of(body).Equals(body);
+            return isUnicode ? JsonElement.Parse(body.Span) : default;
         }
         catch (JsonException)
         {
