@@ -51,8 +51,12 @@ internal static class ServerEnding
     /// <summary>Whether a response that ended early was cancelled: by whom, nobody here knows.</summary>
     public static bool IsCancelled(JsonElement response) => ItemJson.Text(response, "status") == "cancelled";
 
-    /// <summary>Whether a response says that it failed, whatever the event that brings it is called.</summary>
-    public static bool IsFailed(JsonElement response) => ItemJson.Text(response, "status") == "failed";
+    /// <summary>
+    /// Whether a response says that it failed, whatever the event that brings it is called. One that holds an error
+    /// failed, too: of a completed one the error is null.
+    /// </summary>
+    public static bool IsFailed(JsonElement response) =>
+        ItemJson.Text(response, "status") == "failed" || HasError(ItemJson.Member(response, "error"));
 
     /// <summary>Whether a response says that it ended early.</summary>
     public static bool IsIncomplete(JsonElement response) =>
@@ -77,6 +81,11 @@ internal static class ServerEnding
     {
         Code = ServerError, Message = "The model server ended its answer without a response.",
     };
+
+    private static bool HasError(JsonElement error) => error.ValueKind == JsonValueKind.Object
+        ? ItemJson.Text(error, "message") is { Length: > 0 } ||
+            ItemJson.Member(error, "code").ValueKind is JsonValueKind.String or JsonValueKind.Number
+        : error.ValueKind == JsonValueKind.String && error.GetString()!.Length > 0;
 
     private static ModelEvent Failed(string code, string message, JsonElement response) =>
         new(ModelEventKind.Failed) { Code = code, Message = message, Usage = UsageOf(response) };

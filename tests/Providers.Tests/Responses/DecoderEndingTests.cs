@@ -57,6 +57,12 @@ public sealed class DecoderEndingTests
     [InlineData("""
         {"type":"response.completed","response":{"status":"failed","error":{"message":"M"},"usage":{"input_tokens":5}}}
         """, "failed server_error M in 5 cached 0 out 0 reasoning 0")]
+    [InlineData("""
+        {"type":"response.completed","response":{"status":"completed","output":[],"error":{"message":"M"}}}
+        """, "failed server_error M")]
+    [InlineData("""{"type":"response.completed","response":{"output":[],"error":{"code":"rate_limit_exceeded"}}}""",
+        "failed rate_limit_exceeded The model server failed without saying why.")]
+    [InlineData("""{"type":"response.incomplete","response":{"output":[],"error":"M"}}""", "failed server_error M")]
     [InlineData("""{"type":"response.completed","response":{"status":"incomplete","output":[]}}""",
         "incomplete max_output_tokens")]
     [InlineData("""{"type":"response.completed","response":{"status":"cancelled"}}""",
