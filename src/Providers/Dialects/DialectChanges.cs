@@ -48,6 +48,12 @@ internal static class DialectChanges
             : changed with { Mark = $"{dialect.Name}-{DigestOf(difference)}" };
     }
 
+    /// <summary>Whether a server's settings change no entry of its dialect.</summary>
+    public static bool AreNone(ModelServerOptions server) =>
+        server is { ReasoningField: null, OutputLimitField: null } &&
+        Array.TrueForAll(typeof(DialectOptions).GetProperties(),
+            property => property.GetValue(server.DialectEntries) is null);
+
     /// <summary>What is wrong with a server's entries, a sentence each.</summary>
     public static IEnumerable<string> MistakesOf(DialectOptions entries)
     {

@@ -82,8 +82,8 @@ internal sealed partial class ModelServerRules
         {
             var isUri = Uri.TryCreate(url, UriKind.Absolute, out var uri);
 
-            // It may be a password, so it is not repeated.
-            var shown = url.Contains('@', StringComparison.Ordinal) ? "one" : $"'{url}'";
+            // It may hold a password or a key, so it is not repeated.
+            var shown = url.AsSpan().ContainsAny("@?#") ? "one" : $"'{url}'";
             Expect(isUri && (uri!.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps),
                 $"Urls: {shown} is not an absolute http or https URL, such as http://127.0.0.1:8000/v1.");
             Expect(!isUri || uri!.UserInfo.Length == 0,
@@ -106,6 +106,9 @@ internal sealed partial class ModelServerRules
             $"OutputLimitField '{server.OutputLimitField}' must be max_tokens or max_completion_tokens.");
         Expect(server.Dialect is null || KnownDialects.Find(server.Dialect) is not null,
             $"Dialect '{server.Dialect}' must be one of {string.Join(", ", KnownDialects.Names)}, or be left out.");
+        Expect(server.Api != ModelApis.Responses || (server.Dialect is null && DialectChanges.AreNone(server)),
+            "Dialect, DialectEntries, ReasoningField and OutputLimitField are for servers of the API chat; " +
+            "leave them out.");
         foreach (var mistake in DialectChanges.MistakesOf(server.DialectEntries))
         {
             Expect(false, mistake);

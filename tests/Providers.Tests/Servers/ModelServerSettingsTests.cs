@@ -168,7 +168,8 @@ public sealed class ModelServerSettingsTests
     [InlineData("""{"Urls":["ftp://a/v1"]}""", "'ftp://a/v1' is not an absolute http or https URL")]
     [InlineData("""{"Urls":["http://me:secret@a/v1"]}""", "one holds user info")]
     [InlineData("""{"Urls":["me:secret@a/v1"]}""", "Urls: one is not an absolute")]
-    [InlineData("""{"Urls":["http://a/v1?x=1"]}""", "leave out what begins with '?' or '#'")]
+    [InlineData("""{"Urls":["http://a/v1?key=secret"]}""", "leave out what begins with '?' or '#'")]
+    [InlineData("""{"Urls":["http://a/v1#secret"]}""", "leave out what begins with '?' or '#'")]
     [InlineData("""{"Urls":["http://a/v1","http://a/v1/"]}""", "one is there twice")]
     [InlineData("""{"Name":"a","Url":"http://a/v1"}""", "ModelServers[0]: there is no setting 'Url'.")]
     [InlineData("""{"Api":"grpc"}""", "Api 'grpc' must be chat or responses.")]
@@ -181,6 +182,10 @@ public sealed class ModelServerSettingsTests
     [InlineData("""{"Models":["a b"]}""", "Models: 'a b' must be 1 to 256 characters without spaces.")]
     [InlineData("""{"ReasoningField":"thoughts"}""", "ReasoningField 'thoughts' must be")]
     [InlineData("""{"OutputLimitField":"limit"}""", "OutputLimitField 'limit' must be")]
+    [InlineData("""{"Api":"responses","Dialect":"vllm"}""", "are for servers of the API chat")]
+    [InlineData("""{"Api":"responses","DialectEntries":{"Alternates":false}}""", "are for servers of the API chat")]
+    [InlineData("""{"Api":"responses","OutputLimitField":"max_tokens"}""", "are for servers of the API chat")]
+    [InlineData("""{"Api":"responses","ReasoningField":"reasoning"}""", "are for servers of the API chat")]
     public void Setting_ThatIsWrong_IsNamed(string server, string expected)
     {
         var error = Assert.Throws<OptionsValidationException>(() => Backends(Servers($"[{server}]")));
