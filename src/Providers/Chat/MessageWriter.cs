@@ -257,9 +257,9 @@ internal sealed class MessageWriter(ChatState before, Dialect dialect, BodyWrite
 
         _ = State.HasCalls ? output.Raw("]"u8) : Begin(Speaker.Assistant);
         var thinks = State.Reasoning.Count > 0 && !dialect.ReasoningWithCalls;
-        if (thinks || (State.HasCalls && dialect.ReasoningWithCalls))
+        if (dialect.ReasoningField is { } field && (thinks || (State.HasCalls && dialect.ReasoningWithCalls)))
         {
-            output.Raw(","u8).Quoted(dialect.ReasoningField!).Raw(":\""u8);
+            output.Raw(","u8).Quoted(field).Raw(":\""u8);
             ContentReader.WriteTexts(output, State.Reasoning, ContentReader.Paragraph);
             output.Raw("\""u8);
         }

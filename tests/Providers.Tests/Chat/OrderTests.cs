@@ -59,6 +59,10 @@ public sealed class OrderTests
     }
 
     [Fact]
+    public void Calls_WhereThoughtsHaveNoMember_GoWithoutThem() => Assert.Equal("user=hi assistant=[1] tool=1",
+        Told(KnownDialects.Plain with { ReasoningWithCalls = true }, "u c1 o1", ""));
+
+    [Fact]
     public void Calls_WhereOneIsTakenAtATime_FollowEachOther() => Assert.Equal(
         "user=hi assistant=ok[1] tool=1 assistant=[2] tool=2",
         Told(KnownDialects.Plain with { ParallelCalls = false }, "u a c1 c2 o2 o1", ""));
