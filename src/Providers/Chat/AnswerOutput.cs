@@ -52,7 +52,7 @@ internal sealed class TextOutput(OutputKind kind) : AnswerOutput
 {
     private readonly StreamedText _text = new();
     private readonly ArrayBufferWriter<byte> _blank = new();
-    private byte[] _logprobs = [];
+    private ArrayBufferWriter<byte>? _logprobs;
     private PartKind _part;
 
     public OutputKind Kind { get; } = kind;
@@ -85,8 +85,10 @@ internal sealed class TextOutput(OutputKind kind) : AnswerOutput
     {
         if (!logprobs.IsEmpty)
         {
-            _logprobs = _logprobs.Length == 0 ? logprobs.ToArray()
-                : [.. _logprobs.AsSpan(0, _logprobs.Length - 1), (byte)',', .. logprobs[1..]];
+            // One array, which ends where the text comes.
+            _logprobs ??= new ArrayBufferWriter<byte>();
+            _logprobs.Write(_logprobs.WrittenCount == 0 ? "["u8 : ","u8);
+            _logprobs.Write(logprobs[1..^1]);
         }
 
         if (text.IsEmpty)
@@ -120,10 +122,11 @@ internal sealed class TextOutput(OutputKind kind) : AnswerOutput
     private void AddText(ReadOnlySpan<byte> text, List<ModelEvent> events)
     {
         AddDelta(text, events);
-        if (!text.IsEmpty && _logprobs.Length > 0 && _part == PartKind.OutputText)
+        if (!text.IsEmpty && _logprobs is { WrittenCount: > 0 } && _part == PartKind.OutputText)
         {
-            events[^1] = events[^1] with { Logprobs = _logprobs };
-            _logprobs = [];
+            _logprobs.Write("]"u8);
+            events[^1] = events[^1] with { Logprobs = _logprobs.WrittenSpan.ToArray() };
+            _logprobs.ResetWrittenCount();
         }
     }
 

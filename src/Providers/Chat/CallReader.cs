@@ -36,6 +36,7 @@ internal static class CallReader
         string? id = null, name = null;
         ReadOnlySpan<byte> arguments = default;
         byte[] own = [];
+        var isOwn = default(ServersOwn);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (JsonContent.NameIs(ref reader, "index"u8))
@@ -50,8 +51,10 @@ internal static class CallReader
             {
                 ReadFunction(ref reader, data, ref name, ref arguments);
             }
-            else if (IsServersOwn(ref reader))
+            else if (ServersOwnOf(ref reader) is not ServersOwn.None and var member &&
+                !isOwn.HasFlag(member))
             {
+                isOwn |= member;
                 own = With(own, ref reader, data);
             }
             else
@@ -67,10 +70,11 @@ internal static class CallReader
     }
 
     // Sources: Gemini's thought signatures; LiteLLM and other proxies that pass them on under their own names.
-    private static bool IsServersOwn(ref Utf8JsonReader reader) =>
-        JsonContent.NameIs(ref reader, "extra_content"u8) ||
-        JsonContent.NameIs(ref reader, "provider_specific_fields"u8) ||
-        JsonContent.NameIs(ref reader, "thought_signature"u8);
+    private static ServersOwn ServersOwnOf(ref Utf8JsonReader reader) =>
+        JsonContent.NameIs(ref reader, "extra_content"u8) ? ServersOwn.ExtraContent
+        : JsonContent.NameIs(ref reader, "provider_specific_fields"u8) ? ServersOwn.ProviderFields
+        : JsonContent.NameIs(ref reader, "thought_signature"u8) ? ServersOwn.ThoughtSignature
+        : ServersOwn.None;
 
     /// <summary>The object with one more member; without it where it is null or too large.</summary>
     private static byte[] With(byte[] own, scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> data)
@@ -120,5 +124,15 @@ internal static class CallReader
         var start = (int)reader.TokenStartIndex;
         reader.Skip();
         return new BodyWriter().Escaped(data[start..(int)reader.BytesConsumed]).ToArray();
+    }
+
+    /// <summary>What a server wants back with a call. A member that comes twice counts once.</summary>
+    [Flags]
+    private enum ServersOwn
+    {
+        None = 0,
+        ExtraContent = 1,
+        ProviderFields = 2,
+        ThoughtSignature = 4,
     }
 }

@@ -11,21 +11,37 @@ internal sealed class CallTools
 {
     private static readonly ReadOnlyMemory<byte> Required = "\"required\""u8.ToArray();
 
-    // The last one wins.
-    private readonly List<ToolSet> _sets;
+    private readonly ToolSet _given;
     private readonly List<OfferedTool> _offered = [];
+
+    // By flat name, the one that is meant; null where the parameters' own are all there are.
+    private readonly Dictionary<string, OfferedTool>? _meant;
 
     /// <summary>Gathers the tools.</summary>
     /// <param name="state">The state behind the context.</param>
     /// <param name="given">The parameters' own tools.</param>
     public CallTools(ChatState state, ToolSet given)
     {
-        _sets = [.. state.Tools, given];
-        foreach (var set in _sets)
+        _given = given;
+        if (state.Tools.IsEmpty)
+        {
+            (_offered, Omitted) = ([.. given.Tools], given.Omitted);
+            return;
+        }
+
+        var sets = state.Tools.Add(given);
+        _meant = new Dictionary<string, OfferedTool>(StringComparer.Ordinal);
+        foreach (var set in sets)
         {
             Omitted = Omitted.With(set.Omitted);
-            _offered.AddRange(set.Tools.Where(tool => ReferenceEquals(Find(tool.FlatName), tool)));
+            foreach (var tool in set.Tools)
+            {
+                _meant[tool.FlatName] = tool;
+            }
         }
+
+        _offered = [.. sets.SelectMany(static set => set.Tools)
+            .Where(tool => ReferenceEquals(_meant[tool.FlatName], tool))];
     }
 
     /// <summary>The tool that the answer must call, once the choice is known; null: none.</summary>
@@ -38,18 +54,8 @@ internal sealed class CallTools
     public bool IsEmpty => _offered.Count == 0;
 
     /// <summary>The tool that a flat name means; null if it names none here.</summary>
-    public OfferedTool? Find(string flatName)
-    {
-        for (var i = _sets.Count - 1; i >= 0; i--)
-        {
-            if (_sets[i].Find(flatName) is { } tool)
-            {
-                return tool;
-            }
-        }
-
-        return null;
-    }
+    public OfferedTool? Find(string flatName) =>
+        _meant is null ? _given.Find(flatName) : _meant.GetValueOrDefault(flatName);
 
     /// <summary>The tool that a model means by a name, perhaps spelled otherwise; null if that is not clear.</summary>
     public OfferedTool? FindMeant(string said) => Find(said) ?? SaidNames.Find(said, _offered);

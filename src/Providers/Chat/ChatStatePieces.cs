@@ -27,11 +27,28 @@ internal readonly struct ChatStatePieces(Item item)
         ReadList(before, static part => part, ref input);
 
     /// <summary>Writes which names went and which came.</summary>
+    /// <remarks>
+    /// Where more than one call is open, an item changes no more than its own: the sets are not compared then.
+    /// </remarks>
     public void WriteNames(ImmutableHashSet<string> before, ImmutableHashSet<string> after, PayloadWriter output)
     {
-        var isSame = ReferenceEquals(before, after);
-        WriteStrings(isSame ? [] : before.Except(after), output);
-        WriteStrings(isSame ? [] : after.Except(before), output);
+        if (ReferenceEquals(before, after))
+        {
+            WriteStrings([], output);
+            WriteStrings([], output);
+        }
+        else if (before.Count > 1)
+        {
+            string[] own = [CallIdOf(item)];
+            var isOpen = after.Contains(own[0]);
+            WriteStrings(isOpen ? [] : own, output);
+            WriteStrings(isOpen ? own : [], output);
+        }
+        else
+        {
+            WriteStrings(before.Except(after), output);
+            WriteStrings(after.Except(before), output);
+        }
     }
 
     public ImmutableHashSet<string> ReadNames(ImmutableHashSet<string> before, ref PayloadReader input) =>
@@ -59,8 +76,11 @@ internal readonly struct ChatStatePieces(Item item)
         ImmutableDictionary<string, Item> before, ImmutableDictionary<string, Item> after, PayloadWriter output)
     {
         var isSame = ReferenceEquals(before, after);
-        output.Flag(!isSame && after.Values.Any(Is));
-        WriteStrings(isSame ? [] : [.. before.Keys.Where(id => !after.ContainsKey(id))], output);
+        var isAdded = !isSame && after.TryGetValue(CallIdOf(item), out var early) && ReferenceEquals(early, item);
+        output.Flag(isAdded);
+
+        // An output that waits releases no other.
+        WriteStrings(isSame || isAdded ? [] : [.. before.Keys.Where(id => !after.ContainsKey(id))], output);
     }
 
     public ImmutableDictionary<string, Item> ReadEarly(
@@ -90,8 +110,6 @@ internal readonly struct ChatStatePieces(Item item)
     public ReadOnlyMemory<byte> ReadBytes(ref PayloadReader input) =>
         input.Flag() ? item.Json.Slice(input.Int(), input.Int()) : input.Bytes();
 
-    private bool Is(Item other) => ReferenceEquals(other, item);
-
     private static void WriteStrings(IReadOnlyCollection<string> strings, PayloadWriter output)
     {
         output.Number(strings.Count);
@@ -112,17 +130,21 @@ internal readonly struct ChatStatePieces(Item item)
         return strings;
     }
 
-    /// <summary>Writes what stays of a list, none or all, and what is new behind that.</summary>
+    /// <summary>
+    /// Writes what stays of a list, none or all, and what is new behind that. A list that grew has the same first and
+    /// last element in the same places: elements are places in memory, which no other list has.
+    /// </summary>
     private void WriteList<T>(
         ImmutableList<T> before, ImmutableList<T> after, Func<T, ContentPart> part, PayloadWriter output)
         where T : IEquatable<T>
     {
-        var stays = ReferenceEquals(before, after) ||
-            (before.Count <= after.Count && before.SequenceEqual(after.Take(before.Count)));
+        var stays = ReferenceEquals(before, after) || before.IsEmpty || (before.Count <= after.Count &&
+            before[0].Equals(after[0]) && before[^1].Equals(after[before.Count - 1]));
         output.Flag(stays);
         output.Number(after.Count - (stays ? before.Count : 0));
-        foreach (var added in after.Skip(stays ? before.Count : 0).Select(part))
+        for (var i = stays ? before.Count : 0; i < after.Count; i++)
         {
+            var added = part(after[i]);
             output.Flag(added.IsText);
             WriteBytes(added.Bytes, output);
         }

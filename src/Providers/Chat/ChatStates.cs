@@ -39,7 +39,8 @@ internal sealed class ChatStates : IStateCodec
         pieces.WriteEarly(old.Early, state.Early, output);
         if (state.Tools != old.Tools)
         {
-            var known = old.Tools.IndexOf(state.Tools[^1]);
+            // A set that was known moved; else there is one more.
+            var known = state.Tools.Count == old.Tools.Count ? old.Tools.IndexOf(state.Tools[^1]) : -1;
             output.Number(known + 1);
             if (known < 0)
             {

@@ -15,6 +15,9 @@ internal sealed class ItemRenderer
     // OpenAI's ids have 24 random characters and more, vLLM's 32; "call_0" is counted.
     private const int CountedIdCharsMax = 15;
 
+    // Clients offer a handful; a create of nothing else may have 32,768.
+    private const int ToolSetsSearched = 256;
+
     private readonly Dialect _dialect;
     private readonly string _server;
     private readonly MessageWriter _messages;
@@ -286,10 +289,13 @@ internal sealed class ItemRenderer
     private static ReadOnlySpan<byte> Wrapped(ReadOnlySpan<byte> content) => new BodyWriter(content.Length + 64)
         .Escaped("{\"input\":\""u8).Escaped(content).Escaped("\"}"u8).ToArray();
 
-    /// <summary>A set that is offered again counts as offered now, and is not held twice.</summary>
+    /// <summary>
+    /// A set that is offered again counts as offered now, and is not held twice, unless there are too many to look.
+    /// </summary>
     private void Offer(ReadOnlyMemory<byte> tools)
     {
-        var known = State.Tools.Find(set => set.Json.Span.SequenceEqual(tools.Span));
+        var known = State.Tools.Count > ToolSetsSearched ? null
+            : State.Tools.Find(set => set.Json.Span.SequenceEqual(tools.Span));
         var others = known is null ? State.Tools : State.Tools.Remove(known);
         State = State with { Tools = others.Add(known ?? ToolSet.Read(tools)) };
     }

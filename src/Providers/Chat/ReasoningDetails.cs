@@ -10,11 +10,16 @@ namespace Evergrain.Providers.Chat;
 /// <remarks>Source: OpenRouter's documentation of reasoning tokens.</remarks>
 internal sealed class ReasoningDetails
 {
+    // An answer has a few, with six members each: each piece is compared with all of them.
+    private const int EntriesMax = 256;
+    private const int MembersMax = 32;
+
     private readonly List<Entry> _entries = [];
     private long _bytes;
+    private bool _isTooMany;
 
     /// <summary>Whether there are none, or too many to keep.</summary>
-    public bool IsEmpty => _entries.Count == 0 || _bytes > ServerMembers.BytesMax;
+    public bool IsEmpty => _entries.Count == 0 || _isTooMany;
 
     /// <summary>Reads those of one chunk.</summary>
     /// <param name="list">The list; anything else is passed over.</param>
@@ -31,7 +36,8 @@ internal sealed class ReasoningDetails
         {
             var json = ChunkJson.PassThis(ref reader, list);
             _bytes += json.Length;
-            if (json is [(byte)'{', ..] && _bytes <= ServerMembers.BytesMax)
+            _isTooMany |= _bytes > ServerMembers.BytesMax;
+            if (json is [(byte)'{', ..] && !_isTooMany)
             {
                 Add(Entry.Read(json));
             }
@@ -52,14 +58,14 @@ internal sealed class ReasoningDetails
 
     private void Add(Entry piece)
     {
-        if (_entries.Find(entry => entry.GoesOnWith(piece)) is { } known)
-        {
-            known.Add(piece);
-        }
-        else
+        var known = _entries.Find(entry => entry.GoesOnWith(piece));
+        known?.Add(piece);
+        if (known is null)
         {
             _entries.Add(piece);
         }
+
+        _isTooMany = _entries.Count > EntriesMax || (known ?? piece).IsTooLong;
     }
 
     private sealed class Entry
@@ -67,12 +73,15 @@ internal sealed class ReasoningDetails
         // Texts are the insides of JSON strings, other values whole.
         private readonly List<(string Name, ArrayBufferWriter<byte> Value, bool IsText)> _members = new(6);
 
+        /// <summary>Whether it has more members than are kept.</summary>
+        public bool IsTooLong => _members.Count > MembersMax;
+
         public static Entry Read(ReadOnlySpan<byte> json)
         {
             var entry = new Entry();
             var reader = new Utf8JsonReader(json);
             reader.Read();
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            while (!entry.IsTooLong && reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 var name = reader.GetString()!;
                 var value = ChunkJson.Pass(ref reader, json);

@@ -114,7 +114,7 @@ internal sealed class ToolSet
         var isFirst = hasType;
         foreach (var (name, value) in members.All)
         {
-            if (!members[name.Span].IsEmpty)
+            if (value.Span[0] != 'n')
             {
                 output.Raw(isFirst ? "\""u8 : ",\""u8).Raw(name).Raw("\":"u8).Raw(value);
                 isFirst = false;
