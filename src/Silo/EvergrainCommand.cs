@@ -118,7 +118,9 @@ internal static class EvergrainCommand
         }
 
         command.SetAction(static (line, cancellationToken) => RunAsync(Read(line), cancellationToken));
-        var line = command.Parse(arguments);
+
+        // Names of models may begin with '@', which would else name a file of arguments.
+        var line = command.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (line.Errors.Count > 0)
         {
             await Console.Error.WriteLineAsync(string.Join(' ', line.Errors.Select(static error => error.Message)));

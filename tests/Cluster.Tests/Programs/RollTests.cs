@@ -15,7 +15,7 @@ namespace Evergrain.Cluster.Tests.Programs;
 [Trait("Needs", "Postgres")]
 public sealed class RollTests(PostgresServer postgres) : IAsyncLifetime
 {
-    private readonly CancellationTokenSource _patience = new(Waits.Patience * 2);
+    private readonly CancellationTokenSource _patience = new(Waits.Patience * 6);
     private readonly List<string> _written = [];
     private string _url = "";
     private string? _previous;

@@ -50,7 +50,7 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public async Task Server_Started_GreetsAnswersAndStopsInOrder()
     {
-        using var process = Start("--port", "0", "--data", _data.FullName, "--model", "one", "--model", "two");
+        using var process = Start("--port", "0", "--data", _data.FullName, "--model", "one", "--model", "@cf/two");
         var greeting = await process.StandardOutput.ReadLineAsync(_patience.Token);
         var address = greeting!.Split(' ').First(word => word.StartsWith("http://", StringComparison.Ordinal));
         using var http = new HttpClient { BaseAddress = new Uri(address), Timeout = TestServer.Patience };
@@ -69,7 +69,7 @@ public sealed class CommandLineTests : IDisposable
         await process.WaitForExitAsync(_patience.Token);
 
         Assert.Contains("\"one\"", models, StringComparison.Ordinal);
-        Assert.Contains("\"two\"", models, StringComparison.Ordinal);
+        Assert.Contains("\"@cf/two\"", models, StringComparison.Ordinal);
         Assert.Equal(1, second.ExitCode);
         Assert.Contains(_data.FullName, Assert.Single(refusal.TrimEnd().Split('\n')), StringComparison.Ordinal);
         Assert.Equal(1, third.ExitCode);
