@@ -85,7 +85,9 @@ internal sealed record ServerError(string Code, string Message)
 
     private static ServerError Of(string? message, string? type, string? code)
     {
-        var words = string.IsNullOrWhiteSpace(message) ? "The model server reported an error." : message;
+        var words = KeyFault.IsNamed(code, type) ? KeyFault.Message
+            : string.IsNullOrWhiteSpace(message) ? "The model server reported an error."
+            : message;
         return new ServerError(
             CodeOf(words, type ?? string.Empty, code ?? string.Empty), Cut(words, MessageCharsMax));
     }

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Servers;
 
 namespace Evergrain.Providers.Responses;
 
@@ -72,8 +73,9 @@ internal static class ServerEnding
         var nested = ItemJson.Member(response.ValueKind == JsonValueKind.Object ? response : json, "error");
         var error = nested.ValueKind == JsonValueKind.Object ? nested : json;
         var message = nested.ValueKind == JsonValueKind.String ? nested.GetString() : ItemJson.Text(error, "message");
-        return Failed(
-            CodeOf(error), Sentence(message), response.ValueKind == JsonValueKind.Object ? response : json);
+        var isOfKey = KeyFault.IsNamed(ItemJson.Member(error, "code").ToString(), ItemJson.Text(error, "type"));
+        return Failed(CodeOf(error), isOfKey ? KeyFault.Message : Sentence(message),
+            response.ValueKind == JsonValueKind.Object ? response : json);
     }
 
     /// <summary>The last event of an answer whose end has no response.</summary>

@@ -58,8 +58,8 @@ internal static class UpstreamRefusal
 
     private static UpstreamFault Classify(int status, SaidError said) => status switch
     {
-        401 or 403 => new UpstreamFault(CallOutcome.Refused, UpstreamFault.ServerError,
-            "The model server did not let this server in; its operator has to look at the key."),
+        _ when status is 401 or 403 || KeyFault.IsNamed(said.Code, said.Type) =>
+            new UpstreamFault(CallOutcome.Refused, UpstreamFault.ServerError, KeyFault.Message),
         402 => new UpstreamFault(CallOutcome.Refused, QuotaCode, Sentence("The model server wants to be paid", said)),
         429 when said.Names(QuotaCode) =>
             new UpstreamFault(CallOutcome.RateLimited, QuotaCode, Sentence("The model server's quota is used up", said))

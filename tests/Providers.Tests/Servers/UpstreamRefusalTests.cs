@@ -69,11 +69,14 @@ public sealed class UpstreamRefusalTests
     }
 
     [Theory]
-    [InlineData(401)]
-    [InlineData(403)]
-    public void Credentials_ThatAreWrong_AreNotRepeatedNorBlamedOnTheClient(int status)
+    [InlineData(401, "")]
+    [InlineData(403, "")]
+    [InlineData(400, ",\"code\":\"invalid_api_key\"")]
+    [InlineData(400, ",\"type\":\"authentication_error\"")]
+    [InlineData(500, ",\"code\":401")]
+    public void Credentials_ThatAreWrong_AreNotRepeatedNorBlamedOnTheClient(int status, string more)
     {
-        var fault = Read(status, """{"error":{"message":"Incorrect API key provided: sk-secret"}}""");
+        var fault = Read(status, "{\"error\":{\"message\":\"Incorrect API key provided: sk-secret\"" + more + "}}");
 
         Assert.Equal("server_error", fault.Code);
         Assert.DoesNotContain("secret", fault.Message, StringComparison.Ordinal);
