@@ -202,7 +202,8 @@ internal sealed class ChatDecoder(AnswerItems items) : IEventDecoder
             return;
         }
 
-        _finish = string.IsNullOrEmpty(choice.Finish) ? _finish : choice.Finish;
+        // Of two reasons the worse one counts: a cut answer stays cut.
+        _finish = string.IsNullOrEmpty(choice.Finish) || ChatEnding.IsBad(_finish) ? _finish : choice.Finish;
         _upstreamFinish = string.IsNullOrEmpty(choice.UpstreamFinish) ? _upstreamFinish : choice.UpstreamFinish;
         _usage = choice.Usage ?? _usage;
         var logprobs = ChatLogprobs.Read(choice.Logprobs);

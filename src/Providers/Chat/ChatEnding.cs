@@ -39,6 +39,9 @@ internal static class ChatEnding
         return end.Kind == ModelEventKind.Completed ? Of(upstream) : end;
     }
 
+    /// <summary>Whether a reason says that the answer is cut or failed.</summary>
+    public static bool IsBad(string? finish) => finish is not null && Of(finish).Kind != ModelEventKind.Completed;
+
     private static ModelEvent Of(string? finish)
     {
         // A colon leads to a cause.

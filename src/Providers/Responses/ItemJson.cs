@@ -82,7 +82,13 @@ internal static class ItemJson
     /// <summary>Whether an item is a function call whose arguments are there and no JSON: they are cut.</summary>
     public static bool IsCutCall(JsonElement item)
     {
-        var spelled = Text(item, "type") == "function_call" ? Inside(item, "arguments").Span : default;
+        var type = Text(item, "type");
+        if (type is "function_call" or "custom_tool_call" && Text(item, "status") == "incomplete")
+        {
+            return true;
+        }
+
+        var spelled = type == "function_call" ? Inside(item, "arguments").Span : default;
         var arguments = new byte[spelled.Length];
         arguments = arguments[..JsonContent.Unescape(spelled, arguments)];
         if (arguments.AsSpan().Trim(" \t\r\n"u8).IsEmpty)

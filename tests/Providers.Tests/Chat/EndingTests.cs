@@ -147,6 +147,26 @@ public sealed class EndingTests
         Assert.Equal("Rain.", TextOf(Driver.Read(whole)));
     }
 
+    [Theory]
+    [InlineData("length", "stop")]
+    [InlineData("stop", "length")]
+    [InlineData("length", "tool_calls")]
+    public void FinishReasons_ThatDiffer_MeanTheWorse(string first, string second) =>
+        Assert.Equal(ModelEventKind.Incomplete,
+            Driver.ReadDone(Chunk.Text("a"), Chunk.End(first), Chunk.End(second)).End.Kind);
+
+    [Theory]
+    [InlineData("""{"error":{"message":"Wrong key sk-1.","code":"invalid_api_key"}}""")]
+    [InlineData("""{"error":{"message":"Wrong key sk-1.","code":401}}""")]
+    [InlineData("""{"error":{"message":"Wrong key sk-1.","type":"authentication_error"}}""")]
+    [InlineData("""{"object":"error","message":"Wrong key sk-1.","code":"401"}""")]
+    public void Error_OfTheKey_IsNotRepeated(string error)
+    {
+        var end = Driver.Read(Chunk.Text("a"), error).End;
+        Assert.Equal(ModelEventKind.Failed, end.Kind);
+        Assert.DoesNotContain("sk-1", end.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Choice_ThatNobodyAskedFor_IsNotRead() => Assert.Equal("a", TextOf(Driver.Read(
         """{"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"length"}]}""",

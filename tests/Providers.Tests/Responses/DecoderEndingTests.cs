@@ -28,6 +28,12 @@ public sealed class DecoderEndingTests
     [InlineData("""{"error":{"message":"Busy.","code":503}}""", "failed server_is_overloaded Busy.")]
     [InlineData("""{"type":"error","error":{"message":"Wait.","code":429}}""", "failed rate_limit_exceeded Wait.")]
     [InlineData("""{"type":"error","error":"It broke."}""", "failed server_error It broke.")]
+    [InlineData("""{"type":"error","code":"invalid_api_key","message":"Wrong key sk-1."}""",
+        "failed server_error The model server did not let this server in; its operator has to look at the key.")]
+    [InlineData("""{"type":"error","error":{"code":401,"message":"Wrong key sk-1."}}""",
+        "failed server_error The model server did not let this server in; its operator has to look at the key.")]
+    [InlineData("""{"type":"response.failed","response":{"error":{"code":"401","message":"Wrong key sk-1."}}}""",
+        "failed server_error The model server did not let this server in; its operator has to look at the key.")]
     [InlineData("""{"type":"error","code":"server_error","message":"interrupted: x"}""",
         "failed server_error The model server's response was interrupted: x")]
     [InlineData("""{"type":"response.incomplete","response":{"status":"cancelled","incomplete_details":null}}""",
@@ -110,6 +116,18 @@ public sealed class DecoderEndingTests
         var call = Call.Replace("{}", arguments, StringComparison.Ordinal);
         Assert.EndsWith("\ncompleted", Transcript.Of(
             $$$"""{"type":"response.completed","response":{"status":"completed","output":[{{{call}}}]}}"""),
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"function_call","id":"c","call_id":"a","name":"f","arguments":"{}","status":"incomplete"}""")]
+    [InlineData("""{"type":"custom_tool_call","id":"c","call_id":"a","name":"f","input":"x","status":"incomplete"}""")]
+    public void Call_ThatSaysItIsIncomplete_EndsTheAnswerAsIncomplete(string call)
+    {
+        var completed = $$$"""{"type":"response.completed","response":{"status":"completed","output":[{{{call}}}]}}""";
+        Assert.EndsWith("\nincomplete max_output_tokens", Transcript.Of(completed), StringComparison.Ordinal);
+        Assert.EndsWith("\nincomplete max_output_tokens",
+            Transcript.Of($$$"""{"type":"response.output_item.done","item":{{{call}}}}""" + "\n" + completed),
             StringComparison.Ordinal);
     }
 
