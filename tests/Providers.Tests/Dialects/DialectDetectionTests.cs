@@ -85,6 +85,12 @@ public sealed class DialectDetectionTests : IAsyncLifetime
     [InlineData("/version", """{"ver":1}""")]
     [InlineData("/v1/models", """{"data":[{"id":"m","owned_by":"VLLM"}]}""")]
     [InlineData("/v1/models", """{"data":[{"id":"m","owned_by":"openai"}]}""")]
+    [InlineData("/v1/models", """{"data":[{"id":"m","owned_by":"\ud800"}]}""")]
+    [InlineData("/v1/models", """{"data":[{"id":"m","owned_by":"\udc00vllm"}]}""")]
+    [InlineData("/v1/models", """{"data":[{"\ud800":1,"owned_by":"vllm"}]}""")]
+    [InlineData("/v1/models", """{"data":[null]}""")]
+    [InlineData("/v1/models", """{"data":[{"owned_by":"vllm"}""")]
+    [InlineData("/props", """{"\ud800":1,"build_info":"b1"}""")]
     [InlineData("/nothing", "{}")]
     public async Task Server_ThatSaysNothingKnown_IsPlain(string path, string body)
     {

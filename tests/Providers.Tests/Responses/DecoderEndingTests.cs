@@ -120,7 +120,7 @@ public sealed class DecoderEndingTests
     }
 
     [Theory]
-    [InlineData("""{"type":"function_call","id":"c","call_id":"a","name":"f","arguments":"{}","status":"incomplete"}""")]
+    [InlineData("""{"type":"function_call","id":"","call_id":"a","name":"f","arguments":"{}","status":"incomplete"}""")]
     [InlineData("""{"type":"custom_tool_call","id":"c","call_id":"a","name":"f","input":"x","status":"incomplete"}""")]
     public void Call_ThatSaysItIsIncomplete_EndsTheAnswerAsIncomplete(string call)
     {
