@@ -24,9 +24,6 @@ internal sealed class RequestWriter(Dialect dialect)
         DialectMembers.SafetyIdentifier, DialectMembers.PromptCacheKey,
     ];
 
-    // From the least to the most.
-    private static readonly string[] Efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
-
     private static readonly ReadOnlyMemory<byte> None = "\"none\""u8.ToArray();
 
     private readonly PerValue<ToolSet> _tools = new(static tools => ToolSet.Read(PairedEscapes.Of(tools)));
@@ -142,10 +139,10 @@ internal sealed class RequestWriter(Dialect dialect)
 
     private string KnownEffort(string asked)
     {
-        var place = Array.IndexOf(Efforts, asked);
+        var place = Array.IndexOf(Dialect.AllEfforts, asked);
         return place < 0 || dialect.Efforts.Contains(asked, StringComparer.Ordinal)
             ? asked
-            : dialect.Efforts.MinBy(effort => Math.Abs((2 * (Array.IndexOf(Efforts, effort) - place)) - 1))!;
+            : dialect.Efforts.MinBy(effort => Math.Abs((2 * (Array.IndexOf(Dialect.AllEfforts, effort) - place)) - 1))!;
     }
 
     private void WriteLogprobs(BodyWriter head, Parameters parameters)

@@ -11,6 +11,12 @@ internal sealed record Dialect(string Name)
     public const string PlainObject = "plain", ObjectWithSchema = "with_schema", ObjectAsSchema = "as_schema";
     public const string SystemRole = "system", UserRole = "user";
 
+    /// <summary>The efforts that are known, from the least to the most.</summary>
+    public static readonly string[] AllEfforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+
+    /// <summary>The values of an image's <c>detail</c>.</summary>
+    public static readonly string[] AllImageDetails = ["auto", "low", "high", "original"];
+
     /// <summary>Members that only some servers take, and this one does; see <see cref="DialectMembers"/>.</summary>
     public IReadOnlyList<string> Members { get; init; } = [DialectMembers.StreamOptions];
 

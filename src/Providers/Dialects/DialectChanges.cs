@@ -54,52 +54,51 @@ internal static class DialectChanges
         Array.TrueForAll(typeof(DialectOptions).GetProperties(),
             property => property.GetValue(server.DialectEntries) is null);
 
-    /// <summary>What is wrong with a server's entries, a sentence each.</summary>
+    /// <summary>What is wrong with a server's entries, a sentence each; ranges are checked elsewhere.</summary>
     public static IEnumerable<string> MistakesOf(DialectOptions entries)
     {
-        (string Name, string? Value, string[] Known)[] words =
+        (string Name, IEnumerable<string?>? Values, IReadOnlyList<string> Known)[] words =
         [
-            ("LaterSystem", entries.LaterSystem, [Dialect.SystemRole, Dialect.UserRole]),
-            ("ForcedFunction", entries.ForcedFunction, [Dialect.ObjectForm, Dialect.RequiredForm]),
-            ("JsonObject", entries.JsonObject,
+            (nameof(entries.LaterSystem), One(entries.LaterSystem), [Dialect.SystemRole, Dialect.UserRole]),
+            (nameof(entries.ForcedFunction), One(entries.ForcedFunction), [Dialect.ObjectForm, Dialect.RequiredForm]),
+            (nameof(entries.JsonObject), One(entries.JsonObject),
                 [Dialect.PlainObject, Dialect.ObjectWithSchema, Dialect.ObjectAsSchema]),
+            (nameof(entries.Members), entries.Members, DialectMembers.All),
+            (nameof(entries.Efforts), entries.Efforts, Dialect.AllEfforts),
+            (nameof(entries.ImageDetails), entries.ImageDetails, Dialect.AllImageDetails),
         ];
-        foreach (var (name, value, known) in words)
+        foreach (var (name, values, known) in words)
         {
-            if (value is not null && !known.Contains(value, StringComparer.Ordinal))
+            foreach (var value in values ?? [])
             {
-                yield return $"DialectEntries: {name} '{value}' must be {string.Join(" or ", known)}.";
+                if (value is not null && !known.Contains(value, StringComparer.Ordinal))
+                {
+                    yield return $"{name} '{value}' must be one of {string.Join(", ", known)}.";
+                }
             }
         }
 
-        foreach (var member in entries.Members ?? [])
-        {
-            if (!DialectMembers.All.Contains(member, StringComparer.Ordinal))
-            {
-                yield return
-                    $"DialectEntries: Members '{member}' must be one of {string.Join(", ", DialectMembers.All)}.";
-            }
-        }
-
-        foreach (var json in new[] { entries.NoThinking, entries.MustCall, entries.ForeignCall })
+        (string Name, string? Json)[] objects =
+        [
+            (nameof(entries.NoThinking), entries.NoThinking), (nameof(entries.MustCall), entries.MustCall),
+            (nameof(entries.ForeignCall), entries.ForeignCall),
+        ];
+        foreach (var (name, json) in objects)
         {
             if (json is not null && !IsObject(json))
             {
-                yield return $"DialectEntries: '{json}' must be a JSON object.";
+                yield return $"{name} '{json}' must be a JSON object, such as {{\"think\":false}}.";
             }
-        }
-
-        if (entries.CallIdLength is < 0 or > 21 || entries.LogprobsMax is < 0 or > 1_000)
-        {
-            yield return "DialectEntries: CallIdLength must be 0 to 21 and LogprobsMax 0 to 1000.";
         }
 
         if (entries.SessionField is { } session && (session.Length is 0 or > NameCharsMax ||
             session.AsSpan().ContainsAnyExcept(NameChars)))
         {
-            yield return $"DialectEntries: SessionField '{session}' must be 1 to {NameCharsMax} of a-z and _.";
+            yield return $"SessionField '{session}' must be 1 to {NameCharsMax} of a-z and _.";
         }
     }
+
+    private static IEnumerable<string?> One(string? value) => [value];
 
     private static bool IsObject(string json)
     {

@@ -8,7 +8,6 @@ namespace Evergrain.Providers.Dialects;
 /// </summary>
 internal static class KnownDialects
 {
-    private static readonly string[] AllEfforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
     private static readonly string[] Common = [StreamOptions, ParallelToolCalls, PresencePenalty, FrequencyPenalty];
 
     /// <summary>What every server takes.</summary>
@@ -18,7 +17,7 @@ internal static class KnownDialects
     {
         Members = [.. Common, User, SafetyIdentifier, PromptCacheKey, Verbosity, ServiceTier],
         OutputLimitField = "max_completion_tokens",
-        Efforts = AllEfforts,
+        Efforts = Dialect.AllEfforts,
         LaterSystem = Dialect.SystemRole,
         Alternates = false,
         ForcedFunction = Dialect.ObjectForm,
@@ -33,7 +32,7 @@ internal static class KnownDialects
         new("vllm")
         {
             Members = [.. Common, User],
-            Efforts = AllEfforts,
+            Efforts = Dialect.AllEfforts,
             ReasoningField = "reasoning_content",
             ForcedFunction = Dialect.ObjectForm,
             Files = false,
@@ -41,7 +40,7 @@ internal static class KnownDialects
         new("sglang")
         {
             Members = [.. Common, User],
-            Efforts = AllEfforts,
+            Efforts = Dialect.AllEfforts,
             ReasoningField = "reasoning_content",
             ForcedFunction = Dialect.ObjectForm,
             Files = false,
@@ -50,7 +49,7 @@ internal static class KnownDialects
         new("llama.cpp")
         {
             Members = Common,
-            Efforts = AllEfforts,
+            Efforts = Dialect.AllEfforts,
             ReasoningField = "reasoning_content",
             JsonObject = Dialect.ObjectWithSchema,
             ImageDetails = [],
@@ -120,7 +119,7 @@ internal static class KnownDialects
         new("openrouter")
         {
             Members = [.. Common, User, PromptCacheKey, ServiceTier],
-            Efforts = AllEfforts,
+            Efforts = Dialect.AllEfforts,
             ForcedFunction = Dialect.ObjectForm,
             SessionField = "session_id",
         },

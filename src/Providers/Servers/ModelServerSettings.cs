@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using Evergrain.Providers.Dialects;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 
@@ -25,10 +24,15 @@ internal static class ModelServerSettings
     public static IReadOnlyList<ModelServerOptions> Read(IConfiguration configuration)
     {
         var mistakes = new List<string>();
-        var servers = configuration[Url] is { } url
+        var list = configuration.GetSection(ModelServerOptions.Section);
+        List<CheckedServer> servers = configuration[Url] is { } url
             ? [Single(url, configuration, mistakes)]
-            : configuration.GetSection(ModelServerOptions.Section).GetChildren()
-                .Select(section => Bind(section, $"ModelServers[{section.Key}]", mistakes)).ToList();
+            : [.. list.GetChildren().Select(section => Bind(section, $"ModelServers[{section.Key}]", mistakes))];
+        if (!string.IsNullOrEmpty(list.Value))
+        {
+            mistakes.Add("ModelServers must be a list of objects.");
+        }
+
         if (configuration[Url] is null &&
             ((configuration[Api] ?? configuration[Key]) is not null || configuration.GetSection(Rest).Exists()))
         {
@@ -41,10 +45,13 @@ internal static class ModelServerSettings
 
     /// <summary>Takes keys from the environment, and checks.</summary>
     /// <exception cref="OptionsValidationException">There is a mistake; it holds all of them.</exception>
-    public static IReadOnlyList<ModelServerOptions> Checked(
-        IReadOnlyList<ModelServerOptions> servers, IReadOnlyList<string> mistakes)
+    public static IReadOnlyList<ModelServerOptions> Checked(IReadOnlyList<ModelServerOptions> servers) => Checked(
+        [.. servers.Select(static (server, index) => new CheckedServer($"ModelServers[{index}]", server))], []);
+
+    private static IReadOnlyList<ModelServerOptions> Checked(
+        IReadOnlyList<CheckedServer> servers, IReadOnlyList<string> mistakes)
     {
-        foreach (var server in servers)
+        foreach (var (_, server, _) in servers)
         {
             server.Key ??= server.KeyEnvironment is { Length: > 0 } variable
                 ? Environment.GetEnvironmentVariable(variable)
@@ -53,18 +60,19 @@ internal static class ModelServerSettings
 
         string[] all = [.. mistakes, .. ModelServerRules.Check(servers)];
         return all.Length == 0
-            ? servers
+            ? [.. servers.Select(static one => one.Server)]
             : throw new OptionsValidationException("ModelServers", typeof(ModelServerOptions), all);
     }
 
-    private static ModelServerOptions Single(string url, IConfiguration configuration, List<string> mistakes)
+    private static CheckedServer Single(string url, IConfiguration configuration, List<string> mistakes)
     {
-        var server = Bind(configuration.GetSection(Rest), "ModelServer", mistakes);
+        var single = Bind(configuration.GetSection(Rest), "ModelServer (--model-…)", mistakes);
+        var server = single.Server;
         server.Name = server.Name.Length > 0 ? server.Name : NameOf(url);
         server.Urls.Insert(0, url);
         server.Api = configuration[Api] ?? server.Api;
         server.Key = configuration[Key];
-        return server;
+        return single with { IsSingle = true };
     }
 
     /// <summary>
@@ -91,43 +99,17 @@ internal static class ModelServerSettings
         return path.EndsWith("/v1", StringComparison.Ordinal) ? path[..^"/v1".Length] : path;
     }
 
-    private static IEnumerable<string> UnknownOf(IConfigurationSection section, Type options, string place)
+    private static CheckedServer Bind(IConfigurationSection section, string place, List<string> mistakes)
     {
-        var known = options.GetProperties().Select(static property => property.Name)
-            .ToHashSet(StringComparer.OrdinalIgnoreCase);
-        return section.GetChildren().Where(child => !known.Contains(child.Key))
-            .Select(child => $"{place}: there is no setting '{child.Key}'.");
-    }
-
-    private static ModelServerOptions Bind(IConfigurationSection section, string server, List<string> mistakes)
-    {
-        mistakes.AddRange(UnknownOf(section, typeof(ModelServerOptions), server));
-        mistakes.AddRange(UnknownOf(section.GetSection(nameof(ModelServerOptions.DialectEntries)),
-            typeof(DialectOptions), $"{server}: DialectEntries"));
+        var before = mistakes.Count;
+        var server = new ModelServerOptions();
+        new SettingsReader(mistakes).Read(section, server, place);
         if (section[nameof(ModelServerOptions.Key)] is not null)
         {
-            mistakes.Add($"{server}: a key does not belong in settings; name the environment variable that holds it " +
+            mistakes.Add($"{place}: a key does not belong in settings; name the environment variable that holds it " +
                 "in KeyEnvironment.");
         }
 
-        try
-        {
-            var bound = section.Get<ModelServerOptions>() ?? new ModelServerOptions();
-            var entries = bound.DialectEntries;
-            entries.Members ??= EmptyList(section, nameof(entries.Members));
-            entries.Efforts ??= EmptyList(section, nameof(entries.Efforts));
-            entries.ImageDetails ??= EmptyList(section, nameof(entries.ImageDetails));
-            return bound;
-        }
-        catch (InvalidOperationException e)
-        {
-            // The binder names path, value and type of the first value that it could not convert.
-            mistakes.Add($"{server}: {e.Message}");
-            return new ModelServerOptions();
-        }
+        return new CheckedServer(place, server, IsRead: mistakes.Count == before);
     }
-
-    /// <summary>An entry that is given as an empty list, which the binder takes for one that is not given.</summary>
-    private static string[]? EmptyList(IConfigurationSection server, string entry) =>
-        server.GetSection(nameof(ModelServerOptions.DialectEntries))[entry] is "" ? [] : null;
 }

@@ -38,7 +38,7 @@ public static class ModelServersExtensions
         this IServiceCollection services, IReadOnlyList<ModelServerOptions> servers)
     {
         ArgumentNullException.ThrowIfNull(servers);
-        return services.AddChecked(ModelServerSettings.Checked(servers, []));
+        return services.AddChecked(ModelServerSettings.Checked(servers));
     }
 
     private static IServiceCollection AddChecked(

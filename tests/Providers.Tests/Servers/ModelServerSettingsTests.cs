@@ -176,7 +176,15 @@ public sealed class ModelServerSettingsTests
     [InlineData("""{"Key":"secret"}""", "a key does not belong in settings")]
     [InlineData("""{"KeyEnvironment":"NO_SUCH_VARIABLE"}""", "the environment variable 'NO_SUCH_VARIABLE' is not set")]
     [InlineData("""{"CallsMax":0}""", "CallsMax is 0, but must be 1 to 65536.")]
-    [InlineData("""{"CallsMax":"many"}""", "'many' at 'Evergrain:ModelServers:0:CallsMax'")]
+    [InlineData("""{"CallsMax":"many"}""", "ModelServers[0]: CallsMax 'many' must be a whole number.")]
+    [InlineData("""{"IdleTimeout":"5 min"}""", "IdleTimeout '5 min' must be a time, written hh:mm:ss.")]
+    [InlineData("""{"Name":["a"]}""", "ModelServers[0]: Name must be one value.")]
+    [InlineData("""{"Urls":"http://me:secret@a/v1"}""", "Urls must be a list of texts; the environment has the first as")]
+    [InlineData("""{"Models":[{"id":"m"}]}""", "Models must be a list of texts")]
+    [InlineData("\"http://a/v1\"", "ModelServers[0] must be an object of settings.")]
+    [InlineData("""{"Name":"a"}""", "ModelServers[0]: Api is missing: chat or responses.")]
+    [InlineData("""{"Urls":["http://a/v1/chat/completions"]}""", "must be what comes before /chat/completions")]
+    [InlineData("""{"Urls":["http://a/v1/responses/"]}""", "'http://a/v1/responses/' must be what comes before")]
     [InlineData("""{"IdleTimeout":"02:00:00"}""", "IdleTimeout is 02:00:00, but must be 00:00:00.1000000 to 01:00:00.")]
     [InlineData("""{"BackOffMin":"00:02:00"}""", "must not exceed BackOffMax, 00:01:00")]
     [InlineData("""{"Models":["a b"]}""", "Models: 'a b' must be 1 to 256 characters without spaces.")]
@@ -204,7 +212,7 @@ public sealed class ModelServerSettingsTests
             """)));
 
         Assert.Contains(error.Failures, static text => text == "ModelServers[0]: Api 'x' must be chat or responses.");
-        Assert.Contains(error.Failures, static text => text.Contains("'x' at 'Evergrain:", StringComparison.Ordinal));
+        Assert.Contains(error.Failures, static text => text == "ModelServers[1]: CallsMax 'x' must be a whole number.");
         Assert.Contains(error.Failures, static text =>
             text.Contains("'m' is served by 'a' already", StringComparison.Ordinal));
         Assert.DoesNotContain('\n', error.Message);
@@ -217,7 +225,7 @@ public sealed class ModelServerSettingsTests
     [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Calls":9}}""", "no setting 'Calls'")]
     [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Key":"two words"}}""", "a key does not")]
     [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Urls":["http://a/v1/"]}}""", "twice")]
-    [InlineData("""{"ModelUrl":"http://a/v1"}""", "Api '' must be chat or responses.")]
+    [InlineData("""{"ModelUrl":"http://a/v1"}""", "ModelServer (--model-…): --model-api is missing: chat or responses.")]
     [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelKey":"two words"}""", "its key must be")]
     public void CommandLine_ThatIsIncomplete_IsExplained(string settings, string expected)
     {
