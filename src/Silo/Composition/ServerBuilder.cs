@@ -1,4 +1,5 @@
 using Evergrain.Frontend;
+using Evergrain.Frontend.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -31,6 +32,7 @@ internal static class ServerBuilder
                 .Where(static setting => setting.Value is not null)
                 .Select(static setting =>
                     KeyValuePair.Create($"{EvergrainOptions.Section}:{setting.Key}", setting.Value)));
+        builder.Services.AddSettingsRule(_ => SettingNames.FindUnknown(builder.Configuration));
         builder.Logging.ClearProviders()
             .SetMinimumLevel(LogLevel.Warning)
 
@@ -66,6 +68,13 @@ internal static class ServerBuilder
         }
 
         configuration.AddJsonFile(file, optional: true, reloadOnChange: false);
+        var alone = new ConfigurationBuilder().AddJsonFile(file, optional: true).Build();
+        if (alone.GetChildren().Any() && !alone.GetSection(EvergrainOptions.Section).Exists())
+        {
+            throw new InvalidDataException(
+                $"{file} has no section Evergrain; write {{\"Evergrain\": {{…}}}} around its settings.");
+        }
+
         if (configuration[ModelKey] is not null)
         {
             throw new InvalidDataException(

@@ -26,7 +26,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--data /dev/null/x", "/dev/null/x")]
     [InlineData("--config /nowhere/settings.json", "/nowhere/settings.json")]
     [InlineData("--model-url ftp://host/v1 --model-api chat", "'ftp://host/v1' is not")]
-    [InlineData("--model-url http://host/v1", "Api '' must be")]
+    [InlineData("--model-url http://host/v1", "--model-api is missing: chat or responses.")]
     [InlineData("--model-url http://host/v1 --model-api smoke", "smoke")]
     [InlineData("--model-url http://u:secret@host/v1 --model-api chat", "user info")]
     [InlineData("--model-api chat --model-key secret", "ModelUrl")]

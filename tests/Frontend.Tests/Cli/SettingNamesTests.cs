@@ -1,0 +1,52 @@
+using System.Text;
+using Evergrain.Silo.Composition;
+using Microsoft.Extensions.Configuration;
+
+namespace Evergrain.Frontend.Tests.Cli;
+
+/// <summary>Names of settings that are misspelled.</summary>
+public sealed class SettingNamesTests
+{
+    [Theory]
+    [InlineData("""{"AllowedOrigin":["*"]}""", "Evergrain: there is no setting 'AllowedOrigin'.")]
+    [InlineData("""{"FrameBytesMaxx":1}""", "Evergrain: there is no setting 'FrameBytesMaxx'.")]
+    [InlineData("""{"Cluster":{"SiloPortt":1}}""", "Evergrain:Cluster: there is no setting 'SiloPortt'.")]
+    [InlineData("""{"Postgres":{"Url":"x"}}""", "Evergrain:Postgres: there is no setting 'Url'.")]
+    [InlineData("""{"InputCheck":{"Uri":"x"}}""", "Evergrain:InputCheck: there is no setting 'Uri'.")]
+    [InlineData("""{"InputCheck":{"Rules":[{"Patern":"x"}]}}""",
+        "Evergrain:InputCheck:Rules:0: there is no setting 'Patern'.")]
+    public void Name_ThatNoSettingHas_IsTold(string settings, string expected) =>
+        Assert.Equal([expected], SettingNames.FindUnknown(Configuration(settings)));
+
+    [Fact]
+    public void Names_OfEverySection_AreKnown() => Assert.Empty(SettingNames.FindUnknown(Configuration("""
+        {"allowedOrigins":["http://a"],"Port":1,"WarmBytesMax":1,"Role":"silo","Data":"d","Journal":"sqlite",
+         "JournalUrl":"u","JournalFormat":1,"Models":["m"],"ModelUrl":"u","ModelApi":"chat","ModelKey":"k",
+         "ModelServer":{"Anything":1},"ModelServers":[{"Anything":1}],"Admission":{"Anything":1},
+         "Tenants":{"a":{"Anything":1}},"Postgres":{"Schema":"s"},"Cluster":{"Id":"i","CallTimeout":"00:00:01"},
+         "InputCheck":{"Url":"u","Rules":[{"Name":"n","Types":["message"]}]}}
+        """)));
+
+    [Fact]
+    public void File_WithoutTheSection_IsRefused()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, """{"Port":1}""");
+            var error = Assert.Throws<InvalidDataException>(() => ServerBuilder.Create(new CommandLineSettings
+            {
+                Scalars = new Dictionary<string, string?>(), SettingsFile = file, Models = [], ApiKeys = [],
+            }));
+
+            Assert.Contains($"{file} has no section Evergrain", error.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static IConfiguration Configuration(string settings) => new ConfigurationBuilder()
+        .AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes($$$"""{"Evergrain":{{{settings}}}}"""))).Build();
+}
