@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Dialects;
@@ -22,6 +21,7 @@ internal sealed partial class DialectDetection(
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _isStarted;
 
     private List<ModelServerBackend> Unknown { get; } = [.. backends.OfType<ModelServerBackend>().Where(
         static backend => backend.Server.Options.Api == ModelApis.Chat && !backend.Dialect.IsKnown)];
@@ -42,6 +42,8 @@ internal sealed partial class DialectDetection(
         {
             // Turns begin in plain.
         }
+
+        _isStarted = true;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -73,32 +75,35 @@ internal sealed partial class DialectDetection(
     {
         foreach (var upstream in backend.Server.Upstreams.All)
         {
-            if (await FindAsync(backend.Server, upstream, stoppingToken) is { } choice)
+            var models = await ServerQuestion.AskAsync(
+                backend.Server, upstream.At("models"), Timeout, stoppingToken);
+            if (await FindAsync(backend.Server, upstream, models, stoppingToken) is { } choice)
             {
+                var before = backend.Dialect.Dialect.Name;
                 backend.Speak(ModelApis.Create(backend.Server.Options, choice.Dialect, provider), choice);
-                Log(backend);
+                backend.Offer(ModelListing.NamesOf(models) ?? []);
+                LogFound(backend, before);
                 return;
             }
         }
     }
 
-    /// <summary>Asks one URL; null if nothing answers there.</summary>
+    /// <summary>Tells it from the list of models, or asks the URL further; null if the server is not there.</summary>
     private static async Task<DialectChoice?> FindAsync(
-        ModelServer server, Upstream upstream, CancellationToken stoppingToken)
+        ModelServer server, Upstream upstream, ServerAnswer models, CancellationToken stoppingToken)
     {
-        var answer = await ServerQuestion.AskAsync(server, upstream.At("models"), Timeout, stoppingToken);
-        if (answer is not null && answer.Product.StartsWith("llama.cpp", StringComparison.OrdinalIgnoreCase))
+        if (models.Product.StartsWith("llama.cpp", StringComparison.OrdinalIgnoreCase))
         {
             return Known("llama.cpp", "its header Server says so");
         }
 
-        if (answer is null || (int)answer.Status >= 500 || answer.Status == HttpStatusCode.TooManyRequests)
+        if (!models.IsSettled)
         {
             // A proxy may answer before the server is there.
             return null;
         }
 
-        var owner = OwnerOf(answer.Body);
+        var owner = OwnerOf(models.Body);
         var named = owner switch
         {
             "llamacpp" => "llama.cpp",
@@ -119,14 +124,15 @@ internal sealed partial class DialectDetection(
             ("get_server_info", "version", "sglang"), ("version", "version", "vllm"),
         })
         {
-            answer = await ServerQuestion.AskAsync(server, upstream.AtRoot(path), Timeout, stoppingToken);
-            if (answer is { IsOk: true } && answer.Body.TryGetProperty(member, out _))
+            var answer = await ServerQuestion.AskAsync(server, upstream.AtRoot(path), Timeout, stoppingToken);
+            if (answer.IsOk && answer.Body.TryGetProperty(member, out _))
             {
                 return Known(dialect, $"it answers GET /{path}");
             }
         }
 
-        return new DialectChoice(KnownDialects.Plain, "the server does not say which one it is", IsKnown: true);
+        var cause = models.IsOk ? "" : $" ({models.Cause})";
+        return new DialectChoice(KnownDialects.Plain, $"the server does not say which one it is{cause}", IsKnown: true);
     }
 
     private static DialectChoice Known(string dialect, string reason) =>
@@ -140,6 +146,20 @@ internal sealed partial class DialectDetection(
             ? owner.GetString()
             : null;
 
+    /// <summary>What the start line says is at level Information; later turns that change are a warning.</summary>
+    private void LogFound(ModelServerBackend backend, string before)
+    {
+        if (_isStarted && backend.Dialect.Dialect.Name != before)
+        {
+            LogChanged(services.Logger, backend.Server.Options.Name, backend.Dialect.Dialect.Name, before,
+                backend.Dialect.Reason);
+        }
+        else
+        {
+            Log(backend);
+        }
+    }
+
     private void Log(ModelServerBackend backend)
     {
         if (backend.Server.Options.Api == ModelApis.Chat)
@@ -151,4 +171,9 @@ internal sealed partial class DialectDetection(
 
     [LoggerMessage(125, LogLevel.Information, "Model server {Server} is spoken to as {Dialect}: {Reason}.")]
     private static partial void LogDialect(ILogger logger, string server, string dialect, string reason);
+
+    [LoggerMessage(126, LogLevel.Warning,
+        "Model server {Server} is spoken to as {Dialect} from now on, no longer as {Before}: {Reason}.")]
+    private static partial void LogChanged(
+        ILogger logger, string server, string dialect, string before, string reason);
 }

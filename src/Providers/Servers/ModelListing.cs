@@ -15,6 +15,9 @@ internal sealed partial class ModelListing(IEnumerable<IModelBackend> backends, 
     private const int ModelsMax = 1_000;
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
+    /// <summary>The models that an answer lists; null if it gives no list.</summary>
+    internal static string[]? NamesOf(ServerAnswer answer) => answer.IsOk ? Read(answer.Body) : null;
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(backends
         .OfType<ModelServerBackend>()
         .Where(static backend => backend.Server.Options.Models.DefaultIfEmpty("*").Any(ModelNames.IsPattern))
@@ -44,22 +47,15 @@ internal sealed partial class ModelListing(IEnumerable<IModelBackend> backends, 
 
     private async Task RefreshAsync(ModelServer server, Listed listed, CancellationToken stoppingToken)
     {
-        var models = await ListAsync(server, listed.Upstream, stoppingToken);
+        var answer = await ServerQuestion.AskAsync(server, listed.Upstream.At("models"), Timeout, stoppingToken);
+        var models = NamesOf(answer);
         if (models is null && !listed.IsFailing)
         {
-            LogNotListed(services.Logger, server.Options.Name, listed.Upstream.Url);
+            LogNotListed(services.Logger, server.Options.Name, listed.Upstream.Url, answer.Cause);
         }
 
         listed.IsFailing = models is null;
         listed.Models = models ?? listed.Models;
-    }
-
-    /// <summary>Asks one URL; null if it gives no list.</summary>
-    private static async Task<string[]?> ListAsync(
-        ModelServer server, Upstream upstream, CancellationToken stoppingToken)
-    {
-        var answer = await ServerQuestion.AskAsync(server, upstream.At("models"), Timeout, stoppingToken);
-        return answer is { IsOk: true } ? Read(answer.Body) : null;
     }
 
     private static string[]? Read(JsonElement body) =>
@@ -70,8 +66,9 @@ internal sealed partial class ModelListing(IEnumerable<IModelBackend> backends, 
     private static string? NameOf(JsonElement model) => model.ValueKind == JsonValueKind.Object &&
         model.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String ? id.GetString() : null;
 
-    [LoggerMessage(122, LogLevel.Warning, "Model server {Server} at {Url} does not say which models it offers.")]
-    private static partial void LogNotListed(ILogger logger, string server, string url);
+    [LoggerMessage(122, LogLevel.Warning,
+        "Model server {Server} at {Url} does not say which models it offers ({Cause}).")]
+    private static partial void LogNotListed(ILogger logger, string server, string url, string cause);
 
     /// <summary>What one URL said last.</summary>
     private sealed class Listed(Upstream upstream)

@@ -1,16 +1,33 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Unicode;
 
 namespace Evergrain.Providers.Servers;
 
 /// <summary>What a server answered to a question about itself.</summary>
-/// <param name="Status">The status.</param>
+/// <param name="Status">The status; null where there was no answer.</param>
 /// <param name="Product">The header <c>Server</c>; empty where there is none.</param>
 /// <param name="Body">The answer's JSON; undefined where it is none.</param>
-internal sealed record ServerAnswer(HttpStatusCode Status, string Product, JsonElement Body)
+internal sealed record ServerAnswer(HttpStatusCode? Status, string Product, JsonElement Body)
 {
     public bool IsOk => Status == HttpStatusCode.OK && Body.ValueKind == JsonValueKind.Object;
+
+    /// <summary>Whether the server itself answered, and not a proxy before it is there.</summary>
+    public bool IsSettled => Status is < HttpStatusCode.InternalServerError and not HttpStatusCode.TooManyRequests;
+
+    /// <summary>Why there was no answer, for people.</summary>
+    public string Failure { get; init; } = "";
+
+    /// <summary>Why it is not what was asked for, with what to do.</summary>
+    public string Cause => Status switch
+    {
+        null => Failure,
+        HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => $"{(int)Status}: look at its key",
+        HttpStatusCode.NotFound => "404: does its URL lack /v1?",
+        HttpStatusCode.OK => "its answer holds no such list",
+        _ => $"status {(int)Status}",
+    };
 }
 
 /// <summary>Asks a URL of a server about itself.</summary>
@@ -19,8 +36,8 @@ internal static class ServerQuestion
     // Routers list hundreds of models with prices and descriptions; beyond that it is a mistake.
     private const int BodyBytesMax = 4 << 20;
 
-    /// <summary>Gets one resource; null if there was no answer.</summary>
-    public static async Task<ServerAnswer?> AskAsync(
+    /// <summary>Gets one resource.</summary>
+    public static async Task<ServerAnswer> AskAsync(
         ModelServer server, Uri url, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var time = server.Services.Time;
@@ -43,9 +60,19 @@ internal static class ServerQuestion
             e is HttpRequestException or IOException or OperationCanceledException &&
             !cancellationToken.IsCancellationRequested)
         {
-            return null;
+            return new ServerAnswer(null, "", default) { Failure = FailureOf(e) };
         }
     }
+
+    private static string FailureOf(Exception e) => e switch
+    {
+        HttpRequestException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionRefused } } =>
+            "connection refused",
+        HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "its host is not known",
+        HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => "TLS failed",
+        OperationCanceledException => "no answer in time",
+        _ => "the connection failed",
+    };
 
     // JSON with a text that is no Unicode is none: such a text throws where it is read.
     private static JsonElement Parse(ReadOnlyMemory<byte> body)

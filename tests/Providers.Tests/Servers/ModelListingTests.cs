@@ -64,6 +64,32 @@ public sealed class ModelListingTests : IAsyncLifetime
         Assert.StartsWith("Warning 122", Assert.Single(fixture.Log.Lines), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(401, "401: look at its key")]
+    [InlineData(404, "404: does its URL lack /v1?")]
+    [InlineData(500, "status 500")]
+    [InlineData(200, "its answer holds no such list")]
+    public async Task List_ThatCannotBeHad_IsLoggedWithItsCause(int status, string cause)
+    {
+        _upstream.Listings.Enqueue(UpstreamScript.Answer(status, "{}"));
+        using var fixture = Fixture();
+
+        await using var listing = await ListedAsync(fixture);
+
+        Assert.Contains($"({cause})", Assert.Single(fixture.Log.Lines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Server_ThatIsDown_IsLoggedWithItsCause()
+    {
+        await _upstream.DisposeAsync();
+        using var fixture = Fixture();
+
+        await using var listing = await ListedAsync(fixture);
+
+        Assert.Contains("(connection refused)", Assert.Single(fixture.Log.Lines), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task List_ThatIsTooLong_IsNoList()
     {

@@ -17,7 +17,8 @@ internal sealed class ServerFixture : IDisposable
     private readonly MeterListener _listener = new();
     private readonly Dictionary<string, double> _counts = new(StringComparer.Ordinal);
 
-    public ServerFixture(ModelServerOptions options, IModelApi? api = null, TimeProvider? time = null)
+    public ServerFixture(ModelServerOptions options, IModelApi? api = null, TimeProvider? time = null,
+        DialectChoice? dialect = null)
     {
         options.Name = options.Name.Length > 0 ? options.Name : "test";
         Options = options;
@@ -30,7 +31,7 @@ internal sealed class ServerFixture : IDisposable
             Logger = Log,
         };
         Backend = new ModelServerBackend(
-            new ModelServer(options, api ?? new TestApi(), Services), DialectChoice.Of("plain", options.Urls),
+            new ModelServer(options, api ?? new TestApi(), Services), dialect ?? DialectChoice.Of("plain", options.Urls),
             new ModelRoute(new ModelNames([options.Models]), 0));
         _listener.InstrumentPublished = (instrument, listener) =>
         {
