@@ -1,3 +1,4 @@
+using Evergrain.Providers.Chat;
 using Evergrain.Providers.Dialects;
 using Evergrain.Providers.Servers;
 using Evergrain.Suites.Hosts;
@@ -13,7 +14,7 @@ public sealed class DialectLogTests : IAsyncLifetime
 
     private readonly ManualTime _time = new();
     private readonly ServiceProvider _provider =
-        new ServiceCollection().AddMetrics().AddSingleton<Evergrain.Providers.Chat.ChatInstruments>()
+        new ServiceCollection().AddLogging().AddMetrics().AddSingleton<ChatInstruments>()
             .BuildServiceProvider();
 
     private ScriptedUpstream _upstream = null!;

@@ -82,8 +82,13 @@ public sealed class ModelListingTests : IAsyncLifetime
     [Fact]
     public async Task Server_ThatIsDown_IsLoggedWithItsCause()
     {
-        await _upstream.DisposeAsync();
-        using var fixture = Fixture();
+        string gone;
+        await using (var other = await ScriptedUpstream.StartAsync())
+        {
+            gone = other.Url;
+        }
+
+        using var fixture = new ServerFixture(ServerFixture.At(gone), time: _time);
 
         await using var listing = await ListedAsync(fixture);
 
