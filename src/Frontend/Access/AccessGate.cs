@@ -22,6 +22,9 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginR
     // A key longer than this is no key; it also bounds the decoded subprotocol.
     private const int KeyLengthMax = 4096;
 
+    // Of an origin that is refused, for its message.
+    private const int OriginCharsMax = 200;
+
     private readonly bool _metricsFromAnywhere = options.Value.MetricsFromAnywhere;
 
     public Task InvokeAsync(HttpContext context)
@@ -66,7 +69,7 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginR
         var key = ReadKey(context, subprotocol);
         if (key is null)
         {
-            return new Refusal(RefusalKind.Unauthorized, "No API key was given: send 'Authorization: Bearer KEY'.");
+            return new Refusal(RefusalKind.Unauthorized, NoKey(context, subprotocol));
         }
 
         if (keys.FindTenant(key) is not { } found)
@@ -76,6 +79,15 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginR
 
         tenant = found;
         return null;
+    }
+
+    private static string NoKey(HttpContext context, string? subprotocol)
+    {
+        const string none = "No API key was given: send 'Authorization: Bearer KEY'";
+        return subprotocol is not null ? $"What follows '{KeyProtocol}' in the subprotocol is not a key in base64url."
+            : context.WebSockets.IsWebSocketRequest
+                ? $"{none}, or from a web page the subprotocol '{KeyProtocol}KEY' with the key in base64url."
+                : $"{none}.";
     }
 
     private static byte[]? ReadKey(HttpContext context, string? subprotocol)
@@ -115,8 +127,11 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginR
             origins.Allows(origin.ToString())
             ? null
             : new Refusal(RefusalKind.Forbidden,
-                "Web pages of this origin may not use this server; see the setting AllowedOrigins.", "Origin");
+                $"The origin '{Shown(origin.ToString())}' is not in the setting AllowedOrigins.", "Origin");
     }
+
+    private static string Shown(string origin) =>
+        origin.Length <= OriginCharsMax ? origin : $"{origin[..OriginCharsMax]}…";
 
     private Refusal? CheckMetrics(HttpContext context) =>
         !IsMetrics(context) || _metricsFromAnywhere || IsLocal(context)

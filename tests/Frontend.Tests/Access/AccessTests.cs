@@ -73,6 +73,48 @@ public sealed class AccessTests : IDisposable
         Assert.Equal("invalid_api_key", body.CodeOf());
     }
 
+    [Theory]
+    [InlineData(null, "the subprotocol 'evergrain.key.KEY' with the key in base64url")]
+    [InlineData("other", "the subprotocol 'evergrain.key.KEY' with the key in base64url")]
+    [InlineData("evergrain.key.a*b", "in the subprotocol is not a key in base64url")]
+    public async Task Keys_MissingOne_OfASocketIsTold(string? protocol, string expected)
+    {
+        await using var server = await StartWithKeysAsync();
+        using var http = server.CreateHttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/responses");
+        request.Headers.Add("Connection", "Upgrade");
+        request.Headers.Add("Upgrade", "websocket");
+        request.Headers.Add("Sec-WebSocket-Version", "13");
+        request.Headers.Add("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODw==");
+        if (protocol is not null)
+        {
+            request.Headers.Add("Sec-WebSocket-Protocol", protocol);
+        }
+
+        using var answer = await http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+        var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+        Assert.Contains(expected, body.GetProperty("error").GetProperty("message").GetString(),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Origin_ThatIsRefused_IsNamed()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var http = server.CreateHttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/models");
+        request.Headers.Add("Origin", "http://evil.example");
+
+        using var answer = await http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        Assert.Contains("The origin 'http://evil.example' is not in the setting AllowedOrigins.",
+            JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("error")
+                .GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Keys_AsSubprotocol_LetABrowserInAndAreSelected()
     {
