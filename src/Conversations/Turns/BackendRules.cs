@@ -21,7 +21,8 @@ internal static class BackendRules
         {
             if (backend.Refuse(value.Field, value.Json) is { } path)
             {
-                throw Refused($"'{path}' is not supported with the model '{model}': its servers do not know it.", path);
+                throw Refused($"'{path}' is not supported with the model '{model}': its servers do not know it. " +
+                    $"Leave '{path}' out, or the part of it that they lack.", path);
             }
         }
     }

@@ -48,5 +48,5 @@ internal static class ModelComposition
     public static string Greeting(IReadOnlyList<string> models, string address, string journal) =>
         $"Evergrain listens on {address} with " +
         $"{(models.Count > 0 ? string.Join(", ", models) : "the models of its servers")}; " +
-        journal;
+        $"{journal}; process {Environment.ProcessId}";
 }
