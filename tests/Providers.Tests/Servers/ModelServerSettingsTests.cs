@@ -179,7 +179,7 @@ public sealed class ModelServerSettingsTests
     [InlineData("""{"CallsMax":"many"}""", "ModelServers[0]: CallsMax 'many' must be a whole number.")]
     [InlineData("""{"IdleTimeout":"5 min"}""", "IdleTimeout '5 min' must be a time, written hh:mm:ss.")]
     [InlineData("""{"Name":["a"]}""", "ModelServers[0]: Name must be one value.")]
-    [InlineData("""{"Urls":"http://me:secret@a/v1"}""", "Urls must be a list of texts; the environment has the first as")]
+    [InlineData("""{"Urls":"http://me:secret@a/v1"}""", "Urls must be a list of texts; the environment has the")]
     [InlineData("""{"Models":[{"id":"m"}]}""", "Models must be a list of texts")]
     [InlineData("\"http://a/v1\"", "ModelServers[0] must be an object of settings.")]
     [InlineData("""{"Name":"a"}""", "ModelServers[0]: Api is missing: chat or responses.")]
@@ -225,7 +225,7 @@ public sealed class ModelServerSettingsTests
     [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Calls":9}}""", "no setting 'Calls'")]
     [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Key":"two words"}}""", "a key does not")]
     [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelServer":{"Urls":["http://a/v1/"]}}""", "twice")]
-    [InlineData("""{"ModelUrl":"http://a/v1"}""", "ModelServer (--model-…): --model-api is missing: chat or responses.")]
+    [InlineData("""{"ModelUrl":"http://a/v1"}""", "--model-api is missing: chat or responses.")]
     [InlineData("""{"ModelUrl":"http://a/v1","ModelApi":"chat","ModelKey":"two words"}""", "its key must be")]
     public void CommandLine_ThatIsIncomplete_IsExplained(string settings, string expected)
     {

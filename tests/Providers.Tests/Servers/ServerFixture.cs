@@ -31,7 +31,8 @@ internal sealed class ServerFixture : IDisposable
             Logger = Log,
         };
         Backend = new ModelServerBackend(
-            new ModelServer(options, api ?? new TestApi(), Services), dialect ?? DialectChoice.Of("plain", options.Urls),
+            new ModelServer(options, api ?? new TestApi(), Services),
+            dialect ?? DialectChoice.Of("plain", options.Urls),
             new ModelRoute(new ModelNames([options.Models]), 0));
         _listener.InstrumentPublished = (instrument, listener) =>
         {
