@@ -139,24 +139,34 @@ public sealed class DialectProperties(ITestOutputHelper output)
     private static void CheckOne(
         IReadOnlyList<(Dialect Dialect, DialectRules Rules)> servers, int seed, ConcurrentQueue<string> wrong)
     {
+        var sample = new SampleConversation(seed, "chat:test").WithParameters();
         foreach (var (dialect, rules) in servers)
         {
-            if (Refusal(dialect, rules, seed) is { } refusal)
+            if (Refusal(dialect, rules, sample) is { } refusal)
             {
                 wrong.Enqueue($"{dialect.Name}, EVERGRAIN_SEED={seed}: {refusal}");
             }
         }
     }
 
-    private static string? Refusal(Dialect dialect, DialectRules rules, int seed)
+    private static string? Refusal(Dialect dialect, DialectRules rules, SampleConversation sample)
     {
-        var sample = new SampleConversation(seed, "chat:test").WithParameters();
-        var driver = new ChatDriver(dialect);
-        foreach (var item in sample.Items)
+        try
         {
-            driver.Add(item);
+            var body = BodyOf(dialect, sample);
+            return rules.Refuse(body) is { } refusal ? $"{refusal}\n{body}\n{Told(sample)}" : null;
         }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A thread of its own must not end the process.
+            return $"{e}\n{Told(sample)}";
+        }
+    }
 
+    private static string BodyOf(Dialect dialect, SampleConversation sample)
+    {
+        var driver = new ChatDriver(dialect);
+        sample.Items.ForEach(driver.Add);
         foreach (var (field, json) in sample.Parameters)
         {
             // What the server lacks is refused by name when the create comes.
@@ -166,15 +176,7 @@ public sealed class DialectProperties(ITestOutputHelper output)
             }
         }
 
-        try
-        {
-            var body = driver.Body();
-            return rules.Refuse(body) is { } refusal ? $"{refusal}\n{body}\n{Told(sample)}" : null;
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            return $"{e}\n{Told(sample)}";
-        }
+        return driver.Body();
     }
 
     private static string Told(SampleConversation sample) => string.Join('\n', sample.Items.Select(
