@@ -122,7 +122,7 @@ public sealed class InProcessConversations : IAsyncDisposable
     private async Task SweepOnceAsync()
     {
         foreach (var conversation in _warm.Values.Where(static conversation => conversation.IsIdle)
-            .OrderBy(static conversation => conversation.LastUsed))
+            .OrderBy(static conversation => conversation.LastUse))
         {
             var idle = _context.Host.Services.Time.GetElapsedTime(conversation.LastUsed);
             if (idle <= _context.Options.WarmTime && _context.Warm.Excess <= 0)
@@ -138,6 +138,8 @@ public sealed class InProcessConversations : IAsyncDisposable
 /// <summary>What the conversations of the host share.</summary>
 internal sealed class InProcessContext(HostContext host, InProcessOptions options, Action<LocalConversation> forget)
 {
+    private long _uses;
+
     public HostContext Host => host;
 
     public InProcessOptions Options => options;
@@ -145,6 +147,9 @@ internal sealed class InProcessContext(HostContext host, InProcessOptions option
     public StartLine Starts { get; } = new();
 
     public WarmBytes Warm { get; } = new(options.WarmBytesMax, host.Services.Instruments);
+
+    /// <summary>Numbers the next use: a conversation that just opened is never the coldest.</summary>
+    public long NextUse() => Interlocked.Increment(ref _uses);
 
     public void Forget(LocalConversation conversation) => forget(conversation);
 }

@@ -19,6 +19,7 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
     private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private List<Action>? _answers;
     private long _lastUsed;
+    private long _lastUse;
     private long _bytes;
     private bool _isIdle;
 
@@ -26,6 +27,7 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
         : base(checks, TaskCreationOptions.None)
     {
         (Key, _isChecked, _context) = (key, checks is not null, context);
+        Use();
         _world = new ActivationWorld(key, context.Host, this);
         _activation = new Activation(key, context.Host.Services, _world);
     }
@@ -34,6 +36,9 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
 
     /// <summary>When it was last asked something, as a timestamp.</summary>
     public long LastUsed => Volatile.Read(ref _lastUsed);
+
+    /// <summary>The number of its last use among those of all conversations.</summary>
+    public long LastUse => Volatile.Read(ref _lastUse);
 
     /// <summary>Whether it could go after its last input.</summary>
     public bool IsIdle => Volatile.Read(ref _isIdle);
@@ -96,7 +101,7 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
 
     protected override ValueTask ReadyAsync(CancellationToken cancellationToken)
     {
-        Volatile.Write(ref _lastUsed, _context.Host.Services.Time.GetTimestamp());
+        Use();
         return _opened.Task.IsCompleted ? default : new ValueTask(_opened.Task.WaitAsync(cancellationToken));
     }
 
@@ -120,6 +125,12 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
         }
 
         AnswerQueue.Run(answers);
+    }
+
+    private void Use()
+    {
+        Volatile.Write(ref _lastUsed, _context.Host.Services.Time.GetTimestamp());
+        Volatile.Write(ref _lastUse, _context.NextUse());
     }
 
     private async Task GoAsync()
