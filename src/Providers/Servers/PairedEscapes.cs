@@ -1,4 +1,4 @@
-using System.Buffers.Text;
+using Evergrain.Providers.Chat;
 
 namespace Evergrain.Providers.Servers;
 
@@ -8,7 +8,7 @@ namespace Evergrain.Providers.Servers;
 /// </summary>
 internal static class PairedEscapes
 {
-    private const int EscapeLength = 6;
+    private const int EscapeLength = JsonContent.EscapeLength;
 
     private static ReadOnlySpan<byte> Replacement => "\\ufffd"u8;
 
@@ -44,13 +44,13 @@ internal static class PairedEscapes
 
             from += run;
             var unit = UnitAt(json, from);
-            if (unit is < 0xD800 or > 0xDFFF)
+            if (!Surrogates.IsHigh(unit) && !Surrogates.IsLow(unit))
             {
                 from += 2;
                 continue;
             }
 
-            if (unit > 0xDBFF || UnitAt(json, from + EscapeLength) is < 0xDC00 or > 0xDFFF)
+            if (Surrogates.IsLow(unit) || !Surrogates.IsLow(UnitAt(json, from + EscapeLength)))
             {
                 return from;
             }
@@ -59,10 +59,6 @@ internal static class PairedEscapes
         }
     }
 
-    /// <summary>The code unit of the <c>\u</c> escape at a place; -1 where there is none.</summary>
     private static int UnitAt(ReadOnlySpan<byte> json, int place) =>
-        json.Length >= place + EscapeLength && json[place] == '\\' && json[place + 1] == 'u' &&
-        Utf8Parser.TryParse(json.Slice(place + 2, 4), out int unit, out var read, 'x') && read == 4
-            ? unit
-            : -1;
+        place < json.Length ? JsonContent.UnitOf(json[place..]) : -1;
 }
