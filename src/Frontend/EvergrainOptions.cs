@@ -118,9 +118,19 @@ public sealed class EvergrainOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
     public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Time running turns have to end after SIGTERM, 0 to 1 hour. Default 30 s.</summary>
+    /// <summary>
+    /// Time running turns have to end after SIGTERM, 0 to 1 hour; then they end as interrupted. Default 30 s. It holds
+    /// for the requests and the conversations of this process alike.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Time after SIGTERM in which the server is not ready and takes new work all the same, so that load balancers
+    /// notice; 0 to 5 minutes, a part of <see cref="DrainTimeout"/>. Default 0.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    public TimeSpan DrainDelay { get; set; }
 
     /// <summary>
     /// How often unstored turns' leases are renewed, 100 ms to 30 s. Default 20 s: one that is not renewed lasts 60.

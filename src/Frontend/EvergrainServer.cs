@@ -59,6 +59,7 @@ public static class EvergrainServer
     /// <summary>Maps every path the server answers.</summary>
     public static WebApplication MapEvergrain(this WebApplication app)
     {
+        app.UseMiddleware<ServedRequests>();
         app.UseMiddleware<RequestEdge>();
         app.UseAllowedOrigins();
         app.Use(CorkedUpgrade.InvokeAsync);
@@ -103,7 +104,7 @@ public static class EvergrainServer
         InlineSockets();
         services.Configure<SocketTransportOptions>(static transport => transport.UnsafePreferInlineScheduling = true);
         services.AddOptions<HostOptions>().Configure<IOptions<EvergrainOptions>>(static (host, options) =>
-            host.ShutdownTimeout = options.Value.DrainTimeout + (3 * options.Value.CloseTimeout) + StopSlack);
+            host.ShutdownTimeout = options.Value.DrainTimeout + (4 * options.Value.CloseTimeout) + StopSlack);
         return services;
     }
 

@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;
@@ -28,7 +29,7 @@ public static class ConversationClusterExtensions
     /// <summary>
     /// Adds conversations to a silo. Needs an <see cref="IJournal"/> that every silo shares, the
     /// <see cref="IModelBackend"/>s and an <see cref="IIdSource"/>; an <see cref="IInputCheck"/> looks at new input if
-    /// there is one. A silo that stops drains first (<see cref="ConversationClusterOptions.DrainTimeout"/>).
+    /// there is one. A silo that stops drains first (<see cref="ConversationDrainOptions"/>).
     /// </summary>
     public static ISiloBuilder AddConversations(this ISiloBuilder silo, ConversationClusterOptions options)
     {
@@ -43,7 +44,7 @@ public static class ConversationClusterExtensions
         silo.Configure<SiloMessagingOptions>(messaging => LoseNoTime(messaging, options));
         silo.Configure<GrainCollectionOptions>(collection => KeepWarm(collection, options));
         silo.Configure<ClusterMembershipOptions>(membership => WatchClosely(membership, options));
-        silo.Services.PostConfigure<HostOptions>(host => GiveTime(host, options));
+        silo.Services.AddOptions<HostOptions>().PostConfigure<IOptions<ConversationDrainOptions>>(GiveTime);
         return silo;
     }
 
@@ -114,8 +115,9 @@ public static class ConversationClusterExtensions
         services.AddSingleton<IHostedService>(static provider =>
             ActivatorUtilities.CreateInstance<WarmBudget>(provider));
         services.AddSingleton(provider => new WarmBudgetBounds(options.WarmBytesMax, GrainsClock(provider)));
-        services.AddSingleton(provider => new DrainBounds(options.DrainTimeout, GrainsClock(provider),
-            provider.GetRequiredService<ILogger<ConversationDrain>>()));
+        services.AddSingleton(provider => new DrainBounds(
+            provider.GetRequiredService<IOptions<ConversationDrainOptions>>().Value.DrainTimeout,
+            GrainsClock(provider), provider.GetRequiredService<ILogger<ConversationDrain>>()));
         services.AddSingleton(provider => new ShareBounds(
             options.ShareInterval, GrainsClock(provider), provider.GetRequiredService<IIdSource>()));
     }
@@ -180,9 +182,9 @@ public static class ConversationClusterExtensions
         collection.ClassSpecificCollectionAge[typeof(ConversationGrain).FullName!] = options.WarmTime;
 
     // The drain, its last moments, and what Orleans and the web server do after it.
-    private static void GiveTime(HostOptions host, ConversationClusterOptions options)
+    private static void GiveTime(HostOptions host, IOptions<ConversationDrainOptions> drain)
     {
-        var needed = options.DrainTimeout + TimeSpan.FromSeconds(15);
+        var needed = drain.Value.DrainTimeout + TimeSpan.FromSeconds(15);
         host.ShutdownTimeout = host.ShutdownTimeout > needed ? host.ShutdownTimeout : needed;
     }
 

@@ -64,14 +64,6 @@ public sealed class ConversationClusterOptions
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How long a silo that stops gives running turns to end, and moves its conversations to other silos; then turns
-    /// end as interrupted. Default 20 seconds, up to 5 minutes; 0: they end at once and nothing moves. The host gets
-    /// 15 seconds more to stop, at least.
-    /// </summary>
-    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
-    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(20);
-
-    /// <summary>
     /// Bytes of conversations that move from one silo at a time. Default 16 MiB, 1 to 32: Orleans takes 100 MB in one
     /// message, and drops all that is in a larger one. A conversation that is larger by itself moves alone, and from
     /// 64 MiB on it begins cold.
@@ -85,4 +77,15 @@ public sealed class ConversationClusterOptions
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.500", "00:01:00")]
     public TimeSpan ShareInterval { get; set; } = TimeSpan.FromSeconds(3);
+}
+
+/// <summary>How a silo stops.</summary>
+public sealed class ConversationDrainOptions
+{
+    /// <summary>
+    /// How long a silo that stops gives running turns to end, while it moves its conversations to other silos; then
+    /// turns end as interrupted. Default 30 seconds; 0: they end at once and nothing moves. The host gets 15 seconds
+    /// more to stop, at least.
+    /// </summary>
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
 }

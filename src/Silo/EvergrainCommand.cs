@@ -127,7 +127,8 @@ internal static class EvergrainCommand
             return 1;
         }
 
-        // The host itself answers SIGTERM, and a drain takes as long as DrainTimeout allows.
+        // The host itself answers the first SIGTERM, and a drain takes as long as DrainTimeout allows.
+        using var signals = new StopSignals();
         return await line.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
     }
 

@@ -29,7 +29,7 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
     /// <summary>One silo for each test, with the test's bounds.</summary>
     public static readonly ClusterHosts OneSilo = new(static setup =>
     {
-        var options = new ConversationClusterOptions { DrainTimeout = TimeSpan.Zero };
+        var options = new ConversationClusterOptions();
         options.WarmBytesMax = setup.WarmBytesMax ?? options.WarmBytesMax;
         return ClusterHost.StartAloneAsync(new TestWorld { Check = setup.Check }, count: 1, options);
     });

@@ -16,7 +16,7 @@ public sealed class LostGatewayTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _host = await ClusterHost.StartAloneAsync(new TestWorld(),
-            options: new() { CallTimeout = Timeout, RetryTime = Timeout, DrainTimeout = TimeSpan.Zero });
+            options: new() { CallTimeout = Timeout, RetryTime = Timeout });
         _client = new ContractClient(_host, "default", lease: 1);
     }
 
@@ -47,7 +47,6 @@ public sealed class LostGatewayTests : IAsyncLifetime
         {
             CallTimeout = TimeSpan.FromSeconds(1),
             RetryTime = TimeSpan.FromSeconds(5),
-            DrainTimeout = TimeSpan.Zero,
         };
         await using var host = await ClusterHost.StartAloneAsync(new TestWorld(), options: bounds);
         var client = new ContractClient(host, "default", lease: 1);

@@ -57,7 +57,7 @@ public sealed class PassingTests : IAsyncLifetime
     public async Task WarmConversations_OverTheBudget_LeaveButForWhatIsUnstored()
     {
         await using var host = await ClusterHost.StartAloneAsync(
-            new TestWorld(), count: 1, options: new() { WarmBytesMax = 1 << 20, DrainTimeout = TimeSpan.Zero });
+            new TestWorld(), count: 1, options: new() { WarmBytesMax = 1 << 20 });
         var client = new ContractClient(host, "default", lease: 1);
         var unstored = await client.TellAsync("unstored", store: false);
         var text = new string('x', 200_000);

@@ -37,6 +37,7 @@ internal sealed class TestSilos : IAsyncDisposable
         builder.ConfigureSilo((named, silo) =>
         {
             silo.AddConversations(options);
+            silo.Services.Configure<ConversationDrainOptions>(drain => drain.DrainTimeout = world.DrainTimeout);
             silo.Configure<SiloConnectionOptions>(connections => connections.ConfigureSiloOutboundConnection(
                 connection => connection.Use(next => Connections.Through(named.SiloName, next))));
             silo.AddIncomingGrainCallFilter(Answers);
@@ -80,11 +81,7 @@ internal sealed class TestSilos : IAsyncDisposable
     public static async Task<TestSilos> StartAsync(TestWorld world, short count = 2,
         ConversationClusterOptions? options = null)
     {
-        // What a drain waits for would wait for the test's clock; tests of drains say how long.
-        var silos = new TestSilos(world, count, options ?? new ConversationClusterOptions
-        {
-            DrainTimeout = TimeSpan.Zero,
-        });
+        var silos = new TestSilos(world, count, options ?? new ConversationClusterOptions());
         await silos._cluster.DeployAsync().WaitAsync(Waits.Patience);
         return silos;
     }

@@ -35,6 +35,12 @@ internal sealed class TestWorld
     /// <summary>Everything that is logged, of errors and of all else.</summary>
     public LogText Text { get; } = new();
 
+    /// <summary>
+    /// How long silos that are started in this world drain. None by default: what a drain waits for would wait for the
+    /// test's clock.
+    /// </summary>
+    public TimeSpan DrainTimeout { get; init; }
+
     /// <summary>The check on new input of silos that are started in this world; null: there is none.</summary>
     public IInputCheck? Check { get; set; }
 }

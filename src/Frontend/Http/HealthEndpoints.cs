@@ -18,7 +18,7 @@ internal sealed class HealthEndpoints(ServerDrain drain, IEnumerable<IReadiness>
 
     private string? Obstacle()
     {
-        if (drain.IsDraining)
+        if (drain.IsStopping)
         {
             return "The server is stopping.";
         }

@@ -12,6 +12,7 @@ namespace Evergrain.Frontend.InProcess;
 /// </summary>
 public sealed class InProcessConversations : IAsyncDisposable
 {
+    private static readonly TimeSpan RestInterval = TimeSpan.FromMilliseconds(50);
     private static readonly Refusal Stopped = new(RefusalKind.Unavailable, "The server is stopping: try again.");
     private readonly ConcurrentDictionary<ConversationKey, LocalConversation> _warm = new();
     private readonly Lock _activating = new();
@@ -37,6 +38,15 @@ public sealed class InProcessConversations : IAsyncDisposable
         foreach (var conversation in _warm.Values)
         {
             await conversation.LeaveIfIdleAsync();
+        }
+    }
+
+    /// <summary>Ends when no turn runs, whether anybody waits for it or not.</summary>
+    public async Task RestAsync(CancellationToken cancellationToken)
+    {
+        while (_warm.Values.Any(static conversation => !conversation.IsAtRest))
+        {
+            await Task.Delay(RestInterval, _context.Host.Services.Time, cancellationToken);
         }
     }
 

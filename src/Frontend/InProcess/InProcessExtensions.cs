@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Routing;
+using Evergrain.Frontend.Turns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -65,11 +66,32 @@ public static class InProcessExtensions
     // An activation that ended is replaced within milliseconds. Longer than this its journal is broken.
     private static readonly TimeSpan RetryTime = TimeSpan.FromSeconds(5);
 
-    /// <summary>Ends the conversations while everything that they need is still there.</summary>
-    private sealed class InProcessStop(InProcessConversations conversations) : IHostedService
+    /// <summary>
+    /// Ends the conversations while everything that they need is still there, and while the server listens: turns that
+    /// run have until the deadline, and clients hear how they ended.
+    /// </summary>
+    private sealed class InProcessStop(InProcessConversations conversations, ServerDrain? drain = null)
+        : IHostedLifecycleService
     {
+        public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
         public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-        public async Task StopAsync(CancellationToken cancellationToken) => await conversations.DisposeAsync();
+        public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public async Task StoppingAsync(CancellationToken cancellationToken)
+        {
+            if (drain is not null)
+            {
+                using var over = CancellationTokenSource.CreateLinkedTokenSource(drain.Deadline, cancellationToken);
+                await conversations.RestAsync(over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            await conversations.DisposeAsync();
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -22,6 +22,7 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
     private long _lastUse;
     private long _bytes;
     private bool _isIdle;
+    private bool _isAtRest;
 
     public LocalConversation(ConversationKey key, InputChecks? checks, InProcessContext context)
         : base(checks, TaskCreationOptions.None)
@@ -42,6 +43,9 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
 
     /// <summary>Whether it could go after its last input.</summary>
     public bool IsIdle => Volatile.Read(ref _isIdle);
+
+    /// <summary>Whether nothing ran there after its last input.</summary>
+    public bool IsAtRest => Volatile.Read(ref _isAtRest);
 
     /// <inheritdoc/>
     public override Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
@@ -122,6 +126,7 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
             _context.Warm.Change(bytes - _bytes);
             (_bytes, answers, _answers) = (bytes, _answers, null);
             Volatile.Write(ref _isIdle, _activation.IsIdle);
+            Volatile.Write(ref _isAtRest, _activation.IsAtRest || _activation.Life == ActivationLife.Ended);
         }
 
         AnswerQueue.Run(answers);

@@ -46,6 +46,7 @@ internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, 
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _running.TryAdd(ended.Task, true);
+        drain.Enter();
         try
         {
             await runner.RunAsync(create, leases, delivery, drain.Over);
@@ -61,6 +62,7 @@ internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, 
         finally
         {
             _running.TryRemove(ended.Task, out _);
+            drain.Leave();
             ended.SetResult();
         }
     }

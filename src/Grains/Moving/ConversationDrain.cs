@@ -13,6 +13,7 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
 {
     // What ends at the deadline is written down and moves: a moment, unless the journal or a silo hangs.
     private static readonly TimeSpan LastTime = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromMilliseconds(250);
 
     /// <inheritdoc/>
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -45,6 +46,12 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
         moves.Close();
         var running = warm.All.Where(static conversation => !conversation.IsAtRest).ToList();
         await WithinAsync(token => EndAsync(running, token), LastTime, cancellationToken);
+        if (loads.Emptiest is null && !cancellationToken.IsCancellationRequested)
+        {
+            // Nobody answers readers after this silo: its last answers leave before its connections close.
+            await Task.Delay(AnswerTime, TimeProvider.System, CancellationToken.None);
+        }
+
         LogEnded(bounds.Logger, bounds.Time.GetElapsedTime(begun), running.Count, warm.Count);
     }
 

@@ -1,3 +1,4 @@
+using Evergrain.Frontend;
 using Evergrain.Frontend.Http;
 using Evergrain.Grains;
 using Evergrain.Silo.Composition;
@@ -7,6 +8,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Configuration;
 using Orleans.Hosting;
@@ -57,6 +59,8 @@ internal static class ClusterHosting
             endpoint.GatewayPort) = (place().Address, place().SiloPort, place().GatewayPort));
         plan.Database.AddTo(silo);
         silo.AddConversations(plan.Bounds);
+        silo.Services.AddOptions<ConversationDrainOptions>().Configure<IOptions<EvergrainOptions>>(
+            static (drain, server) => drain.DrainTimeout = server.Value.DrainTimeout);
         silo.Services.AddUsage();
         silo.Services.AddSingleton<IReadiness, SiloReadiness>();
         if (plan.Role.IsFrontend())

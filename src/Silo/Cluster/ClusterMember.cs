@@ -8,12 +8,15 @@ namespace Evergrain.Silo.Cluster;
 /// while the process joins, and a port that is taken is found before; and it stops this last. The last that began is
 /// the first to stop.
 /// </summary>
-internal sealed class ClusterMember : IHostedLifecycleService
+internal sealed class ClusterMember : IHostedLifecycleService, IDisposable
 {
     private readonly IServiceProvider _services;
     private readonly IReadOnlyList<ServiceDescriptor> _registered;
     private readonly Stack<IHostedService> _begun = new();
+    private readonly CancellationTokenSource _hurry = new();
+    private CancellationTokenRegistration _registration;
     private volatile bool _hasJoined;
+    private volatile Task? _leaving;
 
     private ClusterMember(IServiceProvider services, IReadOnlyList<ServiceDescriptor> registered) =>
         (_services, _registered) = (services, registered);
@@ -51,14 +54,23 @@ internal sealed class ClusterMember : IHostedLifecycleService
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Conversations at rest move while running turns have their time, here and at the frontends.
+        _registration = _services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(() =>
+            _leaving = _hasJoined ? Task.Run(() => LeaveAsync(_hurry.Token)) : null);
+        return Task.CompletedTask;
+    }
 
     /// <inheritdoc/>
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    public Task StoppingAsync(CancellationToken cancellationToken) =>
-        OfAllAsync((stage, token) => stage.StoppingAsync(token), cancellationToken);
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        await using var late = cancellationToken.Register(_hurry.Cancel);
+        await (_leaving ?? LeaveAsync(_hurry.Token));
+    }
 
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -73,6 +85,16 @@ internal sealed class ClusterMember : IHostedLifecycleService
     /// <inheritdoc/>
     public Task StoppedAsync(CancellationToken cancellationToken) =>
         OfAllAsync((stage, token) => stage.StoppedAsync(token), cancellationToken);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _registration.Dispose();
+        _hurry.Dispose();
+    }
+
+    private Task LeaveAsync(CancellationToken cancellationToken) =>
+        OfAllAsync((stage, token) => stage.StoppingAsync(token), cancellationToken);
 
     private async Task OfAllAsync(Func<IHostedLifecycleService, CancellationToken, Task> run, CancellationToken token)
     {

@@ -63,9 +63,12 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
 
         builder.Services.AddModels(builder.Configuration, settings.Models);
         builder.Services.UseApiKeys(settings.ApiKeys);
-        builder.Services.PostConfigure<HostOptions>(host => host.ShutdownTimeout += role.IsSilo()
-            ? plan.Bounds.DrainTimeout + ClusterHosting.StopTime
-            : TimeSpan.Zero);
+        if (role.IsSilo())
+        {
+            builder.Services.PostConfigure<HostOptions>(
+                static host => host.ShutdownTimeout += ClusterHosting.StopTime);
+        }
+
         return builder.Build();
     }
 

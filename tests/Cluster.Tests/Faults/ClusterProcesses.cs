@@ -187,6 +187,9 @@ internal sealed class ClusterProcesses : IAsyncDisposable
             // Not as an option: everyone on the machine reads those.
             start.Environment["Evergrain__JournalUrl"] = url;
             start.Environment["Evergrain__JournalFormat"] = Build.Format;
+
+            // As in deploy/: a turn keeps its process until it ends.
+            start.Environment["Evergrain__DrainTimeout"] = "00:15:00";
             Process = await ClusterProcess.StartAsync(name, start, cancellationToken);
         }
     }

@@ -19,7 +19,7 @@ public sealed class DrainTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _host = await ClusterHost.StartAloneAsync(new TestWorld(), options: new());
+        _host = await ClusterHost.StartAloneAsync(NewWorld());
         _client = new ContractClient(_host, "default", lease: 1);
     }
 
@@ -60,7 +60,7 @@ public sealed class DrainTests : IAsyncLifetime
     [Fact]
     public async Task Drain_OfTwoSilosAtOnce_LeavesAllToTheThird()
     {
-        await using var host = await ClusterHost.StartAloneAsync(new TestWorld(), count: 3, options: new());
+        await using var host = await ClusterHost.StartAloneAsync(NewWorld(), count: 3);
         var client = new ContractClient(host, "default", lease: 1);
         var roots = await Task.WhenAll(Enumerable.Range(0, 24).Select(i => client.TellAsync($"root {i}")));
         var unstored = await Task.WhenAll(roots.Select(root => client.TellAsync("unstored", root, store: false)));
@@ -111,7 +111,7 @@ public sealed class DrainTests : IAsyncLifetime
         await using var reader = _client.Open(id);
         var seen = await reader.ReadUntilAsync("response.output_text.delta");
         var silo = await _host.Silos.SiloOfAsync(_client.Key(id.Conversation));
-        var timeout = new ConversationClusterOptions().DrainTimeout;
+        var timeout = new ConversationDrainOptions().DrainTimeout;
         var waits = _host.World.Time.ArmedAsync(timeout);
         var stopping = StopAsync(silo);
         await waits;
@@ -173,7 +173,7 @@ public sealed class DrainTests : IAsyncLifetime
     public async Task Drain_WithMoreThanMayMoveAtOnce_MovesAllOfIt()
     {
         await using var host = await ClusterHost.StartAloneAsync(
-            new TestWorld(), options: new() { MoveBytesMax = 1 << 20 });
+            NewWorld(), options: new() { MoveBytesMax = 1 << 20 });
         var client = new ContractClient(host, "default", lease: 1);
         var text = new string('x', 200_000);
         var ids = await Task.WhenAll(Enumerable.Range(0, 24).Select(i => client.TellAsync($"{i} {text}")));
@@ -252,6 +252,8 @@ public sealed class DrainTests : IAsyncLifetime
         Assert.True(_counts.Dehydrated > 0);
         Assert.Equal(_counts.Dehydrated, _counts.Rehydrated);
     }
+
+    private static TestWorld NewWorld() => new() { DrainTimeout = new ConversationDrainOptions().DrainTimeout };
 
     internal static int WarmIn(InProcessSiloHandle silo) =>
         silo.ServiceProvider.GetRequiredService<WarmConversations>().Count;

@@ -16,7 +16,7 @@ public sealed class SharingTests
         const int conversations = 60, running = 6;
         using var counts = new SiloCounts();
         await using var host = await ClusterHost.StartAloneAsync(
-            new TestWorld(), count: 3, options: new() { DrainTimeout = TimeSpan.Zero, ShareInterval = Interval });
+            new TestWorld(), count: 3, options: new() { ShareInterval = Interval });
         var client = new ContractClient(host, "default", lease: 1);
         var ids = await Task.WhenAll(Enumerable.Range(0, conversations).Select(i => client.TellAsync($"hello {i}")));
         var turns = await Task.WhenAll(

@@ -18,7 +18,7 @@ public sealed class SiloConnectionTests
     {
         const int conversations = 60;
         await using var host = await ClusterHost.StartAloneAsync(
-            new TestWorld(), count: 3, options: new() { DrainTimeout = TimeSpan.Zero });
+            new TestWorld(), count: 3);
         var client = new ContractClient(host, "default", lease: 1);
         var ids = await Task.WhenAll(Enumerable.Range(0, conversations).Select(i => client.TellAsync($"hello {i}")));
         var (one, other) = (host.Silos.Cluster.Silos[0], host.Silos.Cluster.Silos[1]);

@@ -138,7 +138,8 @@ public sealed class EventStreamTests
     [Fact]
     public async Task Drain_OverItsDeadline_EndsTheStreamWithAnError()
     {
-        await using var server = await TestServer.StartAsync(_conversations, ("DrainTimeout", "00:00:00.2"));
+        await using var server = await TestServer.StartAsync(_conversations, ("DrainTimeout", "00:00:00.2"),
+            ("CloseTimeout", "00:00:00.3"));
         using var http = HttpTurns.Connect(server);
         using var stream = await EventStreamReader.OpenAsync(
             await http.PostCreateAsync(Creates.Of(Long, ",\"stream\":true")));

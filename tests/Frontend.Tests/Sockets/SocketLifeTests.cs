@@ -183,7 +183,8 @@ public sealed class SocketLifeTests
     [Fact]
     public async Task Drain_OverItsDeadline_ClosesWith1012Anyway()
     {
-        await using var server = await TestServer.StartAsync(_conversations, ("DrainTimeout", "00:00:00.2"));
+        await using var server = await TestServer.StartAsync(_conversations, ("DrainTimeout", "00:00:00.2"),
+            ("CloseTimeout", "00:00:00.3"));
         using var busy = await WireClient.ConnectAsync(server);
         await busy.SendAsync(WireClient.Create(Long));
         await busy.ReceiveAsync();

@@ -1,0 +1,190 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Evergrain.Suites.Crash;
+
+namespace Evergrain.Frontend.Tests.Crash;
+
+/// <summary>What clients, balancers and operators see of a server that was told to stop while a turn runs.</summary>
+[Collection(nameof(ProcessTests))]
+public sealed class StopTests : IDisposable
+{
+    private const int ServiceRestart = 1012;
+    private static readonly Uri Responses = new("v1/responses", UriKind.Relative);
+    private static readonly Uri Ready = new("health/ready", UriKind.Relative);
+    private static readonly Uri Live = new("health/live", UriKind.Relative);
+
+    private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-stop-");
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(3));
+
+    private CancellationToken Token => _patience.Token;
+
+    public void Dispose()
+    {
+        _patience.Dispose();
+        _data.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task WhileATurnRuns_NewConnectionsGet503_AndTheSocketClosesBehindTheTurn()
+    {
+        await using var server = await StartAsync();
+        using var socket = await TurnSocket.ConnectAsync(server.Socket, session: null, Token);
+        await socket.SendAsync(Create(delay: 4000), Token);
+        Assert.Equal("response.created", TypeOf(await socket.ReceiveAsync(Token)));
+
+        await server.TerminateAsync(Token);
+        await UntilNotReadyAsync(server);
+
+        // Each of these is a new connection: the server goes on listening.
+        var upgrade = await Assert.ThrowsAsync<WebSocketException>(
+            () => TurnSocket.ConnectAsync(server.Socket, session: null, Token));
+        Assert.Contains("503", upgrade.Message, StringComparison.Ordinal);
+        using var http = server.CreateHttpClient();
+        using var refused = await http.PostAsJsonAsync(Responses, new { model = "demo", input = "hello" }, Token);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.Equal(TimeSpan.FromSeconds(1), refused.Headers.RetryAfter?.Delta);
+        Assert.True(refused.Headers.ConnectionClose);
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, Live));
+
+        Assert.Equal("response.completed", await ReadTerminalAsync(socket));
+        await AssertClosedAsync(socket);
+        Assert.Equal((0, ""), await server.ExitAsync(Token));
+    }
+
+    [Fact]
+    public async Task AtTheDeadline_ClientsHearThatTheirTurnWasInterrupted_ThenTheSocketCloses()
+    {
+        await using var server = await StartAsync(("DrainTimeout", "00:00:01"));
+        using var socket = await TurnSocket.ConnectAsync(server.Socket, session: null, Token);
+        await socket.SendAsync(Create(delay: 600_000), Token);
+        Assert.Equal("response.created", TypeOf(await socket.ReceiveAsync(Token)));
+
+        await server.TerminateAsync(Token);
+
+        Assert.Equal("response.failed", await ReadTerminalAsync(socket));
+        await AssertClosedAsync(socket);
+        Assert.Equal((0, ""), await server.ExitAsync(Token));
+    }
+
+    [Fact]
+    public async Task ATurnWhoseClientLeft_HasItsTimeToo()
+    {
+        string id;
+        await using (var server = await StartAsync())
+        {
+            using (var socket = await TurnSocket.ConnectAsync(server.Socket, session: null, Token))
+            {
+                await socket.SendAsync(Create(delay: 3000), Token);
+                id = (await socket.ReceiveAsync(Token)).GetProperty("response").GetProperty("id").GetString()!;
+            }
+
+            await server.TerminateAsync(Token);
+            Assert.Equal((0, ""), await server.ExitAsync(Token));
+        }
+
+        await using var next = await StartAsync();
+        using var http = next.CreateHttpClient();
+        var response = await http.GetStringAsync(new Uri($"v1/responses/{id}", UriKind.Relative), Token);
+        Assert.Equal("completed", JsonNode.Parse(response)!["status"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task WithADelay_NewWorkIsTakenWhileTheServerIsNotReady()
+    {
+        await using var server = await StartAsync(("DrainDelay", "00:00:10"));
+        using var idle = await TurnSocket.ConnectAsync(server.Socket, session: null, Token);
+        await server.TerminateAsync(Token);
+        await UntilNotReadyAsync(server);
+
+        using var http = server.CreateHttpClient();
+        using var taken = await http.PostAsJsonAsync(Responses, new { model = "demo", input = "hello" }, Token);
+        Assert.Equal(HttpStatusCode.OK, taken.StatusCode);
+        Assert.True(taken.Headers.ConnectionClose);
+        using (var late = await TurnSocket.ConnectAsync(server.Socket, session: null, Token))
+        {
+            await late.SendAsync(Create(delay: 1), Token);
+            Assert.Equal("response.completed", await ReadTerminalAsync(late));
+        }
+
+        await AssertClosedAsync(idle);
+        Assert.Equal((0, ""), await server.ExitAsync(Token));
+    }
+
+    [Theory]
+    [InlineData("TERM", "TERM", 143)]
+    [InlineData("INT", "INT", 130)]
+    [InlineData("TERM", "INT", 130)]
+    public async Task ToldTwice_ItEndsAtOnceAndItsTurnIsInterrupted(string first, string second, int exitCode)
+    {
+        string id;
+        await using (var server = await StartAsync(("DrainTimeout", "00:15:00")))
+        {
+            using var socket = await TurnSocket.ConnectAsync(server.Socket, session: null, Token);
+            await socket.SendAsync(Create(delay: 600_000), Token);
+            id = (await socket.ReceiveAsync(Token)).GetProperty("response").GetProperty("id").GetString()!;
+            await server.SignalAsync(first, Token);
+            await UntilNotReadyAsync(server);
+
+            await server.SignalAsync(second, Token);
+
+            var (code, error) = await server.ExitAsync(Token);
+            Assert.Equal(exitCode, code);
+            Assert.Equal("evergrain: told to stop again, so it ends now; running turns end as interrupted.\n", error);
+        }
+
+        await using var next = await StartAsync();
+        using var http = next.CreateHttpClient();
+        var response = await http.GetStringAsync(new Uri($"v1/responses/{id}", UriKind.Relative), Token);
+        Assert.Contains("interrupted:", response, StringComparison.Ordinal);
+    }
+
+    private static byte[] Create(int delay)
+    {
+        var text = JsonSerializer.Serialize(FormattableString.Invariant(
+            $"@@script [{{\"say\":\"late\",\"delay_ms\":{delay}}}]"));
+        return Encoding.UTF8.GetBytes($$"""{"type":"response.create","model":"demo","input":{{text}}}""");
+    }
+
+    private static string TypeOf(JsonElement frame) => frame.GetProperty("type").GetString()!;
+
+    private Task<ServerProcess> StartAsync(params (string Name, string Value)[] settings) =>
+        ServerProcess.StartAsync(settings.Aggregate(ServerSettings.OnSqlite(_data.FullName),
+            static (all, one) => all.With(one.Name, one.Value)), Token);
+
+    private async Task<string> ReadTerminalAsync(TurnSocket socket)
+    {
+        while (true)
+        {
+            var type = TypeOf(await socket.ReceiveAsync(Token));
+            if (type is "response.completed" or "response.failed" or "response.incomplete" or "error")
+            {
+                return type;
+            }
+        }
+    }
+
+    private async Task AssertClosedAsync(TurnSocket socket)
+    {
+        await Assert.ThrowsAsync<WebSocketException>(() => socket.ReceiveAsync(Token));
+        Assert.Equal(ServiceRestart, socket.CloseStatus);
+    }
+
+    private async Task UntilNotReadyAsync(ServerProcess server)
+    {
+        while (await StatusAsync(server, Ready) != HttpStatusCode.ServiceUnavailable)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Token);
+        }
+    }
+
+    private async Task<HttpStatusCode> StatusAsync(ServerProcess server, Uri path)
+    {
+        using var http = server.CreateHttpClient();
+        using var answer = await http.GetAsync(path, Token);
+        return answer.StatusCode;
+    }
+}
