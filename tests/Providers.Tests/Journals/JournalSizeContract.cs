@@ -8,8 +8,10 @@ public abstract class JournalSizeContract : JournalLogContract
 {
     private const int LongLog = 10_000;
 
-    // Appends at the two ends of a long log whose cost is compared: enough for the store's own rhythm to even out.
+    // Appends at the two ends of a long log whose cost is compared, in slices: a store also writes for itself now and
+    // then, as PostgreSQL does at a checkpoint and in a vacuum, and the median slice has none of that.
     private const int Sample = 1_000;
+    private const int Slice = 50;
     private const int UsualBytes = 500;
 
     // Flat, as docs/performance.md means it.
@@ -36,16 +38,16 @@ public abstract class JournalSizeContract : JournalLogContract
     {
         var key = NewKey();
         await FillAsync(key, Sample, UsualBytes);
-        var first = await CostOfAsync(() => ExtendAsync(key, Sample, 2 * Sample));
+        var first = await CostOfSliceAsync(key, Sample);
         await ExtendAsync(key, 2 * Sample, LongLog - Sample);
-        var last = await CostOfAsync(() => ExtendAsync(key, LongLog - Sample, LongLog));
+        var last = await CostOfSliceAsync(key, LongLog - Sample);
 
         var entries = await ReadAllAsync(key);
         Assert.Equal(Enumerable.Range(0, LongLog).Select(i => (long)i), entries.Select(e => e.Position));
         Assert.All(entries, e => Assert.Equal(Bytes((int)e.Position, UsualBytes), e.Records.ToArray()));
         Assert.Equal(LongLog - 1, Assert.Single(await ReadAllAsync(key, LongLog - 1)).Position);
-        Assert.InRange(first, Sample * UsualBytes, long.MaxValue);
-        Assert.True(last <= first * CostRatioMax, $"{Sample} appends cost {first} bytes at first, {last} at last");
+        Assert.InRange(first, Slice * UsualBytes, long.MaxValue);
+        Assert.True(last <= first * CostRatioMax, $"{Slice} appends cost {first} bytes at first, {last} at last");
     }
 
     /// <summary>
@@ -54,11 +56,19 @@ public abstract class JournalSizeContract : JournalLogContract
     /// </summary>
     protected abstract Task<long> CostAsync();
 
-    private async Task<long> CostOfAsync(Func<Task> work)
+    /// <summary>Extends the log by a sample; gives what the median slice of it cost.</summary>
+    private async Task<long> CostOfSliceAsync(ConversationKey key, int from)
     {
-        var before = await CostAsync();
-        await work();
-        return await CostAsync() - before;
+        var costs = new List<long>();
+        for (var slice = from; slice < from + Sample; slice += Slice)
+        {
+            var before = await CostAsync();
+            await ExtendAsync(key, slice, slice + Slice);
+            costs.Add(await CostAsync() - before);
+        }
+
+        costs.Sort();
+        return costs[costs.Count / 2];
     }
 
     private async Task ExtendAsync(ConversationKey key, int from, int to)
