@@ -7,6 +7,8 @@ return await ClusterOptions.RunAsync(args, static (question, options, cancellati
     "turns" => TurnsQuestion.AskAsync(options, cancellationToken),
     "activation" => ActivationQuestion.AskAsync(options, cancellationToken),
     "moves" => MovesQuestion.AskAsync(options, cancellationToken),
+    "pair" => PairQuestion.AskAsync(options, cancellationToken),
+    "pair-drain" => PairDrainQuestion.AskAsync(options, cancellationToken),
     "wire" => WireQuestion.AskAsync(options, cancellationToken),
     _ => MemoryQuestion.AskAsync(options, cancellationToken),
 });

@@ -113,6 +113,18 @@ internal sealed class Deployment : IAsyncDisposable
         return sum;
     }
 
+    /// <summary>Sums of what all its processes did.</summary>
+    public async Task<ServerSums> SumsAsync(CancellationToken cancellationToken)
+    {
+        var sums = _silos.Contains(Entry) ? default : await Entry.Probe.SumsAsync(cancellationToken);
+        foreach (var silo in _silos)
+        {
+            sums += await silo.Probe.SumsAsync(cancellationToken);
+        }
+
+        return sums;
+    }
+
     /// <summary>Processor time of the silos, and of what clients connect to where that is another process.</summary>
     public (TimeSpan Entry, TimeSpan Silos) ProcessorTimes()
     {
