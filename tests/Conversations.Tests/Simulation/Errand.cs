@@ -57,6 +57,9 @@ internal sealed class Errand
     /// </summary>
     public bool IsForgotten { get; set; }
 
+    /// <summary>Whether it, or a turn before it, is forgotten.</summary>
+    public bool IsBehindForgotten => IsForgotten || Parent is { IsBehindForgotten: true };
+
     public override string ToString() => Id is { } id ? $"turn {Number} ({id.Turn})" : $"turn {Number}";
 }
 

@@ -113,7 +113,9 @@ internal sealed partial class Witness
                 $"{errand} is stored and refused: {refusal.Message}");
         }
 
-        if (errand is { IsWrong: false, Parent: { IsStored: true, DeleteAskedAt: 0 } parent })
+        // It may answer a call of any turn before it, and a turn that was begun anew made other calls.
+        if (errand is { IsWrong: false, Parent: { IsStored: true, DeleteAskedAt: 0 } parent } &&
+            !parent.IsBehindForgotten)
         {
             Check(!errand.KnowsParent || refusal.Kind == RefusalKind.Conflict, Invariant.TurnIsKept,
                 $"{errand} may not continue {parent}: {refusal.Message}");
