@@ -88,7 +88,10 @@ public sealed class EvergrainOptions
     [Range(1L << 10, 1L << 30)]
     public long QueuedBytesMax { get; set; } = 32L << 20;
 
-    /// <summary>Silence after which the server pings, 100 ms to 1 hour. Default 20 s: proxies cut at 60 s.</summary>
+    /// <summary>
+    /// Silence after which the server has pinged, 100 ms to 1 hour; it pings when four fifths of this have passed, or
+    /// later. Default 20 s: proxies cut at 60 s.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan PingInterval { get; set; } = TimeSpan.FromSeconds(20);
 

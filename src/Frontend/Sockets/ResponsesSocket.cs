@@ -26,8 +26,7 @@ internal sealed class ResponsesSocket(TurnServices services, SocketServices sock
             // Codex falls back to HTTP at once on 426, and only on that.
             context.Response.Headers.Upgrade = "websocket";
             context.Response.Headers.Connection = "Upgrade";
-            await context.WriteRefusalAsync(new Refusal(RefusalKind.UpgradeRequired,
-                "GET /v1/responses is a WebSocket: connect with 'Upgrade: websocket', or send a create with POST."));
+            await context.WriteRefusalAsync(new Refusal(RefusalKind.UpgradeRequired, WhyNoSocket(context.Request)));
             return;
         }
 
@@ -52,10 +51,17 @@ internal sealed class ResponsesSocket(TurnServices services, SocketServices sock
         }
     }
 
+    // A proxy takes the headers of the connection away, and leaves those of the WebSocket.
+    private static string WhyNoSocket(HttpRequest request) => request.Headers.SecWebSocketKey.Count > 0
+        ? "A proxy took 'Upgrade: websocket' from this request: let the proxy pass on Upgrade and Connection."
+        : "GET /v1/responses is a WebSocket: connect with 'Upgrade: websocket', or send a create with POST.";
+
     private WebSocketAcceptContext Terms(Caller caller) => new()
     {
         SubProtocol = caller.Subprotocol,
-        KeepAliveInterval = services.Options.PingInterval,
+
+        // The runtime looks whether a ping is due four times in this interval, so a ping comes up to a quarter late.
+        KeepAliveInterval = services.Options.PingInterval * 0.8,
         KeepAliveTimeout = services.Options.PongTimeout,
 
         // The danger is compressing a secret beside an attacker's text; the operator turns it on knowing that.

@@ -88,6 +88,25 @@ public sealed class HttpTests
     }
 
     [Theory]
+    [InlineData(null, "connect with 'Upgrade: websocket'")]
+    [InlineData("AAECAwQFBgcICQoLDA0ODw==", "A proxy took 'Upgrade: websocket' from this request")]
+    public async Task Socket_WithoutUpgrade_IsToldWhoMustSendIt(string? key, string expected)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var http = server.CreateHttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/responses");
+        if (key is not null)
+        {
+            request.Headers.Add("Sec-WebSocket-Key", key);
+        }
+
+        using var answer = await http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.UpgradeRequired, answer.StatusCode);
+        Assert.Contains(expected, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("POST", "/v1/chat/completions", "no /v1/chat/completions: it serves the Responses API")]
     [InlineData("GET", "/v1/chat/completions", "no /v1/chat/completions")]
     [InlineData("POST", "/v1/embeddings", "no /v1/embeddings")]

@@ -221,6 +221,30 @@ public sealed class SocketBoundsTests
         Assert.Equal(-1, await raw.ReadCloseAsync());
     }
 
+    [Fact]
+    public async Task Peer_Idle_IsPingedAtTheIntervalThatIsSet()
+    {
+        var interval = TimeSpan.FromSeconds(2);
+        await using var server = await TestServer.StartAsync(new ScriptedConversations(),
+            ("PingInterval", $"{interval}"), ("PongTimeout", "00:00:30"));
+        using var raw = await RawSocket.ConnectAsync(server);
+        await raw.UpgradeAsync();
+        var silences = new List<TimeSpan>();
+        for (var ping = 0; ping < 5; ping++)
+        {
+            var began = TimeProvider.System.GetTimestamp();
+            var (opcode, payload) = Assert.NotNull(await raw.ReadFrameAsync());
+            silences.Add(TimeProvider.System.GetElapsedTime(began));
+            Assert.Equal(9, opcode);
+            await raw.SendHeaderAsync(0x8a, payload.Length);
+            await raw.SendAsync(payload);
+        }
+
+        // The runtime would ping after 1.25 times the interval. The tolerance of 10 % is for a busy machine.
+        silences.Sort();
+        Assert.InRange(silences[2], TimeSpan.Zero, interval * 1.1);
+    }
+
     [Theory]
     [InlineData("false", false)]
     [InlineData("true", true)]
