@@ -1,4 +1,3 @@
-using System.Globalization;
 using Evergrain.Conversations.Ports;
 using Npgsql;
 
@@ -109,7 +108,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
 
     private static void Configure(NpgsqlConnectionStringBuilder settings, PostgresJournalOptions options)
     {
-        settings.Options = $"{settings.Options} {SessionOptions(options)}".Trim();
+        settings.Options = $"{settings.Options} {SessionSettings.Words(options)}".Trim();
         settings.ApplicationName ??= "evergrain";
         settings.Pooling = true;
         settings.MinPoolSize = 0;
@@ -133,37 +132,6 @@ internal sealed class PostgresConnections : IAsyncDisposable
             settings.TcpKeepAliveInterval = 5;
         }
     }
-
-    /// <summary>What the server's own configuration must not decide for us. Later words win over the URL's.</summary>
-    private static string SessionOptions(PostgresJournalOptions options)
-    {
-        (string Name, string Value)[] settings =
-        [
-            // The journal's promise: an append that returned is on disk, and on the standbys that the server waits for.
-            ("synchronous_commit", "on"),
-            ("default_transaction_isolation", @"read\ committed"),
-
-            // No wait without a bound: for a lock, for a statement, for a client that was stopped or vanished.
-            ("lock_timeout", Milliseconds(options.LockTimeout)),
-            ("statement_timeout", Milliseconds(options.StatementTimeout)),
-            ("idle_in_transaction_session_timeout", "10000"),
-
-            // Our connections are idle between turns, and one that the server ended costs an append a try.
-            ("idle_session_timeout", "0"),
-            ("tcp_keepalives_idle", "15"),
-            ("tcp_keepalives_interval", "5"),
-            ("tcp_keepalives_count", "3"),
-
-            // Every statement here goes through an index, however few rows the server believes there are.
-            ("plan_cache_mode", "force_generic_plan"),
-            ("enable_seqscan", "off"),
-            ("jit", "off"),
-        ];
-        return string.Join(' ', settings.Select(setting => $"-c {setting.Name}={setting.Value}"));
-    }
-
-    private static string Milliseconds(TimeSpan time) =>
-        ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
 
     private TimeSpan PauseAfter(int failures)
     {

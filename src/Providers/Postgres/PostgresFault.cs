@@ -60,6 +60,10 @@ internal static class PostgresFault
             $"PostgreSQL at {place.Server} is starting or stopping ({Text(error)}): try again in a moment.",
         PostgresErrorCodes.ReadOnlySqlTransaction =>
             $"PostgreSQL at {place.Server} takes no writes ({Text(error)}): name the primary server.",
+        PostgresErrorCodes.ProtocolViolation when error.MessageText.Contains("startup parameter",
+            StringComparison.Ordinal) =>
+            $"The pooler at {place.Server} takes no settings with a session ({Text(error)}): connect to PostgreSQL " +
+            "itself.",
         PostgresErrorCodes.UndefinedObject when error.InvariantSeverity == "FATAL" =>
             $"PostgreSQL at {place.Server} is too old for this program ({Text(error)}): use a newer one.",
         PostgresErrorCodes.DataCorrupted or PostgresErrorCodes.IndexCorrupted =>

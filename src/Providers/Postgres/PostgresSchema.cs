@@ -32,6 +32,7 @@ internal static class PostgresSchema
         {
             await using var connection = await connections.Writes.OpenConnectionAsync(cancellationToken);
             await CheckServerAsync(connection, connections.Place, options, cancellationToken);
+            await SessionSettings.CheckAsync(connection, connections.Place, options, cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await MakeOrCheckAsync(connection, connections.Place, options.Schema, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
