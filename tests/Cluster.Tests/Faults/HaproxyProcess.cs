@@ -1,44 +1,28 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using Evergrain.Cluster.Tests.Proxies;
 using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Cluster.Tests.Faults;
 
-/// <summary>
-/// HAProxy with the configuration that users get, before two servers on this machine. It ends, and its directory goes,
-/// with this object or with this process.
-/// </summary>
-internal sealed class HaproxyProcess : IAsyncDisposable
+/// <summary>HAProxy with the configuration that users get, before two servers on this machine.</summary>
+internal sealed class HaproxyProcess : IEdgeProxy
 {
-    // As in PostgresServer: the shell ends what it started when its stdin ends. What is wrong goes to stderr.
-    private const string Keeper = """
-        folder=$1; shift
-        "$@" -c > /dev/null || exit
-        "$@" > "$folder/log" 2>&1 < /dev/null & proxy=$!
-        read -r word
-        kill -KILL "$proxy" 2> /dev/null; wait "$proxy"; rm -rf "$folder"
-        """;
-
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
-
-    private readonly string _folder = Directory.CreateTempSubdirectory("evergrain-haproxy-").FullName;
-    private readonly Process _keeper;
+    private readonly string _folder = ProxyProcess.NewFolder("haproxy");
+    private readonly ProxyProcess _process;
 
     private HaproxyProcess(int port, IReadOnlyList<int> servers)
     {
         Port = port;
         var configuration = Path.Combine(_folder, "haproxy.cfg");
         File.WriteAllText(configuration, Configure(port, servers));
-        string[] command = ["-c", Keeper, "keeper", _folder, "haproxy", "-db", "-f", configuration];
-        var start = new ProcessStartInfo("sh", command) { RedirectStandardInput = true, UseShellExecute = false };
-        _keeper = Process.Start(start)!;
+
+        // -W as Debian's service has it: a process that starts another one when it is told to read the file again.
+        _process = ProxyProcess.Start(_folder, "haproxy", "-W", "-db", "-f", configuration);
     }
 
     public int Port { get; }
-
-    private string Log => Path.Combine(_folder, "log");
 
     private string AdminSocket => Path.Combine(_folder, "admin.sock");
 
@@ -49,14 +33,7 @@ internal sealed class HaproxyProcess : IAsyncDisposable
         var proxy = new HaproxyProcess(FreePorts.Next(), servers);
         try
         {
-            while (!File.Exists(proxy.AdminSocket))
-            {
-                var log = File.Exists(proxy.Log) ? await File.ReadAllTextAsync(proxy.Log, cancellationToken) : "";
-                Assert.False(proxy._keeper.HasExited || log.Contains("[ALERT]", StringComparison.Ordinal),
-                    "HAProxy does not start: " + log);
-                await Task.Delay(Look, TimeProvider.System, cancellationToken);
-            }
-
+            await proxy._process.UntilAsync(() => Task.FromResult(File.Exists(proxy.AdminSocket)), cancellationToken);
             await proxy.UntilUpAsync("one", cancellationToken);
             await proxy.UntilUpAsync("two", cancellationToken);
             return proxy;
@@ -73,33 +50,36 @@ internal sealed class HaproxyProcess : IAsyncDisposable
     {
         while (await StatusAsync(server, cancellationToken) is not ("UP", "L7OK"))
         {
-            await Task.Delay(Look, TimeProvider.System, cancellationToken);
+            await Task.Delay(ProxyProcess.Look, TimeProvider.System, cancellationToken);
         }
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Waits until a server's health check says that it takes nothing new.</summary>
+    public async Task UntilDownAsync(string server, CancellationToken cancellationToken)
     {
-        _keeper.StandardInput.Close();
-        await _keeper.WaitForExitAsync();
-        _keeper.Dispose();
+        while ((await StatusAsync(server, cancellationToken)).Status != "DOWN")
+        {
+            await Task.Delay(ProxyProcess.Look, TimeProvider.System, cancellationToken);
+        }
     }
+
+    public Task TakeFirstOutAsync(CancellationToken cancellationToken) =>
+        CommandAsync("set server evergrain/one state drain", cancellationToken);
+
+    public Task ReloadAsync(CancellationToken cancellationToken) => _process.ReloadAsync("USR2", cancellationToken);
+
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
 
     private string Configure(int port, IReadOnlyList<int> servers)
     {
         var text = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "deploy", "haproxy.cfg"));
-        text = Replace(text, "    bind :8000\n", Invariant($"    bind 127.0.0.1:{port}\n"));
-        text = Replace(text, "stats socket /run/haproxy/admin.sock", "stats socket " + AdminSocket);
-        text = Replace(text, "server one 127.0.0.1:8081", Invariant($"server one 127.0.0.1:{servers[0]}"));
-        return Replace(text, "server two 127.0.0.1:8082", Invariant($"server two 127.0.0.1:{servers[1]}"));
+        text = Texts.Replace(text, "    bind :8000\n", Invariant($"    bind 127.0.0.1:{port}\n"));
+        text = Texts.Replace(text, "stats socket /run/haproxy/admin.sock", "stats socket " + AdminSocket);
+        text = Texts.Replace(text, "server one 127.0.0.1:8081", Invariant($"server one 127.0.0.1:{servers[0]}"));
+        return Texts.Replace(text, "server two 127.0.0.1:8082", Invariant($"server two 127.0.0.1:{servers[1]}"));
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
-
-    private static string Replace(string text, string old, string other)
-    {
-        Assert.Equal(2, text.Split(old).Length);
-        return text.Replace(old, other, StringComparison.Ordinal);
-    }
 
     /// <summary>A server's status and that of its last health check.</summary>
     private async Task<(string Status, string Check)> StatusAsync(string server, CancellationToken cancellationToken)

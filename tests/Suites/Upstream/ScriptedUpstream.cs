@@ -71,6 +71,9 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
     /// <summary>Adds scripts for the next POSTs.</summary>
     public void Play(params UpstreamScript[] scripts) => Array.ForEach(scripts, _scripts.Enqueue);
 
+    /// <summary>Drops the scripts that no POST has taken.</summary>
+    public void Forget() => _scripts.Clear();
+
     /// <summary>The next POST, when it has arrived whole.</summary>
     public Task<ReceivedCall> ReceivedAsync() => _received.Reader.ReadAsync().AsTask().WaitAsync(Waits.Patience);
 

@@ -38,6 +38,25 @@ internal sealed class UpstreamScript
     public UpstreamScript Events(params string[] data) =>
         data.Length == 0 ? this : Text(string.Concat(data.Select(static text => $"data: {text}\n\n")));
 
+    /// <summary>Writes one server-sent event whose data is made at that moment.</summary>
+    public UpstreamScript Event(Func<string> data)
+    {
+        _steps.Add(async context =>
+        {
+            await context.Response.Body.WriteAsync(
+                Encoding.UTF8.GetBytes($"data: {data()}\n\n"), context.RequestAborted);
+            await context.Response.Body.FlushAsync(context.RequestAborted);
+        });
+        return this;
+    }
+
+    /// <summary>Says nothing for a while.</summary>
+    public UpstreamScript Pause(TimeSpan time)
+    {
+        _steps.Add(context => Task.Delay(time, TimeProvider.System, context.RequestAborted));
+        return this;
+    }
+
     /// <summary>Sends status and headers, and goes on when the test opens the gate.</summary>
     public UpstreamScript Wait(Gate gate)
     {
