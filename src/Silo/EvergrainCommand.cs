@@ -117,6 +117,7 @@ internal static class EvergrainCommand
             command.Options.Add(option);
         }
 
+        command.Subcommands.Add(BackupCommand.Create(Data, Config));
         command.SetAction(static (line, cancellationToken) => RunAsync(Read(line), cancellationToken));
 
         // Names of models may begin with '@', which would else name a file of arguments.

@@ -15,12 +15,15 @@ internal sealed class DataDirectory : IDisposable
 
     private DataDirectory(string path, FileStream held)
     {
-        DatabaseFile = Path.Combine(path, DatabaseName);
+        DatabaseFile = DatabaseFileIn(path);
         _lock = held;
     }
 
     /// <summary>The full path of the database file.</summary>
     public string DatabaseFile { get; }
+
+    /// <summary>The full path of the database file of a directory.</summary>
+    public static string DatabaseFileIn(string directory) => Path.Combine(Path.GetFullPath(directory), DatabaseName);
 
     /// <summary>Makes the directory if it is not there, and holds it.</summary>
     /// <exception cref="JournalUnavailableException">It cannot be made or written, or is held already.</exception>

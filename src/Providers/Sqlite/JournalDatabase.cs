@@ -84,6 +84,30 @@ internal static class JournalDatabase
     /// <summary>Opens a connection that only reads.</summary>
     public static SqliteConnection OpenReader(string file) => Connect(file, SqliteOpenMode.ReadOnly);
 
+    /// <summary>Makes a file for a copy of the journal.</summary>
+    public static SqliteConnection Create(string file) => Connect(file, SqliteOpenMode.ReadWriteCreate);
+
+    /// <summary>Refuses another program's file, and one of a newer version.</summary>
+    /// <exception cref="JournalUnavailableException">It is one.</exception>
+    public static void CheckOrigin(sqlite3 database, string file)
+    {
+        var tables = Statement.ExecuteInt64(database, "SELECT count(*) FROM sqlite_schema");
+        var application = Statement.ExecuteInt64(database, "PRAGMA application_id");
+        if (application != ApplicationId && (tables > 0 || application != 0))
+        {
+            throw new JournalUnavailableException(
+                $"The file {file} is another program's database: move it away, or name another directory.");
+        }
+
+        var version = Statement.ExecuteInt64(database, "PRAGMA user_version");
+        if (version > SchemaVersion)
+        {
+            throw new JournalUnavailableException(
+                $"The journal {file} has schema version {version}, this program knows up to {SchemaVersion}: " +
+                "start the newer version that wrote it.");
+        }
+    }
+
     /// <summary>One sentence for a failure of SQLite: what, where, and the way out.</summary>
     public static JournalUnavailableException Unavailable(SqliteException failure, string file) =>
         new(failure.SqliteErrorCode switch
@@ -113,25 +137,6 @@ internal static class JournalDatabase
         {
             connection.Dispose();
             throw;
-        }
-    }
-
-    private static void CheckOrigin(sqlite3 database, string file)
-    {
-        var tables = Statement.ExecuteInt64(database, "SELECT count(*) FROM sqlite_schema");
-        var application = Statement.ExecuteInt64(database, "PRAGMA application_id");
-        if (application != ApplicationId && (tables > 0 || application != 0))
-        {
-            throw new JournalUnavailableException(
-                $"The file {file} is another program's database: move it away, or name another directory.");
-        }
-
-        var version = Statement.ExecuteInt64(database, "PRAGMA user_version");
-        if (version > SchemaVersion)
-        {
-            throw new JournalUnavailableException(
-                $"The journal {file} has schema version {version}, this program knows up to {SchemaVersion}: " +
-                "start the newer version that wrote it.");
         }
     }
 

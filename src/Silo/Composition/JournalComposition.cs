@@ -42,7 +42,7 @@ internal sealed class JournalComposition : IAsyncDisposable
     public static JournalComposition Add(IServiceCollection services, IConfiguration configuration, ServerRole role)
     {
         var section = configuration.GetSection(EvergrainOptions.Section);
-        var composition = new JournalComposition(role, section["Data"] ?? DataDefault);
+        var composition = new JournalComposition(role, DataOf(section));
         IReadOnlyList<string> mistakes = [.. composition.ReadFormat(section), .. composition.Read(section)];
         services.AddSettingsRule(_ => mistakes);
         services.AddSingleton(_ => composition.Journal);
@@ -52,6 +52,13 @@ internal sealed class JournalComposition : IAsyncDisposable
         }
 
         return composition;
+    }
+
+    /// <summary>The data directory of SQLite; null: the settings name another journal.</summary>
+    public static string? SqliteDirectory(IConfiguration configuration)
+    {
+        var section = configuration.GetSection(EvergrainOptions.Section);
+        return NameOf(section) == Sqlite ? DataOf(section) : null;
     }
 
     /// <summary>Opens it. A process that runs alone lets no other in.</summary>
@@ -100,11 +107,18 @@ internal sealed class JournalComposition : IAsyncDisposable
         _format = format;
     }
 
+    private static string DataOf(IConfigurationSection section) => section["Data"] ?? DataDefault;
+
+    private static string? UrlOf(IConfigurationSection section) =>
+        section["JournalUrl"] is { Length: > 0 } given ? given : null;
+
     // A URL alone is one of PostgreSQL.
+    private static string NameOf(IConfigurationSection section) =>
+        section["Journal"] is { Length: > 0 } named ? named : UrlOf(section) is null ? Sqlite : Postgres;
+
     private IReadOnlyList<string> Read(IConfigurationSection section)
     {
-        var url = section["JournalUrl"] is { Length: > 0 } given ? given : null;
-        var name = section["Journal"] is { Length: > 0 } named ? named : url is null ? Sqlite : Postgres;
+        var (name, url) = (NameOf(section), UrlOf(section));
         return (name, url) switch
         {
             (Sqlite, not null) =>

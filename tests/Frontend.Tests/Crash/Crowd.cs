@@ -18,9 +18,10 @@ internal sealed class Crowd : IDisposable
     /// <param name="count">How many.</param>
     /// <param name="seed">What they do follows from it.</param>
     /// <param name="make">Makes one, by its number.</param>
-    public Crowd(int count, int seed, Func<int, TurnChooser, RoamingClient> make)
+    /// <param name="first">The number of the first: two crowds at one server have no number in common.</param>
+    public Crowd(int count, int seed, Func<int, TurnChooser, RoamingClient> make, int first = 0)
     {
-        for (var i = 0; i < count; i++)
+        for (var i = first; i < first + count; i++)
         {
             var own = new List<SentConversation>();
             _owned.Add(own);
@@ -64,6 +65,9 @@ internal sealed class Crowd : IDisposable
     /// <summary>Waits until each was told to come back.</summary>
     public Task EachIsRefusedAsync(CancellationToken cancellationToken) =>
         EachAsync(static client => client.Refusals, 1, cancellationToken);
+
+    /// <summary>Waits until each has run the turns that it was given.</summary>
+    public Task EndAsync() => _running;
 
     /// <summary>Each ends its turn and stops.</summary>
     public async Task StopAsync()

@@ -1,0 +1,46 @@
+using System.CommandLine;
+using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Sqlite;
+using Evergrain.Silo.Composition;
+
+namespace Evergrain.Silo;
+
+/// <summary><c>evergrain backup FILE</c>: copies the journal of SQLite while a server writes it.</summary>
+internal static class BackupCommand
+{
+    private static readonly Argument<string> Copy = new("FILE")
+    {
+        Description = "The copy, a file that is not there yet.",
+    };
+
+    /// <summary>The command, which finds the journal by the settings of the server.</summary>
+    public static Command Create(Option<string> data, Option<string> config)
+    {
+        var command = new Command("backup",
+            "Copies the journal of SQLite into a file, also while a server writes it. To restore: stop the server, " +
+            "put the file as evergrain.db into a new directory, and start the server with --data on that.")
+        {
+            Copy, data, config,
+        };
+        command.SetAction((line, cancellationToken) => StartFailure.ReportAsync(
+            () => Task.Run(() => Run(line.GetValue(data), line.GetValue(config), line.GetRequiredValue(Copy)),
+                cancellationToken),
+            static _ => false));
+        return command;
+    }
+
+    private static void Run(string? data, string? config, string copy)
+    {
+        var configuration = ServerBuilder.Create(new CommandLineSettings
+        {
+            Scalars = new Dictionary<string, string?>(StringComparer.Ordinal) { ["Data"] = data },
+            SettingsFile = config,
+            Models = [],
+            ApiKeys = [],
+        }).Configuration;
+        var directory = JournalComposition.SqliteDirectory(configuration) ??
+            throw new JournalUnavailableException("The journal is in PostgreSQL: copy it with pg_dump.");
+        SqliteBackup.Write(directory, copy);
+        Console.WriteLine($"The journal in the directory {directory} is copied to {copy}.");
+    }
+}

@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using Evergrain.Suites.Crash;
+using Evergrain.Suites.Hosting;
+using Evergrain.Tests.Services;
+
+namespace Evergrain.Frontend.Tests.Crash;
+
+/// <summary>A backup beside a server that clients keep busy, as the runbook says; then a server on the copy.</summary>
+public abstract class BackupContract : IDisposable
+{
+    private const int Clients = 8;
+    private const int TurnsEach = 6;
+    private const int Seed = 20261129;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("evergrain-backup-");
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(3));
+
+    protected CancellationToken Token => _patience.Token;
+
+    public void Dispose()
+    {
+        _patience.Dispose();
+        _folder.Delete(recursive: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected string PathOf(string name) => Path.Combine(_folder.FullName, name);
+
+    /// <summary>Some clients end their turns, others run while the copy is made; then a server runs on it.</summary>
+    internal async Task BackUpAsync(ServerSettings live, ServerSettings restored, Func<Task> copyAndRestore)
+    {
+        await using var server = await ServerProcess.StartAsync(live, Token);
+        using var before = NewCrowd(server, 0);
+        before.Start(Token, TurnsEach);
+        await before.EndAsync();
+        using var meanwhile = NewCrowd(server, Clients);
+        meanwhile.Start(Token);
+        await meanwhile.EachGoesOnAsync(Token);
+        await copyAndRestore();
+        await meanwhile.EachGoesOnAsync(Token);
+        await meanwhile.StopAsync();
+        using var http = server.CreateHttpClient();
+        await meanwhile.CheckAsync(http, Token);
+
+        await using var other = await ServerProcess.StartAsync(restored, Token);
+        using var otherHttp = other.CreateHttpClient();
+        await before.CheckAsync(otherHttp, Token);
+        using var after = NewCrowd(other, 2 * Clients);
+        after.Start(Token, 1);
+        await after.EndAsync();
+        await after.CheckAsync(otherHttp, Token);
+    }
+
+    private static Crowd NewCrowd(ServerProcess server, int first) => new(Clients, Seed, (number, chooser) =>
+        new SocketClient(chooser, server.Socket, $"session-{number}", turnsPerConnection: int.MaxValue), first);
+
+    private protected async Task<(int ExitCode, string Said)> RunAsync(string? password, string program,
+        params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        start.Environment["PGPASSWORD"] = password ?? "";
+        using var process = Process.Start(start)!;
+        var said = process.StandardOutput.ReadToEndAsync(Token);
+        var error = await process.StandardError.ReadToEndAsync(Token);
+        await process.WaitForExitAsync(Token);
+        return (process.ExitCode, await said + error);
+    }
+}
+
+/// <summary><c>evergrain backup FILE</c>.</summary>
+[Collection(nameof(ProcessTests))]
+public sealed class SqliteBackupTests : BackupContract
+{
+    private static string ServerAssembly => typeof(Evergrain.Silo.EvergrainCommand).Assembly.Location;
+
+    [Fact]
+    public Task Sqlite_CopiedWhileClientsRun_HoldsEveryTurnThatEndedBefore()
+    {
+        var (live, copy, restored) = (PathOf("live"), PathOf("copy.db"), PathOf("restored"));
+        return BackUpAsync(ServerSettings.OnSqlite(live), ServerSettings.OnSqlite(restored), async () =>
+        {
+            var (exitCode, said) = await RunAsync(null, "dotnet", ServerAssembly, "backup", copy, "--data", live);
+            Assert.True(exitCode == 0, said);
+            Assert.Equal($"The journal in the directory {live} is copied to {copy}.", said.Trim());
+            Directory.CreateDirectory(restored);
+            File.Copy(copy, Path.Combine(restored, "evergrain.db"));
+        });
+    }
+
+    [Fact]
+    public async Task Sqlite_NothingToCopyOrFileIsThere_IsOneSentence()
+    {
+        var copy = PathOf("copy.db");
+        var nothing = await RunAsync(null, "dotnet", ServerAssembly, "backup", copy, "--data", PathOf("none"));
+        await File.WriteAllTextAsync(copy, "", Token);
+        await using (await ServerProcess.StartAsync(ServerSettings.OnSqlite(PathOf("live")), Token))
+        {
+            var there = await RunAsync(null, "dotnet", ServerAssembly, "backup", copy, "--data", PathOf("live"));
+
+            Assert.Equal((1, $"evergrain: The file {copy} is there already: name a new one.\n"), there);
+        }
+
+        Assert.Equal((1, $"evergrain: There is no journal {PathOf("none")}/evergrain.db: name its directory with " +
+            "--data.\n"), nothing);
+        Assert.Equal(0, new FileInfo(copy).Length);
+        Assert.False(Directory.Exists(PathOf("none")));
+    }
+}
+
+/// <summary><c>pg_dump</c> and <c>pg_restore</c>.</summary>
+[Trait("Needs", "Postgres")]
+[Collection(nameof(PostgresProcessTests))]
+public sealed class PostgresBackupTests(PostgresServer postgres) : BackupContract
+{
+    [Fact]
+    public async Task Postgres_DumpedWhileClientsRun_HoldsEveryTurnThatEndedBefore()
+    {
+        var (live, restored) = (await postgres.CreateDatabaseAsync(), await postgres.CreateDatabaseAsync());
+        var copy = PathOf("copy.dump");
+        await BackUpAsync(ServerSettings.OnPostgres(postgres.Url(live)),
+            ServerSettings.OnPostgres(postgres.Url(restored)), async () =>
+        {
+            string[] place = ["-h", "127.0.0.1", "-p", $"{postgres.Port}", "-U", PostgresServer.User];
+            var dump = await RunAsync(PostgresServer.Password,
+                Program("pg_dump"), [.. place, "-Fc", "-n", "evergrain", "-f", copy, live]);
+            Assert.True(dump.ExitCode == 0, dump.Said);
+            var restore = await RunAsync(PostgresServer.Password,
+                Program("pg_restore"), [.. place, "--exit-on-error", "-d", restored, copy]);
+            Assert.True(restore.ExitCode == 0, restore.Said);
+        });
+    }
+
+    private static string Program(string name) =>
+        Path.Combine(PostgresBinaries.Find()!, name) is var path && File.Exists(path) ? path : name;
+}
