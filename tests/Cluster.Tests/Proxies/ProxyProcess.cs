@@ -10,8 +10,8 @@ namespace Evergrain.Cluster.Tests.Proxies;
 /// </summary>
 internal sealed class ProxyProcess : IAsyncDisposable
 {
-    // As in PostgresServer: the shell ends what it started when its stdin ends. The proxy leads a process group, since
-    // its workers would outlive it.
+    // As in PostgresServer: the shell ends what it started when its stdin ends. It leads a session of its own, so that
+    // it is not killed with the tests. The proxy leads a process group, since its workers would outlive it.
     private const string Keeper = """
         folder=$1; shift
         setsid "$@" > "$folder/log" 2>&1 < /dev/null & proxy=$!
@@ -42,7 +42,7 @@ internal sealed class ProxyProcess : IAsyncDisposable
     /// <summary>Starts it in its directory.</summary>
     public static ProxyProcess Start(string folder, params string[] command)
     {
-        var start = new ProcessStartInfo("sh", ["-c", Keeper, "keeper", folder, .. command])
+        var start = new ProcessStartInfo("setsid", ["sh", "-c", Keeper, "keeper", folder, .. command])
         {
             RedirectStandardInput = true,
             UseShellExecute = false,

@@ -74,8 +74,8 @@ public sealed class PoolerTests(PostgresServer server) : PostgresFixture(server)
                     UnixFileMode.UserExecute | UnixFileMode.OtherExecute);
             }
 
-            string[] command = ["sh", "-c", Keeper, "keeper", _folder, .. PostgresBinaries.RunAs("pgbouncer"),
-                configuration];
+            string[] command = ["setsid", "sh", "-c", Keeper, "keeper", _folder,
+                .. PostgresBinaries.RunAs("pgbouncer"), configuration];
             _keeper = Process.Start(new ProcessStartInfo(command[0], command[1..])
             {
                 RedirectStandardInput = true,
