@@ -3,6 +3,7 @@ using Evergrain.Frontend.Http;
 using Evergrain.Grains;
 using Evergrain.Silo.Composition;
 using Evergrain.Silo.Membership;
+using Evergrain.Silo.Trust;
 using Evergrain.Silo.Usage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -39,6 +40,7 @@ internal static class ClusterHosting
         builder.Logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error);
         builder.Services.AddSingleton(plan.Member);
         builder.Services.AddTenantTotals();
+        builder.Services.AddPeerTrust(plan);
         ClusterMember.Register(builder.Services, () =>
         {
             if (plan.Role.IsSilo())
@@ -58,6 +60,7 @@ internal static class ClusterHosting
         silo.Configure<EndpointOptions>(endpoint => (endpoint.AdvertisedIPAddress, endpoint.SiloPort,
             endpoint.GatewayPort) = (place().Address, place().SiloPort, place().GatewayPort));
         plan.Database.AddTo(silo);
+        silo.UsePeerTrust();
         silo.AddConversations(plan.Bounds);
         silo.Services.AddOptions<ConversationDrainOptions>().Configure<IOptions<EvergrainOptions>>(
             static (drain, server) => drain.DrainTimeout = server.Value.DrainTimeout);
@@ -75,6 +78,7 @@ internal static class ClusterHosting
         client.Configure<GatewayOptions>(
             gateways => gateways.GatewayListRefreshPeriod = plan.Member.GatewayInterval);
         plan.Database.AddTo(client);
+        client.UsePeerTrust();
         client.AddConversations(plan.Bounds);
         client.Services.AddSingleton<GatewayReadiness>();
         client.Services.AddSingleton<IReadiness>(static provider => provider.GetRequiredService<GatewayReadiness>());

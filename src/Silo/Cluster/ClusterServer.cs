@@ -3,6 +3,7 @@ using Evergrain.Frontend.Settings;
 using Evergrain.Grains;
 using Evergrain.Silo.Composition;
 using Evergrain.Silo.Membership;
+using Evergrain.Silo.Trust;
 using Evergrain.Silo.Usage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,6 +28,7 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
         app.CheckSettings();
         await journal.OpenAsync(cancellationToken);
         await plan.Database.PrepareAsync(cancellationToken);
+        await app.Services.OpenTrustAsync(cancellationToken);
         using var reserved = place = role.IsSilo()
             ? await SiloPlace.ChooseAsync(plan.Member, plan.Database, cancellationToken)
             : null;
@@ -103,7 +105,7 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
 
     private Task GreetAsync(WebApplication app, MemberOptions member, SiloPlace? place, string journal)
     {
-        var cluster = $"cluster {member.Id}; {journal}";
+        var cluster = $"cluster {member.Id}{(member.Tls ? "" : ", whose ports ask nobody for a key")}; {journal}";
         return role.IsFrontend()
             ? Greeting.WriteAsync(app, cluster)
             : Console.Out.WriteLineAsync($"Evergrain silo listens on {app.Urls.First()} for health and metrics, on " +

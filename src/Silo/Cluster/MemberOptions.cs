@@ -21,7 +21,7 @@ internal sealed class MemberOptions : IValidatableObject
 
     /// <summary>
     /// The IP address that the cluster's other processes reach this silo at, and at which it listens for them. Default:
-    /// the local address of the way to the database. Its two ports ask nobody for a key: no one else may reach them.
+    /// the local address of the way to the database.
     /// </summary>
     public string? SiloAddress { get; set; }
 
@@ -43,6 +43,28 @@ internal sealed class MemberOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan GatewayInterval { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// Whether the cluster's processes speak TLS with each other, and each shows a certificate. Default true. Without
+    /// it the two ports of a silo answer everyone who reaches them.
+    /// </summary>
+    public bool Tls { get; set; } = true;
+
+    /// <summary>
+    /// A PEM file: this process's certificate, whose DNS names hold <see cref="Id"/>, and certificates between it and
+    /// the authority. It is for server and client authentication, and is read again when it changes. Default: the
+    /// process issues itself one, by an authority in the journal's database.
+    /// </summary>
+    public string? TlsCertificate { get; set; }
+
+    /// <summary>A PEM file: the private key of <see cref="TlsCertificate"/>, not encrypted.</summary>
+    public string? TlsKey { get; set; }
+
+    /// <summary>A PEM file: the authorities whose certificates are accepted. No other is.</summary>
+    public string? TlsAuthority { get; set; }
+
+    /// <summary>Whether certificates come from files.</summary>
+    internal bool HasTlsFiles => TlsCertificate is not null;
+
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
@@ -52,5 +74,27 @@ internal sealed class MemberOptions : IValidatableObject
             yield return new ValidationResult(
                 $"SiloAddress must be an IP address of this machine that other processes reach, not '{SiloAddress}'.");
         }
+
+        if (Tls && !IsCertificateName(Id))
+        {
+            yield return new ValidationResult("With TLS, Id stands in certificates as a DNS name: at most 63 " +
+                $"letters, digits, '-' and '_', with dots between them, not '{Id}'.");
+        }
+
+        string?[] files = [TlsCertificate, TlsKey, TlsAuthority];
+        if (files.Any(string.IsNullOrEmpty) && !files.All(static file => file is null))
+        {
+            yield return new ValidationResult("TlsCertificate, TlsKey and TlsAuthority go together: name all three " +
+                "files, or none.");
+        }
+
+        if (!Tls && files.Any(static file => file is not null))
+        {
+            yield return new ValidationResult("TlsCertificate, TlsKey and TlsAuthority need Tls, which is false.");
+        }
     }
+
+    // One label of a DNS name is as long at most, and a name of several labels must not be longer here.
+    private static bool IsCertificateName(string id) => id.Length <= 63 && id.Split('.').All(static label =>
+        label.Length > 0 && label.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
 }

@@ -68,6 +68,37 @@ internal sealed class ClusterDatabase(string url, string schema)
         return members;
     }, cancellationToken);
 
+    /// <summary>The authorities whose certificates the cluster's processes trust, the oldest first.</summary>
+    /// <exception cref="JournalUnavailableException">They cannot be read.</exception>
+    public Task<IReadOnlyList<AuthorityText>> ReadAuthoritiesAsync(CancellationToken cancellationToken) =>
+        RunAsync<IReadOnlyList<AuthorityText>>(async connection =>
+    {
+        await using var command = new NpgsqlCommand(
+            "SELECT number, certificate, key FROM authorities ORDER BY number", connection);
+        var found = new List<AuthorityText>();
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+        while (await rows.ReadAsync(cancellationToken))
+        {
+            found.Add(new AuthorityText(rows.GetInt32(0), rows.GetString(1), rows.GetString(2)));
+        }
+
+        return found;
+    }, cancellationToken);
+
+    /// <summary>Adds an authority, unless another process has added the one of that number.</summary>
+    /// <exception cref="JournalUnavailableException">It may not have been added.</exception>
+    public Task AddAuthorityAsync(AuthorityText authority, CancellationToken cancellationToken) =>
+        RunAsync(async connection =>
+    {
+        await using var command = new NpgsqlCommand("""
+            INSERT INTO authorities (number, certificate, key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+            """, connection);
+        command.Parameters.Add(new NpgsqlParameter { Value = authority.Number });
+        command.Parameters.Add(new NpgsqlParameter { Value = authority.Certificate });
+        command.Parameters.Add(new NpgsqlParameter { Value = authority.Key });
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }, cancellationToken);
+
     /// <summary>Lets a silo join, and gives its grains their storage.</summary>
     public void AddTo(ISiloBuilder silo)
     {
@@ -120,3 +151,9 @@ internal sealed class ClusterDatabase(string url, string schema)
 /// <param name="Address">The address at which others reach it.</param>
 /// <param name="Host">The name of its host.</param>
 internal readonly record struct ClusterMemberPlace(IPAddress Address, string Host);
+
+/// <summary>An authority as it is kept: its certificate and its private key, each as PEM.</summary>
+/// <param name="Number">Its number.</param>
+/// <param name="Certificate">The certificate.</param>
+/// <param name="Key">The key, as PKCS #8.</param>
+internal sealed record AuthorityText(int Number, string Certificate, string Key);

@@ -24,6 +24,7 @@ internal static class ClusterSchema
         if (await ExistsAsync(connection, $"to_regclass('\"{schema}\".cluster_version')", cancellationToken))
         {
             await CheckAsync(connection, place, schema, cancellationToken);
+            await AddAuthoritiesAsync(connection, schema, cancellationToken);
             return;
         }
 
@@ -42,6 +43,21 @@ internal static class ClusterSchema
             command.Parameters.Add(new NpgsqlParameter { Value = name });
             command.Parameters.Add(new NpgsqlParameter { Value = text });
             await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        await AddAuthoritiesAsync(connection, schema, cancellationToken);
+    }
+
+    // Tables of an earlier build lack it. It is no new version of them: an earlier build goes on with them.
+    private static async Task AddAuthoritiesAsync(NpgsqlConnection connection, string schema,
+        CancellationToken cancellationToken)
+    {
+        if (!await ExistsAsync(connection, $"to_regclass('\"{schema}\".authorities')", cancellationToken))
+        {
+            await ExecuteAsync(connection, $"""
+                CREATE TABLE "{schema}".authorities (
+                  number int PRIMARY KEY, certificate text NOT NULL, key text NOT NULL);
+                """, cancellationToken);
         }
     }
 

@@ -11,6 +11,8 @@ internal sealed class ClusterProcess : IAsyncDisposable
     private const int LinesMax = 100;
     private const int CharactersMax = 600;
 
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
     // Ends the process when its stdin does, that is, also where the tests are killed; in a session of its own, so that
     // it is not killed with them.
     private const string Watcher = "read -r word; kill -KILL \"$1\" 2> /dev/null";
@@ -45,13 +47,19 @@ internal sealed class ClusterProcess : IAsyncDisposable
     /// <summary>The last lines it wrote, to either stream.</summary>
     public string Story => $"--- {Name} wrote:\n{string.Join('\n', _lines)}";
 
+    /// <summary>Starts it, although it may never greet.</summary>
+    public static ClusterProcess Begin(string name, ProcessStartInfo start)
+    {
+        start.UseShellExecute = false;
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        return new ClusterProcess(name, Process.Start(start)!);
+    }
+
     /// <summary>Starts it and waits for its greeting.</summary>
     public static async Task<ClusterProcess> StartAsync(string name, ProcessStartInfo start,
         CancellationToken cancellationToken)
     {
-        start.UseShellExecute = false;
-        start.RedirectStandardOutput = start.RedirectStandardError = true;
-        var process = new ClusterProcess(name, Process.Start(start)!);
+        var process = Begin(name, start);
         try
         {
             await await Task.WhenAny(process._greeting.Task, process._process.WaitForExitAsync(cancellationToken));
@@ -64,6 +72,16 @@ internal sealed class ClusterProcess : IAsyncDisposable
         {
             await process.DisposeAsync();
             throw new InvalidOperationException($"{name} did not start.\n{process.Story}", e);
+        }
+    }
+
+    /// <summary>Waits until one of its last lines holds a text.</summary>
+    public async Task UntilSaysAsync(string text, CancellationToken cancellationToken)
+    {
+        while (!_lines.Any(line => line.Contains(text, StringComparison.Ordinal)))
+        {
+            Assert.False(HasExited, Story);
+            await Task.Delay(Look, TimeProvider.System, cancellationToken);
         }
     }
 

@@ -190,6 +190,11 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
             // As in deploy/: a turn keeps its process until it ends.
             start.Environment["Evergrain__DrainTimeout"] = "00:15:00";
+            if (Build.MustGoWithoutTls)
+            {
+                start.Environment["Evergrain__Cluster__Tls"] = "false";
+            }
+
             Process = await ClusterProcess.StartAsync(name, start, cancellationToken);
         }
     }
@@ -203,6 +208,13 @@ internal sealed record ProcessBuild(string Program, string Format = "")
     /// <summary>This build.</summary>
     public static ProcessBuild This { get; } = new(ClusterProcesses.Program);
 
+    /// <summary>Whether it knows TLS and is mixed with an earlier build that does not.</summary>
+    public bool MustGoWithoutTls =>
+        EarlierSiloFactAttribute.Program is { } earlier && File.Exists(earlier) && !HasTls(earlier) && HasTls(Program);
+
     /// <summary>This build, which agrees on no newer format than the first: to the others an older build.</summary>
     public static ProcessBuild HeldBack { get; } = This with { Format = "1" };
+
+    private static bool HasTls(string program) =>
+        File.Exists(Path.Combine(Path.GetDirectoryName(program)!, "Orleans.Connections.Security.dll"));
 }

@@ -57,6 +57,7 @@ public sealed class RoleTests(PostgresServer postgres, ITestOutputHelper output)
         var response = await RunTurnAsync(goes.Http);
         var next = await RunTurnAsync(stays.Http, response["id"]!.GetValue<string>());
         Assert.Equal("completed", next["status"]!.GetValue<string>());
+        Assert.Equal(1L, await ExecuteAsync("SELECT count(*) FROM evergrain.authorities"));
 
         await goes.KillAsync();
         await goes.DisposeAsync();
