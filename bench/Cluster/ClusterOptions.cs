@@ -34,7 +34,7 @@ internal sealed record ClusterOptions
             HelpName = "PATH",
         };
         var command = new QuestionsCommand("bench/Cluster", "Measures what a cluster costs.",
-            "events", "turns", "activation", "moves", "wire", "memory", "pair", "pair-drain") { silo, server };
+            "events", "turns", "activation", "tls", "moves", "wire", "memory", "pair", "pair-drain") { silo, server };
         command.Validators.Add(line =>
         {
             if (Missing(line.GetValue(silo) ?? Find(), line.GetValue(server) ?? Find()) is { } missing)

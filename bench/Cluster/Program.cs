@@ -6,6 +6,7 @@ return await ClusterOptions.RunAsync(args, static (question, options, cancellati
     "events" => EventsQuestion.AskAsync(options, cancellationToken),
     "turns" => TurnsQuestion.AskAsync(options, cancellationToken),
     "activation" => ActivationQuestion.AskAsync(options, cancellationToken),
+    "tls" => TlsQuestion.AskAsync(options, cancellationToken),
     "moves" => MovesQuestion.AskAsync(options, cancellationToken),
     "pair" => PairQuestion.AskAsync(options, cancellationToken),
     "pair-drain" => PairDrainQuestion.AskAsync(options, cancellationToken),

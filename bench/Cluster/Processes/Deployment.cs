@@ -76,6 +76,15 @@ internal sealed class Deployment : IAsyncDisposable
         return new Deployment(name, options, journalUrl, models).StartApartAsync(silos, cancellationToken);
     }
 
+    /// <summary>A frontend and a silo that talk without TLS.</summary>
+    public static Task<Deployment> WithoutTlsAsync(ClusterOptions options, string journalUrl,
+        CancellationToken cancellationToken)
+    {
+        var deployment = new Deployment("frontend and a silo without TLS", options, journalUrl, null);
+        deployment._settings["Cluster:Tls"] = "false";
+        return deployment.StartApartAsync(1, cancellationToken);
+    }
+
     /// <summary>A frontend and a silo that moves at most so many bytes of conversations at a time.</summary>
     public static Task<Deployment> MovingAsync(ClusterOptions options, string journalUrl, long moveBytesMax,
         CancellationToken cancellationToken)
