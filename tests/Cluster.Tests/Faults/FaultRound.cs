@@ -122,7 +122,8 @@ public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output)
     private void Tell(string what, long began) => output.WriteLine(string.Create(CultureInfo.InvariantCulture,
         $"{what} after {TimeProvider.System.GetElapsedTime(began).TotalSeconds:f1} s"));
 
-    private static int Number(string variable, int otherwise) =>
+    /// <summary>A count that the environment may change.</summary>
+    internal static int Number(string variable, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var number)
             ? number : otherwise;
 }

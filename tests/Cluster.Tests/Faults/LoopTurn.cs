@@ -21,6 +21,9 @@ internal sealed class LoopTurn(SentTurn sent, ModelPace pace)
     /// <summary>When its terminal event came; 0: none has.</summary>
     public long Ended { get; private set; }
 
+    /// <summary>Whether an event came since it was sent last.</summary>
+    public bool HasEvents { get; private set; }
+
     public bool IsInterrupted => Sent.Response?.IsInterrupted == true;
 
     /// <summary>How much longer it took than its model, or has taken by now.</summary>
@@ -38,12 +41,13 @@ internal sealed class LoopTurn(SentTurn sent, ModelPace pace)
     public void Again()
     {
         Sent.Again();
-        _deltas = 0;
+        (_deltas, HasEvents) = (0, false);
     }
 
     public void See(JsonElement frame)
     {
         Sent.See(frame);
+        HasEvents = true;
         var now = TimeProvider.System.GetTimestamp();
         Created = Created == 0 ? now : Created;
         Ended = Sent.IsAcknowledged ? now : 0;

@@ -7,7 +7,8 @@ using Evergrain.Suites.Hosting;
 namespace Evergrain.Cluster.Tests.Faults;
 
 /// <summary>What looping clients do; chance comes from the seed.</summary>
-internal sealed record LoopPlan(int Seed, int Conversations, int ContextBytes, TimeSpan TurnMin, TimeSpan TurnMax);
+internal sealed record LoopPlan(int Seed, int Conversations, int ContextBytes, TimeSpan TurnMin, TimeSpan TurnMax,
+    string? Key = null);
 
 /// <summary>
 /// A client of one stored conversation: it runs one turn after the other, each with one new item, and never sends what
@@ -31,6 +32,12 @@ internal sealed class LoopingClient(int crowd, int number, LoopPlan plan, Uri ad
 
     /// <summary>Connections that broke, or could not be made.</summary>
     public int Breaks { get; private set; }
+
+    /// <summary>Of them, connections that could not be made.</summary>
+    public int Refusals { get; private set; }
+
+    /// <summary>Of them, connections that broke when an event of their turn had come.</summary>
+    public int Cuts { get; private set; }
 
     /// <summary>Error frames: their texts.</summary>
     public List<string> Errors { get; } = [];
@@ -90,6 +97,8 @@ internal sealed class LoopingClient(int crowd, int number, LoopPlan plan, Uri ad
             catch (Exception e) when (e is WebSocketException or IOException or HttpRequestException)
             {
                 Breaks++;
+                Refusals += _socket is null ? 1 : 0;
+                Cuts += turn.HasEvents ? 1 : 0;
                 _socket?.Dispose();
                 _socket = null;
             }
@@ -103,7 +112,8 @@ internal sealed class LoopingClient(int crowd, int number, LoopPlan plan, Uri ad
 
     private async Task TryAsync(LoopTurn turn, CancellationToken cancellationToken)
     {
-        _socket ??= await TurnSocket.ConnectAsync(address, $"session-{number}", cancellationToken);
+        _socket ??= await TurnSocket.ConnectAsync(
+            address, $"session-{number}", cancellationToken, plan.Key);
         await _socket.SendAsync(turn.Sent.Create(isKeyed: true), cancellationToken);
         while (!turn.Sent.IsAcknowledged)
         {

@@ -34,6 +34,10 @@ internal sealed class LoopingCrowd : IDisposable
 
     public int Breaks => _clients.Sum(client => client.Breaks);
 
+    public int Refusals => _clients.Sum(client => client.Refusals);
+
+    public int Cuts => _clients.Sum(client => client.Cuts);
+
     public IReadOnlyList<string> Errors => [.. _clients.SelectMany(client => client.Errors)];
 
     /// <summary>Clients whose conversations hold their context, and which run one turn after the other.</summary>

@@ -17,11 +17,16 @@ internal sealed class TurnSocket : IDisposable
 
     /// <summary>Connects; a session is named by the header that balancers know it by.</summary>
     public static async Task<TurnSocket> ConnectAsync(
-        Uri address, string? session, CancellationToken cancellationToken)
+        Uri address, string? session, CancellationToken cancellationToken, string? key = null)
     {
         var socket = new TurnSocket();
         try
         {
+            if (key is not null)
+            {
+                socket._socket.Options.SetRequestHeader("Authorization", $"Bearer {key}");
+            }
+
             if (session is not null)
             {
                 socket._socket.Options.SetRequestHeader("session-id", session);

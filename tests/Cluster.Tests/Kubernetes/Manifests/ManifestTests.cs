@@ -1,3 +1,4 @@
+using Evergrain.Cluster.Tests.Kubernetes.Pods;
 using k8s;
 using k8s.Models;
 
@@ -100,6 +101,53 @@ public sealed class ManifestTests : IDisposable
         Assert.True(Selects(Assert.Single(closed.FromProperty).PodSelector, labels));
         Assert.Equal([$"{manifests.Port("silo")}", $"{manifests.Port("gateway")}"],
             closed.Ports.Select(static port => $"{port.Port}"));
+    }
+
+    // The page indents it by three, within a list.
+    [Fact]
+    public async Task Site_OfTheDocuments_RendersWithItsImageAndItsSettings()
+    {
+        const string first = "   # evergrain-site/kustomization.yaml";
+        var lines = await File.ReadAllLinesAsync(Repository.Place("docs/kubernetes.md"), Token);
+        var site = lines.SkipWhile(static line => line != first).TakeWhile(static line => line.Trim() != "```")
+            .Select(static line => line[3..]);
+        var folder = Directory.CreateTempSubdirectory("evergrain-site-").FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, "kustomization.yaml"), string.Join('\n', site).Replace(
+            "../evergrain", Path.GetRelativePath(folder, Repository.Root), StringComparison.Ordinal), Token);
+        await File.WriteAllTextAsync(Path.Combine(folder, "evergrain.json"), "settings of a site", Token);
+
+        var manifests = await RenderedManifests.ReadAsync(folder, Token);
+
+        Directory.Delete(folder, recursive: true);
+        Assert.Equal("REGISTRY/evergrain:1", manifests.Container.Image);
+        var map = manifests.Only<V1ConfigMap>();
+        Assert.Equal("settings of a site", Assert.Single(map.Data).Value);
+        Assert.Contains(manifests.Pod.Volumes, volume => volume.ConfigMap?.Name == map.Metadata.Name);
+    }
+
+    // What runs in the tests is what users apply, but for the address on which it listens and for shorter waits.
+    [Fact]
+    public async Task Overlays_OfTheTests_ChangeNothingElse()
+    {
+        var users = await RenderedManifests.ReadAsync(Postgres, Token);
+        var full = await RenderedManifests.ReadAsync(PodCluster.Full, Token);
+        var brief = await RenderedManifests.ReadAsync(PodCluster.Short, Token);
+        Assert.NotEqual(Text(users), Text(full));
+        Assert.NotEqual(Text(full), Text(brief));
+
+        foreach (var tested in new[] { full, brief })
+        {
+            var address = tested.Container.Env.Single(static variable => variable.Name == "Evergrain__Address");
+            Assert.Equal("status.podIP", address.ValueFrom.FieldRef.FieldPath);
+            (address.Value, address.ValueFrom) = (users.Variable("Evergrain__Address"), null);
+            tested.Container.Env = [.. tested.Container.Env.OrderBy(static variable => variable.Name)];
+        }
+
+        users.Container.Env = [.. users.Container.Env.OrderBy(static variable => variable.Name)];
+        Assert.Equal(Text(users), Text(full));
+        (brief.Deployment.Spec.MinReadySeconds, brief.Deployment.Spec.ProgressDeadlineSeconds) =
+            (users.Deployment.Spec.MinReadySeconds, users.Deployment.Spec.ProgressDeadlineSeconds);
+        Assert.Equal(Text(users), Text(brief));
     }
 
     /// <summary>Whether a selector selects what has these labels.</summary>

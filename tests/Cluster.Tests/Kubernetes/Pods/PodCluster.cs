@@ -1,0 +1,141 @@
+using Evergrain.Cluster.Tests.Faults;
+using Evergrain.Cluster.Tests.Kubernetes.Image;
+using Evergrain.Cluster.Tests.Kubernetes.Manifests;
+using Evergrain.Tests.Services;
+
+namespace Evergrain.Cluster.Tests.Kubernetes.Pods;
+
+/// <summary>
+/// What the overlay for PostgreSQL runs, as processes of this machine: its Deployment, its Service, the Secrets as its
+/// page has them made, and a database. Whatever happens, every process ends with it.
+/// </summary>
+internal sealed class PodCluster : IAsyncDisposable
+{
+    public const string Key = "sk-crowd";
+
+    /// <summary>Of a run that takes its time, and of a short one.</summary>
+    public const string Full = "tests/Cluster.Tests/Kubernetes/Pods/overlays/full",
+        Short = "tests/Cluster.Tests/Kubernetes/Pods/overlays/short";
+
+    public const int ReplicasAtFirst = 2;
+
+    private PodCluster(RenderedManifests manifests, ServiceProxy service, PodDeployment deployment)
+    {
+        (Manifests, Service, Deployment) = (manifests, service, deployment);
+        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{service.Port}") };
+        Http.DefaultRequestHeaders.Add("Authorization", $"Bearer {Key}");
+    }
+
+    public RenderedManifests Manifests { get; }
+
+    public ServiceProxy Service { get; }
+
+    public PodDeployment Deployment { get; }
+
+    /// <summary>Asks through the Service.</summary>
+    public HttpClient Http { get; }
+
+    /// <summary>Where clients connect.</summary>
+    public Uri Socket => new($"ws://127.0.0.1:{Service.Port}/v1/responses");
+
+    /// <summary>Starts one, and waits until its pods are available.</summary>
+    public static async Task<PodCluster> StartAsync(PublishedImage image, PostgresServer postgres, string overlay,
+        CancellationToken cancellationToken)
+    {
+        var manifests = await RenderedManifests.ReadAsync(overlay, cancellationToken);
+        var secrets = new PodSecrets
+        {
+            ["evergrain-keys"] = new() { ["keys.txt"] = $"{Key}=crowd\n" },
+            ["evergrain-journal"] = new() { ["url"] = postgres.Url(await postgres.CreateDatabaseAsync()) },
+        };
+        var service = await ServiceProxy.StartAsync(manifests.Port("http"), cancellationToken);
+        var deployment = PodDeployment.Start(image, secrets, manifests, service, ReplicasAtFirst);
+        var cluster = new PodCluster(manifests, service, deployment);
+        try
+        {
+            await deployment.UntilCompleteAsync(cancellationToken);
+            return cluster;
+        }
+        catch (Exception e)
+        {
+            await cluster.DisposeAsync();
+            throw new InvalidOperationException($"The pods do not start.\n{deployment.Story}", e);
+        }
+    }
+
+    /// <summary>What the instruments of all pods that stay say, added up.</summary>
+    public async Task<PodCounts> CountAsync(CancellationToken cancellationToken)
+    {
+        var all = await Task.WhenAll(Deployment.Staying.Where(static pod => pod.IsReady)
+            .Select(pod => PodCounts.ReadAsync(pod, cancellationToken)));
+        return all.Aggregate(PodCounts.Zero, static (sum, counts) => sum + counts);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Deployment.DisposeAsync();
+        await Service.DisposeAsync();
+        Http.Dispose();
+    }
+}
+
+/// <summary>What pods say of their conversations.</summary>
+/// <param name="Held">Those that are warm now.</param>
+/// <param name="Warm">Those that ever arrived warm.</param>
+/// <param name="Cold">Those that ever were read from the journal, or began.</param>
+internal sealed record PodCounts(double Held, double Warm, double Cold)
+{
+    public static PodCounts Zero { get; } = new(0, 0, 0);
+
+    public static PodCounts operator +(PodCounts one, PodCounts other) =>
+        new(one.Held + other.Held, one.Warm + other.Warm, one.Cold + other.Cold);
+
+    public static async Task<PodCounts> ReadAsync(PodProcess pod, CancellationToken cancellationToken)
+    {
+        var metrics = await pod.ReadMetricsAsync(cancellationToken);
+        var warm = metrics["evergrain.conversations.rehydrated"];
+
+        // One that arrives warm is an activation too.
+        return new PodCounts(
+            metrics["evergrain.conversations.warm"], warm, metrics["evergrain.conversations.activated"] - warm);
+    }
+}
+
+/// <summary>The image's files, and one cluster that tests use in turn: its pods take seconds to start.</summary>
+public sealed class PodFixture : IAsyncLifetime
+{
+    private static readonly TimeSpan PublishTime = TimeSpan.FromMinutes(5);
+
+    private PublishedImage? _image;
+    private PodCluster? _cluster;
+
+    public async Task InitializeAsync()
+    {
+        if (ContainerStart.Obstacle is null)
+        {
+            using var patience = new CancellationTokenSource(PublishTime);
+            _image = await PublishedImage.PublishAsync(patience.Token);
+        }
+    }
+
+    /// <summary>A cluster that is complete, from now on the caller's until it is given back.</summary>
+    internal async Task<PodCluster> TakeAsync(PostgresServer postgres, string overlay,
+        CancellationToken cancellationToken)
+    {
+        var cluster = Interlocked.Exchange(ref _cluster, null);
+        return cluster ?? await PodCluster.StartAsync(_image!, postgres, overlay, cancellationToken);
+    }
+
+    /// <summary>For the next test: it is complete, of its first template.</summary>
+    internal void Give(PodCluster cluster) => _cluster = cluster;
+
+    public async Task DisposeAsync()
+    {
+        if (_cluster is not null)
+        {
+            await _cluster.DisposeAsync();
+        }
+
+        _image?.Dispose();
+    }
+}
