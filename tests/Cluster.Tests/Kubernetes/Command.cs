@@ -5,17 +5,18 @@ namespace Evergrain.Cluster.Tests.Kubernetes;
 /// <summary>Programs that tests run to their end.</summary>
 internal static class Command
 {
-    /// <summary>Runs one, in the root of the repository.</summary>
+    /// <summary>Runs one, in the root of the repository unless a folder is given.</summary>
     /// <returns>What it wrote to stdout.</returns>
     /// <exception cref="InvalidOperationException">It failed; the message holds all that it wrote.</exception>
-    public static async Task<string> RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken)
+    public static async Task<string> RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken,
+        string? folder = null)
     {
         using var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
-            WorkingDirectory = Repository.Root,
+            WorkingDirectory = folder ?? Repository.Root,
         })!;
         var errors = process.StandardError.ReadToEndAsync(cancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);

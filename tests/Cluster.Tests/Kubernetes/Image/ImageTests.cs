@@ -50,6 +50,25 @@ public sealed class ImageTests(ImageFixture fixture) : IClassFixture<ImageFixtur
         Assert.Contains(_image.File.Entrypoint[^1], names.Select(name => $"{_image.File.Files.To}/{name}"));
     }
 
+    // The build of the image, without its base: restore, compile and publish, with the sources that it takes.
+    [LongFact]
+    public async Task Build_OfTheSourcesAlone_MakesTheSameFiles()
+    {
+        var sources = Directory.CreateTempSubdirectory("evergrain-sources-").FullName;
+        var made = Path.Combine(sources, "made");
+        foreach (var source in _image.File.Sources)
+        {
+            await Command.RunAsync(["cp", "-r", source, sources], Token);
+        }
+
+        await Command.RunAsync(["find", Path.Combine(sources, "src"), "-type", "d", "(", "-name", "bin", "-o", "-name",
+            "obj", ")", "-prune", "-exec", "rm", "-r", "{}", "+"], Token);
+        await Command.RunAsync(_image.Publish(made), Token, sources);
+
+        Assert.Equal(NamesOf(_image.Folder), NamesOf(made));
+        Directory.Delete(sources, recursive: true);
+    }
+
     [ContainerFact]
     public async Task Entrypoint_WithAReadOnlyRoot_ServesATurnAndKeepsIt()
     {
@@ -68,6 +87,10 @@ public sealed class ImageTests(ImageFixture fixture) : IClassFixture<ImageFixtur
         Assert.Equal("completed", JsonNode.Parse(again)!["status"]!.GetValue<string>());
         Directory.Delete(data, recursive: true);
     }
+
+    private static IEnumerable<string> NamesOf(string folder) => Directory
+        .EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+        .Select(file => Path.GetRelativePath(folder, file)).Order(StringComparer.Ordinal);
 
     /// <summary>Starts it with a volume and nothing else to write to, asks it, and stops it.</summary>
     private async Task<T> RunAsync<T>(string data, Func<HttpClient, Task<T>> ask)

@@ -32,8 +32,7 @@ internal sealed class PublishedImage : IDisposable
         var image = new PublishedImage(file, folder);
         try
         {
-            string[] command = [.. file.Publish.Select(word => word == file.Files.From ? folder : word), "--no-build"];
-            await Command.RunAsync(command, cancellationToken);
+            await Command.RunAsync([.. image.Publish(folder), "--no-build"], cancellationToken);
             await Command.RunAsync(["chmod", "755", folder], cancellationToken);
             return image;
         }
@@ -43,6 +42,9 @@ internal sealed class PublishedImage : IDisposable
             throw;
         }
     }
+
+    /// <summary>The image's own command, which leaves the files in another folder.</summary>
+    public string[] Publish(string folder) => [.. File.Publish.Select(word => word == File.Files.From ? folder : word)];
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 }

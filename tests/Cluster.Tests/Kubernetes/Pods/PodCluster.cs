@@ -2,12 +2,13 @@ using Evergrain.Cluster.Tests.Faults;
 using Evergrain.Cluster.Tests.Kubernetes.Image;
 using Evergrain.Cluster.Tests.Kubernetes.Manifests;
 using Evergrain.Tests.Services;
+using k8s.Models;
 
 namespace Evergrain.Cluster.Tests.Kubernetes.Pods;
 
 /// <summary>
-/// What the overlay for PostgreSQL runs, as processes of this machine: its Deployment, its Service, the Secrets as its
-/// page has them made, and a database. Whatever happens, every process ends with it.
+/// What an overlay runs, as processes of this machine: its Deployment, its Service, and the Secrets as the page has them
+/// made. Whatever happens, every process ends with it.
 /// </summary>
 internal sealed class PodCluster : IAsyncDisposable
 {
@@ -17,7 +18,8 @@ internal sealed class PodCluster : IAsyncDisposable
     public const string Full = "tests/Cluster.Tests/Kubernetes/Pods/overlays/full",
         Short = "tests/Cluster.Tests/Kubernetes/Pods/overlays/short";
 
-    public const int ReplicasAtFirst = 2;
+    /// <summary>Of one pod over SQLite.</summary>
+    public const string One = "tests/Cluster.Tests/Kubernetes/Pods/overlays/one";
 
     private PodCluster(RenderedManifests manifests, ServiceProxy service, PodDeployment deployment)
     {
@@ -38,19 +40,28 @@ internal sealed class PodCluster : IAsyncDisposable
     /// <summary>Where clients connect.</summary>
     public Uri Socket => new($"ws://127.0.0.1:{Service.Port}/v1/responses");
 
+    /// <summary>How many pods there are at first: as the Deployment says, else as the autoscaler does.</summary>
+    public int Replicas => Manifests.Deployment.Spec.Replicas ??
+        Manifests.Only<V2HorizontalPodAutoscaler>().Spec.MinReplicas!.Value;
+
     /// <summary>Starts one, and waits until its pods are available.</summary>
-    public static async Task<PodCluster> StartAsync(PublishedImage image, PostgresServer postgres, string overlay,
+    /// <param name="image">What the pods run.</param>
+    /// <param name="journal">The URL of PostgreSQL; a pod over SQLite does not ask for it.</param>
+    /// <param name="overlay">What is rendered.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<PodCluster> StartAsync(PublishedImage image, string journal, string overlay,
         CancellationToken cancellationToken)
     {
         var manifests = await RenderedManifests.ReadAsync(overlay, cancellationToken);
         var secrets = new PodSecrets
         {
             ["evergrain-keys"] = new() { ["keys.txt"] = $"{Key}=crowd\n" },
-            ["evergrain-journal"] = new() { ["url"] = postgres.Url(await postgres.CreateDatabaseAsync()) },
+            ["evergrain-journal"] = new() { ["url"] = journal },
         };
         var service = await ServiceProxy.StartAsync(manifests.Port("http"), cancellationToken);
-        var deployment = PodDeployment.Start(image, secrets, manifests, service, ReplicasAtFirst);
+        var deployment = PodDeployment.Start(image, secrets, manifests, service);
         var cluster = new PodCluster(manifests, service, deployment);
+        deployment.Replicas = cluster.Replicas;
         try
         {
             await deployment.UntilCompleteAsync(cancellationToken);
@@ -123,7 +134,8 @@ public sealed class PodFixture : IAsyncLifetime
         CancellationToken cancellationToken)
     {
         var cluster = Interlocked.Exchange(ref _cluster, null);
-        return cluster ?? await PodCluster.StartAsync(_image!, postgres, overlay, cancellationToken);
+        return cluster ?? await PodCluster.StartAsync(
+            _image!, postgres.Url(await postgres.CreateDatabaseAsync()), overlay, cancellationToken);
     }
 
     /// <summary>For the next test: it is complete, of its first template.</summary>

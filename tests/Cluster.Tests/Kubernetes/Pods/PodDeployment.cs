@@ -2,6 +2,7 @@ using System.Globalization;
 using Evergrain.Cluster.Tests.Kubernetes.Image;
 using Evergrain.Cluster.Tests.Kubernetes.Manifests;
 using k8s;
+using k8s.Models;
 
 namespace Evergrain.Cluster.Tests.Kubernetes.Pods;
 
@@ -65,17 +66,20 @@ internal sealed class PodDeployment : IAsyncDisposable
     /// <summary>What every pod said, for a test that failed.</summary>
     public string Story => string.Join('\n', Pods.Select(static pod => pod.Story));
 
-    private int MaxSurge => int.Parse(
-        $"{_template.Deployment.Spec.Strategy.RollingUpdate.MaxSurge}", CultureInfo.InvariantCulture);
+    // Null where all old pods end before a new one begins.
+    private V1RollingUpdateDeployment? Rolling => _template.Deployment.Spec.Strategy.RollingUpdate;
 
-    private int MaxUnavailable => int.Parse(
-        $"{_template.Deployment.Spec.Strategy.RollingUpdate.MaxUnavailable}", CultureInfo.InvariantCulture);
+    private int MaxSurge => Rolling is null ? 0 : int.Parse($"{Rolling.MaxSurge}", CultureInfo.InvariantCulture);
+
+    private int MaxUnavailable => Rolling is null
+        ? Replicas
+        : int.Parse($"{Rolling.MaxUnavailable}", CultureInfo.InvariantCulture);
 
     /// <summary>Begins; the pods come one after the other.</summary>
     public static PodDeployment Start(PublishedImage image, PodSecrets secrets, RenderedManifests template,
-        ServiceProxy service, int replicas)
+        ServiceProxy service)
     {
-        var deployment = new PodDeployment(image, secrets, template, service) { Replicas = replicas };
+        var deployment = new PodDeployment(image, secrets, template, service);
         deployment._running = deployment.RunAsync();
         return deployment;
     }
@@ -85,6 +89,15 @@ internal sealed class PodDeployment : IAsyncDisposable
     {
         (_template, _revision) = (template, RevisionOf(template));
         Progress();
+    }
+
+    /// <summary>As <c>kubectl rollout restart</c>: the same template, with an annotation.</summary>
+    public void Restart(int number)
+    {
+        _template.Template.Metadata.Annotations ??= new Dictionary<string, string>();
+        _template.Template.Metadata.Annotations["kubectl.kubernetes.io/restartedAt"] =
+            number.ToString(CultureInfo.InvariantCulture);
+        Apply(_template);
     }
 
     /// <summary>Waits until it is complete.</summary>
@@ -136,7 +149,8 @@ internal sealed class PodDeployment : IAsyncDisposable
     private async Task StepAsync()
     {
         var (newest, older) = (Staying.Where(IsNewest).ToList(), Staying.Where(pod => !IsNewest(pod)).ToList());
-        for (var room = Replicas + MaxSurge - Staying.Count; room > 0 && newest.Count < Replicas; room--)
+        var there = Rolling is null ? Pods.Count(static pod => !pod.HasGone) : Staying.Count;
+        for (var room = Replicas + MaxSurge - there; room > 0 && newest.Count < Replicas; room--)
         {
             newest.Add(await MakeAsync());
         }
@@ -194,7 +208,7 @@ internal sealed class PodDeployment : IAsyncDisposable
     private bool IsNewest(PodProcess pod) => pod.Revision == _revision;
 
     private bool IsAvailable(PodProcess pod) =>
-        pod.IsAvailable(TimeSpan.FromSeconds(_template.Deployment.Spec.MinReadySeconds!.Value));
+        pod.IsAvailable(TimeSpan.FromSeconds(_template.Deployment.Spec.MinReadySeconds ?? 0));
 
     private static bool IsEndpoint(PodProcess pod) => pod.IsReady && (pod.TerminatingSince == 0 ||
         TimeProvider.System.GetElapsedTime(pod.TerminatingSince) < EndpointLag);

@@ -45,8 +45,6 @@ internal sealed class PodPlan
 
     private V1PodSecurityContext Security => _manifests.Pod.SecurityContext;
 
-    private string VolumesFolder => Path.Combine(_folder, "volumes");
-
     /// <summary>Makes its volumes, below <paramref name="folder"/>.</summary>
     public static async Task<PodPlan> PrepareAsync(RenderedManifests manifests, PodSecrets secrets, string name,
         string address, string folder)
@@ -56,11 +54,13 @@ internal sealed class PodPlan
         foreach (var volume in manifests.Pod.Volumes)
         {
             plan.MakeVolume(volume);
+
+            // As fsGroup says: the group owns volumes, and reads and writes what may be written.
+            var place = plan.FolderOf(volume.Name);
+            await Command.RunAsync(["chown", "-R", $":{plan.Security.FsGroup}", place], default);
+            await Command.RunAsync(["chmod", "-R", "u=rwX,g=rwX,o=", place], default);
         }
 
-        // As fsGroup says: the group owns volumes, and reads and writes what may be written.
-        await Command.RunAsync(["chown", "-R", $":{plan.Security.FsGroup}", plan.VolumesFolder], default);
-        await Command.RunAsync(["chmod", "-R", "u=rwX,g=rwX,o=", plan.VolumesFolder], default);
         return plan;
     }
 
@@ -68,7 +68,11 @@ internal sealed class PodPlan
     public int PortOf(IntOrString port) =>
         int.TryParse($"{port}", out var number) ? number : _manifests.Port($"{port}");
 
-    private string FolderOf(string volume) => Path.Combine(VolumesFolder, volume);
+    // What a claim holds stays for the next pod.
+    private string FolderOf(string volume) =>
+        _manifests.Pod.Volumes.Single(one => one.Name == volume).PersistentVolumeClaim is { } claim
+            ? Path.Combine(_folder, "..", "claims", claim.ClaimName)
+            : Path.Combine(_folder, "volumes", volume);
 
     private void MakeVolume(V1Volume volume)
     {
@@ -77,7 +81,7 @@ internal sealed class PodPlan
         {
             { ConfigMap: { } map } => _manifests.Of<V1ConfigMap>().Single(one => one.Metadata.Name == map.Name).Data,
             { Secret: { } secret } => _secrets[secret.SecretName],
-            { EmptyDir: not null } => new Dictionary<string, string>(),
+            { EmptyDir: not null } or { PersistentVolumeClaim: not null } => new Dictionary<string, string>(),
             _ => throw new NotSupportedException($"volume {volume.Name}"),
         };
         foreach (var (file, text) in files)

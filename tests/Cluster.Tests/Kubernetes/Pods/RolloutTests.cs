@@ -49,29 +49,26 @@ public sealed class RolloutTests(FaultFixture services, PodFixture pods, ITestOu
         var usual = crowd.Since(crowd.Looping).Pauses;
         var (others, restarts) = (deployment.Pods.Except(deployment.Staying).ToList(), Restarts(deployment));
         var began = TimeProvider.System.GetTimestamp();
-        for (var round = 1; round <= Rounds; round++)
+        var waits = new List<string>();
+        foreach (var (what, begin) in Steps(cluster))
         {
-            deployment.Apply(Restarted(cluster.Manifests, round));
+            var moment = TimeProvider.System.GetTimestamp();
+            begin(deployment);
             await deployment.UntilCompleteAsync(Token);
             await crowd.EachGoesOnAsync(1, Token);
-        }
-
-        foreach (var replicas in new[] { ReplicasMax, PodCluster.ReplicasAtFirst })
-        {
-            deployment.Replicas = replicas;
-            await deployment.UntilCompleteAsync(Token);
-            await crowd.EachGoesOnAsync(1, Token);
+            waits.Add($"{what} {FaultStory.Quantile(crowd.Since(moment).Pauses, 0.99).TotalMilliseconds:f0}");
         }
 
         var (after, story) = (await cluster.CountAsync(Token) + left, crowd.Since(began));
         var (warm, cold) = (after.Warm - before.Warm, after.Cold - before.Cold);
         var gone = deployment.Pods.Where(static pod => pod.HasGone).Except(others).ToList();
-        Note($"{Rounds} rolling updates, then {PodCluster.ReplicasAtFirst} pods, {ReplicasMax}, " +
-            $"{PodCluster.ReplicasAtFirst}: {story.Turns} turns, {story.Interrupted.Count} interrupted, {crowd.Cuts} " +
+        Note($"{Rounds} rolling updates, then {cluster.Replicas} pods, {ReplicasMax}, " +
+            $"{cluster.Replicas}: {story.Turns} turns, {story.Interrupted.Count} interrupted, {crowd.Cuts} " +
             $"cut, {crowd.Errors.Count} errors, {crowd.Refusals} connections refused, {crowd.Breaks} ended between " +
             $"turns; {gone.Count} pods left with {left.Held} conversations in at most " +
             $"{gone.Max(static pod => pod.LeavingTime).TotalSeconds:f0} s; {warm} arrived warm, {cold} cold; turns " +
-            $"waited for {FaultStory.Spread(story.Pauses)} (before: {FaultStory.Spread(usual)})");
+            $"waited for {FaultStory.Spread(story.Pauses)} (before: {FaultStory.Spread(usual)}; p99 in ms while " +
+            $"{string.Join(", ", waits)})");
         Assert.Empty(story.Interrupted);
         Assert.Equal((0, 0), (crowd.Cuts, crowd.Refusals));
         Assert.Empty(crowd.Errors);
@@ -135,16 +132,15 @@ public sealed class RolloutTests(FaultFixture services, PodFixture pods, ITestOu
         Assert.InRange(FaultStory.Quantile(story.GoOn, 0.99), TimeSpan.Zero, GoOnMax);
     });
 
-    private static int Restarts(PodDeployment deployment) => deployment.Pods.Sum(static pod => pod.Restarts);
+    private static IEnumerable<(string What, Action<PodDeployment> Begin)> Steps(PodCluster cluster) =>
+    [
+        .. Enumerable.Range(1, Rounds).Select(round => (string.Create(CultureInfo.InvariantCulture, $"replaced {round}"),
+            (Action<PodDeployment>)(deployment => deployment.Restart(round)))),
+        ("scaled out", deployment => deployment.Replicas = ReplicasMax),
+        ("scaled in", deployment => deployment.Replicas = cluster.Replicas),
+    ];
 
-    // As `kubectl rollout restart` does it.
-    private static RenderedManifests Restarted(RenderedManifests manifests, int round)
-    {
-        manifests.Template.Metadata.Annotations ??= new Dictionary<string, string>();
-        manifests.Template.Metadata.Annotations["kubectl.kubernetes.io/restartedAt"] =
-            round.ToString(CultureInfo.InvariantCulture);
-        return manifests;
-    }
+    private static int Restarts(PodDeployment deployment) => deployment.Pods.Sum(static pod => pod.Restarts);
 
     private Task<RenderedManifests> RenderAgainAsync() => RenderedManifests.ReadAsync(Overlay, Token);
 
