@@ -7,8 +7,8 @@ using k8s.Models;
 namespace Evergrain.Cluster.Tests.Kubernetes.Pods;
 
 /// <summary>
-/// What an overlay runs, as processes of this machine: its Deployment, its Service, and the Secrets as the page has them
-/// made. Whatever happens, every process ends with it.
+/// What an overlay runs, as processes of this machine: its Deployment, its Service, and the Secrets as the page has
+/// them made. Whatever happens, every process ends with it.
 /// </summary>
 internal sealed class PodCluster : IAsyncDisposable
 {

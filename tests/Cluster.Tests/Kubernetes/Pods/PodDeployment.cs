@@ -29,6 +29,7 @@ internal sealed class PodDeployment : IAsyncDisposable
     private Task _running = Task.CompletedTask;
     private long _progressed = TimeProvider.System.GetTimestamp();
     private string _revision;
+    private volatile IReadOnlyCollection<string> _endpoints = [];
     private int _made;
 
     private PodDeployment(PublishedImage image, PodSecrets secrets, RenderedManifests template, ServiceProxy service) =>
@@ -55,8 +56,11 @@ internal sealed class PodDeployment : IAsyncDisposable
     /// <summary>Those that nobody told to go.</summary>
     public IReadOnlyList<PodProcess> Staying => [.. Pods.Where(static pod => pod.TerminatingSince == 0)];
 
-    /// <summary>Whether as many as wanted are available, all of the newest template, and the others are gone.</summary>
-    public bool IsComplete => Staying.Count == Replicas && Staying.All(pod => IsNewest(pod) && IsAvailable(pod)) &&
+    /// <summary>
+    /// Whether as many as wanted are available and endpoints, all of the newest template, and the others are gone.
+    /// </summary>
+    public bool IsComplete => Staying.Count == Replicas &&
+        Staying.All(pod => IsNewest(pod) && IsAvailable(pod) && _endpoints.Contains(pod.Address)) &&
         Pods.Except(Staying).All(static pod => pod.HasGone);
 
     /// <summary>Whether nothing came forward for longer than progressDeadlineSeconds.</summary>
@@ -142,6 +146,7 @@ internal sealed class PodDeployment : IAsyncDisposable
             await StepAsync();
             var endpoints = Pods.Where(IsEndpoint).Select(static pod => pod.Address).ToList();
             await _service.SetEndpointsAsync(endpoints, _over.Token);
+            _endpoints = endpoints;
             await Task.Delay(StepTime, TimeProvider.System, _over.Token);
         }
     }

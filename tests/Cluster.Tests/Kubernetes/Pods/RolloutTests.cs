@@ -1,4 +1,3 @@
-using System.Globalization;
 using Evergrain.Cluster.Tests.Faults;
 using Evergrain.Cluster.Tests.Kubernetes.Image;
 using Evergrain.Cluster.Tests.Kubernetes.Manifests;
@@ -134,8 +133,8 @@ public sealed class RolloutTests(FaultFixture services, PodFixture pods, ITestOu
 
     private static IEnumerable<(string What, Action<PodDeployment> Begin)> Steps(PodCluster cluster) =>
     [
-        .. Enumerable.Range(1, Rounds).Select(round => (string.Create(CultureInfo.InvariantCulture, $"replaced {round}"),
-            (Action<PodDeployment>)(deployment => deployment.Restart(round)))),
+        .. Enumerable.Range(1, Rounds).Select(static round =>
+            ($"replaced {round}", (Action<PodDeployment>)(deployment => deployment.Restart(round)))),
         ("scaled out", deployment => deployment.Replicas = ReplicasMax),
         ("scaled in", deployment => deployment.Replicas = cluster.Replicas),
     ];
