@@ -50,7 +50,11 @@ internal sealed class NginxProcess : IEdgeProxy
         await ReloadAsync(cancellationToken);
     }
 
-    public Task ReloadAsync(CancellationToken cancellationToken) => _process.ReloadAsync("HUP", cancellationToken);
+    public async Task ReloadAsync(CancellationToken cancellationToken)
+    {
+        var old = await _process.ReloadAsync("HUP", cancellationToken);
+        await _process.UntilAsync(() => Task.FromResult(old.All(IsLeaving)), cancellationToken);
+    }
 
     public ValueTask DisposeAsync() => _process.DisposeAsync();
 
@@ -64,6 +68,20 @@ internal sealed class NginxProcess : IEdgeProxy
         catch (HttpRequestException)
         {
             return false;
+        }
+    }
+
+    // A worker that takes no new connections says so in its title; a zombie has none.
+    private static bool IsLeaving(string worker)
+    {
+        try
+        {
+            var title = File.ReadAllText($"/proc/{worker}/cmdline");
+            return title.Length == 0 || title.Contains("shutting down", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return true;
         }
     }
 

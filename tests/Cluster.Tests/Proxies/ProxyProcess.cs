@@ -64,15 +64,17 @@ internal sealed class ProxyProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Makes it read its configuration again, by a signal. The new worker is there then; the old one may be too.
+    /// Makes it read its configuration again, by a signal. A new worker is there then; the old ones, whose ids this
+    /// gives, may be too.
     /// </summary>
-    public async Task ReloadAsync(string signal, CancellationToken cancellationToken)
+    public async Task<IReadOnlyCollection<string>> ReloadAsync(string signal, CancellationToken cancellationToken)
     {
         var before = Workers();
         using var kill = Process.Start("kill", ["-" + signal, Id.ToString(CultureInfo.InvariantCulture)]);
         await kill.WaitForExitAsync(cancellationToken);
         Assert.Equal(0, kill.ExitCode);
         await UntilAsync(() => Task.FromResult(Workers().Except(before).Any()), cancellationToken);
+        return before;
     }
 
     public async ValueTask DisposeAsync()
