@@ -79,7 +79,8 @@ internal static class Run
         for (var until = world.Agenda.Now + time; world.Agenda.Now < until;)
         {
             world.Agenda.RunUntil(world.Agenda.Now + 500);
-            if (world.Clients.All(static client => client.IsDone) && HasNoOpenTurn(world))
+            if (world.Clients.All(static client => client.IsDone) && HasNoOpenTurn(world) &&
+                world.Journal.OnTheWay == 0)
             {
                 return;
             }

@@ -21,6 +21,9 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
     /// <summary>How many late appends were stored and how many were refused.</summary>
     public (int Stored, int Refused) Late { get; private set; }
 
+    /// <summary>How many appends were sent and have not arrived.</summary>
+    public int OnTheWay { get; private set; }
+
     /// <summary>Lets the next call of its kind meet a fault.</summary>
     public void Arm(Fault fault) =>
         (fault is Fault.ReadFails or Fault.ReadStale ? _armedForReads : _armedForAppends).Add(fault);
@@ -47,6 +50,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
         }
 
         Say(key, writer, $"sends append {append.End.Position}{(fault is null ? "" : $" ({fault})")}");
+        OnTheWay += fault is Fault.AppendFails ? 0 : 1;
         switch (fault)
         {
             case Fault.AppendFails:
@@ -157,6 +161,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
         // The one end that a deleted log shares with its successor is none: what journals do not refuse, this one does.
         // See docs/decisions/0013-simulation.md.
         var (key, append, writer) = (sent.Key, sent.Append, sent.Writer);
+        OnTheWay--;
         var outcome = append.End == JournalEnd.None && witness.LogOf(key).Deletions > sent.Deletions
             ? new PositionTakenException(key, append.End)
             : Outcome(_journal.AppendAsync(key, mistake.EndFor(append.End, witness.LogOf(key).End), writer,
