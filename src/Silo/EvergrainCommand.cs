@@ -130,6 +130,7 @@ internal static class EvergrainCommand
 
         // The host itself answers the first SIGTERM, and a drain takes as long as DrainTimeout allows.
         using var signals = new StopSignals();
+        UserHome.Ensure();
         return await line.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
     }
 
