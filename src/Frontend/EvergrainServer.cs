@@ -95,7 +95,10 @@ public static class EvergrainServer
             .ValidateOnStart();
         return services
             .AddSettingsRule(_ => unread)
-            .AddSettingsRule(static options => OptionRules.FindMistakes(options));
+            .AddSettingsRule(static options => OptionRules.FindMistakes(options))
+            .AddSettingsRule(static options => options.DrainDelay > options.DrainTimeout
+                ? ["DrainDelay is a part of DrainTimeout: it must not be longer."]
+                : []);
     }
 
     private static IServiceCollection AddListener(this IServiceCollection services)

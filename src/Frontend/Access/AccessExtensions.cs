@@ -1,4 +1,5 @@
 using System.Net;
+using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Cors.Infrastructure;
@@ -29,7 +30,7 @@ internal static class AccessExtensions
         if (!origins.IsEmpty)
         {
             var policy = origins.ToPolicy();
-            app.UseWhen(static context => !AccessGate.IsMetrics(context),
+            app.UseWhen(static context => !context.Request.Path.IsMetrics(),
                 branch => branch.UseMiddleware<CorsMiddleware>(policy));
         }
     }

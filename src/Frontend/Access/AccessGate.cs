@@ -134,17 +134,13 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginR
         origin.Length <= OriginCharsMax ? origin : $"{origin[..OriginCharsMax]}…";
 
     private Refusal? CheckMetrics(HttpContext context) =>
-        !IsMetrics(context) || _metricsFromAnywhere || IsLocal(context)
+        !context.Request.Path.IsMetrics() || _metricsFromAnywhere || IsLocal(context)
             ? null
             : new Refusal(RefusalKind.Forbidden, "Metrics are for this machine only; see MetricsFromAnywhere.");
 
     /// <summary>Probes and a local scraper have no key.</summary>
     private static bool IsOpen(HttpContext context) =>
-        context.Request.Path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) ||
-        (IsMetrics(context) && IsLocal(context));
-
-    internal static bool IsMetrics(HttpContext context) =>
-        context.Request.Path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase);
+        context.Request.Path.IsHealth() || (context.Request.Path.IsMetrics() && IsLocal(context));
 
     /// <summary>A proxy on this machine speaks for others, and says so.</summary>
     private static bool IsLocal(HttpContext context) =>

@@ -14,7 +14,7 @@ internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultRepo
     public async Task InvokeAsync(HttpContext context)
     {
         context.Response.Headers["x-request-id"] = "req_" + Base62.Format(ids.Next128());
-        if (!context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
+        if (!context.Request.Path.IsHealth())
         {
             // Health checks are always short enough to be answered on it.
             await thread.LeaveAsync();

@@ -9,7 +9,8 @@ namespace Evergrain.Frontend.Http;
 /// </summary>
 internal sealed class ServedRequests(RequestDelegate next, ServerDrain drain)
 {
-    public Task InvokeAsync(HttpContext context) => IsProbe(context.Request.Path) ? next(context) : ServeAsync(context);
+    public Task InvokeAsync(HttpContext context) =>
+        context.Request.Path.IsProbe() ? next(context) : ServeAsync(context);
 
     private async Task ServeAsync(HttpContext context)
     {
@@ -29,8 +30,4 @@ internal sealed class ServedRequests(RequestDelegate next, ServerDrain drain)
             drain.Leave();
         }
     }
-
-    private static bool IsProbe(PathString path) =>
-        path.StartsWithSegments("/health", StringComparison.Ordinal) ||
-        path.StartsWithSegments("/metrics", StringComparison.Ordinal);
 }

@@ -41,15 +41,6 @@ public sealed class InProcessConversations : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends when no turn runs, whether anybody waits for it or not.</summary>
-    public async Task RestAsync(CancellationToken cancellationToken)
-    {
-        while (_warm.Values.Any(static conversation => !conversation.IsAtRest))
-        {
-            await Task.Delay(RestInterval, _context.Host.Services.Time, cancellationToken);
-        }
-    }
-
     /// <summary>
     /// Ends running turns as interrupted, waits until that is durable and their readers have seen it, and lets
     /// everything go.
@@ -64,6 +55,16 @@ public sealed class InProcessConversations : IAsyncDisposable
         }
 
         await disposing;
+    }
+
+    /// <summary>Ends when no turn runs, whether anybody waits for it or not.</summary>
+    internal async Task RestAsync(CancellationToken cancellationToken)
+    {
+        // Not its values: they are a copy, and a process may hold many conversations.
+        while (_warm.Any(static warm => !warm.Value.IsAtRest))
+        {
+            await Task.Delay(RestInterval, _context.Host.Services.Time, cancellationToken);
+        }
     }
 
     /// <summary>A conversation, opened if it is not warm.</summary>

@@ -48,7 +48,8 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
         await WithinAsync(token => EndAsync(running, token), LastTime, cancellationToken);
         if (loads.Emptiest is null && !cancellationToken.IsCancellationRequested)
         {
-            // Nobody answers readers after this silo: its last answers leave before its connections close.
+            // Nobody answers readers after this silo, and Orleans does not tell when an answer has left. So the
+            // connections stay for a moment, by the clock of the system as they do.
             await Task.Delay(AnswerTime, TimeProvider.System, CancellationToken.None);
         }
 

@@ -38,11 +38,17 @@ public static class SqliteBackup
             Copy(source, unfinished);
             File.Move(unfinished, copy);
         }
-        catch (SqliteException e)
+        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
-            File.Delete(unfinished);
             throw new JournalUnavailableException($"The journal {source} cannot be copied to {copy} ({e.Message}): " +
                 "check both disks and try again.", e);
+        }
+        finally
+        {
+            if (File.Exists(unfinished))
+            {
+                File.Delete(unfinished);
+            }
         }
     }
 

@@ -18,13 +18,9 @@ internal static class StartGate
     public static WebApplication UseStartGate(this WebApplication app)
     {
         var member = app.Services.GetRequiredService<ClusterMember>();
-        app.Use((context, next) => member.HasJoined || IsProbe(context.Request.Path)
+        app.Use((context, next) => member.HasJoined || context.Request.Path.IsProbe()
             ? next(context)
             : context.WriteRefusalAsync(Starting));
         return app;
     }
-
-    private static bool IsProbe(PathString path) =>
-        path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) ||
-        path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase);
 }

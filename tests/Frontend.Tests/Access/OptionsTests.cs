@@ -56,9 +56,9 @@ public sealed class OptionsTests
     {
         var error = await Assert.ThrowsAsync<OptionsValidationException>(() => TestServer.StartAsync(
             new ScriptedConversations(), ("Port", "70000"), ("SendTimeout", "00:00:00"), ("Address", "0.0.0.0"),
-            ("FrameBytesMax", "1"), ("QueuedCreatesMax", "0")));
+            ("FrameBytesMax", "1"), ("QueuedCreatesMax", "0"), ("DrainDelay", "00:00:31")));
 
-        Assert.Equal(5, error.Failures.Count());
+        Assert.Equal(6, error.Failures.Count());
     }
 
     [Theory]

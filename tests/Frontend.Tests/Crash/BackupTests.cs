@@ -103,6 +103,16 @@ public sealed class SqliteBackupTests : BackupContract
             var there = await RunAsync(null, "dotnet", ServerAssembly, "backup", copy, "--data", PathOf("live"));
 
             Assert.Equal((1, $"evergrain: The file {copy} is there already: name a new one.\n"), there);
+
+            // No folder; a folder in the file's place.
+            foreach (var bad in (string[])[PathOf("none/copy.db"), PathOf("")])
+            {
+                var (code, said) = await RunAsync(
+                    null, "dotnet", ServerAssembly, "backup", bad, "--data", PathOf("live"));
+                Assert.Equal(1, code);
+                Assert.Contains("cannot be copied to", Assert.Single(said.TrimEnd().Split('\n')),
+                    StringComparison.Ordinal);
+            }
         }
 
         Assert.Equal((1, $"evergrain: There is no journal {PathOf("none")}/evergrain.db: name its directory with " +

@@ -49,6 +49,7 @@ public sealed class StopTests : IDisposable
         Assert.Equal(TimeSpan.FromSeconds(1), refused.Headers.RetryAfter?.Delta);
         Assert.True(refused.Headers.ConnectionClose);
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, Live));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, new Uri("Health/LIVE", UriKind.Relative)));
 
         Assert.Equal("response.completed", await ReadTerminalAsync(socket));
         await AssertClosedAsync(socket);
