@@ -23,9 +23,10 @@ internal static class PairDrainQuestion
         Console.WriteLine($"## pair-drain: a silo leaves, in this build and in {options.Server}");
         Console.WriteLine();
         await using var database = await Database.StartAsync(options, cancellationToken);
+        await using var otherDatabase = await Database.StartAsync(options, cancellationToken);
         await using var own = await Side.StartAsync(options, database.Url, cancellationToken);
         await using var other = await Side.StartAsync(
-            options with { Silo = options.Server }, database.Url, cancellationToken);
+            options with { Silo = options.Server }, otherDatabase.Url, cancellationToken);
         var (whole, each) = (new Ratios(), new Ratios());
         for (var pair = -1; pair < options.Count(Pairs); pair++)
         {

@@ -46,7 +46,7 @@ internal sealed class PrivatePostgres : IAsyncDisposable
         }
 
         var port = FreePort();
-        var folder = Path.Combine(parent, $"journals-postgres-{Environment.ProcessId}");
+        var folder = Path.Combine(parent, $"journals-postgres-{Environment.ProcessId}-{port}");
         var data = Path.Combine(folder, "data");
         Directory.CreateDirectory(folder);
         await File.WriteAllTextAsync(Path.Combine(folder, "password"), Password + "\n", cancellationToken);
