@@ -31,7 +31,7 @@ public sealed class OnePodTests(ImageFixture fixture) : IClassFixture<ImageFixtu
         Assert.True(first.HasGone);
         await one.Deployment.UntilCompleteAsync(Token);
 
-        Assert.Equal((0, false, 0), (first.ExitCode, first.WasKilled, first.Restarts));
+        Assert.True(first is { ExitCode: 0, WasKilled: false, Restarts: 0 }, first.Story);
         Assert.Equal(0, one.Deployment.Pods[1].Restarts);
         var again = await one.Http.GetStringAsync(
             new Uri($"/v1/responses/{response["id"]!.GetValue<string>()}", UriKind.Relative), Token);

@@ -17,6 +17,8 @@ internal sealed class PodDeployment : IAsyncDisposable
     // A node learns of a change of endpoints some time after the kubelet was told to end the pod.
     private static readonly TimeSpan EndpointLag = TimeSpan.FromSeconds(1);
 
+    private static int _deployments;
+
     private readonly PublishedImage _image;
     private readonly PodSecrets _secrets;
     private readonly ServiceProxy _service;
@@ -25,6 +27,11 @@ internal sealed class PodDeployment : IAsyncDisposable
     private readonly List<PodProcess> _pods = [];
     private readonly HashSet<PodProcess> _seen = [];
     private readonly Lock _lock = new();
+
+    // Tests run side by side, and their pods listen on one port: each deployment has addresses of its own.
+    private readonly string _network = string.Create(CultureInfo.InvariantCulture,
+        $"127.{1 + Environment.ProcessId % 250}.{Interlocked.Increment(ref _deployments) % 250}");
+
     private RenderedManifests _template;
     private Task _running = Task.CompletedTask;
     private long _progressed = TimeProvider.System.GetTimestamp();
@@ -188,7 +195,7 @@ internal sealed class PodDeployment : IAsyncDisposable
         var number = ++_made;
         var plan = await PodPlan.PrepareAsync(_template, _secrets,
             string.Create(CultureInfo.InvariantCulture, $"evergrain-{number}"),
-            string.Create(CultureInfo.InvariantCulture, $"127.0.1.{number}"),
+            string.Create(CultureInfo.InvariantCulture, $"{_network}.{number}"),
             Path.Combine(_folder, number.ToString(CultureInfo.InvariantCulture)));
         var pod = PodProcess.Start(_image, plan, _revision);
         lock (_lock)

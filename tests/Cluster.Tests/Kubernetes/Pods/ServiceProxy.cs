@@ -76,7 +76,7 @@ internal sealed class ServiceProxy : IAsyncDisposable
     }
 
     /// <summary>Makes these pods its endpoints, and no others.</summary>
-    /// <param name="pods">Addresses 127.0.1.1 to 127.0.1.250.</param>
+    /// <param name="pods">Addresses of one network, that end with .1 to .250.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task SetEndpointsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken)
     {
