@@ -106,6 +106,12 @@ internal sealed class WatchedProcess : IAsyncDisposable
 
     private void Keep(string line)
     {
+        // Frames of a stack: a few of them would push out what came before.
+        if (line.StartsWith("   at ", StringComparison.Ordinal))
+        {
+            return;
+        }
+
         var time = TimeProvider.System.GetLocalNow().ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
         _lines.Enqueue($"{time} {(line.Length > CharactersMax ? line[..CharactersMax] : line)}");
         while (_lines.Count > LinesMax)
