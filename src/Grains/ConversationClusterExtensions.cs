@@ -115,9 +115,7 @@ public static class ConversationClusterExtensions
         services.AddSingleton<IHostedService>(static provider =>
             ActivatorUtilities.CreateInstance<WarmBudget>(provider));
         services.AddSingleton(provider => new WarmBudgetBounds(options.WarmBytesMax, GrainsClock(provider)));
-        services.AddSingleton(provider => new DrainBounds(
-            provider.GetRequiredService<IOptions<ConversationDrainOptions>>().Value.DrainTimeout,
-            GrainsClock(provider), provider.GetRequiredService<ILogger<ConversationDrain>>()));
+        services.AddSingleton(provider => CreateDrainBounds(provider, options));
         services.AddSingleton(provider => new ShareBounds(
             options.ShareInterval, GrainsClock(provider), provider.GetRequiredService<IIdSource>()));
     }
@@ -130,6 +128,14 @@ public static class ConversationClusterExtensions
             silence, GrainsClock(provider), provider.GetRequiredService<ILogger<SiloConnections>>()));
         silo.Services.AddOptions<SiloConnectionOptions>().Configure<SiloConnections>(static (options, connections) =>
             options.ConfigureSiloOutboundConnection(connection => connection.Use(connections.Follow)));
+    }
+
+    private static DrainBounds CreateDrainBounds(IServiceProvider provider, ConversationClusterOptions options)
+    {
+        var timeout = provider.GetRequiredService<IOptions<ConversationDrainOptions>>().Value.DrainTimeout;
+        var half = timeout / 2;
+        return new DrainBounds(timeout, options.ModelCallTime < half ? options.ModelCallTime : half,
+            GrainsClock(provider), provider.GetRequiredService<ILogger<ConversationDrain>>());
     }
 
     private static TimeProvider GrainsClock(IServiceProvider provider) =>

@@ -5,8 +5,9 @@ namespace Evergrain.Grains.Moving;
 
 /// <summary>
 /// Empties this silo before it stops, and before the web server does: other silos are told, conversations at rest move
-/// to them warm, those with a running turn when it has ended. What still runs when the time is over ends as
-/// interrupted. What has not moved is read from the journal where it is asked for next.
+/// to them warm, those with a running turn when it has ended. Late in the drain no turn begins here, so that a
+/// conversation whose turns overlap comes to rest. What still runs when the time is over ends as interrupted. What has
+/// not moved is read from the journal where it is asked for next.
 /// </summary>
 internal sealed partial class ConversationDrain(WarmConversations warm, ConversationMoves moves, ClusterLoads loads,
     LoadExchange exchange, DrainBounds bounds) : IHostedLifecycleService
@@ -40,6 +41,8 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
         if (bounds.DrainTimeout > TimeSpan.Zero)
         {
             moves.Follow(new MovePlan(() => loads.Emptiest, leavesNothing: true));
+            await using var closing = bounds.Time.CreateTimer(
+                _ => moves.BeginToClose(), null, bounds.DrainTimeout - bounds.LastTurnTime, Timeout.InfiniteTimeSpan);
             await WithinAsync(EmptyAsync, bounds.DrainTimeout, cancellationToken);
         }
 
@@ -120,4 +123,9 @@ internal sealed partial class ConversationDrain(WarmConversations warm, Conversa
 }
 
 /// <summary>How long a drain may take, and by which clock.</summary>
-internal sealed record DrainBounds(TimeSpan DrainTimeout, TimeProvider Time, ILogger<ConversationDrain> Logger);
+/// <param name="DrainTimeout">How long running turns get.</param>
+/// <param name="LastTurnTime">How much of that is left when the last turns may begin.</param>
+/// <param name="Time">The clock.</param>
+/// <param name="Logger">Hears of the drain.</param>
+internal sealed record DrainBounds(
+    TimeSpan DrainTimeout, TimeSpan LastTurnTime, TimeProvider Time, ILogger<ConversationDrain> Logger);

@@ -25,6 +25,7 @@ internal sealed class ConversationMoves(WarmConversations warm, ClusterLoads loa
     private readonly HashSet<Task> _moving = [];
     private MovePlan? _plan;
     private volatile bool _isClosed;
+    private volatile bool _isClosing;
     private long _bytes;
 
     /// <summary>The conversations that are warm here.</summary>
@@ -34,7 +35,13 @@ internal sealed class ConversationMoves(WarmConversations warm, ClusterLoads loa
     public bool IsOn => Volatile.Read(ref _plan) is not null;
 
     /// <summary>Whether no turn begins here any more, though its conversation has not left.</summary>
-    public bool IsClosed => _isClosed;
+    public bool IsClosed => _isClosed || (_isClosing && loads.Emptiest is not null);
+
+    /// <summary>
+    /// From now on turns wait for the next activation, as long as another silo takes conversations: one whose turns
+    /// overlap would else never come to rest, and never leave.
+    /// </summary>
+    public void BeginToClose() => _isClosing = true;
 
     /// <summary>The time to leave is over: turns that begin wait for the next activation.</summary>
     public void Close() => _isClosed = true;

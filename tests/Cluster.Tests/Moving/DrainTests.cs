@@ -103,6 +103,35 @@ public sealed class DrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Drain_OfTurnsThatOverlap_TakesNoMoreInItsSecondHalfSoItMoves()
+    {
+        var timeout = new ConversationDrainOptions().DrainTimeout;
+        var root = await _client.TellAsync("root");
+        var first = await _client.SayAsync("first", root);
+        var firstCall = await _host.Model.CallAsync("first");
+        var silo = await _host.Silos.SiloOfAsync(_client.Key(root.Conversation));
+        var waits = _host.World.Time.ArmedAsync(timeout / 2);
+        var stopping = StopAsync(silo);
+        await AllKnowAsync(silo);
+        await waits;
+        var second = await _client.SayAsync("second", root);
+        var secondCall = await _host.Model.CallAsync("second");
+        await firstCall.AnswerAsync("the first answer");
+        await _client.ReadAsync(first);
+
+        _host.Advance(timeout / 2);
+        var third = _client.TellAsync("third", root);
+        await secondCall.AnswerAsync("the second answer");
+        var rest = await _client.ReadAsync(second);
+        await third.WaitAsync(Waits.Patience);
+        await stopping;
+
+        Assert.Equal("response.completed", ContractClient.TypeOf(rest[^1]));
+        Assert.Equal((1, 1), (_counts.Dehydrated, _counts.Rehydrated));
+        Assert.NotEqual(silo, await _host.Silos.SiloOfAsync(_client.Key(root.Conversation)));
+    }
+
+    [Fact]
     public async Task Drain_AtItsDeadline_InterruptsWhatRunsAndItGoesOn()
     {
         var id = await _client.SayAsync("hello");
