@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Sqlite;
 using Evergrain.Silo.Composition;
@@ -8,6 +9,9 @@ namespace Evergrain.Silo;
 /// <summary><c>evergrain backup FILE</c>: copies the journal of SQLite while a server writes it.</summary>
 internal static class BackupCommand
 {
+    private static readonly PosixSignal[] StopSigns =
+        [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
+
     private static readonly Argument<string> Copy = new("FILE")
     {
         Description = "The copy, a file that is not there yet.",
@@ -40,7 +44,34 @@ internal static class BackupCommand
         }).Configuration;
         var directory = JournalComposition.SqliteDirectory(configuration) ??
             throw new JournalUnavailableException("The journal is in PostgreSQL: copy it with pg_dump.");
-        SqliteBackup.Write(directory, copy);
+        WriteUntilTold(directory, copy);
         Console.WriteLine($"The journal in the directory {directory} is copied to {copy}.");
+    }
+
+    /// <summary>Removes the half of a copy before a signal ends the process.</summary>
+    private static void WriteUntilTold(string directory, string copy)
+    {
+        // Not disposed: a signal may come at any moment.
+        var told = new CancellationTokenSource();
+        var registrations = Array.ConvertAll(StopSigns, sign => PosixSignalRegistration.Create(sign, Tell));
+        try
+        {
+            SqliteBackup.Write(directory, copy, told.Token);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new JournalUnavailableException(
+                $"The backup was told to stop, so there is no file {Path.GetFullPath(copy)}.", e);
+        }
+        finally
+        {
+            Array.ForEach(registrations, static registration => registration.Dispose());
+        }
+
+        void Tell(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            told.Cancel();
+        }
     }
 }

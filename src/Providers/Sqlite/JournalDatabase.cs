@@ -65,6 +65,7 @@ internal static class JournalDatabase
         SqliteConnection? connection = null;
         try
         {
+            MakeUnlessThere(file);
             connection = Connect(file, SqliteOpenMode.ReadWriteCreate);
             var database = connection.Handle!;
             Statement.Execute(database, $"PRAGMA page_size = {PageBytes}");
@@ -84,8 +85,13 @@ internal static class JournalDatabase
     /// <summary>Opens a connection that only reads.</summary>
     public static SqliteConnection OpenReader(string file) => Connect(file, SqliteOpenMode.ReadOnly);
 
-    /// <summary>Makes a file for a copy of the journal.</summary>
-    public static SqliteConnection Create(string file) => Connect(file, SqliteOpenMode.ReadWriteCreate);
+    /// <summary>Makes a file for a copy of the journal, and opens it.</summary>
+    /// <exception cref="IOException">It is there already, or cannot be made.</exception>
+    public static SqliteConnection Create(string file)
+    {
+        Make(file);
+        return Connect(file, SqliteOpenMode.ReadWrite);
+    }
 
     /// <summary>Refuses another program's file, and one of a newer version.</summary>
     /// <exception cref="JournalUnavailableException">It is one.</exception>
@@ -122,6 +128,34 @@ internal static class JournalDatabase
             _ => $"The journal {file} cannot be read or written ({failure.Message}, SQLite code " +
                 $"{failure.SqliteExtendedErrorCode}): check its disk and try again.",
         }, failure);
+
+    private static void MakeUnlessThere(string file)
+    {
+        try
+        {
+            if (!File.Exists(file))
+            {
+                Make(file);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // SQLite says what is wrong with it.
+        }
+    }
+
+    // Every tenant's conversations are in it, so its owner alone may read it, whatever the umask says. SQLite gives its
+    // write-ahead log and its shared memory the same rights.
+    private static void Make(string file)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        new FileStream(file, options).Dispose();
+    }
 
     private static SqliteConnection Connect(string file, SqliteOpenMode mode)
     {

@@ -1,7 +1,10 @@
 using System.Diagnostics;
+using System.Globalization;
+using Evergrain.Providers.Sqlite;
 using Evergrain.Suites.Crash;
 using Evergrain.Suites.Hosting;
 using Evergrain.Tests.Services;
+using Microsoft.Data.Sqlite;
 
 namespace Evergrain.Frontend.Tests.Crash;
 
@@ -57,6 +60,15 @@ public abstract class BackupContract : IDisposable
     private protected async Task<(int ExitCode, string Said)> RunAsync(string? password, string program,
         params string[] arguments)
     {
+        using var process = Begin(password, program, arguments);
+        var said = process.StandardOutput.ReadToEndAsync(Token);
+        var error = await process.StandardError.ReadToEndAsync(Token);
+        await process.WaitForExitAsync(Token);
+        return (process.ExitCode, await said + error);
+    }
+
+    private protected static Process Begin(string? password, string program, params string[] arguments)
+    {
         var start = new ProcessStartInfo(program, arguments)
         {
             UseShellExecute = false,
@@ -64,11 +76,7 @@ public abstract class BackupContract : IDisposable
             RedirectStandardOutput = true,
         };
         start.Environment["PGPASSWORD"] = password ?? "";
-        using var process = Process.Start(start)!;
-        var said = process.StandardOutput.ReadToEndAsync(Token);
-        var error = await process.StandardError.ReadToEndAsync(Token);
-        await process.WaitForExitAsync(Token);
-        return (process.ExitCode, await said + error);
+        return Process.Start(start)!;
     }
 }
 
@@ -76,6 +84,9 @@ public abstract class BackupContract : IDisposable
 [Collection(nameof(ProcessTests))]
 public sealed class SqliteBackupTests : BackupContract
 {
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const int LargeMiB = 192;
+
     private static string ServerAssembly => typeof(Evergrain.Silo.EvergrainCommand).Assembly.Location;
 
     [Fact]
@@ -87,9 +98,65 @@ public sealed class SqliteBackupTests : BackupContract
             var (exitCode, said) = await RunAsync(null, "dotnet", ServerAssembly, "backup", copy, "--data", live);
             Assert.True(exitCode == 0, said);
             Assert.Equal($"The journal in the directory {live} is copied to {copy}.", said.Trim());
+            Assert.All([copy, .. Directory.GetFiles(live, "evergrain.db*")], static file =>
+                Assert.Equal((file, OwnerOnly), (file, ModeOf(file))));
             Directory.CreateDirectory(restored);
             File.Copy(copy, Path.Combine(restored, "evergrain.db"));
         });
+    }
+
+    [Fact]
+    public async Task Sqlite_UnfinishedFileOfAnotherBackup_IsLeftAlone()
+    {
+        var (live, copy) = (PathOf("live"), PathOf("copy.db"));
+        await using (await ServerProcess.StartAsync(ServerSettings.OnSqlite(live), Token))
+        {
+            await File.WriteAllTextAsync(copy + ".unfinished", "another's", Token);
+
+            var (exitCode, said) = await RunAsync(null, "dotnet", ServerAssembly, "backup", copy, "--data", live);
+
+            Assert.True(exitCode == 0, said);
+            Assert.Equal("another's", await File.ReadAllTextAsync(copy + ".unfinished", Token));
+        }
+    }
+
+    [Fact]
+    public async Task Sqlite_BackupsOfOneNameAtOnce_LeaveOneThatIsWhole()
+    {
+        var (live, folder) = (PathOf("live"), Directory.CreateDirectory(PathOf("copies")).FullName);
+        await MakeJournalAsync(live, mebibytes: 4);
+        var copy = Path.Combine(folder, "copy.db");
+
+        var failures = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ =>
+            Task.Run(() => Record.Exception(() => SqliteBackup.Write(live, copy, Token)))));
+
+        Assert.Single(failures, static failure => failure is null);
+        Assert.All(failures.OfType<Exception>(), static failure =>
+            Assert.EndsWith("is there already: name a new one.", failure.Message, StringComparison.Ordinal));
+        Assert.Equal([copy], Directory.GetFiles(folder));
+        Assert.Equal("ok", await AskAsync(copy, "PRAGMA integrity_check"));
+        Assert.Equal(4L, await AskAsync(copy, "SELECT count(*) FROM appends"));
+    }
+
+    [Theory]
+    [InlineData("TERM")]
+    [InlineData("INT")]
+    [InlineData("HUP")]
+    public async Task Sqlite_ToldToStopInTheMiddle_LeavesNothing(string signal)
+    {
+        var (live, folder) = (PathOf("live"), Directory.CreateDirectory(PathOf("copies")).FullName);
+        await MakeJournalAsync(live, LargeMiB);
+        var copy = Path.Combine(folder, "copy.db");
+        var (exitCode, said) = await TellToStopAsync(live, copy, signal);
+        for (var attempt = 0; exitCode == 0 && attempt < 4; attempt++)
+        {
+            // It was faster than the signal.
+            File.Delete(copy);
+            (exitCode, said) = await TellToStopAsync(live, copy, signal);
+        }
+
+        Assert.Equal((1, $"evergrain: The backup was told to stop, so there is no file {copy}.\n"), (exitCode, said));
+        Assert.Empty(Directory.GetFiles(folder));
     }
 
     [Fact]
@@ -119,6 +186,50 @@ public sealed class SqliteBackupTests : BackupContract
             "--data.\n"), nothing);
         Assert.Equal(0, new FileInfo(copy).Length);
         Assert.False(Directory.Exists(PathOf("none")));
+    }
+
+    // Windows has other rights.
+    private static UnixFileMode ModeOf(string file) =>
+        OperatingSystem.IsWindows() ? OwnerOnly : File.GetUnixFileMode(file);
+
+    private async Task<(int ExitCode, string Error)> TellToStopAsync(string live, string copy, string signal)
+    {
+        using var process = Begin(null, "dotnet", ServerAssembly, "backup", copy, "--data", live);
+        var error = process.StandardError.ReadToEndAsync(Token);
+
+        // The first file that shows up is the unfinished one, and what follows takes some hundred milliseconds.
+        while (!process.HasExited && Directory.GetFiles(Path.GetDirectoryName(copy)!).Length == 0)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, Token);
+        }
+
+        using var kill = Process.Start("kill", [$"-{signal}", process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await process.WaitForExitAsync(Token);
+        return (process.ExitCode, await error);
+    }
+
+    /// <summary>A journal of that many appends of a mebibyte, which belong to nobody.</summary>
+    private async Task MakeJournalAsync(string directory, int mebibytes)
+    {
+        await using (var server = await ServerProcess.StartAsync(ServerSettings.OnSqlite(directory), Token))
+        {
+            await server.KillAsync();
+        }
+
+        await AskAsync(Path.Combine(directory, "evergrain.db"), FormattableString.Invariant($"""
+            INSERT INTO appends (conversation, position, writer, records)
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {mebibytes})
+            SELECT 0, i, 0, zeroblob({1 << 20}) FROM n
+            """));
+    }
+
+    private async Task<object?> AskAsync(string file, string sql)
+    {
+        await using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
+        await connection.OpenAsync(Token);
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return await command.ExecuteScalarAsync(Token);
     }
 }
 
