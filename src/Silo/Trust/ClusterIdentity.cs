@@ -20,10 +20,18 @@ internal sealed class ClusterIdentity
     {
         (Certificate, _authorities) = (certificate, authorities);
         Context = SslStreamCertificateContext.Create(certificate, intermediates, offline: true);
+        using var chain = new X509Chain { ChainPolicy = PolicyFor(authorities) };
+        chain.ChainPolicy.ExtraStore.AddRange(intermediates);
+        chain.Build(certificate);
+        EndsAt = chain.ChainElements.Select(static element => element.Certificate).Append(certificate)
+            .Min(static one => new DateTimeOffset(one.NotAfter)).ToUniversalTime();
     }
 
     /// <summary>The certificate.</summary>
     public X509Certificate2 Certificate { get; }
+
+    /// <summary>When peers accept it no more: the certificate or one that it rests on has ended.</summary>
+    public DateTimeOffset EndsAt { get; }
 
     private SslStreamCertificateContext Context { get; }
 

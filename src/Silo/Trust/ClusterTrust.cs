@@ -9,41 +9,50 @@ internal sealed partial class ClusterTrust(ITrustSource source, TimeProvider tim
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RepeatInterval = TimeSpan.FromHours(1);
 
     private volatile ClusterIdentity? _identity;
     private string? _reported;
+    private DateTimeOffset _warnAt;
 
     /// <summary>The identity; connections that are open keep the one they began with.</summary>
     public ClusterIdentity Identity => _identity ?? throw new InvalidOperationException("No identity was read yet.");
+
+    /// <summary>How long peers will accept it; below zero when they do not any more.</summary>
+    public TimeSpan Left => Identity.EndsAt - time.GetUtcNow();
 
     /// <summary>Reads it for the first time.</summary>
     /// <exception cref="InvalidDataException">It cannot be used.</exception>
     /// <exception cref="JournalUnavailableException">The database cannot be read.</exception>
     public async Task OpenAsync(CancellationToken cancellationToken) =>
-        _identity = await source.ReadAsync(cancellationToken);
+        Take((await source.ReadAsync(cancellationToken))!);
 
-    /// <summary>Looks once. A source that fails changes nothing, and the same failure is reported once.</summary>
+    /// <summary>
+    /// Looks once. A source that fails, however it does, changes nothing, and the same failure is reported once.
+    /// </summary>
     internal async Task RenewAsync(CancellationToken cancellationToken)
     {
         try
         {
             if (await source.ReadAsync(cancellationToken) is { } renewed)
             {
-                _identity = renewed;
-                LogRenewed(logger, renewed.Certificate.NotAfter.ToUniversalTime());
+                Take(renewed);
+                LogRenewed(logger, renewed.EndsAt);
             }
 
             _reported = null;
         }
-        catch (Exception e) when (e is InvalidDataException or JournalUnavailableException)
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             var reason = $"{e.Message} {(e as InvalidDataException)?.InnerException?.Message}".TrimEnd();
             if (reason != _reported)
             {
                 _reported = reason;
-                LogKept(logger, reason, Identity.Certificate.NotAfter.ToUniversalTime());
+                LogKept(logger, reason, Identity.EndsAt);
             }
         }
+
+        WarnOfEnd();
     }
 
     /// <inheritdoc/>
@@ -63,10 +72,46 @@ internal sealed partial class ClusterTrust(ITrustSource source, TimeProvider tim
         }
     }
 
-    [LoggerMessage(510, LogLevel.Information, "The cluster certificate was renewed; it ends at {End:u}.")]
-    private static partial void LogRenewed(ILogger logger, DateTime end);
+    private void Take(ClusterIdentity identity)
+    {
+        _identity = identity;
+        var life = identity.EndsAt - new DateTimeOffset(identity.Certificate.NotBefore);
+        _warnAt = identity.EndsAt - (life / 3);
+    }
 
-    [LoggerMessage(511, LogLevel.Warning, "The cluster certificate was not renewed, and the old one ends at {End:u} " +
-        "(local time): {Reason}")]
-    private static partial void LogKept(ILogger logger, string reason, DateTime end);
+    /// <summary>Says once that a third of its life is left, and each hour that it has ended.</summary>
+    private void WarnOfEnd()
+    {
+        var (now, end) = (time.GetUtcNow(), Identity.EndsAt);
+        if (now < _warnAt)
+        {
+            return;
+        }
+
+        if (now < end)
+        {
+            _warnAt = end;
+            LogEndsSoon(logger, end);
+        }
+        else
+        {
+            _warnAt = now + RepeatInterval;
+            LogEnded(logger, end);
+        }
+    }
+
+    [LoggerMessage(510, LogLevel.Information, "The cluster certificate was renewed; it ends at {End:u}.")]
+    private static partial void LogRenewed(ILogger logger, DateTimeOffset end);
+
+    [LoggerMessage(511, LogLevel.Warning,
+        "The cluster certificate was not renewed, and the old one ends at {End:u}: {Reason}")]
+    private static partial void LogKept(ILogger logger, string reason, DateTimeOffset end);
+
+    [LoggerMessage(514, LogLevel.Warning, "The cluster certificate, or one that it rests on, ends at {End:u}: " +
+        "replace it before, or this process loses the others.")]
+    private static partial void LogEndsSoon(ILogger logger, DateTimeOffset end);
+
+    [LoggerMessage(515, LogLevel.Error, "The cluster certificate, or one that it rests on, ended at {End:u}: other " +
+        "processes refuse new connections of this one. Replace it; nothing has to restart.")]
+    private static partial void LogEnded(ILogger logger, DateTimeOffset end);
 }

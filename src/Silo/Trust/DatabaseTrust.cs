@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Evergrain.Silo.Membership;
 
@@ -45,6 +44,10 @@ internal sealed class DatabaseTrust(ClusterDatabase database, string cluster, Ti
             _renewAt = now + RenewTime;
             return identity;
         }
+        catch (Exception e) when (e is not InvalidDataException)
+        {
+            throw Unusable(e);
+        }
         finally
         {
             authorities.ForEach(static authority => authority.Dispose());
@@ -58,10 +61,14 @@ internal sealed class DatabaseTrust(ClusterDatabase database, string cluster, Ti
         {
             return [.. texts.Select(ClusterAuthority.Read)];
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        catch (Exception e)
         {
-            throw new InvalidDataException("An authority in the table authorities cannot be read: stop every process " +
-                "of the cluster, delete the table's rows and start again.", e);
+            throw Unusable(e);
         }
     }
+
+    // A row that another program wrote: what is thrown for it depends on what it holds.
+    private static InvalidDataException Unusable(Exception cause) =>
+        new("An authority in the table authorities cannot be used: stop every process of the cluster, delete the " +
+            "table's rows and start again.", cause);
 }

@@ -10,6 +10,9 @@ namespace Evergrain.Silo.Trust;
 /// </summary>
 internal sealed class FileTrust(MemberOptions options) : ITrustSource
 {
+    // Object identifiers of RSA (RFC 8017) and of elliptic curves (RFC 5480).
+    private static readonly string[] KeyAlgorithms = ["1.2.840.113549.1.1.1", "1.2.840.10045.2.1"];
+
     private string[] _seen = [];
 
     /// <inheritdoc/>
@@ -47,17 +50,34 @@ internal sealed class FileTrust(MemberOptions options) : ITrustSource
     {
         var authorities = ReadCertificates(nameof(options.TlsAuthority), options.TlsAuthority!, authorityText);
         var chain = ReadCertificates(nameof(options.TlsCertificate), options.TlsCertificate!, certificateText);
+        var certificate = Join(certificateText, keyText, chain[0]);
+        chain.RemoveAt(0);
         try
         {
-            var certificate = X509Certificate2.CreateFromPem(certificateText, keyText);
-            chain.RemoveAt(0);
             Check(certificate, chain, authorities);
             return new ClusterIdentity(certificate, chain, authorities);
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        catch (Exception e) when (e is not InvalidDataException)
         {
-            throw new InvalidDataException($"{nameof(options.TlsKey)}: {options.TlsKey} is not the private key of " +
-                $"the first certificate in {options.TlsCertificate}.", e);
+            throw new InvalidDataException(
+                $"{nameof(options.TlsCertificate)}: the certificates in {options.TlsCertificate} cannot be used.", e);
+        }
+    }
+
+    // What is thrown for text that cannot be read depends on the platform's cryptography.
+    private X509Certificate2 Join(string certificateText, string keyText, X509Certificate2 first)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPem(certificateText, keyText);
+        }
+        catch (Exception e)
+        {
+            throw new InvalidDataException(KeyAlgorithms.Contains(first.GetKeyAlgorithm())
+                ? $"{nameof(options.TlsKey)}: {options.TlsKey} is not the private key of the first certificate in " +
+                    $"{options.TlsCertificate}."
+                : $"{nameof(options.TlsCertificate)}: the first certificate in {options.TlsCertificate} has a key of " +
+                    $"algorithm {first.GetKeyAlgorithm()}: take one with an RSA key or an ECDSA key.", e);
         }
     }
 
@@ -71,7 +91,7 @@ internal sealed class FileTrust(MemberOptions options) : ITrustSource
                 ? found
                 : throw new InvalidDataException($"{setting}: {path} holds no certificate as PEM.");
         }
-        catch (CryptographicException e)
+        catch (Exception e) when (e is not InvalidDataException)
         {
             throw new InvalidDataException($"{setting}: {path} holds no readable certificate.", e);
         }

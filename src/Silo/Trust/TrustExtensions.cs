@@ -1,3 +1,5 @@
+using System.Diagnostics.Metrics;
+using Evergrain.Frontend.Telemetry;
 using Evergrain.Silo.Cluster;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,13 +29,21 @@ internal static class TrustExtensions
         return services.AddHostedService(static provider => provider.GetRequiredService<ClusterTrust>());
     }
 
-    /// <summary>Reads this process's certificate, if it needs one.</summary>
+    /// <summary>Reads this process's certificate, if it needs one, and measures how long it holds.</summary>
     /// <exception cref="InvalidDataException">It cannot be used.</exception>
     /// <exception cref="Evergrain.Conversations.Ports.JournalUnavailableException">
     /// The database cannot be read.
     /// </exception>
-    public static Task OpenTrustAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
-        services.GetService<ClusterTrust>()?.OpenAsync(cancellationToken) ?? Task.CompletedTask;
+    public static async Task OpenTrustAsync(this IServiceProvider services, CancellationToken cancellationToken)
+    {
+        if (services.GetService<ClusterTrust>() is { } trust)
+        {
+            await trust.OpenAsync(cancellationToken);
+            services.GetRequiredService<IMeterFactory>().Create(FrontendInstruments.MeterName)
+                .CreateObservableGauge("evergrain.certificate.left", () => trust.Left.TotalSeconds, "s",
+                    "Time until the certificate of the cluster's ports ends.");
+        }
+    }
 
     /// <summary>Puts it before a silo's connections.</summary>
     public static void UsePeerTrust(this ISiloBuilder silo) => silo.Configure<SiloConnectionOptions>(static options =>

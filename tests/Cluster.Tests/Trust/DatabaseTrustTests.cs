@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Evergrain.Cluster.Tests.Programs;
 using Evergrain.Silo.Membership;
@@ -44,6 +45,24 @@ public sealed class DatabaseTrustTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Authority_OfAnotherKind_IsRefusedWithTheWayOut()
+    {
+        var (database, _) = await PrepareAsync();
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=other", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        request.CertificateExtensions.Add(X509BasicConstraintsExtension.CreateForCertificateAuthority());
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
+        using var other = request.CreateSelfSigned(_time.GetUtcNow().AddDays(-3), _time.GetUtcNow().AddDays(30));
+        await database.AddAuthorityAsync(new AuthorityText(1, other.ExportCertificatePem(),
+            key.ExportPkcs8PrivateKeyPem()), CancellationToken.None);
+
+        var refused = await Assert.ThrowsAsync<InvalidDataException>(() => ReadAsync(Trust(database)));
+
+        Assert.StartsWith("An authority in the table authorities cannot be used: ", refused.Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Authority_HalfAsOldAsItGets_IsFollowedByAnother_WhichAllTrustBeforeItIssues()
     {
         // One that was made five years ago, so that its certificates hold today.
@@ -81,7 +100,7 @@ public sealed class DatabaseTrustTests(PostgresServer postgres)
 
         var refused = await Assert.ThrowsAsync<InvalidDataException>(() => ReadAsync(Trust(database)));
 
-        Assert.Contains("table authorities cannot be read", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("table authorities cannot be used", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -48,6 +48,32 @@ internal sealed class TestAuthority
             key.ExportRSAPrivateKeyPem(), top.ExportCertificatePem());
     }
 
+    /// <summary>A certificate whose key has another algorithm; no program here can make such keys.</summary>
+    public static string WithKeyOf(string algorithm)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var now = TimeProvider.System.GetUtcNow();
+        var name = new X500DistinguishedName("CN=other");
+        var request = new CertificateRequest(name, new PublicKey(new Oid(algorithm), null, new AsnEncodedData(
+            new byte[32])), HashAlgorithmName.SHA256);
+        using var certificate = request.Create(
+            name, X509SignatureGenerator.CreateForECDsa(key), now.AddHours(-1), now.AddDays(1), [3]);
+        return certificate.ExportCertificatePem();
+    }
+
+    /// <summary>An authority that ends soon, and the certificate of a process that outlives it.</summary>
+    public static X509Certificate2 ShortLived(DateTimeOffset end, out X509Certificate2 issued)
+    {
+        using RSA key = RSA.Create(2048), ownKey = RSA.Create(2048);
+        var begin = end.AddDays(-2);
+        using var authority = ForAuthority("short", key).CreateSelfSigned(begin, end.AddDays(9));
+        var own = new CertificateRequest("CN=own", ownKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using var certificate = own.Create(authority, begin, end.AddDays(5), [4]);
+        issued = certificate.CopyWithPrivateKey(ownKey);
+        using var renewed = ForAuthority("short", key).CreateSelfSigned(begin, end);
+        return X509CertificateLoader.LoadCertificate(renewed.RawData);
+    }
+
     private static CertificateRequest ForAuthority(string name, RSA key)
     {
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
