@@ -10,6 +10,7 @@ using Evergrain.Frontend.Telemetry;
 using Evergrain.Frontend.Turns;
 using Evergrain.Providers.Checks;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
@@ -103,7 +104,7 @@ public static class EvergrainServer
 
     private static IServiceCollection AddListener(this IServiceCollection services)
     {
-        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EvergrainOptions>>(Listen);
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EvergrainOptions>, ServerDrain>(Listen);
         InlineSockets();
         services.Configure<SocketTransportOptions>(static transport => transport.UnsafePreferInlineScheduling = true);
         services.AddOptions<HostOptions>().Configure<IOptions<EvergrainOptions>>(static (host, options) =>
@@ -127,14 +128,27 @@ public static class EvergrainServer
         }
     }
 
-    private static void Listen(KestrelServerOptions kestrel, IOptions<EvergrainOptions> options)
+    private static void Listen(KestrelServerOptions kestrel, IOptions<EvergrainOptions> options, ServerDrain drain)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = options.Value.HttpConnectionsMax;
         kestrel.Limits.MaxRequestBodySize = options.Value.BodyBytesMax;
         if (AccessExtensions.TryParseAddress(options.Value.Address, out var address))
         {
-            kestrel.Listen(address, options.Value.Port, static listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(address, options.Value.Port, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                listen.Use(next => connection => ServeUntilCutAsync(connection, next, drain));
+            });
         }
+    }
+
+    /// <summary>Nothing else ends a connection that waits for the rest of a request's head.</summary>
+    private static async Task ServeUntilCutAsync(ConnectionContext connection, ConnectionDelegate next,
+        ServerDrain drain)
+    {
+        await using var cut = drain.Cut.UnsafeRegister(static connection => ((ConnectionContext)connection!).Abort(
+            new ConnectionAbortedException("The server stops.")), connection);
+        await next(connection);
     }
 }

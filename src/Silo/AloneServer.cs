@@ -17,9 +17,11 @@ internal static class AloneServer
     public static async Task ServeAsync(WebApplicationBuilder builder, CommandLineSettings settings,
         CancellationToken cancellationToken)
     {
+        using var bound = new StopBound();
         await using var journal = JournalComposition.Add(builder.Services, builder.Configuration, ServerRole.Alone);
         await using var app = Compose(builder, settings);
         app.CheckSettings();
+        bound.Watch(app);
         await journal.OpenAsync(cancellationToken);
         app.MapEvergrain().MapUsage();
         await app.StartAsync(cancellationToken);

@@ -129,7 +129,7 @@ internal static class EvergrainCommand
         }
 
         // The host itself answers the first SIGTERM, and a drain takes as long as DrainTimeout allows.
-        using var signals = new StopSignals();
+        using var signals = new StopSignals(TimeProvider.System);
         UserHome.Ensure();
         return await line.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
     }

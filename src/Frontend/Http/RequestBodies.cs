@@ -4,6 +4,7 @@ using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Turns;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
@@ -15,14 +16,14 @@ namespace Evergrain.Frontend.Http;
 /// Reads whole request bodies of JSON into rented memory: bounded in bytes, as sent and unpacked, and in time.
 /// </summary>
 internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudget budget, PollingThread thread,
-    TimeProvider time)
+    ServerDrain drain, TimeProvider time)
 {
     private readonly int _bytesMax = options.Value.BodyBytesMax;
     private readonly TimeSpan _timeout = options.Value.BodyTimeout;
 
     /// <summary>Reads and unpacks a body; its memory is the caller's to return.</summary>
     /// <exception cref="ConversationException">
-    /// It is too large, too slow, broken, or of another type, or there was no room for it in time.
+    /// It is too large, too slow, broken, or of another type, or there was no room for it in time; or the server stops.
     /// </exception>
     /// <exception cref="ClientGoneException">The client left in the middle of it.</exception>
     public async Task<RentedBuffer> ReadAsync(HttpRequest request)
@@ -71,6 +72,8 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
         var reader = request.BodyReader;
         await using var late = time.CreateTimer(
             static reader => ((PipeReader)reader!).CancelPendingRead(), reader, _timeout, Timeout.InfiniteTimeSpan);
+        await using var over = drain.Over.UnsafeRegister(
+            static reader => ((PipeReader)reader!).CancelPendingRead(), reader);
         try
         {
             var clock = new BodyClock(late, time, _timeout);
@@ -78,9 +81,9 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
             {
             }
         }
-        catch (IOException e) when (e is not BadHttpRequestException)
+        catch (Exception e) when (e is ConnectionAbortedException or (IOException and not BadHttpRequestException))
         {
-            throw new ClientGoneException("The client left in the middle of its body.", e);
+            throw new ClientGoneException("The client left in the middle of its body, or was cut off.", e);
         }
     }
 
@@ -102,8 +105,10 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
 
         if (result.IsCanceled && !result.IsCompleted)
         {
-            throw ConversationException.Of(RefusalKind.InvalidRequest,
-                $"The body did not end within {_timeout.TotalSeconds:0.###} s.");
+            throw drain.Over.IsCancellationRequested
+                ? new ConversationException(ServerDrain.Restarting)
+                : ConversationException.Of(RefusalKind.InvalidRequest,
+                    $"The body did not end within {_timeout.TotalSeconds:0.###} s.");
         }
 
         return result.IsCompleted;

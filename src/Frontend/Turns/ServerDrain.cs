@@ -6,8 +6,8 @@ namespace Evergrain.Frontend.Turns;
 
 /// <summary>
 /// What stopping means to whoever runs turns. Told to stop, the server is not ready; from <see cref="Begun"/> on it
-/// takes no new work; at the <see cref="Deadline"/> conversations end what runs; at <see cref="Over"/> connections are
-/// cut. It listens until all that it serves has ended.
+/// takes no new work; at the <see cref="Deadline"/> conversations end what runs; at <see cref="Over"/> what is left is
+/// told that it ends; at <see cref="Cut"/> connections are cut. It listens until all that it serves has ended.
 /// </summary>
 internal sealed class ServerDrain(IHostApplicationLifetime lifetime, TimeProvider time,
     IOptions<EvergrainOptions> options) : IHostedLifecycleService, IDisposable
@@ -20,6 +20,7 @@ internal sealed class ServerDrain(IHostApplicationLifetime lifetime, TimeProvide
     private readonly CancellationTokenSource _begun = new();
     private readonly CancellationTokenSource _deadline = new();
     private readonly CancellationTokenSource _over = new();
+    private readonly CancellationTokenSource _cut = new();
     private readonly List<ITimer> _timers = [];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private CancellationTokenRegistration _registration;
@@ -46,6 +47,12 @@ internal sealed class ServerDrain(IHostApplicationLifetime lifetime, TimeProvide
     /// their turns ended: what still runs is left.
     /// </summary>
     public CancellationToken Over => _over.Token;
+
+    /// <summary>
+    /// Cancelled <see cref="EvergrainOptions.CloseTimeout"/> after <see cref="Over"/>: whatever a connection waits for,
+    /// such as the rest of a request, it ends.
+    /// </summary>
+    public CancellationToken Cut => _cut.Token;
 
     /// <summary>Refuses what would begin now.</summary>
     /// <exception cref="ConversationException">The server takes no more work.</exception>
@@ -101,6 +108,7 @@ internal sealed class ServerDrain(IHostApplicationLifetime lifetime, TimeProvide
     private void Begin()
     {
         var settings = options.Value;
+        At(settings.DrainTimeout + (2 * settings.CloseTimeout), _cut.Cancel);
         At(settings.DrainTimeout + settings.CloseTimeout, _over.Cancel);
         At(settings.DrainTimeout, _deadline.Cancel);
         if (settings.DrainDelay > TimeSpan.Zero)

@@ -21,11 +21,13 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
     /// <summary>Serves until the process is told to stop.</summary>
     public async Task ServeAsync(WebApplicationBuilder builder, CancellationToken cancellationToken)
     {
+        using var bound = new StopBound();
         await using var journal = JournalComposition.Add(builder.Services, builder.Configuration, role);
         var plan = ReadPlan(builder, journal);
         SiloPlace? place = null;
         await using var app = Compose(builder, plan, () => place!);
         app.CheckSettings();
+        bound.Watch(app);
         await journal.OpenAsync(cancellationToken);
         await plan.Database.PrepareAsync(cancellationToken);
         await app.Services.OpenTrustAsync(cancellationToken);

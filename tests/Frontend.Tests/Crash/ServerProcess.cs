@@ -56,11 +56,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>SIGTERM; <see cref="ExitAsync"/> waits for what comes of it.</summary>
     public Task TerminateAsync(CancellationToken cancellationToken) => SignalAsync("TERM", cancellationToken);
 
-    /// <summary>Sends a signal, by its name without SIG.</summary>
-    public async Task SignalAsync(string name, CancellationToken cancellationToken)
+    /// <summary>Sends a signal, by its name without SIG; perhaps another one behind it, within a millisecond.</summary>
+    public async Task SignalAsync(string name, CancellationToken cancellationToken, string? andAtOnce = null)
     {
         var id = _process.Id.ToString(CultureInfo.InvariantCulture);
-        using var kill = Process.Start("kill", [$"-{name}", id]);
+        var another = andAtOnce is null ? "" : $"; kill -{andAtOnce} {id}";
+        using var kill = Process.Start("sh", ["-c", $"kill -{name} {id}{another}"]);
         await kill.WaitForExitAsync(cancellationToken);
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
@@ -130,6 +131,8 @@ public sealed class StopTests : IDisposable
             await server.SignalAsync(first, Token);
             await UntilNotReadyAsync(server);
 
+            // What comes within a second of the first is the same wish.
+            await Task.Delay(TimeSpan.FromSeconds(1.2), TimeProvider.System, Token);
             await server.SignalAsync(second, Token);
 
             var (code, error) = await server.ExitAsync(Token);
@@ -141,6 +144,80 @@ public sealed class StopTests : IDisposable
         using var http = next.CreateHttpClient();
         var response = await http.GetStringAsync(new Uri($"v1/responses/{id}", UriKind.Relative), Token);
         Assert.Contains("interrupted:", response, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ToldTwiceAtOnce_IsToldOnce_AndItsTurnEnds()
+    {
+        await using var server = await StartAsync();
+        using var socket = await TurnSocket.ConnectAsync(server.Socket, session: null, Token);
+        await socket.SendAsync(Create(delay: 3000), Token);
+        Assert.Equal("response.created", TypeOf(await socket.ReceiveAsync(Token)));
+
+        await server.SignalAsync("TERM", Token, andAtOnce: "INT");
+
+        Assert.Equal("response.completed", await ReadTerminalAsync(socket));
+        await AssertClosedAsync(socket);
+        Assert.Equal((0, ""), await server.ExitAsync(Token));
+    }
+
+    [Theory]
+    [InlineData("Content-Length: 10000\r\n\r\n", "HTTP/1.1 503 ")]
+    [InlineData("X-Long: ", "")]
+    public async Task ARequestThatNeverEnds_IsCutSoonAfterTheDeadline(string head, string answer)
+    {
+        await using var server = await StartAsync(("DrainTimeout", "00:00:01"), ("CloseTimeout", "00:00:00.5"));
+        using var client = new TcpClient();
+        await client.ConnectAsync(server.Address.Host, server.Address.Port, Token);
+        await using var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes("POST /v1/responses HTTP/1.1\r\nHost: localhost\r\n" +
+            "Content-Type: application/json\r\n" + head), Token);
+        var trickle = TrickleAsync(stream);
+        var answered = ReadToEndAsync(stream);
+        await server.TerminateAsync(Token);
+        var told = TimeProvider.System.GetTimestamp();
+
+        Assert.Equal((0, ""), await server.ExitAsync(Token));
+
+        // Two seconds on a quiet machine.
+        Assert.InRange(TimeProvider.System.GetElapsedTime(told), TimeSpan.Zero, TimeSpan.FromSeconds(7));
+        await trickle;
+        Assert.StartsWith(answer, await answered, StringComparison.Ordinal);
+    }
+
+    /// <summary>Sends a byte now and then until the connection ends.</summary>
+    private async Task TrickleAsync(NetworkStream stream)
+    {
+        try
+        {
+            while (true)
+            {
+                await stream.WriteAsync("a"u8.ToArray(), Token);
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Token);
+            }
+        }
+        catch (IOException)
+        {
+            // It was cut.
+        }
+    }
+
+    private async Task<string> ReadToEndAsync(NetworkStream stream)
+    {
+        var (text, buffer) = (new StringBuilder(), new byte[4096]);
+        try
+        {
+            while (await stream.ReadAsync(buffer, Token) is > 0 and var read)
+            {
+                text.Append(Encoding.ASCII.GetString(buffer, 0, read));
+            }
+        }
+        catch (IOException)
+        {
+            // It was cut.
+        }
+
+        return text.ToString();
     }
 
     private static byte[] Create(int delay)

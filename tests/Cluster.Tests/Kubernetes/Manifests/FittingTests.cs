@@ -209,7 +209,8 @@ public sealed partial class FittingTests : IDisposable
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(
             new Dictionary<string, string?> { ["Evergrain:DrainTimeout"] = $"{drain}" }).Build();
         using var services = new ServiceCollection().AddEvergrainProbes(configuration).BuildServiceProvider();
-        return services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout + ClusterHosting.StopTime;
+        return services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout +
+            ClusterHosting.StopTime + StopBound.Slack;
     }
 
     [GeneratedRegex(@"kubectl create secret generic (?<name>\S+) --from-(literal|file)=(?<key>[^=\s]+)",
