@@ -10,6 +10,12 @@ public static class Limits
     public const int AppendBytesMax = 64 << 20;
 
     /// <summary>
+    /// Bytes of a create together with the items of other conversations that it refers to. Both go to the conversation
+    /// in one message, and Orleans closes a connection that is sent a message of 100 MiB.
+    /// </summary>
+    public const int StartBytesMax = 72 << 20;
+
+    /// <summary>
     /// Items of one create: a full resend of the longest conversations we measure (10,000) with room.
     /// </summary>
     public const int InputItemsMax = 32_768;
@@ -22,6 +28,11 @@ public static class Limits
 
     /// <summary>Items of one page of a list: the API's own bound.</summary>
     public const int PageItemsMax = 100;
+
+    /// <summary>
+    /// Bytes of the items of one page, unless its first item is larger: a hundred ordinary items, in one message.
+    /// </summary>
+    public const int PageBytesMax = 4 << 20;
 
     /// <summary>
     /// Depth of a create's JSON: what System.Text.Json takes by default, and deeper than any schema in use.

@@ -85,7 +85,7 @@ public static class ConversationClusterExtensions
     {
         var options = provider.GetRequiredService<ConversationClusterOptions>();
         var cluster = new ClusterAccess(provider.GetRequiredService<IGrainFactory>(),
-            provider.GetService<GatewayLosses>(), options.MessageBatchesMax);
+            provider.GetService<GatewayLosses>(), options);
         return new ConversationRouter(
             cluster.Find,
             cluster.Find,

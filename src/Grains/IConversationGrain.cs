@@ -16,6 +16,7 @@ public interface IConversationGrain : IGrainWithStringKey
     /// Starts a turn, or attaches to it if its request id is known. Ends when the turn's id is durable. A create that
     /// refers to items of other conversations is answered with those, and asked again with them.
     /// </summary>
+    [SizedCall]
     [Alias("StartTurn")]
     Task<Answer<StartedTurn>> StartTurn(StartRequest request);
 
@@ -43,9 +44,16 @@ public interface IConversationGrain : IGrainWithStringKey
     [Alias("Cancel")]
     Task<Answer<bool>> Cancel(TurnRequest turn);
 
-    /// <summary>The response object as it stands, as JSON.</summary>
+    /// <summary>
+    /// The response object as it stands, as JSON. One that no message holds is refused as too large: ask for its
+    /// pieces.
+    /// </summary>
     [Alias("Get")]
     Task<Answer<Payload>> Get(TurnRequest turn);
+
+    /// <summary>The response object as it stands, in pieces of <see cref="TurnRequest.PieceBytes"/> in order.</summary>
+    [Alias("GetInPieces")]
+    IAsyncEnumerable<Answer<Payload>> GetInPieces(TurnRequest turn, CancellationToken cancellationToken);
 
     /// <summary>The JSON of one finished output item.</summary>
     [Alias("GetOutputItem")]

@@ -5,8 +5,12 @@ namespace Evergrain.Cluster.Tests;
 /// <summary>Holds back what conversations answer: to whoever asked, it is lost.</summary>
 internal sealed class HeldAnswers : IIncomingGrainCallFilter
 {
+    private int _starts;
     private volatile TaskCompletionSource? _gate;
     private volatile TaskCompletionSource _arrived = New();
+
+    /// <summary>How often a turn was to start.</summary>
+    public int Starts => _starts;
 
     /// <summary>Holds the answers of calls that end from now on, until <see cref="Pass"/>.</summary>
     /// <returns>When one is held; and lets out what is held.</returns>
@@ -22,6 +26,11 @@ internal sealed class HeldAnswers : IIncomingGrainCallFilter
 
     public async Task Invoke(IIncomingGrainCallContext context)
     {
+        if (context.InterfaceMethod.Name == nameof(IConversationGrain.StartTurn))
+        {
+            Interlocked.Increment(ref _starts);
+        }
+
         await context.Invoke();
         if (_gate is { } gate && context.Grain is IConversationGrain)
         {

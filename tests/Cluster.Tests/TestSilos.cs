@@ -40,6 +40,7 @@ internal sealed class TestSilos : IAsyncDisposable
             silo.Services.Configure<ConversationDrainOptions>(drain => drain.DrainTimeout = world.DrainTimeout);
             silo.Configure<SiloConnectionOptions>(connections => connections.ConfigureSiloOutboundConnection(
                 connection => connection.Use(next => Connections.Through(named.SiloName, next))));
+            silo.Configure<SiloMessagingOptions>(messages => messages.MaxMessageBodySize = world.MessageBytesMax);
             silo.AddIncomingGrainCallFilter(Answers);
             silo.AddIncomingGrainCallFilter(Rounds);
             silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Grains, new WorldTime(_current));
@@ -49,7 +50,8 @@ internal sealed class TestSilos : IAsyncDisposable
             silo.Services.AddSingleton(Meters);
         });
         builder.ConfigureClientHost(host => AddServices(host, new WorldJournal(_current)));
-        builder.ConfigureClient(client => client.AddConversations(options));
+        builder.ConfigureClient(client => client.AddConversations(options).Configure<ClientMessagingOptions>(
+            messages => messages.MaxMessageBodySize = world.MessageBytesMax));
         _cluster = builder.Build();
     }
 

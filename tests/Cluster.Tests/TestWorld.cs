@@ -41,6 +41,10 @@ internal sealed class TestWorld
     /// </summary>
     public TimeSpan DrainTimeout { get; init; }
 
+    /// <summary>Bytes that Orleans takes in one message, in silos that are started in this world and their client.
+    /// </summary>
+    public int MessageBytesMax { get; init; } = 100 << 20;
+
     /// <summary>The check on new input of silos that are started in this world; null: there is none.</summary>
     public IInputCheck? Check { get; set; }
 }

@@ -23,15 +23,15 @@ public static class ForeignItems
         }
 
         var found = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
-        var bytes = 0L;
+        var bytes = (long)start.Create.Length;
         foreach (var item in items)
         {
             var json = await FindAsync(conversations, start, item, cancellationToken);
-            bytes += json.Length;
-            if (bytes > Limits.AppendBytesMax)
+            bytes += item.Id.Length + json.Length;
+            if (bytes > Limits.StartBytesMax)
             {
-                throw ConversationException.Of(RefusalKind.TooLarge,
-                    $"The items that 'input' refers to are larger than {Limits.AppendBytesMax} bytes.", "input");
+                throw ConversationException.Of(RefusalKind.TooLarge, "The request and the items that 'input' refers " +
+                    $"to are larger than {Limits.StartBytesMax} bytes together.", "input");
             }
 
             found[item.Id] = json;

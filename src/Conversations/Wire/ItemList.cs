@@ -38,9 +38,29 @@ internal sealed class ItemList(ConversationId conversation, Branch branch)
             entries = After(entries, after);
         }
 
-        var chosen = entries.Take(page.Limit + 1).ToList();
-        var hasMore = chosen.Count > page.Limit;
-        return Write(hasMore ? chosen[..page.Limit] : chosen, hasMore);
+        return Write(Choose(entries, page.Limit, out var hasMore), hasMore);
+    }
+
+    /// <summary>As many of them as one page may hold, by count and by bytes; at least one, if there is one.</summary>
+    private static List<(Item Item, int Position)> Choose(
+        IEnumerable<(Item Item, int Position)> entries, int limit, out bool hasMore)
+    {
+        var chosen = new List<(Item Item, int Position)>();
+        var bytes = 0L;
+        foreach (var entry in entries)
+        {
+            bytes += entry.Item.Json.Length;
+            if (chosen.Count == limit || (chosen.Count > 0 && bytes > Limits.PageBytesMax))
+            {
+                hasMore = true;
+                return chosen;
+            }
+
+            chosen.Add(entry);
+        }
+
+        hasMore = false;
+        return chosen;
     }
 
     private IEnumerable<(Item Item, int Position)> After(IEnumerable<(Item Item, int Position)> entries, string after)

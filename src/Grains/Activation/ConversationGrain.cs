@@ -103,7 +103,16 @@ internal sealed class ConversationGrain(GrainServices services)
     {
         await foreach (var answer in _activation.ReadEventsAsync(AddressOf(turn), from, reader, cancellationToken))
         {
-            yield return EventsAnswer.Of(answer);
+            if (!EventsAnswer.IsInPieces(answer, turn.PieceBytes))
+            {
+                yield return EventsAnswer.Of(answer);
+                continue;
+            }
+
+            foreach (var piece in EventsAnswer.Cut(answer.Value, turn.PieceBytes))
+            {
+                yield return piece;
+            }
         }
     }
 
@@ -120,6 +129,17 @@ internal sealed class ConversationGrain(GrainServices services)
     /// <inheritdoc/>
     public async Task<Answer<Payload>> Get(TurnRequest turn) =>
         Payload.Wrap(await _activation.GetAsync(AddressOf(turn), default));
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Answer<Payload>> GetInPieces(
+        TurnRequest turn, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var answer = await _activation.GetAsync(AddressOf(turn), cancellationToken);
+        foreach (var piece in Payload.Cut(answer.Value, turn.PieceBytes))
+        {
+            yield return new Answer<Payload>(answer.Kind, piece, answer.Refusal);
+        }
+    }
 
     /// <inheritdoc/>
     public async Task<Answer<Payload>> GetOutputItem(TurnRequest turn, int index) =>

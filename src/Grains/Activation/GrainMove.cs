@@ -148,6 +148,13 @@ internal sealed partial class GrainMove(GrainActivation activation, GrainService
 
         var writer = new ArrayBufferWriter<byte>((int)Math.Min(_warm.Bytes, ConversationMoves.ConversationBytesMax));
         activation.Inner.Dehydrate(writer);
+        if (writer.WrittenCount > ConversationMoves.SnapshotBytesMax(_warm.Bytes))
+        {
+            // What else moves in the same message must arrive.
+            LogTooLarge(services.Host.Logger, activation.Inner.Key.Id, writer.WrittenCount);
+            return;
+        }
+
         _snapshot = writer.WrittenMemory;
     }
 
@@ -173,6 +180,10 @@ internal sealed partial class GrainMove(GrainActivation activation, GrainService
         });
         await Task.WhenAny(settled.Task, grain.Deactivated);
     }
+
+    [LoggerMessage(409, LogLevel.Warning, "Conversation {Conversation} is {Bytes} bytes where it moves, too large " +
+        "for one message; its journal is read instead.")]
+    private static partial void LogTooLarge(ILogger logger, ConversationId conversation, int bytes);
 
     [LoggerMessage(408, LogLevel.Warning, "Conversation {Conversation} arrived in a form that cannot be read; its " +
         "journal is read instead.")]

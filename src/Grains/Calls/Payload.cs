@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Grains.Calls;
 
@@ -13,8 +14,11 @@ namespace Evergrain.Grains.Calls;
 [Alias("evergrain.Payload")]
 public readonly record struct Payload([property: Id(0)] ReadOnlyMemory<byte> Bytes)
 {
+    /// <summary>An answer for one message; one that no message may hold is refused.</summary>
     internal static Answer<Payload> Wrap(Answer<ReadOnlyMemory<byte>> answer) =>
-        new(answer.Kind, new Payload(answer.Value), answer.Refusal);
+        answer.Value.Length > MessageBounds.AnswerBytesMax
+            ? Answer.Refused<Payload>(TooLarge("The answer", answer.Value.Length, MessageBounds.AnswerBytesMax))
+            : new(answer.Kind, new Payload(answer.Value), answer.Refusal);
 
     internal static Answer<ReadOnlyMemory<byte>> Unwrap(Answer<Payload> answer) =>
         new(answer.Kind, answer.Value.Bytes, answer.Refusal);
@@ -40,4 +44,21 @@ public readonly record struct Payload([property: Id(0)] ReadOnlyMemory<byte> Byt
 
         return pieces;
     }
+
+    /// <summary>Bytes in the order of their pieces, each of which fits into a message.</summary>
+    /// <param name="bytes">The bytes.</param>
+    /// <param name="pieceBytes">Bytes of a piece; 0: they go whole.</param>
+    internal static IEnumerable<Payload> Cut(ReadOnlyMemory<byte> bytes, int pieceBytes)
+    {
+        for (; pieceBytes > 0 && bytes.Length > pieceBytes; bytes = bytes[pieceBytes..])
+        {
+            yield return new Payload(bytes[..pieceBytes]);
+        }
+
+        yield return new Payload(bytes);
+    }
+
+    /// <summary>Why something does not go to another process.</summary>
+    internal static Refusal TooLarge(string what, long bytes, int bytesMax) => new(RefusalKind.TooLarge,
+        $"{what} has {bytes} bytes, and at most {bytesMax} go between the processes of a cluster.");
 }

@@ -1,3 +1,5 @@
+using System.Buffers;
+using Evergrain.Conversations;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -45,8 +47,26 @@ public sealed class StartRequest
     [Id(7)]
     public bool IsCancelled { get; init; }
 
-    internal static StartRequest Of(StartTurn start) => new()
+    /// <summary>How long the call may take; null, and never sent: as long as any other.</summary>
+    [field: NonSerialized]
+    internal TimeSpan? CallTime { get; init; }
+
+    /// <summary>What to send for a turn to start.</summary>
+    /// <param name="start">The turn.</param>
+    /// <param name="callTime">How long a call may take that sends little.</param>
+    /// <exception cref="ConversationException">It is larger than what goes between processes.</exception>
+    internal static StartRequest Of(StartTurn start, TimeSpan callTime)
     {
+        var bytes = start.Create.Length +
+            (start.References?.Sum(static item => (long)item.Key.Length + item.Value.Length) ?? 0);
+        return bytes <= Limits.StartBytesMax
+            ? Copy(start, MessageBounds.CallTime(callTime, bytes))
+            : throw new ConversationException(Payload.TooLarge("The request", bytes, Limits.StartBytesMax));
+    }
+
+    private static StartRequest Copy(StartTurn start, TimeSpan callTime) => new()
+    {
+        CallTime = callTime,
         RequestId = start.RequestId,
         IsKeyed = start.IsKeyed,
         Lease = start.Lease,
@@ -81,6 +101,12 @@ public sealed class StartRequest
 [Alias("evergrain.TurnRequest")]
 public readonly record struct TurnRequest([property: Id(0)] TurnId Turn, [property: Id(1)] LeaseId Lease)
 {
+    /// <summary>
+    /// Bytes of the pieces that a larger event comes in; 0: the reader is of an earlier build, and takes it whole.
+    /// </summary>
+    [Id(2)]
+    public int PieceBytes { get; init; }
+
     /// <summary>The turn alone: Orleans writes what a call is given into its logs, and a lease is a secret.</summary>
     public override string ToString() => Turn.ToString();
 }
@@ -107,6 +133,32 @@ public sealed class EventsAnswer
     [Id(3)]
     public Refusal? Refusal { get; init; }
 
+    /// <summary>Whether the one event here goes on in the next answer, of which it is the first.</summary>
+    [Id(4)]
+    public bool IsPiece { get; init; }
+
+    /// <summary>Whether a batch is one event that is to come in pieces. Larger batches hold small events.</summary>
+    internal static bool IsInPieces(Answer<EventBatch> answer, int pieceBytes) =>
+        pieceBytes > 0 && answer.Kind == AnswerKind.Given && answer.Value.Events is [{ Length: var length }] &&
+        length > pieceBytes;
+
+    /// <summary>The pieces of such an event.</summary>
+    internal static IEnumerable<EventsAnswer> Cut(EventBatch batch, int pieceBytes)
+    {
+        var left = batch.Events[0].Length;
+        foreach (var piece in Payload.Cut(batch.Events[0], pieceBytes))
+        {
+            left -= piece.Bytes.Length;
+            yield return new EventsAnswer
+            {
+                Kind = AnswerKind.Given,
+                Events = [piece],
+                IsPiece = left > 0,
+                IsLast = left == 0 && batch.IsLast,
+            };
+        }
+    }
+
     internal static EventsAnswer Of(Answer<EventBatch> answer) => new()
     {
         Kind = answer.Kind,
@@ -115,6 +167,18 @@ public sealed class EventsAnswer
         Refusal = answer.Refusal,
     };
 
-    internal Answer<EventBatch> From(int from) =>
-        new(Kind, new EventBatch(from, Payload.Unwrap(Events), IsLast), Refusal);
+    /// <summary>What a reader gets.</summary>
+    /// <param name="from">The number of the first event.</param>
+    /// <param name="before">What came of that event before; null: it came whole.</param>
+    internal Answer<EventBatch> From(int from, ArrayBufferWriter<byte>? before)
+    {
+        var events = Payload.Unwrap(Events);
+        if (before is not null && events.Length > 0)
+        {
+            before.Write(events[0].Span);
+            events[0] = before.WrittenMemory;
+        }
+
+        return new(Kind, new EventBatch(from, events, IsLast), Refusal);
+    }
 }

@@ -21,12 +21,19 @@ internal sealed class ConversationMoves(WarmConversations warm, ClusterLoads loa
     /// </summary>
     public const long ConversationBytesMax = 64L << 20;
 
+    // A place is taken by an estimate. Orleans' message must hold all that moves, if it is as wrong as this.
+    private const int EstimateErrorMax = 3;
+
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _moving = [];
     private MovePlan? _plan;
     private volatile bool _isClosed;
     private volatile bool _isClosing;
     private long _bytes;
+
+    /// <summary>Bytes that a conversation may be in a message, where it took a place for so many.</summary>
+    public static long SnapshotBytesMax(long estimated) =>
+        Math.Min(ConversationBytesMax, EstimateErrorMax * estimated);
 
     /// <summary>The conversations that are warm here.</summary>
     public WarmConversations Warm => warm;

@@ -7,8 +7,8 @@ namespace Evergrain.Grains.Routing;
 /// <summary>The cluster, as a router reaches it.</summary>
 /// <param name="Grains">Its grains.</param>
 /// <param name="Losses">Lost connections to silos; null: this process is a silo.</param>
-/// <param name="MessageBatchesMax">Batches of events in one message to a reader.</param>
-internal sealed record ClusterAccess(IGrainFactory Grains, GatewayLosses? Losses, int MessageBatchesMax)
+/// <param name="Options">The bounds.</param>
+internal sealed record ClusterAccess(IGrainFactory Grains, GatewayLosses? Losses, ConversationClusterOptions Options)
 {
     /// <summary>
     /// Whether asking again may help: a timeout, a silo that died or is going, an enumeration whose activation ended.

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
@@ -12,7 +13,7 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
 {
     public Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
-        var request = StartRequest.Of(start);
+        var request = StartRequest.Of(start, cluster.Options.CallTimeout);
         return CallAsync(() => grain.StartTurn(request), cancellationToken);
     }
 
@@ -20,12 +21,21 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var asking = cluster.UnlessLost(cancellationToken);
-        var events = grain.ReadEvents(RequestFor(turn), from, reader, asking?.Token ?? cancellationToken)
-            .WithBatchSize(cluster.MessageBatchesMax);
+        var events = grain.ReadEvents(InPieces(turn), from, reader, asking?.Token ?? cancellationToken)
+            .WithBatchSize(cluster.Options.MessageBatchesMax);
+        ArrayBufferWriter<byte>? pieces = null;
         await foreach (var answer in events.WithCancellation(asking?.Token ?? cancellationToken))
         {
-            yield return answer.From(from);
+            if (answer.IsPiece)
+            {
+                pieces ??= new ArrayBufferWriter<byte>();
+                pieces.Write(answer.Events[0].Bytes.Span);
+                continue;
+            }
+
+            yield return answer.From(from, pieces);
             from += answer.Events.Length;
+            pieces = null;
         }
     }
 
@@ -38,8 +48,13 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
     public Task<Answer<bool>> CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
         CallAsync(() => grain.Cancel(RequestFor(turn)), cancellationToken);
 
-    public async Task<Answer<ReadOnlyMemory<byte>>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        Payload.Unwrap(await CallAsync(() => grain.Get(RequestFor(turn)), cancellationToken));
+    public async Task<Answer<ReadOnlyMemory<byte>>> GetAsync(TurnAddress turn, CancellationToken cancellationToken)
+    {
+        var answer = await CallAsync(() => grain.Get(RequestFor(turn)), cancellationToken);
+        return answer.Refusal is { Kind: RefusalKind.TooLarge }
+            ? await GetInPiecesAsync(turn, cancellationToken)
+            : Payload.Unwrap(answer);
+    }
 
     public async Task<Answer<ReadOnlyMemory<byte>>> GetOutputItemAsync(
         TurnAddress turn, int index, CancellationToken cancellationToken) =>
@@ -61,11 +76,36 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
 
     private static TurnRequest RequestFor(TurnAddress turn) => new(turn.Response.Turn, turn.Lease);
 
+    private TurnRequest InPieces(TurnAddress turn) => RequestFor(turn) with
+    {
+        PieceBytes = MessageBounds.PieceBytes(cluster.Options.MessageBatchesMax),
+    };
+
     // Asynchronous, so that the mark is on this call alone.
     private async Task<Answer<bool>> PassAsync(Func<Task<Answer<bool>>> call, CancellationToken cancellationToken)
     {
         PassingCalls.Begin();
         return await CallAsync(call, cancellationToken);
+    }
+
+    private async Task<Answer<ReadOnlyMemory<byte>>> GetInPiecesAsync(
+        TurnAddress turn, CancellationToken cancellationToken)
+    {
+        using var asking = cluster.UnlessLost(cancellationToken);
+        var answers = grain.GetInPieces(InPieces(turn), asking?.Token ?? cancellationToken)
+            .WithBatchSize(cluster.Options.MessageBatchesMax);
+        var pieces = new ArrayBufferWriter<byte>();
+        await foreach (var answer in answers.WithCancellation(asking?.Token ?? cancellationToken))
+        {
+            if (answer.Kind != AnswerKind.Given)
+            {
+                return Payload.Unwrap(answer);
+            }
+
+            pieces.Write(answer.Value.Bytes.Span);
+        }
+
+        return Answer.Given(pieces.WrittenMemory);
     }
 
     /// <summary>Makes a call; it is cancelled when its answer may be lost.</summary>

@@ -38,6 +38,7 @@ public sealed class WireGoldenTests
         ["evergrain.EventsAnswer"] = Sample.Of(new EventsAnswer
         {
             Kind = AnswerKind.Refused, Events = [new Payload(Json)], IsLast = true, Refusal = Refused,
+            IsPiece = true,
         }),
         ["evergrain.ForeignItem"] = Sample.Of(Foreign),
         ["evergrain.LeaseId"] = Sample.Of(new LeaseId(ulong.MaxValue)),
@@ -55,7 +56,7 @@ public sealed class WireGoldenTests
         ["evergrain.TenantTotals"] = Sample.Of(Counts),
         ["evergrain.TurnId"] = Sample.Of(Unstored),
         ["evergrain.TurnRequest"] = Sample.Of(
-            new TurnRequest(TurnId.Stored(4), new LeaseId(7))),
+            new TurnRequest(TurnId.Stored(4), new LeaseId(7)) { PieceBytes = 9 }),
     };
 
     private static TimeSpan Time => TimeSpan.FromSeconds(2.5);

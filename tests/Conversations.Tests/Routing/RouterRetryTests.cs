@@ -147,6 +147,19 @@ public sealed class RouterRetryTests
         Assert.Equal(2, tries);
     }
 
+    [Fact]
+    public async Task StartTurn_TooLargeWithTheItemsItRefersTo_IsRefused()
+    {
+        ForeignItem[] items = [.. Enumerable.Range(0, 2).Select(i => new ForeignItem($"msg_{i}", Stored.Response, i))];
+        _calls.OnStart = () => Answer.Given(new StartedTurn(Stored.Response.Turn, items));
+        _calls.Item = new byte[10 << 20];
+        var start = Start with { Create = new byte[60 << 20] };
+
+        var refusal = await RefusedAsync(() => Router().StartTurnAsync(start, default).AsTask());
+        Assert.Equal((RefusalKind.TooLarge, "input"), (refusal.Kind, refusal.Param));
+        Assert.Single(_calls.Starts);
+    }
+
     private static EventBatch Batch(int from, bool isLast) =>
         new(from, [new ReadOnlyMemory<byte>([1]), new ReadOnlyMemory<byte>([2])], isLast);
 
@@ -201,6 +214,8 @@ public sealed class RouterRetryTests
 
         public Func<Answer<bool>> OnDelete { get; set; } = static () => throw new NotSupportedException();
 
+        public ReadOnlyMemory<byte> Item { get; set; }
+
         public Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
         {
             Starts.Add(start);
@@ -226,7 +241,7 @@ public sealed class RouterRetryTests
             throw new NotSupportedException();
 
         public Task<Answer<ReadOnlyMemory<byte>>> GetOutputItemAsync(
-            TurnAddress turn, int index, CancellationToken cancellationToken) => throw new NotSupportedException();
+            TurnAddress turn, int index, CancellationToken cancellationToken) => Task.FromResult(Answer.Given(Item));
 
         public Task<Answer<ReadOnlyMemory<byte>>> ListInputItemsAsync(
             TurnAddress turn, ItemPage page, CancellationToken cancellationToken) => throw new NotSupportedException();

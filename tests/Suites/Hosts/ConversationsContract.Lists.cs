@@ -49,6 +49,26 @@ public abstract partial class ConversationsContract
     }
 
     [Fact]
+    public async Task ListInputItems_OfManyBytes_EndsItsPagesEarly()
+    {
+        var text = new string('x', 1 << 20);
+        var items = Enumerable.Range(0, 10).Select(i => $$"""{"role":"user","content":"{{i}} {{text}}"}""");
+        var id = await Client.CreateAsync(
+            ContractClient.Json($"[{string.Join(',', items)}]", model: "echo"), ContractClient.NewConversation());
+        await Client.ReadAsync(id);
+
+        var pages = new List<int>();
+        for (string? after = null; pages.Count == 0 || after is not null;)
+        {
+            var page = await Client.ListItemsAsync(id, new ItemPage(100, Ascending: true, after));
+            pages.Add(page.GetProperty("data").GetArrayLength());
+            after = page.GetProperty("has_more").GetBoolean() ? page.GetProperty("last_id").GetString() : null;
+        }
+
+        Assert.Equal([3, 3, 3, 1], pages);
+    }
+
+    [Fact]
     public async Task ListInputItems_UnknownAnchorOrLimit_IsRefused()
     {
         var id = await Client.TellAsync("hello");
