@@ -1,6 +1,7 @@
 using Evergrain.Frontend;
 using Evergrain.Frontend.InProcess;
 using Evergrain.Frontend.Settings;
+using Evergrain.Providers.Postgres;
 using Evergrain.Silo.Composition;
 using Evergrain.Silo.Usage;
 using Microsoft.AspNetCore.Builder;
@@ -22,7 +23,7 @@ internal static class AloneServer
         await using var app = Compose(builder, settings);
         app.CheckSettings();
         bound.Watch(app);
-        await journal.OpenAsync(cancellationToken);
+        await journal.OpenAsync(JournalOwner.Alone, cancellationToken);
         app.MapEvergrain().MapUsage();
         await app.StartAsync(cancellationToken);
         await Greeting.WriteAsync(app, journal.Place);

@@ -7,7 +7,7 @@ namespace Evergrain.Providers.Postgres;
 /// <summary>
 /// An advisory lock of the journal's schema, held by one session for as long as the process serves: exclusively by a
 /// process that runs alone, shared by the processes of a cluster. A second lock, shared, says which format of records
-/// the process agrees on.
+/// the process agrees on, and a third one whose the journal is (<see cref="JournalOwner"/>).
 /// </summary>
 /// <remarks>
 /// A session that breaks loses the lock. The process goes on meanwhile: the condition of each append keeps two writers
@@ -17,8 +17,10 @@ namespace Evergrain.Providers.Postgres;
 /// </remarks>
 public sealed class PostgresJournalLock : IAsyncDisposable
 {
-    // A process killed a moment ago may still have it.
-    private const int WaitMilliseconds = 2_000;
+    // A process killed a moment ago may still have it. The session waits long for nothing but its end.
+    private static readonly (string Name, string Value)[] Settings =
+        [("lock_timeout", "2000"), ("idle_session_timeout", "0")];
+
     private const int TimeoutSeconds = 5;
     private const int BegunColumn = 2;
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
@@ -31,37 +33,36 @@ public sealed class PostgresJournalLock : IAsyncDisposable
     private readonly string _schema;
     private readonly string _connectionString;
     private readonly string _statement;
-    private readonly string _refusal;
+    private readonly string _journal;
+    private readonly JournalOwner _owner;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _released = new();
     private Task _holding = Task.CompletedTask;
     private (int Process, DateTime Begun) _session;
 
-    private PostgresJournalLock(PostgresJournalOptions options, bool isShared)
+    private PostgresJournalLock(PostgresJournalOptions options, JournalOwner owner)
     {
+        _owner = owner;
         var settings = PostgresUrl.Parse(options.Url);
         _place = PostgresUrl.PlaceOf(settings);
         (_time, _schema) = (options.Time, options.Schema);
 
         // Server and client look whether the other is there, so that neither holds on to a session that is gone.
-        settings.Options = $"{settings.Options} -c lock_timeout={WaitMilliseconds} -c idle_session_timeout=0 " +
+        settings.Options = $"{settings.Options} {SessionSettings.WordsOf(Settings)} " +
             "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
-        settings.ApplicationName = "evergrain-lock";
+        settings.ApplicationName = owner.SessionName;
         settings.Pooling = false;
         settings.Timeout = settings.CommandTimeout = TimeoutSeconds;
         settings.TcpKeepAlive = !settings.Host!.StartsWith('/');
         settings.TcpKeepAliveTime = 10;
         settings.TcpKeepAliveInterval = 5;
         _connectionString = settings.ToString();
-        _statement = $"SELECT pg_advisory_lock{(isShared ? "_shared" : "")}" +
+        _statement = $"SELECT pg_advisory_lock{(owner.IsShared ? "_shared" : "")}" +
             $"(hashtextextended('evergrain processes {options.Schema}', 0)), " +
             $"pg_advisory_lock_shared({PostgresFormat.LockOf(options.Schema, options.Format)}), " +
             "(SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())";
-        var journal = $"The journal in PostgreSQL at {_place.Server} (database {_place.Database}, schema " +
+        _journal = $"The journal in PostgreSQL at {_place.Server} (database {_place.Database}, schema " +
             $"{options.Schema}) is in use by";
-        _refusal = isShared
-            ? $"{journal} a process that runs alone: stop that one, or start it with --role both as well."
-            : $"{journal} another process: stop it, or start both with --role both.";
     }
 
     /// <summary>
@@ -81,7 +82,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
         CancellationToken cancellationToken)
     {
         OptionRules.Check(options);
-        var held = new PostgresJournalLock(options, isShared);
+        var held = new PostgresJournalLock(options, owner);
         try
         {
             var session = await held.OpenAsync(cancellationToken);
@@ -110,23 +111,37 @@ public sealed class PostgresJournalLock : IAsyncDisposable
         try
         {
             await session.OpenAsync(cancellationToken);
-            await using var command = new NpgsqlCommand(_statement, session);
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            await reader.ReadAsync(cancellationToken);
-            _session = (session.ProcessID,
-                await reader.GetFieldValueAsync<DateTime>(BegunColumn, cancellationToken));
+            await SessionSettings.CheckAsync(session, _place, Settings, cancellationToken);
+            var begun = await LockAsync(session, cancellationToken);
+            if (await _owner.MarkAsync(session, _schema, cancellationToken) is { } other)
+            {
+                throw new JournalUnavailableException(_owner.Refusal(_journal, other));
+            }
+
+            _session = (session.ProcessID, begun);
             return session;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
         {
             await session.DisposeAsync();
-            throw new JournalUnavailableException(_refusal, e);
+            throw new JournalUnavailableException(_journal + (_owner.IsShared
+                ? " a process that runs alone: stop that one, or start it with --role both as well."
+                : " another process: stop it, or start both with --role both."), e);
         }
         catch
         {
             await session.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Takes the journal's lock and the format's; gives when the session began.</summary>
+    private async Task<DateTime> LockAsync(NpgsqlConnection session, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(_statement, session);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return await reader.GetFieldValueAsync<DateTime>(BegunColumn, cancellationToken);
     }
 
     private async Task HoldAsync(NpgsqlConnection session)

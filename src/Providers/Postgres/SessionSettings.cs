@@ -16,15 +16,28 @@ internal static class SessionSettings
     ];
 
     /// <summary>The words that ask for them when a session begins. Of one name the last word wins.</summary>
-    public static string Words(PostgresJournalOptions options) => string.Join(' ', OfEverySession(options)
-        .Concat(OfTcp).Select(static setting => $"-c {setting.Name}={setting.Value.Replace(" ", @"\ ")}"));
+    public static string Words(PostgresJournalOptions options) =>
+        WordsOf([.. OfEverySession(options), .. OfTcp]);
 
-    /// <summary>Reads them back: a pooler may drop them without an error.</summary>
+    /// <summary>The words that ask for some.</summary>
+    public static string WordsOf(IEnumerable<(string Name, string Value)> settings) => string.Join(' ',
+        settings.Select(static setting => $"-c {setting.Name}={setting.Value.Replace(" ", @"\ ")}"));
+
+    /// <summary>Reads those of the journal's sessions back.</summary>
+    /// <exception cref="JournalUnavailableException">The session has another value.</exception>
+    public static Task CheckAsync(NpgsqlConnection connection, PostgresPlace place, PostgresJournalOptions options,
+        CancellationToken cancellationToken) =>
+        CheckAsync(connection, place, OfEverySession(options), cancellationToken);
+
+    /// <summary>Reads some back: a pooler may drop them without an error.</summary>
+    /// <param name="connection">The session.</param>
+    /// <param name="place">Where it leads.</param>
+    /// <param name="expected">What was asked for, in the units of <c>pg_settings</c>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="JournalUnavailableException">The session has another value.</exception>
     public static async Task CheckAsync(NpgsqlConnection connection, PostgresPlace place,
-        PostgresJournalOptions options, CancellationToken cancellationToken)
+        (string Name, string Value)[] expected, CancellationToken cancellationToken)
     {
-        var expected = OfEverySession(options);
         await using var command = new NpgsqlCommand(
             "SELECT name, setting FROM pg_settings WHERE name = ANY($1)", connection);
         command.Parameters.Add(new NpgsqlParameter { Value = expected.Select(static one => one.Name).ToArray() });

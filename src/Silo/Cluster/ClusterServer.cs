@@ -1,6 +1,7 @@
 using Evergrain.Frontend;
 using Evergrain.Frontend.Settings;
 using Evergrain.Grains;
+using Evergrain.Providers.Postgres;
 using Evergrain.Silo.Composition;
 using Evergrain.Silo.Membership;
 using Evergrain.Silo.Trust;
@@ -28,7 +29,7 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
         await using var app = Compose(builder, plan, () => place!);
         app.CheckSettings();
         bound.Watch(app);
-        await journal.OpenAsync(cancellationToken);
+        await journal.OpenAsync(JournalOwner.Cluster(plan.Member.Id, plan.Member.Service), cancellationToken);
         await plan.Database.PrepareAsync(cancellationToken);
         await app.Services.OpenTrustAsync(cancellationToken);
         using var reserved = place = role.IsSilo()

@@ -61,9 +61,11 @@ internal sealed class JournalComposition : IAsyncDisposable
         return NameOf(section) == Sqlite ? DataOf(section) : null;
     }
 
-    /// <summary>Opens it. A process that runs alone lets no other in.</summary>
+    /// <summary>Opens it. A process that runs alone lets no other in, and a cluster no other cluster.</summary>
+    /// <param name="owner">Whose process this is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="JournalUnavailableException">It cannot be, or another process has it.</exception>
-    public async Task OpenAsync(CancellationToken cancellationToken)
+    public async Task OpenAsync(JournalOwner owner, CancellationToken cancellationToken)
     {
         if (PostgresOptions is not { } postgres)
         {
@@ -72,7 +74,7 @@ internal sealed class JournalComposition : IAsyncDisposable
             return;
         }
 
-        _lock = await PostgresJournalLock.TakeAsync(postgres, isShared: _role != ServerRole.Alone, cancellationToken);
+        _lock = await PostgresJournalLock.TakeAsync(postgres, owner, cancellationToken);
         _journal = await PostgresJournal.OpenAsync(postgres, cancellationToken);
     }
 

@@ -23,6 +23,7 @@ internal sealed class ClusterDatabase(string url, string schema)
 
     // Shorter than a probe's silence makes a silo dead several times over: Orleans asks again.
     private const int TimeoutSeconds = 5;
+    private const string TimeoutMilliseconds = "5000";
 
     // Every member writes each 30 seconds that it is alive.
     private const string AliveTime = "2 minutes";
@@ -40,9 +41,12 @@ internal sealed class ClusterDatabase(string url, string schema)
     private PostgresPlace Place => PostgresUrl.PlaceOf(_settings.Value);
 
     /// <summary>Makes the tables, or checks those that are there.</summary>
-    /// <exception cref="JournalUnavailableException">They cannot be made, or are of a newer version.</exception>
+    /// <exception cref="JournalUnavailableException">
+    /// They cannot be made, or are of a newer version; or a session lacks what it asked for.
+    /// </exception>
     public Task PrepareAsync(CancellationToken cancellationToken) => RunAsync(async connection =>
     {
+        await SessionSettings.CheckAsync(connection, Place, SessionOf(schema), cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await ClusterSchema.MakeOrCheckAsync(connection, Place, schema, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -119,18 +123,24 @@ internal sealed class ClusterDatabase(string url, string schema)
     private static NpgsqlConnectionStringBuilder Configure(string url, string schema)
     {
         var settings = PostgresUrl.Parse(url);
-
-        // Orleans names OrleansQuery without a schema.
-        settings.SearchPath = schema;
         settings.ApplicationName ??= "evergrain-cluster";
         settings.MaxPoolSize = ConnectionsMax;
         settings.Enlist = false;
         settings.Timeout = settings.Timeout is 0 or > TimeoutSeconds ? TimeoutSeconds : settings.Timeout;
         settings.CommandTimeout = TimeoutSeconds;
-        settings.Options = $"{settings.Options} -c synchronous_commit=on -c lock_timeout={TimeoutSeconds}s " +
-            $"-c statement_timeout={TimeoutSeconds}s -c default_transaction_isolation=read\\ committed";
+        settings.Options = $"{settings.Options} {SessionSettings.WordsOf(SessionOf(schema))}";
         return settings;
     }
+
+    // What each session needs. Orleans' statements name OrleansQuery without a schema.
+    private static (string Name, string Value)[] SessionOf(string schema) =>
+    [
+        ("search_path", schema),
+        ("synchronous_commit", "on"),
+        ("default_transaction_isolation", "read committed"),
+        ("lock_timeout", TimeoutMilliseconds),
+        ("statement_timeout", TimeoutMilliseconds),
+    ];
 
     private async Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
     {

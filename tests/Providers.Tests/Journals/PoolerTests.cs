@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Postgres;
 using Evergrain.Tests.Services;
 
 namespace Evergrain.Providers.Tests.Journals;
@@ -19,6 +21,17 @@ public sealed class PoolerTests(PostgresServer server) : PostgresFixture(server)
         Assert.Equal($"The session at 127.0.0.1:{pooler.Port} has lock_timeout = 0 where '5000' was asked for: " +
             "connect to PostgreSQL itself, since a pooler between drops settings.",
             await RefusedAsync(new() { Url = UrlOver(pooler.Port), Schema = Schema }));
+    }
+
+    [Fact]
+    public async Task Lock_PoolerDropsSettings_IsRefusedByTheFirstOne()
+    {
+        await using var pooler = await PgBouncer.StartAsync(Server, "extra_float_digits,options", Token);
+
+        var refused = await Assert.ThrowsAsync<JournalUnavailableException>(() => PostgresJournalLock.TakeAsync(
+            new() { Url = UrlOver(pooler.Port), Schema = Schema }, JournalOwner.Alone, Token));
+        Assert.Equal($"The session at 127.0.0.1:{pooler.Port} has lock_timeout = 0 where '2000' was asked for: " +
+            "connect to PostgreSQL itself, since a pooler between drops settings.", refused.Message);
     }
 
     [Fact]

@@ -118,7 +118,7 @@ public sealed class PostgresFormatTests(PostgresServer server) : PostgresFixture
         await ExecuteAsync("UPDATE schema_version SET format = 3");
 
         await ExecuteAsync("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity " +
-            "WHERE application_name = 'evergrain-lock' AND datname = current_database()");
+            "WHERE application_name LIKE 'evergrain-lock%' AND datname = current_database()");
 
         var failure = await Assert.ThrowsAsync<JournalUnavailableException>(() => joined.Lost.WaitAsync(Token));
         Assert.Contains("holds records of format 3", failure.Message, StringComparison.Ordinal);
@@ -136,7 +136,7 @@ public sealed class PostgresFormatTests(PostgresServer server) : PostgresFixture
     }
 
     private Task<PostgresJournalLock> JoinAsync(int format) =>
-        PostgresJournalLock.TakeAsync(Options(format), isShared: true, Token);
+        PostgresJournalLock.TakeAsync(Options(format), JournalOwner.Cluster("evergrain", "evergrain"), Token);
 
     private PostgresJournalOptions Options(int format) => new()
     {

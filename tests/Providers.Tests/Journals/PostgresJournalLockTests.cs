@@ -47,7 +47,7 @@ public sealed class PostgresJournalLockTests(PostgresServer server) : PostgresFi
     {
         await using var one = await TakeAsync(isShared: false);
         await using var other = await PostgresJournalLock.TakeAsync(
-            new PostgresJournalOptions { Url = Url, Schema = Server.NewSchema() }, isShared: false, Token);
+            new PostgresJournalOptions { Url = Url, Schema = Server.NewSchema() }, JournalOwner.Alone, Token);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class PostgresJournalLockTests(PostgresServer server) : PostgresFi
         {
             Url = UrlOver(proxy.Port), Schema = Schema,
         };
-        await using var held = await PostgresJournalLock.TakeAsync(options, isShared: false, Token);
+        await using var held = await PostgresJournalLock.TakeAsync(options, JournalOwner.Alone, Token);
         var before = await HolderAsync();
 
         proxy.Sever();
@@ -108,8 +108,73 @@ public sealed class PostgresJournalLockTests(PostgresServer server) : PostgresFi
         Assert.False(held.Lost.IsCompleted);
     }
 
-    private Task<PostgresJournalLock> TakeAsync(bool isShared) => PostgresJournalLock.TakeAsync(
-        new PostgresJournalOptions { Url = Url, Schema = Schema }, isShared, Token);
+    [Theory]
+    [InlineData("green", "evergrain")]
+    [InlineData("evergrain", "blue")]
+    public async Task Shared_OfAnotherClusterOrService_IsRefusedInOneSentence_UntilTheFirstIsGone(
+        string id, string service)
+    {
+        var other = JournalOwner.Cluster(id, service);
+        await using (await TakeAsync(isShared: true))
+        {
+            var refused = await Assert.ThrowsAsync<JournalUnavailableException>(() => TakeAsync(other));
+            Assert.Equal($"The journal in PostgreSQL at 127.0.0.1:{Server.Port} (database postgres, schema {Schema}) " +
+                "is in use by another cluster or service (cluster evergrain, service evergrain), and this process is " +
+                $"of cluster {id}, service {service}: give both the same Cluster:Id and Cluster:Service, or name " +
+                "another schema.", refused.Message);
+            await using var same = await TakeAsync(isShared: true);
+        }
+
+        await using var next = await TakeAsync(other);
+        await Assert.ThrowsAsync<JournalUnavailableException>(() => TakeAsync(isShared: true));
+    }
+
+    [Fact]
+    public async Task Shared_OfTwoClustersAtOnce_OneIsLetIn()
+    {
+        var taken = await Task.WhenAll(Enumerable.Range(0, 8).Select(async i =>
+        {
+            try
+            {
+                return await TakeAsync(JournalOwner.Cluster($"cluster{i % 2}", "evergrain"));
+            }
+            catch (JournalUnavailableException)
+            {
+                return null;
+            }
+        }));
+
+        Assert.Equal(4, taken.Count(static held => held is not null));
+        Assert.Single(taken.Index().Where(static held => held.Item is not null).Select(static held => held.Index % 2)
+            .Distinct());
+        foreach (var held in taken)
+        {
+            await (held?.DisposeAsync() ?? default);
+        }
+    }
+
+    [Fact]
+    public async Task Session_BrokenWhileAnotherClusterBegan_IsLostInOneSentence()
+    {
+        await using var proxy = new CuttingProxy(Server.Port);
+        await using var held = await PostgresJournalLock.TakeAsync(
+            new PostgresJournalOptions { Url = UrlOver(proxy.Port), Schema = Schema },
+            JournalOwner.Cluster("evergrain", "evergrain"), Token);
+        proxy.Sever();
+        await UntilAsync(async () => await HolderAsync() is null);
+        await using var other = await TakeAsync(JournalOwner.Cluster("green", "evergrain"));
+
+        proxy.IsClosed = false;
+
+        var lost = await Assert.ThrowsAsync<JournalUnavailableException>(() => held.Lost.WaitAsync(Token));
+        Assert.Contains("(cluster green, service evergrain)", lost.Message, StringComparison.Ordinal);
+    }
+
+    private Task<PostgresJournalLock> TakeAsync(bool isShared) =>
+        TakeAsync(isShared ? JournalOwner.Cluster("evergrain", "evergrain") : JournalOwner.Alone);
+
+    private Task<PostgresJournalLock> TakeAsync(JournalOwner owner) => PostgresJournalLock.TakeAsync(
+        new PostgresJournalOptions { Url = Url, Schema = Schema }, owner, Token);
 
     // The tests of one server run one after the other, so every lock is this test's.
     private async Task<int?> HolderAsync() => (int?)await ExecuteAsync(
