@@ -13,6 +13,7 @@ using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Configuration;
 using Orleans.Hosting;
+using Orleans.Runtime;
 
 namespace Evergrain.Silo.Cluster;
 
@@ -40,6 +41,7 @@ internal static class ClusterHosting
         builder.Logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error);
         builder.Services.AddSingleton(plan.Member);
         builder.Services.AddTenantTotals();
+        builder.Services.AddClock(plan.Database);
         builder.Services.AddPeerTrust(plan);
         ClusterMember.Register(builder.Services, () =>
         {
@@ -54,12 +56,21 @@ internal static class ClusterHosting
         });
     }
 
+    private static void AddClock(this IServiceCollection services, ClusterDatabase database)
+    {
+        services.AddSingleton(provider => new DatabaseClock(database.ReadClockAsync,
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseClock>>()));
+        services.AddSingleton<IHealthRemark>(static provider => provider.GetRequiredService<DatabaseClock>());
+        services.AddHostedService(static provider => provider.GetRequiredService<DatabaseClock>());
+    }
+
     private static void AddSilo(ISiloBuilder silo, MemberPlan plan, Func<SiloPlace> place)
     {
         silo.Configure<ClusterOptions>(cluster => Name(cluster, plan.Member));
         silo.Configure<EndpointOptions>(endpoint => (endpoint.AdvertisedIPAddress, endpoint.SiloPort,
             endpoint.GatewayPort) = (place().Address, place().SiloPort, place().GatewayPort));
         plan.Database.AddTo(silo);
+        silo.Services.AddSingleton<IFatalErrorHandler>(new MemberEnd(Console.Error.WriteLine, Environment.Exit));
         silo.UsePeerTrust();
         silo.AddConversations(plan.Bounds);
         silo.Services.AddOptions<ConversationDrainOptions>().Configure<IOptions<EvergrainOptions>>(

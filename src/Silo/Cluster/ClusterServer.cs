@@ -31,6 +31,7 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
         bound.Watch(app);
         await journal.OpenAsync(JournalOwner.Cluster(plan.Member.Id, plan.Member.Service), cancellationToken);
         await plan.Database.PrepareAsync(cancellationToken);
+        await app.Services.GetRequiredService<DatabaseClock>().CheckAsync(cancellationToken);
         await app.Services.OpenTrustAsync(cancellationToken);
         using var reserved = place = role.IsSilo()
             ? await SiloPlace.ChooseAsync(plan.Member, plan.Database, cancellationToken)

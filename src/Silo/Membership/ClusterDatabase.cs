@@ -53,6 +53,14 @@ internal sealed class ClusterDatabase(string url, string schema)
         return true;
     }, cancellationToken);
 
+    /// <summary>What time it is there.</summary>
+    /// <exception cref="JournalUnavailableException">It cannot be read.</exception>
+    public Task<DateTimeOffset> ReadClockAsync(CancellationToken cancellationToken) => RunAsync(async connection =>
+    {
+        await using var command = new NpgsqlCommand("SELECT clock_timestamp()", connection);
+        return new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellationToken))!);
+    }, cancellationToken);
+
     /// <summary>The silos of a cluster that said lately that they are alive.</summary>
     /// <exception cref="JournalUnavailableException">They cannot be read.</exception>
     public Task<IReadOnlyList<ClusterMemberPlace>> ReadMembersAsync(string cluster,

@@ -92,6 +92,43 @@ public sealed class ProgramTests(PostgresServer postgres) : IDisposable
         await UntilAsync(async () => await CompletedAsync(frontend.Http) == 9);
     }
 
+    [Theory]
+    [InlineData("alone")]
+    [InlineData("both")]
+    [Trait("Needs", "Postgres")]
+    public async Task PostgresAway_WhenAProcessStarts_IsWaitedForWithOneLine(string role)
+    {
+        await using var proxy = new CuttingProxy(postgres.Port) { IsClosed = true };
+        var url = new UriBuilder(postgres.Url(await postgres.CreateDatabaseAsync())) { Port = proxy.Port };
+        var start = StartOf(["--role", role, "--port", "0"]);
+        start.Environment["Evergrain__JournalUrl"] = url.Uri.OriginalString;
+        await using var process = ClusterProcess.Begin(role, start);
+        await process.UntilSaysAsync("The process waits for it, 00:05:00 at most.", _patience.Token);
+
+        proxy.IsClosed = false;
+
+        await process.UntilSaysAsync("listens on", _patience.Token);
+        Assert.Equal(2, process.Story.Split("waits for it").Length);
+    }
+
+    [Fact]
+    [Trait("Needs", "Postgres")]
+    public async Task Member_DeclaredDead_EndsWithOneLineAndAnExitCode()
+    {
+        var database = await postgres.CreateDatabaseAsync();
+        await using var silo = await StartSiloAsync(postgres.Url(database));
+
+        // 6 is dead. A silo reads the table once a minute.
+        await postgres.ExecuteAsync(database, "UPDATE evergrain.silos SET status = 6");
+        await postgres.ExecuteAsync(database, "UPDATE evergrain.clusters SET version = version + 1");
+        var exitCode = await silo.ExitAsync(_patience.Token);
+        await silo.DisposeAsync();
+
+        Assert.Equal(3, exitCode);
+        Assert.Contains("evergrain: the cluster has declared this process dead", silo.Story, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", silo.Story, StringComparison.Ordinal);
+    }
+
     private Task<ClusterProcess> StartSiloAsync(string url) => StartAsync("silo", url, "--role", "silo",
         "--port", "0", "--silo-port", Port(), "--gateway-port", Port());
 
