@@ -65,6 +65,12 @@ public sealed class PostgresJournalOptions
     public TimeSpan StatementTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
+    /// How long a process that starts waits for a server that cannot be reached, 0 to 1 hour, default 5 minutes.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
     /// The newest format in which records may be written, 1 or 2, default 2. The journal's records have it once all
     /// processes that share the journal agree.
     /// </summary>

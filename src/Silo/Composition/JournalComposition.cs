@@ -74,8 +74,11 @@ internal sealed class JournalComposition : IAsyncDisposable
             return;
         }
 
-        _lock = await PostgresJournalLock.TakeAsync(postgres, owner, cancellationToken);
-        _journal = await PostgresJournal.OpenAsync(postgres, cancellationToken);
+        var patience = new StartPatience(postgres, Console.Error);
+        _lock = await patience.OpenAsync(
+            () => PostgresJournalLock.TakeAsync(postgres, owner, cancellationToken), cancellationToken);
+        _journal = await patience.OpenAsync(
+            () => PostgresJournal.OpenAsync(postgres, cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>

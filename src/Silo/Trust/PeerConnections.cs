@@ -24,8 +24,50 @@ internal sealed class PeerConnections(MemberOptions member, PeerReports reports,
     // A peer speaks at once. What only looks whether the port is open says nothing, and is no peer.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
 
+    // A whole cluster that connects at once. A connection takes a few kilobytes until it is known.
+    private const int ArrivingMax = 512;
+
+    private int _arriving;
+
     /// <summary>Stands before a connection that a peer has opened.</summary>
     public ConnectionDelegate Accept(ConnectionDelegate next) => async connection =>
+    {
+        var isKnown = false;
+        try
+        {
+            if (Interlocked.Increment(ref _arriving) > ArrivingMax)
+            {
+                reports.Refused(connection, $"{ArrivingMax} others have connected and not said yet who they are");
+                return;
+            }
+
+            await LetInAsync(connection, known =>
+            {
+                isKnown = true;
+                Interlocked.Decrement(ref _arriving);
+                return next(known);
+            });
+        }
+        finally
+        {
+            if (!isKnown)
+            {
+                // Orleans closes only what it was given: any other connection would stay open for ever.
+                Interlocked.Decrement(ref _arriving);
+                await connection.DisposeAsync();
+            }
+        }
+    };
+
+    /// <summary>Stands before a connection to a silo.</summary>
+    public ConnectionDelegate Connect(ConnectionDelegate next) => async connection =>
+    {
+        var handshake = trust is null ? null : new PeerHandshake(trust.Identity, member.Id);
+        await FollowAsync(handshake?.ConnectAsync(connection, next) ?? next(connection), handshake,
+            reason => reports.Failed(connection, reason));
+    };
+
+    private async Task LetInAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         switch (await ReadHeadAsync(connection.Transport.Input))
         {
@@ -46,15 +88,7 @@ internal sealed class PeerConnections(MemberOptions member, PeerReports reports,
             default:
                 break;
         }
-    };
-
-    /// <summary>Stands before a connection to a silo.</summary>
-    public ConnectionDelegate Connect(ConnectionDelegate next) => async connection =>
-    {
-        var handshake = trust is null ? null : new PeerHandshake(trust.Identity, member.Id);
-        await FollowAsync(handshake?.ConnectAsync(connection, next) ?? next(connection), handshake,
-            reason => reports.Failed(connection, reason));
-    };
+    }
 
     /// <summary>Waits for the end of a connection, and reports one that ended before Orleans had begun.</summary>
     /// <remarks>

@@ -32,6 +32,7 @@ public sealed class ProgramTests(PostgresServer postgres) : IDisposable
     {
         var start = StartOf(options.Split(' ', StringSplitOptions.RemoveEmptyEntries));
         start.RedirectStandardError = true;
+        start.Environment["Evergrain__Postgres__StartTimeout"] = "00:00:00";
         using var process = Process.Start(start)!;
 
         var error = (await process.StandardError.ReadToEndAsync(_patience.Token)).TrimEnd();

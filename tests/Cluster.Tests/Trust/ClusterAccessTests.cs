@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Evergrain.Cluster.Tests.Faults;
 using Evergrain.Cluster.Tests.Programs;
@@ -57,6 +57,45 @@ public sealed class ClusterAccessTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Contains("by an authority that this process does not trust", silo.Story, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task SilentConnections_AreClosed_AndTheSiloServesOn()
+    {
+        int[] ports = [FreePorts.Next(), FreePorts.Next()];
+        await using var silo = await StartSiloAsync(ports);
+        var silent = await Task.WhenAll(Enumerable.Range(0, 600).Select(i => ConnectAsync(ports[i % 2])));
+        foreach (var socket in silent)
+        {
+            Assert.Equal(0, await ReadAsync(socket));
+            socket.Dispose();
+        }
+
+        using var trusted = await IssueAsync();
+        Assert.Equal(1, await CallAsync(client => UseTls(client, trusted)));
+        await silo.DisposeAsync();
+        Assert.Contains("512 others have connected and not said yet who they are", silo.Story,
+            StringComparison.Ordinal);
+    }
+
+    private async Task<Socket> ConnectAsync(int port)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, port, Token);
+        return socket;
+    }
+
+    // Nothing, once the other side has closed it or broken it off.
+    private async Task<int> ReadAsync(Socket socket)
+    {
+        try
+        {
+            return await socket.ReceiveAsync(new byte[1], Token);
+        }
+        catch (SocketException)
+        {
+            return 0;
+        }
+    }
+
     /// <summary>How many silos a grain knows; null: the client found none that answers.</summary>
     private async Task<int?> CallAsync(Action<IClientBuilder> secure)
     {
@@ -99,15 +138,16 @@ public sealed class ClusterAccessTests(PostgresServer postgres) : IAsyncLifetime
         return authority.Issue(TestAuthority.Cluster, "test", TimeProvider.System.GetUtcNow());
     }
 
-    private Task<ClusterProcess> StartSiloAsync()
+    private Task<ClusterProcess> StartSiloAsync() => StartSiloAsync([FreePorts.Next(), FreePorts.Next()]);
+
+    private Task<ClusterProcess> StartSiloAsync(int[] ports)
     {
-        string[] options = ["--role", "silo", "--port", "0", "--silo-port", Port(), "--gateway-port", Port()];
+        string[] options = ["--role", "silo", "--port", "0", "--silo-port", $"{ports[0]}", "--gateway-port",
+            $"{ports[1]}"];
         var start = new ProcessStartInfo("dotnet", [ClusterProcesses.Program, .. options]) { UseShellExecute = false };
         start.Environment["Evergrain__JournalUrl"] = _url;
         return ClusterProcess.StartAsync("silo", start, Token);
     }
-
-    private static string Port() => FreePorts.Next().ToString(CultureInfo.InvariantCulture);
 
     private sealed class FewTries : IClientConnectionRetryFilter
     {
