@@ -114,6 +114,9 @@ public static class ConversationClusterExtensions
             ActivatorUtilities.CreateInstance<ConversationSharing>(provider));
         services.AddSingleton<IHostedService>(static provider =>
             ActivatorUtilities.CreateInstance<WarmBudget>(provider));
+        services.TryAddSingleton<JournalReturns>();
+        services.AddSingleton<IHostedService>(static provider =>
+            ActivatorUtilities.CreateInstance<JournalComparison>(provider));
         services.AddSingleton(provider => new WarmBudgetBounds(options.WarmBytesMax, GrainsClock(provider)));
         services.AddSingleton(provider => CreateDrainBounds(provider, options));
         services.AddSingleton(provider => new ShareBounds(

@@ -1,7 +1,9 @@
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Grains;
 using Evergrain.Suites.Hosts;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Cluster.Tests;
 
@@ -57,6 +59,14 @@ internal sealed class ClusterHost : ContractHost
         new(world, await TestSilos.StartAsync(world, count, options), isShared: false);
 
     public override Task PassivateAsync() => _silos.PassivateAsync();
+
+    public override void ReturnJournal()
+    {
+        foreach (var silo in _silos.Cluster.Silos)
+        {
+            silo.ServiceProvider.GetRequiredService<JournalReturns>().Returned();
+        }
+    }
 
     public override async Task RestartAsync()
     {

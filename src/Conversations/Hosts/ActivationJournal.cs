@@ -55,6 +55,7 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         catch (PositionTakenException)
         {
             LogTaken(logger, key.Id, end.Position);
+            await HoldsAsync(key, end);
             return AppendOutcome.Taken;
         }
         catch (Exception e)
@@ -62,6 +63,20 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
             // Whatever became of it, the next activation reads it in the journal.
             LogAppendFailed(logger, e, key.Id, end.Position);
             return AppendOutcome.Unknown;
+        }
+    }
+
+    /// <summary>Ends an activation whose journal no longer holds what the activation knows.</summary>
+    public async Task CompareAsync(IActivationHost host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        (ConversationKey Key, JournalEnd End)? known = null;
+        await host.TellAsync(activation => known = activation.Life is ActivationLife.Open or ActivationLife.Stopping
+            ? (activation.Key, activation.End)
+            : null);
+        if (known is { } held && !await HoldsAsync(held.Key, held.End))
+        {
+            await host.TellAsync(static activation => activation.Leave());
         }
     }
 
@@ -85,6 +100,32 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         }
     }
 
+    // One that does not hold all that an activation stored or read is an older copy, or was deleted elsewhere.
+    private async Task<bool> HoldsAsync(ConversationKey key, JournalEnd end)
+    {
+        try
+        {
+            await foreach (var _ in journal.ReadAsync(key, end, CancellationToken.None))
+            {
+                break;
+            }
+
+            return true;
+        }
+        catch (PositionTakenException)
+        {
+            services.Instruments.Shortened();
+            LogShortened(logger, key.Id, end.Position);
+            return false;
+        }
+        catch (Exception e)
+        {
+            // It cannot be read now. What is asked or written next shows what became of it.
+            LogNotCompared(logger, e, key.Id);
+            return true;
+        }
+    }
+
     [LoggerMessage(100, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal cannot be read.")]
     private static partial void LogCorrupt(ILogger logger, Exception e, ConversationId conversation);
 
@@ -97,6 +138,14 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
 
     [LoggerMessage(103, LogLevel.Error, "Conversation {Conversation} was deleted, but its journal could not be.")]
     private static partial void LogEraseFailed(ILogger logger, Exception e, ConversationId conversation);
+
+    [LoggerMessage(112, LogLevel.Warning, "Conversation {Conversation}: the journal no longer holds the " +
+        "{Appends} appends that were acknowledged. It is an older copy, or was deleted elsewhere. The conversation " +
+        "goes on with what the journal holds.")]
+    private static partial void LogShortened(ILogger logger, ConversationId conversation, long appends);
+
+    [LoggerMessage(113, LogLevel.Debug, "Conversation {Conversation} was not compared with its journal.")]
+    private static partial void LogNotCompared(ILogger logger, Exception e, ConversationId conversation);
 
     [LoggerMessage(107, LogLevel.Information, "Conversation {Conversation}: another activation has taken it over; " +
         "append {Position} was refused.")]

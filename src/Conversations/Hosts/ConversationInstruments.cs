@@ -18,6 +18,7 @@ public sealed class ConversationInstruments
     private readonly Counter<long> _refreshed;
     private readonly Counter<long> _claimed;
     private readonly Counter<long> _lost;
+    private readonly Counter<long> _shortened;
     private readonly Counter<long> _dehydrated;
     private readonly Counter<long> _rehydrated;
     private readonly Histogram<double> _phases;
@@ -48,6 +49,8 @@ public sealed class ConversationInstruments
             "Conversations taken over from the activation that wrote last.");
         _lost = meter.CreateCounter<long>("evergrain.conversations.lost", "{conversation}",
             "Activations that ended because an append was refused or failed.");
+        _shortened = meter.CreateCounter<long>("evergrain.conversations.shortened", "{conversation}",
+            "Journals that no longer held what an activation had stored or read.");
         _dehydrated = meter.CreateCounter<long>("evergrain.conversations.dehydrated", "{conversation}",
             "Warm conversations that left for another silo with all they hold.");
         _rehydrated = meter.CreateCounter<long>("evergrain.conversations.rehydrated", "{conversation}",
@@ -76,6 +79,9 @@ public sealed class ConversationInstruments
 
     /// <summary>An activation ended because an append was refused or failed.</summary>
     public void Lost() => _lost.Add(1);
+
+    /// <summary>A journal no longer holds what an activation had stored or read.</summary>
+    public void Shortened() => _shortened.Add(1);
 
     /// <summary>Turns of a tenant have ended.</summary>
     public void TurnsEnded(string tenant, in TurnCounts turns) => _usage?.Add(tenant, turns);

@@ -20,13 +20,17 @@ public sealed class InProcessConversations : IAsyncDisposable
     private readonly InputChecks? _checks;
     private readonly InProcessContext _context;
     private readonly Task _sweeping;
+    private readonly Task _comparing;
     private Task? _disposing;
 
-    internal InProcessConversations(HostContext host, InputChecks? checks, InProcessOptions options)
+    internal InProcessConversations(
+        HostContext host, InputChecks? checks, InProcessOptions options, JournalReturns returns)
     {
         _checks = checks;
         _context = new InProcessContext(host, options, Forget);
         _sweeping = SweepAsync();
+        _comparing = returns.WatchAsync(
+            () => _warm.Values, conversation => host.Journal.CompareAsync(conversation), _stopping.Token);
     }
 
     /// <summary>How many are warm now.</summary>
@@ -105,7 +109,7 @@ public sealed class InProcessConversations : IAsyncDisposable
     private async Task StopAsync()
     {
         await _stopping.CancelAsync();
-        await _sweeping;
+        await Task.WhenAll(_sweeping, _comparing);
         await Task.WhenAll(_warm.Values.Select(static conversation => conversation.StopAsync()));
         _stopping.Dispose();
     }

@@ -23,6 +23,7 @@ public static class InProcessExtensions
         OptionRules.Check(options);
         services.TryAddSingleton<TenantUsage>();
         services.AddSingleton<ConversationInstruments>();
+        services.TryAddSingleton<JournalReturns>();
         services.AddSingleton(provider => CreateHost(provider, options));
         services.AddSingleton<IConversations>(CreateRouter);
         services.AddHostedService<InProcessStop>();
@@ -49,7 +50,8 @@ public static class InProcessExtensions
             ? new InputChecks(check, Timeout.InfiniteTimeSpan, services, logger)
             : null;
         return new InProcessConversations(
-            new HostContext(services, journal, options.ModelCallTime, logger), checks, options);
+            new HostContext(services, journal, options.ModelCallTime, logger), checks, options,
+            provider.GetRequiredService<JournalReturns>());
     }
 
     private static ConversationRouter CreateRouter(IServiceProvider provider)

@@ -65,6 +65,7 @@ internal sealed partial class GrainMove(GrainActivation activation, GrainService
             () => activation.TellAsync(static _ => { }),
             InterruptAsync,
             LeaveIfIdleAsync,
+            () => Task.WhenAny(services.Host.Journal.CompareAsync(activation), grain.Deactivated),
             grain.Deactivated);
         Used();
         services.Moves.Warm.Add(_warm);

@@ -12,9 +12,10 @@ namespace Evergrain.Grains.Moving;
 /// <param name="leaveIfIdle">
 /// Ends the activation if the journal has all that it holds and nobody reads there; says whether it ended.
 /// </param>
+/// <param name="compare">Ends the activation if its journal no longer holds what it knows.</param>
 /// <param name="ended">Ends with the activation: where it moves, when the next one has begun.</param>
 internal sealed class WarmConversation(
-    Func<Task> moveIfAsked, Func<Task> interrupt, Func<Task<bool>> leaveIfIdle, Task ended)
+    Func<Task> moveIfAsked, Func<Task> interrupt, Func<Task<bool>> leaveIfIdle, Func<Task> compare, Task ended)
 {
     private long _lastUsed;
     private long _bytes;
@@ -41,6 +42,8 @@ internal sealed class WarmConversation(
     public Task InterruptAsync() => interrupt();
 
     public Task<bool> LeaveIfIdleAsync() => leaveIfIdle();
+
+    public Task CompareAsync() => compare();
 
     /// <summary>It was asked something.</summary>
     public void Used(long timestamp) => Volatile.Write(ref _lastUsed, timestamp);

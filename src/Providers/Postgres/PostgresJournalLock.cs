@@ -71,14 +71,19 @@ public sealed class PostgresJournalLock : IAsyncDisposable
     /// </summary>
     public Task Lost => _holding;
 
+    /// <summary>
+    /// Is told when a session that broke is made anew: the server may be another, with an older copy.
+    /// </summary>
+    public Action? Retaken { get; set; }
+
     /// <summary>Takes it, and holds it until disposed.</summary>
     /// <param name="options">Where the journal is.</param>
-    /// <param name="isShared">Whether others may hold it too.</param>
+    /// <param name="owner">Whose process this is.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="JournalUnavailableException">
-    /// Another process has it, or the server cannot be reached or refuses.
+    /// Another process has it, it is another cluster's, or the server cannot be reached or refuses.
     /// </exception>
-    public static async Task<PostgresJournalLock> TakeAsync(PostgresJournalOptions options, bool isShared,
+    public static async Task<PostgresJournalLock> TakeAsync(PostgresJournalOptions options, JournalOwner owner,
         CancellationToken cancellationToken)
     {
         OptionRules.Check(options);
@@ -152,6 +157,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
             {
                 await WaitUntilBrokenAsync(session);
                 session = await OpenAgainAsync();
+                Retaken?.Invoke();
             }
         }
         catch (OperationCanceledException) when (_released.IsCancellationRequested)

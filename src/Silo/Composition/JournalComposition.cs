@@ -19,6 +19,7 @@ internal sealed class JournalComposition : IAsyncDisposable
 
     private readonly ServerRole _role;
     private readonly string _data;
+    private readonly JournalReturns _returns = new();
     private int _format = RecordFormat.Newest;
     private IJournal? _journal;
     private PostgresJournalLock? _lock;
@@ -46,6 +47,7 @@ internal sealed class JournalComposition : IAsyncDisposable
         IReadOnlyList<string> mistakes = [.. composition.ReadFormat(section), .. composition.Read(section)];
         services.AddSettingsRule(_ => mistakes);
         services.AddSingleton(_ => composition.Journal);
+        services.AddSingleton(composition._returns);
         if (role == ServerRole.Alone)
         {
             services.AddSingleton(_ => (ITenantTotals)composition.Journal);
@@ -77,6 +79,7 @@ internal sealed class JournalComposition : IAsyncDisposable
         var patience = new StartPatience(postgres, Console.Error);
         _lock = await patience.OpenAsync(
             () => PostgresJournalLock.TakeAsync(postgres, owner, cancellationToken), cancellationToken);
+        _lock.Retaken = _returns.Returned;
         _journal = await patience.OpenAsync(
             () => PostgresJournal.OpenAsync(postgres, cancellationToken), cancellationToken);
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Routing;
@@ -60,6 +61,8 @@ internal sealed class InProcessHost : ContractHost
     }
 
     public override async Task PassivateAsync() => await InProcess.PassivateIdleAsync().WaitAsync(Waits.Patience);
+
+    public override void ReturnJournal() => _services.GetRequiredService<JournalReturns>().Returned();
 
     public override async Task RestartAsync()
     {

@@ -36,6 +36,9 @@ public abstract class ContractHost : ConversationsHost
     /// <summary>Passivates whatever may be, and ends when that is done.</summary>
     public abstract Task PassivateAsync();
 
+    /// <summary>Tells the host that its journal was away and is back.</summary>
+    public abstract void ReturnJournal();
+
     /// <summary>Stops the host as SIGTERM does and starts it again.</summary>
     public abstract Task RestartAsync();
 

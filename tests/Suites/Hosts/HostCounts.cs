@@ -36,6 +36,8 @@ public sealed class HostCounts : IDisposable
 
     public long Lost => Total("evergrain.conversations.lost");
 
+    public long Shortened => Total("evergrain.conversations.shortened");
+
     public long Warm => Total("evergrain.conversations.warm");
 
     /// <summary>Ends when so many conversations have been passivated in all.</summary>

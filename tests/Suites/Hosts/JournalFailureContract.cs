@@ -36,6 +36,37 @@ public abstract class JournalFailureContract(IContractHosts hosts) : HostContrac
     }
 
     [Fact]
+    public async Task Journal_BackAsAnOlderCopy_WarmConversationsLetGoOfWhatItLacks()
+    {
+        var kept = await Client.TellAsync("kept");
+        var lost = await Client.TellAsync("lost", kept);
+        var other = await Client.TellAsync("other");
+        await ShortenAsync(kept.Conversation);
+        Assert.Equal("completed", (await Client.GetAsync(lost)).GetProperty("status").GetString());
+
+        Host.ReturnJournal();
+        await Host.Counts.PassivatedAsync(1);
+
+        Assert.Equal(RefusalKind.NotFound, (await ContractClient.RefusedAsync(() => Client.GetAsync(lost))).Kind);
+        await Client.GetAsync(kept);
+        await Client.GetAsync(other);
+        Assert.Equal(1, Host.Counts.Shortened);
+    }
+
+    [Fact]
+    public async Task Append_ToAnOlderCopy_IsCountedAndTheConversationGoesOn()
+    {
+        var kept = await Client.TellAsync("kept");
+        await Client.TellAsync("lost", kept);
+        await ShortenAsync(kept.Conversation);
+
+        var next = await Client.TellAsync("next", kept);
+
+        Assert.Equal("completed", (await Client.GetAsync(next)).GetProperty("status").GetString());
+        Assert.Equal(1, Host.Counts.Shortened);
+    }
+
+    [Fact]
     public async Task StartTurn_TwoForksOfAFailedAppend_GetTheirOwnEventsAfterIt()
     {
         Host.Log.Expect(AppendFailed);
@@ -270,6 +301,24 @@ public abstract class JournalFailureContract(IContractHosts hosts) : HostContrac
             return fault;
         });
         return (arrived.Task.WaitAsync(Waits.Patience), gate);
+    }
+
+    /// <summary>Leaves of a journal what there was when its first turn had ended, as an older copy does.</summary>
+    private async Task ShortenAsync(ConversationId conversation)
+    {
+        var key = Client.Key(conversation);
+        var entries = await Host.ReadJournalAsync(key);
+        await Host.Store.DeleteAsync(key, JournalEnd.Behind(entries[^1]), CancellationToken.None);
+        var end = JournalEnd.None;
+        foreach (var entry in entries)
+        {
+            await Host.Store.AppendAsync(key, end, entry.Writer, entry.Records, CancellationToken.None);
+            end = JournalEnd.Behind(entry);
+            if (RecordFrames.Read(entry.Records).Any(static record => record is TurnFinished))
+            {
+                return;
+            }
+        }
     }
 
     private async Task<int> CountAsync<TRecord>(ConversationId conversation) =>
