@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Conversations.Items;
 
@@ -58,7 +59,7 @@ internal readonly ref struct ItemTree
         {
             ItemNodes.Return(nodes);
             throw new ConversationException(
-                new Refusal(RefusalKind.InvalidRequest, $"The item is not valid JSON: {e.Message}"), e);
+                new Refusal(RefusalKind.InvalidRequest, $"The item is not valid JSON: {JsonPlace.Of(e)} of it."), e);
         }
         catch (ConversationException)
         {

@@ -22,13 +22,18 @@ public sealed record NewInput(string Tenant, string Model, ReadOnlyMemory<byte> 
     IReadOnlyList<ReadOnlyMemory<byte>> Items)
 {
     /// <summary>Reads it from a create.</summary>
-    /// <exception cref="ConversationException">The create is malformed.</exception>
+    /// <exception cref="ConversationException">The create is malformed or too large.</exception>
     public static NewInput Read(string tenant, ReadOnlyMemory<byte> create) =>
         Of(tenant, CreateRequest.Parse(create));
 
     /// <summary>The same of a create that its conversation reads too.</summary>
     internal static NewInput Of(StartTurn start) => Of(start.Key.Tenant, start.Read());
 
-    private static NewInput Of(string tenant, CreateRequest create) => new(tenant, create.Model,
-        create.Parameters.Find(parameter => parameter.Field.Name == "instructions").Json, create.Input);
+    private static NewInput Of(string tenant, CreateRequest create)
+    {
+        // A check may take long for a text that no turn could hold.
+        InputItems.CheckSizes(create);
+        return new NewInput(tenant, create.Model,
+            create.Parameters.Find(static parameter => parameter.Field.Name == "instructions").Json, create.Input);
+    }
 }

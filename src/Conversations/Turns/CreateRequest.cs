@@ -39,10 +39,16 @@ internal sealed class CreateRequest
             var reader = new Utf8JsonReader(json.Span, ReaderOptions);
             create.ReadMembers(ref reader, json);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException e)
         {
             throw new ConversationException(
-                new Refusal(RefusalKind.InvalidRequest, "The request is not valid JSON: " + e.Message), e);
+                new Refusal(RefusalKind.InvalidRequest, $"The request is not valid JSON: {JsonPlace.Of(e)}."), e);
+        }
+        catch (InvalidOperationException e)
+        {
+            // The reader's word for an unpaired surrogate in a name or value that must be read as text.
+            throw new ConversationException(new Refusal(RefusalKind.InvalidRequest,
+                "The request's member names and ids must be Unicode text: one holds an unpaired surrogate."), e);
         }
 
         create.CheckWhole();

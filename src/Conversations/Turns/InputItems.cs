@@ -32,6 +32,27 @@ internal sealed class InputItems
         _digest = (parent?.End ?? default).Digest;
     }
 
+    /// <summary>
+    /// Refuses a create of items or values that no append could hold, before anything else looks at them. What its
+    /// references name is not known yet.
+    /// </summary>
+    /// <exception cref="ConversationException">They are too large; the refusal names the first.</exception>
+    public static void CheckSizes(CreateRequest create)
+    {
+        for (var i = 0; i < create.Input.Count; i++)
+        {
+            CheckItemSize(create.Input[i], $"input[{i}]");
+        }
+
+        foreach (var (field, json) in create.Parameters)
+        {
+            CheckItemSize(json, field.Name);
+        }
+
+        CheckSize(create.Input.Sum(static item => (long)item.Length) +
+            create.Parameters.Sum(static parameter => (long)parameter.Json.Length));
+    }
+
     /// <summary>Reads all of a create's items; <paramref name="ledger"/> takes each into account.</summary>
     /// <exception cref="ConversationException">An item is refused; the refusal names it.</exception>
     /// <exception cref="ForeignItemsException">Items of other conversations are referred to.</exception>

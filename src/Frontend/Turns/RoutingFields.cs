@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Frontend.Turns;
 
@@ -67,7 +68,7 @@ internal struct RoutingFields
         catch (JsonException e)
         {
             return new Refusal(RefusalKind.InvalidRequest,
-                $"The request is not valid JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}.");
+                $"The request is not valid JSON: {JsonPlace.Of(e)}.");
         }
         catch (InvalidOperationException)
         {

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Providers.Demo;
 
@@ -49,7 +50,8 @@ internal static class ScriptParser
         }
         catch (JsonException wrong)
         {
-            return Script.Malformed($"it must be a JSON array of steps on one line: {wrong.Message}");
+            return Script.Malformed(
+                $"it must be a JSON array of steps on one line: {JsonPlace.Of(wrong)} of it is wrong");
         }
         catch (InvalidOperationException)
         {

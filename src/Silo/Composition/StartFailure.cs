@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Wire;
 using Microsoft.Extensions.Options;
 
 namespace Evergrain.Silo.Composition;
@@ -33,7 +35,9 @@ internal static class StartFailure
         e is OptionsValidationException settings ? string.Join(' ', settings.Failures) : e.Message;
 
     // A file that is no JSON: the outer message names the file, the inner one the line.
-    private static string Cause(Exception e) => e is InvalidDataException { InnerException: { } inner }
-        ? $" {inner.InnerException?.Message ?? inner.Message}"
-        : "";
+    private static string Cause(Exception e) => e is not InvalidDataException { InnerException: { } inner }
+        ? ""
+        : inner.GetBaseException() is JsonException wrong
+            ? $" It is not valid JSON: {JsonPlace.Of(wrong)}."
+            : $" {inner.InnerException?.Message ?? inner.Message}";
 }
