@@ -1,23 +1,18 @@
-using System.Net;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Http;
+using Evergrain.Frontend.Listening;
 using Evergrain.Frontend.Settings;
 using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Telemetry;
 using Evergrain.Frontend.Turns;
 using Evergrain.Providers.Checks;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Options;
 
 namespace Evergrain.Frontend;
 
@@ -27,8 +22,6 @@ namespace Evergrain.Frontend;
 /// </summary>
 public static class EvergrainServer
 {
-    private static readonly TimeSpan StopSlack = TimeSpan.FromSeconds(5);
-
     /// <summary>Registers the frontend; options are bound to section <c>Evergrain</c> and checked at start.</summary>
     public static IServiceCollection AddEvergrainFrontend(this IServiceCollection services,
         IConfiguration configuration) => services
@@ -100,55 +93,5 @@ public static class EvergrainServer
             .AddSettingsRule(static options => options.DrainDelay > options.DrainTimeout
                 ? ["DrainDelay is a part of DrainTimeout: it must not be longer."]
                 : []);
-    }
-
-    private static IServiceCollection AddListener(this IServiceCollection services)
-    {
-        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EvergrainOptions>, ServerDrain>(Listen);
-        InlineSockets();
-        services.Configure<SocketTransportOptions>(static transport => transport.UnsafePreferInlineScheduling = true);
-        services.AddOptions<HostOptions>().Configure<IOptions<EvergrainOptions>>(static (host, options) =>
-            host.ShutdownTimeout = options.Value.DrainTimeout + (4 * options.Value.CloseTimeout) + StopSlack);
-        return services;
-    }
-
-    /// <summary>
-    /// Lets the threads that poll the sockets run what a socket's bytes ask for, up to the first wait: so a health
-    /// check, a ping or a cancel does not stand in the thread pool's line behind thousands of turns. With 5,000 turns
-    /// begun at once the median answer of /health/ready took 5 ms and the slowest 500 without, 0.5 and 180 with.
-    /// </summary>
-    /// <remarks>The runtime reads the variable with the process's first socket; a value that is set already
-    /// stays.</remarks>
-    private static void InlineSockets()
-    {
-        const string variable = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
-        if (Environment.GetEnvironmentVariable(variable) is null)
-        {
-            Environment.SetEnvironmentVariable(variable, "1");
-        }
-    }
-
-    private static void Listen(KestrelServerOptions kestrel, IOptions<EvergrainOptions> options, ServerDrain drain)
-    {
-        kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxConcurrentConnections = options.Value.HttpConnectionsMax;
-        kestrel.Limits.MaxRequestBodySize = options.Value.BodyBytesMax;
-        if (AccessExtensions.TryParseAddress(options.Value.Address, out var address))
-        {
-            kestrel.Listen(address, options.Value.Port, listen =>
-            {
-                listen.Protocols = HttpProtocols.Http1;
-                listen.Use(next => connection => ServeUntilCutAsync(connection, next, drain));
-            });
-        }
-    }
-
-    /// <summary>Nothing else ends a connection that waits for the rest of a request's head.</summary>
-    private static async Task ServeUntilCutAsync(ConnectionContext connection, ConnectionDelegate next,
-        ServerDrain drain)
-    {
-        await using var cut = drain.Cut.UnsafeRegister(static connection => ((ConnectionContext)connection!).Abort(
-            new ConnectionAbortedException("The server stops.")), connection);
-        await next(connection);
     }
 }

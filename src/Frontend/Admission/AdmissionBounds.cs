@@ -1,4 +1,5 @@
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Listening;
 using Evergrain.Frontend.Settings;
 using Microsoft.Extensions.Configuration;
 
@@ -29,9 +30,14 @@ internal sealed class AdmissionBounds
     public TenantBounds Of(string tenant) => _tenants.GetValueOrDefault(tenant, _others);
 
     /// <summary>Reads both sections. Each mistake names its section; what is wrong counts as not said.</summary>
-    public static AdmissionBounds Load(IConfiguration configuration, List<string> mistakes)
+    /// <param name="configuration">Where they are.</param>
+    /// <param name="mistakes">Gets each mistake.</param>
+    /// <param name="files">Lowers what does not fit into the process; null: nothing is lowered.</param>
+    public static AdmissionBounds Load(
+        IConfiguration configuration, List<string> mistakes, FileBounds? files = null)
     {
         var all = Read<AdmissionOptions>(configuration.GetSection(AdmissionOptions.Section), mistakes);
+        files?.Lower(all);
         var tenants = configuration.GetSection(TenantOptions.Section);
         var others = Read<TenantOptions>(tenants.GetSection(TenantOptions.Others), mistakes);
         var bounds = new AdmissionBounds(all, others);

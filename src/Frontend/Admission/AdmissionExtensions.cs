@@ -1,9 +1,11 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Listening;
 using Evergrain.Frontend.Settings;
 using Evergrain.Frontend.Telemetry;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Evergrain.Frontend.Admission;
 
@@ -14,7 +16,11 @@ internal static class AdmissionExtensions
     public static IServiceCollection AddAdmission(this IServiceCollection services, IConfiguration configuration) =>
         services
             .AddSettingsRule(_ => FindMistakes(configuration))
+            .AddSingleton(provider => new FileBounds(OpenFiles.Max(),
+                provider.GetRequiredService<IOptions<EvergrainOptions>>().Value.HttpConnectionsMax,
+                AdmissionBounds.Load(configuration, []).All))
             .AddSingleton(provider => new AdmissionSettings(configuration,
+                provider.GetRequiredService<FileBounds>(),
                 provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<ILogger<AdmissionSettings>>()))
             .AddHostedService(static provider => provider.GetRequiredService<AdmissionSettings>())

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using Evergrain.Conversations.Wire;
+using Evergrain.Frontend.Listening;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -11,18 +14,20 @@ namespace Evergrain.Frontend.Admission;
 internal sealed partial class AdmissionSettings : BackgroundService
 {
     private readonly IConfiguration _configuration;
+    private readonly FileBounds _openFiles;
     private readonly TimeProvider _time;
     private readonly ILogger<AdmissionSettings> _logger;
     private readonly SettingsFile[] _files;
     private volatile AdmissionBounds _current;
     private Action _refresh = static () => { };
 
-    public AdmissionSettings(IConfiguration configuration, TimeProvider time, ILogger<AdmissionSettings> logger)
+    public AdmissionSettings(IConfiguration configuration, FileBounds openFiles, TimeProvider time,
+        ILogger<AdmissionSettings> logger)
     {
-        (_configuration, _time, _logger) = (configuration, time, logger);
+        (_configuration, _openFiles, _time, _logger) = (configuration, openFiles, time, logger);
         _files = FilesOf(configuration);
         Array.ForEach(_files, static file => file.Look());
-        _current = AdmissionBounds.Load(configuration, []);
+        _current = AdmissionBounds.Load(configuration, [], openFiles);
     }
 
     public AdmissionBounds Current => _current;
@@ -94,11 +99,13 @@ internal sealed partial class AdmissionSettings : BackgroundService
         {
             // Nothing else follows the configuration: the other options were bound when the server started.
             ((IConfigurationRoot)_configuration).Reload();
-            return AdmissionBounds.Load(_configuration, mistakes);
+            return AdmissionBounds.Load(_configuration, mistakes, _openFiles);
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            mistakes.Add(e.GetBaseException().Message);
+            mistakes.Add(e.GetBaseException() is JsonException wrong
+                ? $"It is not valid JSON: {JsonPlace.Of(wrong)}."
+                : e.GetBaseException().Message);
             return null;
         }
     }

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend;
+using Evergrain.Frontend.Listening;
 using Evergrain.Providers.Servers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -26,5 +27,9 @@ internal static class Greeting
             ModelComposition.Greeting(models, address, string.Join("; ", [journal, .. servers])));
         var socket = $"{address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses";
         await Console.Out.WriteLineAsync($"Try: npx -y wscat {key}-c {socket} -w 1 -x '{create}'");
+        if (app.Services.GetRequiredService<FileBounds>().Notice is { } notice)
+        {
+            await Console.Out.WriteLineAsync(notice);
+        }
     }
 }

@@ -1,4 +1,5 @@
 using Evergrain.Frontend.Admission;
+using Evergrain.Frontend.Listening;
 using Evergrain.Frontend.Tests.Hosting;
 using Evergrain.Suites.Hosting;
 using Evergrain.Suites.Hosts;
@@ -128,8 +129,8 @@ public sealed class AdmissionSettingsTests : IDisposable
             configuration.AddInMemoryCollection([KeyValuePair.Create(setting.Key, (string?)setting.Value)]);
         }
 
-        return new AdmissionSettings(configuration.Build(), time ?? TimeProvider.System,
-            log ?? NullLogger<AdmissionSettings>.Instance);
+        return new AdmissionSettings(configuration.Build(), new FileBounds(null, 1, new AdmissionOptions()),
+            time ?? TimeProvider.System, log ?? NullLogger<AdmissionSettings>.Instance);
     }
 
     private sealed class LineLog : ILogger<AdmissionSettings>

@@ -17,6 +17,18 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>Where it listens; a port that was free.</summary>
     public Uri Address { get; private set; } = null!;
 
+    public int Id => _process.Id;
+
+    /// <summary>Time that processors have spent on it.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     public Uri Socket => new UriBuilder(Address) { Scheme = "ws", Path = "/v1/responses" }.Uri;
 
     /// <summary>Starts the server and waits for its greeting.</summary>
@@ -80,12 +92,18 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private static Process Launch(ServerSettings settings)
     {
-        var start = new ProcessStartInfo("dotnet")
+        var start = new ProcessStartInfo(settings.FilesMax is null ? "dotnet" : "prlimit")
         {
             UseShellExecute = false,
             RedirectStandardError = true,
             RedirectStandardOutput = true,
         };
+        if (settings.FilesMax is { } files)
+        {
+            start.ArgumentList.Add(FormattableString.Invariant($"--nofile={files}:{files}"));
+            start.ArgumentList.Add("dotnet");
+        }
+
         start.ArgumentList.Add(typeof(Evergrain.Silo.EvergrainCommand).Assembly.Location);
         foreach (var option in settings.Options)
         {
@@ -115,6 +133,9 @@ internal sealed class ServerProcess : IAsyncDisposable
 internal sealed record ServerSettings(params IReadOnlyList<string> Options)
 {
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>How many files it may have open; null: as many as this process.</summary>
+    public int? FilesMax { get; init; }
 
     /// <summary>The same with one more setting, by its name in the environment without Evergrain__.</summary>
     public ServerSettings With(string setting, string value) => this with
