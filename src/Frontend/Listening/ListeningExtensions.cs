@@ -18,7 +18,7 @@ internal static class ListeningExtensions
     {
         services.AddSingleton<IConnectionListenerFactory, PatientTransport>();
         services.AddOptions<KestrelServerOptions>()
-            .Configure<IOptions<EvergrainOptions>, FileBounds>(Listen);
+            .Configure<IOptions<EvergrainOptions>, FileBounds, TimeProvider>(Listen);
         InlineSockets();
         services.AddOptions<HostOptions>().Configure<IOptions<EvergrainOptions>>(static (host, options) =>
             host.ShutdownTimeout = options.Value.DrainTimeout + (4 * options.Value.CloseTimeout) + StopSlack);
@@ -42,14 +42,18 @@ internal static class ListeningExtensions
     }
 
     private static void Listen(
-        KestrelServerOptions kestrel, IOptions<EvergrainOptions> options, FileBounds files)
+        KestrelServerOptions kestrel, IOptions<EvergrainOptions> options, FileBounds files, TimeProvider time)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = files.HttpConnectionsMax;
         kestrel.Limits.MaxRequestBodySize = options.Value.BodyBytesMax;
         if (AccessExtensions.TryParseAddress(options.Value.Address, out var address))
         {
-            kestrel.Listen(address, options.Value.Port, static listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(address, options.Value.Port, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                listen.Use(next => FairInput.Before(next, time));
+            });
         }
     }
 }

@@ -4,20 +4,33 @@ namespace Evergrain.Frontend.Sockets;
 
 /// <summary>
 /// The stream below a WebSocket: while it is corked, frames gather and leave in one write with the first frame after
-/// that. The frames of one batch of events so cost one system call, not one each.
+/// that. The frames of one batch of events so cost one system call, not one each. What comes in passes
+/// <see cref="Frames"/>; once that is over its bound the WebSocket gets nothing more.
 /// </summary>
 /// <remarks>
 /// The WebSocket writes one frame at a time, pings included, so only the flag is shared. While nothing is gathered it
 /// holds no buffer.
 /// </remarks>
-internal sealed class CorkedStream(Stream inner) : Stream
+internal sealed class CorkedStream(Stream inner, FrameRate frames) : Stream
 {
     // As much as a socket's send buffer takes at once on most systems; more is written through.
     private const int GatheredBytesMax = 64 << 10;
 
+    // Of a peer that is being sent away: read to be dropped.
+    private const int DroppedBytesMax = 4096;
+
+    private readonly TaskCompletionSource<SocketEnd> _flooded =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private byte[] _gathered = [];
     private int _count;
     private volatile bool _isCorked;
+
+    /// <summary>Follows the frames that come in.</summary>
+    public FrameRate Frames => frames;
+
+    /// <summary>Ends when the peer has sent more frames than it may.</summary>
+    public Task<SocketEnd> Flooded => _flooded.Task;
 
     /// <summary>Whether writes gather. Cleared before the last frame that belongs together.</summary>
     public bool IsCorked
@@ -40,11 +53,12 @@ internal sealed class CorkedStream(Stream inner) : Stream
         set => throw new NotSupportedException();
     }
 
+    /// <summary>An idle WebSocket waits with an empty buffer: that costs nothing more.</summary>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        inner.ReadAsync(buffer, cancellationToken);
+        buffer.IsEmpty ? inner.ReadAsync(buffer, cancellationToken) : PassAsync(buffer, cancellationToken);
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        inner.ReadAsync(buffer, offset, count, cancellationToken);
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -81,6 +95,30 @@ internal sealed class CorkedStream(Stream inner) : Stream
         }
 
         base.Dispose(disposing);
+    }
+
+    private async ValueTask<int> PassAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        var count = await inner.ReadAsync(buffer, cancellationToken);
+        frames.Pass(buffer.Span[..count]);
+        return frames.IsOver ? await DropAllAsync(cancellationToken) : count;
+    }
+
+    /// <summary>
+    /// Reports the flood and drops what comes until the peer closes: bytes that nobody reads would have the connection
+    /// reset, and the close frame lost with it. For the WebSocket the stream ends here.
+    /// </summary>
+    private async ValueTask<int> DropAllAsync(CancellationToken cancellationToken)
+    {
+        _flooded.TrySetResult(SocketEnd.Flooded);
+        var dropped = new byte[DroppedBytesMax];
+        for (var read = 1; read > 0 && !frames.HasClosed;)
+        {
+            read = await inner.ReadAsync(dropped, cancellationToken);
+            frames.Pass(dropped.AsSpan(0, read));
+        }
+
+        return 0;
     }
 
     private void Gather(ReadOnlySpan<byte> bytes)

@@ -1,12 +1,13 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Frontend.Sockets;
 
 /// <summary>
 /// Puts a <see cref="CorkedStream"/> below every WebSocket: it stands before the WebSocket middleware.
 /// </summary>
-internal sealed class CorkedUpgrade(IHttpUpgradeFeature inner) : IHttpUpgradeFeature
+internal sealed class CorkedUpgrade(IHttpUpgradeFeature inner, TimeProvider time) : IHttpUpgradeFeature
 {
     public bool IsUpgradableRequest => inner.IsUpgradableRequest;
 
@@ -17,7 +18,8 @@ internal sealed class CorkedUpgrade(IHttpUpgradeFeature inner) : IHttpUpgradeFea
     {
         if (context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } upgrade)
         {
-            var corked = new CorkedUpgrade(upgrade);
+            var corked = new CorkedUpgrade(upgrade,
+                context.RequestServices.GetRequiredService<TimeProvider>());
             context.Features.Set<IHttpUpgradeFeature>(corked);
             context.Features.Set(corked);
         }
@@ -25,5 +27,6 @@ internal sealed class CorkedUpgrade(IHttpUpgradeFeature inner) : IHttpUpgradeFea
         return next(context);
     }
 
-    public async Task<Stream> UpgradeAsync() => Stream = new CorkedStream(await inner.UpgradeAsync());
+    public async Task<Stream> UpgradeAsync() => Stream =
+        new CorkedStream(await inner.UpgradeAsync(), new FrameRate(time));
 }

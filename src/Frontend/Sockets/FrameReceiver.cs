@@ -16,6 +16,9 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
     // An acknowledgement nobody waits for.
     private const string ProcessedType = "response.processed";
 
+    /// <summary>Counts the messages that are no create.</summary>
+    public required FrameRate Frames { get; init; }
+
     /// <summary>Receives until the peer closes, is gone, or breaks a rule that ends the connection.</summary>
     public async Task<SocketEnd> RunAsync()
     {
@@ -30,6 +33,7 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
                         await AcceptAsync(frame.Buffer!);
                         break;
                     case FrameOutcome.Binary:
+                        Frames.Count();
                         await RefuseAsync(new Refusal(RefusalKind.InvalidRequest,
                             "Binary frames are not understood: send JSON in text frames."));
                         break;
@@ -66,6 +70,11 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
     {
         var receivedAt = services.Time.GetTimestamp();
         var refusal = RoutingFields.Read(buffer.Written.Span, out var fields) ?? Check(fields);
+        if (refusal is not null || fields.Type != RoutingFields.CreateType)
+        {
+            Frames.Count();
+        }
+
         if (refusal is null && fields.Type == RoutingFields.CreateType)
         {
             refusal = await ChargeAsync(buffer);

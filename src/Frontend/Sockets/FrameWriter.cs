@@ -10,7 +10,7 @@ namespace Evergrain.Frontend.Sockets;
 /// <summary>
 /// Sends text frames, one at a time: only the turn loop calls it, and the close frame waits for that loop's end.
 /// </summary>
-internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action abort, TurnServices services)
+internal sealed class FrameWriter(WebSocket socket, CorkedStream below, Action abort, TurnServices services)
 {
     private static readonly byte[] Keepalive = """{"type":"evergrain:keepalive"}"""u8.ToArray();
 
@@ -30,7 +30,7 @@ internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action 
     {
         try
         {
-            Cork(frames.Count > 1);
+            below.IsCorked = frames.Count > 1;
             for (var i = 0; i < frames.Count - 1; i++)
             {
                 await SendAsync(frames[i], cancellationToken);
@@ -38,7 +38,7 @@ internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action 
         }
         finally
         {
-            Cork(false);
+            below.IsCorked = false;
         }
 
         await SendAsync(frames[^1], cancellationToken);
@@ -58,14 +58,6 @@ internal sealed class FrameWriter(WebSocket socket, CorkedStream? below, Action 
     {
         services.Instruments.KeepaliveSent();
         return SendAsync(Keepalive, cancellationToken);
-    }
-
-    private void Cork(bool isCorked)
-    {
-        if (below is not null)
-        {
-            below.IsCorked = isCorked;
-        }
     }
 
     // No token: cancelling a send aborts the socket, and a close frame may still have to follow.

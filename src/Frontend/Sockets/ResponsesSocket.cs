@@ -35,7 +35,7 @@ internal sealed class ResponsesSocket(TurnServices services, SocketServices sock
         var wantsKeepalive = EventCounting.IsWanted(context.Request.Headers);
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
         var peer = new PeerConnection(
-            context.Abort, context.RequestAborted, context.Features.Get<CorkedUpgrade>()?.Stream);
+            context.Abort, context.RequestAborted, context.Features.GetRequiredFeature<CorkedUpgrade>().Stream!);
         using var session = new SocketSession(services, sockets, socket, caller, peer)
         {
             WantsKeepalive = wantsKeepalive,

@@ -20,6 +20,9 @@ internal enum SocketEnd
     /// <summary>A message was too long.</summary>
     FrameOverLong,
 
+    /// <summary>Too many frames came in one second that bring no create.</summary>
+    Flooded,
+
     /// <summary>The connection's lifetime is over.</summary>
     LifetimeOver,
 
@@ -44,6 +47,8 @@ internal static class SocketEnds
             $"The message did not end within FrameTimeout, {options.FrameTimeout.TotalSeconds:0.###} s."),
         SocketEnd.FrameOverLong => (WebSocketCloseStatus.MessageTooBig,
             $"The message is longer than FrameBytesMax, {options.FrameBytesMax} bytes."),
+        SocketEnd.Flooded => (WebSocketCloseStatus.PolicyViolation,
+            $"Over {FrameRate.FramesMax} control frames, tiny pieces, cancels or unusable messages came in a second."),
         SocketEnd.LifetimeOver => (WebSocketCloseStatus.EndpointUnavailable, "The connection's lifetime is over."),
         SocketEnd.Draining => (ServiceRestart, "The server restarts."),
         SocketEnd.Fault => (WebSocketCloseStatus.InternalServerError, "The server made a mistake."),

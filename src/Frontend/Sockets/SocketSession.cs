@@ -8,7 +8,8 @@ using Evergrain.Frontend.Turns;
 namespace Evergrain.Frontend.Sockets;
 
 /// <summary>
-/// One connection: a loop that receives and a loop that runs turns, whichever ends first starts a timed close.
+/// One connection: a loop that receives and a loop that runs turns, whichever ends first starts a timed close. A flood
+/// of frames starts it as well.
 /// </summary>
 /// <remarks>
 /// The receive loop never stops to wait for a turn, so pings are answered, a cancel is heard and a close is seen while
@@ -44,7 +45,10 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
         _writer = new FrameWriter(socket, peer.Stream, peer.Abort, services);
         _queue = new TurnQueue(services.Options);
         _leases = sockets.Runner.NewLeases(caller.Tenant, _closing.Token);
-        _receiver = new FrameReceiver(services, _reader, _queue, _leases, _closing.Token);
+        _receiver = new FrameReceiver(services, _reader, _queue, _leases, _closing.Token)
+        {
+            Frames = peer.Stream.Frames,
+        };
     }
 
     /// <summary>Whether the client asked for frames during a silent wait.</summary>
@@ -61,7 +65,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
             Timeout.InfiniteTimeSpan);
         var receiving = _receiver.RunAsync();
         var turning = RunTurnsAsync();
-        var end = await await Task.WhenAny(receiving, turning);
+        var end = await await Task.WhenAny(receiving, turning, _peer.Stream.Flooded);
         StopNow(end);
         await CloseAsync(end, receiving, turning);
         await Task.WhenAll(receiving, turning);
@@ -236,8 +240,8 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
 /// <summary>The connection below a socket.</summary>
 /// <param name="Abort">Cuts it.</param>
 /// <param name="Gone">Cancelled when the peer has left it.</param>
-/// <param name="Stream">What its frames are written to, where it can gather them.</param>
-internal sealed record PeerConnection(Action Abort, CancellationToken Gone, CorkedStream? Stream);
+/// <param name="Stream">What its frames come from and are written to.</param>
+internal sealed record PeerConnection(Action Abort, CancellationToken Gone, CorkedStream Stream);
 
 /// <summary>What every connection needs beside <see cref="TurnServices"/>.</summary>
 /// <param name="Runner">Runs its turns.</param>
