@@ -97,7 +97,7 @@ internal sealed class EventStream(HttpContext context, TurnServices services, in
     /// <remarks>Source: OpenAI's OpenAPI file, ResponseErrorEvent: flat, unlike the error frame of a socket.</remarks>
     private async ValueTask FailAsync(Refusal refusal)
     {
-        services.Instruments.ErrorSent(ErrorWriter.CodeOf(refusal));
+        services.Instruments.ErrorSent(refusal);
         var json = new ArrayBufferWriter<byte>();
         WriteError(json, refusal);
         using var buffer = new RentedBuffer(Array.MaxLength);

@@ -1,6 +1,5 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Conversations.Wire;
 using Evergrain.Frontend.Telemetry;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
@@ -52,7 +51,7 @@ internal sealed class RequestEdge(RequestDelegate next, IIdSource ids, FaultRepo
 
         if (refusal is not null && !context.Response.HasStarted)
         {
-            instruments.ErrorSent(ErrorWriter.CodeOf(refusal));
+            instruments.ErrorSent(refusal);
             await context.WriteRefusalAsync(refusal);
         }
     }

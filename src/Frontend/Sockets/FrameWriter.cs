@@ -50,7 +50,7 @@ internal sealed class FrameWriter(WebSocket socket, CorkedStream below, Action a
     {
         var frame = new ArrayBufferWriter<byte>();
         ErrorWriter.WriteFrame(frame, refusal, lane);
-        services.Instruments.ErrorSent(ErrorWriter.CodeOf(refusal));
+        services.Instruments.ErrorSent(refusal);
         return SendAsync(frame.WrittenMemory, cancellationToken);
     }
 

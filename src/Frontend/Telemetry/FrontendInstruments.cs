@@ -1,4 +1,6 @@
 using System.Diagnostics.Metrics;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Frontend.Telemetry;
 
@@ -8,6 +10,7 @@ internal sealed class FrontendInstruments
     public const string MeterName = "Evergrain";
 
     private readonly TimeProvider _time;
+    private readonly RefusalLog _refusals;
     private readonly UpDownCounter<long> _connections;
     private readonly Counter<long> _started;
     private readonly Counter<long> _errors;
@@ -15,9 +18,9 @@ internal sealed class FrontendInstruments
     private readonly Histogram<double> _turns;
     private readonly Histogram<double> _phases;
 
-    public FrontendInstruments(IMeterFactory meters, TimeProvider time)
+    public FrontendInstruments(IMeterFactory meters, TimeProvider time, RefusalLog refusals)
     {
-        _time = time;
+        (_time, _refusals) = (time, refusals);
         var meter = meters.Create(MeterName);
         _connections = meter.CreateUpDownCounter<long>("evergrain.connections.held", "{connection}");
         _started = meter.CreateCounter<long>("evergrain.turns.started", "{turn}");
@@ -31,7 +34,12 @@ internal sealed class FrontendInstruments
 
     public void ConnectionClosed() => _connections.Add(-1);
 
-    public void ErrorSent(string code) => _errors.Add(1, new KeyValuePair<string, object?>("code", code));
+    /// <summary>An error goes to a client.</summary>
+    public void ErrorSent(Refusal refusal)
+    {
+        _errors.Add(1, new KeyValuePair<string, object?>("code", ErrorWriter.CodeOf(refusal)));
+        _refusals.Note(refusal);
+    }
 
     public void KeepaliveSent() => _keepalives.Add(1);
 

@@ -10,6 +10,7 @@ internal static class TelemetryExtensions
 {
     public static IServiceCollection AddTelemetry(this IServiceCollection services) => services
         .AddMetrics()
+        .AddSingleton<RefusalLog>()
         .AddSingleton<FrontendInstruments>()
         .AddSingleton<FaultReporter>()
         .AddSingleton<MetricsExposition>();

@@ -1,0 +1,50 @@
+using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Telemetry;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+
+namespace Evergrain.Silo.Composition;
+
+/// <summary>
+/// Writes each log entry as one line. Every request meets a journal that cannot be used now: of that there is one line
+/// for each kind and minute, with its reason and a count, and without a stack.
+/// </summary>
+internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterName)
+{
+    public const string FormatterName = "evergrain";
+
+    private readonly MinuteLines _lines = new(time);
+
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider,
+        TextWriter textWriter)
+    {
+        var text = logEntry.Formatter(logEntry.State, logEntry.Exception);
+        if (logEntry.Exception is JournalUnavailableException unavailable)
+        {
+            if (_lines.Add(logEntry.EventId.Id) is not { } count)
+            {
+                return;
+            }
+
+            text += $" {unavailable.Message}{(count > 1 ? $" ({count} since the last such line.)" : "")}";
+        }
+        else if (logEntry.Exception is { } fault)
+        {
+            text += $" {fault}";
+        }
+
+        textWriter.WriteLine($"{NameOf(logEntry.LogLevel)}: {logEntry.Category}[{logEntry.EventId.Id}] " +
+            text.ReplaceLineEndings(" "));
+    }
+
+    private static string NameOf(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "trce",
+        LogLevel.Debug => "dbug",
+        LogLevel.Information => "info",
+        LogLevel.Warning => "warn",
+        LogLevel.Error => "fail",
+        _ => "crit",
+    };
+}
