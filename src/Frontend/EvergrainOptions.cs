@@ -28,7 +28,16 @@ public sealed class EvergrainOptions
     /// <summary>A file of such keys, one a line, reread on change. Default none.</summary>
     public string? ApiKeysFile { get; set; }
 
-    /// <summary>How often the key file is looked at, 100 ms to 1 hour. Default 2 s.</summary>
+    /// <summary>
+    /// Operators' keys, as <c>KEY</c> or <c>sha256:HEX</c>. They open metrics, every tenant's usage and operators'
+    /// pages, and no conversation. Default none.
+    /// </summary>
+    public IList<string> OperatorKeys { get; init; } = [];
+
+    /// <summary>A file of such keys, one a line, reread on change. Default none.</summary>
+    public string? OperatorKeysFile { get; set; }
+
+    /// <summary>How often the key files are looked at, 100 ms to 1 hour. Default 2 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan ApiKeysInterval { get; set; } = TimeSpan.FromSeconds(2);
 
@@ -40,9 +49,12 @@ public sealed class EvergrainOptions
     public IList<string> AllowedOrigins { get; init; } = [];
 
     /// <summary>
-    /// Whether <c>/metrics</c> answers callers that are not on this machine (with a key). Default false.
+    /// A TCP port of the same address for health and metrics alone, 0 to 65535; 0 takes a free one. It asks for an
+    /// operator's key where there are operators' keys, and else answers everybody who reaches it. Metrics then leave
+    /// <see cref="Port"/>, except for operators' keys. Default none.
     /// </summary>
-    public bool MetricsFromAnywhere { get; set; }
+    [Range(0, 65535)]
+    public int? OperationsPort { get; set; }
 
     /// <summary>
     /// Longest message a client may send, in bytes, 1 KiB to 64 MiB. Default 16 MiB, as long as a record.
@@ -153,4 +165,16 @@ public sealed class EvergrainOptions
 
     /// <summary>Whether permessage-deflate is accepted, without context takeover. Default false.</summary>
     public bool Compression { get; set; }
+
+    /// <summary>
+    /// Where audit lines go: <c>off</c>, <c>stdout</c>, or a file that they are appended to. Default off.
+    /// </summary>
+    [Required]
+    public string Audit { get; set; } = "off";
+
+    /// <summary>
+    /// Whether requests need a key. A setting that names no key, such as an empty file, says so too.
+    /// </summary>
+    internal bool HasKeys =>
+        ApiKeys.Count > 0 || ApiKeysFile is not null || OperatorKeys.Count > 0 || OperatorKeysFile is not null;
 }

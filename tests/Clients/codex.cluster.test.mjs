@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Cluster } from './lib/cluster.mjs';
+import { Cluster, clusterKey } from './lib/cluster.mjs';
 import { Codex, codexMissing } from './lib/codex.mjs';
 import { playShellLoop } from './lib/codex-loops.mjs';
 import { Haproxy, haproxyMissing } from './lib/haproxy.mjs';
@@ -24,7 +24,7 @@ test('Loop_ThroughHaproxyTwoFrontendsAndTwoSilos_IsIncrementalAlthoughItsSiloIsD
     const cluster = await Cluster.start(2);
     const haproxy = await Haproxy.start(cluster.frontends);
     const proxy = await RecordingProxy.start(haproxy);
-    const codex = await Codex.create(proxy.baseUrl);
+    const codex = await Codex.create(proxy.baseUrl, 'demo', clusterKey);
     const over = new AbortController();
     const draining = drainAfter(5, { cluster, proxy, signal: over.signal });
     draining.catch(() => {});

@@ -40,6 +40,7 @@ internal static class OverloadQuestion
     {
         ["ApiKeys:0"] = "big=big",
         ["ApiKeys:1"] = "small=small",
+        ["OperatorKeys:0"] = ServerProbe.OperatorKey,
         ["ModelCallsMax"] = CallsMax.ToString(CultureInfo.InvariantCulture),
         ["Admission:QueueTimeout"] = "00:00:05",
         ["Admission:ReceivedBytesMax"] = ReceivedBytesMax.ToString(CultureInfo.InvariantCulture),

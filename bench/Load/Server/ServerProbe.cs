@@ -22,7 +22,14 @@ internal readonly record struct ServerSums(TimeSpan Processor, double Allocated,
 /// <summary>Looks at a server from outside: its metrics, and what Linux knows of its process.</summary>
 internal sealed partial class ServerProbe(int processId, int port) : IDisposable
 {
-    private readonly HttpClient _http = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+    /// <summary>The key that it sends, for servers that have keys.</summary>
+    public const string OperatorKey = "operator";
+
+    private readonly HttpClient _http = new()
+    {
+        BaseAddress = new Uri($"http://127.0.0.1:{port}"),
+        DefaultRequestHeaders = { { "Authorization", $"Bearer {OperatorKey}" } },
+    };
 
     /// <summary>
     /// Reads the sums. Answering costs the server some 100 µs and 100 KB, which the next difference holds.

@@ -14,15 +14,20 @@ internal static class AccessExtensions
     public static IServiceCollection AddAccess(this IServiceCollection services) => services
         .AddSettingsRule(FindMistakes)
         .AddSettingsRule(OriginRules.FindMistakes)
+        .AddSettingsRule(AuditSink.FindMistakes)
         .AddCors()
         .AddSingleton(static provider =>
             new OriginRules(provider.GetRequiredService<IOptions<EvergrainOptions>>().Value))
+        .AddSingleton<AuditSink>()
+        .AddSingleton<AuditLog>()
+        .AddSingleton<AccessReports>()
         .AddSingleton<ApiKeyStore>()
+        .AddHostedService(static provider => provider.GetRequiredService<AuditSink>())
         .AddHostedService(static provider => provider.GetRequiredService<ApiKeyStore>());
 
     /// <summary>
     /// Lets the pages of allowed origins read answers, errors too. A preflight is answered here and goes no further.
-    /// Metrics stay out: they need no key on this machine, where the browser runs as well.
+    /// Metrics stay out: without keys they answer this machine, where the browser runs as well.
     /// </summary>
     public static void UseAllowedOrigins(this WebApplication app)
     {
@@ -50,7 +55,7 @@ internal static class AccessExtensions
         {
             mistakes.Add($"Address: '{options.Address}' is neither an IP address nor localhost.");
         }
-        else if (!IPAddress.IsLoopback(address) && options.ApiKeys.Count == 0 && options.ApiKeysFile is null)
+        else if (!IPAddress.IsLoopback(address) && !options.HasKeys)
         {
             mistakes.Add($"Address: without API keys the server listens on loopback only, not on {options.Address}; " +
                 "give --api-key or --api-keys.");

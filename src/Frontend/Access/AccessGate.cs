@@ -1,6 +1,4 @@
-using System.Buffers.Text;
 using System.Net;
-using System.Text;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Http;
 using Microsoft.AspNetCore.Http;
@@ -9,110 +7,124 @@ using Microsoft.Extensions.Options;
 namespace Evergrain.Frontend.Access;
 
 /// <summary>
-/// Decides who may enter before anything of a request is read. With keys: a Bearer header, or for browsers the
-/// subprotocol <c>evergrain.key.&lt;base64url&gt;</c>. Without keys: only this machine's own programs, and pages of
-/// this server or of an allowed origin.
+/// Decides who may enter before anything of a request is read. With keys: a key of a tenant or of an operator. Without
+/// keys: only this machine's own programs, without a proxy, and pages of this server or of an allowed origin.
 /// </summary>
-internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginRules origins,
+internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginRules origins, AccessReports reports,
     IOptions<EvergrainOptions> options)
 {
-    private const string KeyProtocol = "evergrain.key.";
-    private const string Bearer = "Bearer ";
-
-    // A key longer than this is no key; it also bounds the decoded subprotocol.
-    private const int KeyLengthMax = 4096;
-
     // Of an origin that is refused, for its message.
     private const int OriginCharsMax = 200;
 
-    private readonly bool _metricsFromAnywhere = options.Value.MetricsFromAnywhere;
+    private readonly bool _hasOperationsPort = options.Value.OperationsPort is not null;
 
     public Task InvokeAsync(HttpContext context)
     {
-        var subprotocol = FindKeyProtocol(context);
-        var refusal = keys.IsRequired
-            ? CheckKey(context, subprotocol, out var tenant) ?? CheckSocket(context)
-            : CheckKeyless(context, out tenant);
-        refusal ??= CheckMetrics(context);
+        var refusal = OperationsListener.IsOn(context)
+            ? CheckOperations(context, out var caller)
+            : CheckPublic(context, out caller);
         if (refusal is not null)
         {
+            reports.Refused(refusal);
+
             // The body was not read and will not be: the connection ends with the answer.
             context.Response.Headers.Connection = "close";
             return context.WriteRefusalAsync(refusal);
         }
 
-        context.Features.Set(new Caller(tenant, subprotocol));
+        context.Features.Set(caller);
         return next(context);
     }
 
-    private static string? FindKeyProtocol(HttpContext context)
+    private Refusal? CheckPublic(HttpContext context, out Caller caller)
     {
-        foreach (var offered in context.WebSockets.WebSocketRequestedProtocols)
+        if (!keys.IsRequired)
         {
-            if (offered.StartsWith(KeyProtocol, StringComparison.Ordinal))
-            {
-                return offered;
-            }
+            // With an operations port metrics are there alone.
+            caller = new Caller(ApiKeySet.DefaultTenant, KeyReader.FindProtocol(context), !_hasOperationsPort);
+            return CheckLocal(context);
         }
 
-        return null;
+        return CheckKey(context, out caller) ?? CheckSocket(context);
     }
 
-    private Refusal? CheckKey(HttpContext context, string? subprotocol, out string tenant)
+    /// <summary>Health and metrics, for those who reach that port.</summary>
+    private Refusal? CheckOperations(HttpContext context, out Caller caller)
     {
-        tenant = ApiKeySet.DefaultTenant;
-        if (IsOpen(context))
+        caller = new Caller(ApiKeySet.Operator, Subprotocol: null, IsOperator: true);
+        if (!context.Request.Path.IsProbe())
         {
+            return new Refusal(RefusalKind.NotFound, "The operations port serves health and metrics only.");
+        }
+
+        if (!keys.IsRequired)
+        {
+            return CheckLocal(context);
+        }
+
+        if (keys.HasOperators)
+        {
+            return CheckKey(context, out caller);
+        }
+
+        return context.Request.Path.IsMetrics() && ForwardingHeaders.Find(context.Request.Headers) is { } header
+            ? new Refusal(RefusalKind.Forbidden, $"A proxy passed the request on ('{header}'): the operations port " +
+                "answers proxies only with an operator's key. Set OperatorKeys or OperatorKeysFile.")
+            : null;
+    }
+
+    private Refusal? CheckKey(HttpContext context, out Caller caller)
+    {
+        var subprotocol = KeyReader.FindProtocol(context);
+        caller = new Caller(ApiKeySet.DefaultTenant, subprotocol);
+        if (context.Request.Path.IsHealth())
+        {
+            // Probes have no key.
             return null;
         }
 
-        var key = ReadKey(context, subprotocol);
+        var key = KeyReader.Read(context, subprotocol);
         if (key is null)
         {
-            return new Refusal(RefusalKind.Unauthorized, NoKey(context, subprotocol));
+            return new Refusal(RefusalKind.Unauthorized, KeyReader.Missing(context, subprotocol));
         }
 
-        if (keys.FindTenant(key) is not { } found)
+        if (keys.FindTenant(key) is not { } tenant)
         {
+            reports.RefusedKey(context, tenant: null);
             return new Refusal(RefusalKind.Unauthorized, "The API key is not known here.");
         }
 
-        tenant = found;
+        caller = new Caller(tenant, subprotocol, tenant == ApiKeySet.Operator);
+        if (caller.IsOperator && !context.Request.Path.IsForOperators())
+        {
+            reports.RefusedKey(context, tenant);
+            return new Refusal(RefusalKind.Forbidden,
+                "An operator's key opens metrics and usage, and no conversation: send a tenant's key.");
+        }
+
         return null;
     }
 
-    private static string NoKey(HttpContext context, string? subprotocol)
+    /// <summary>Each condition must hold, since a proxy on this machine can fulfil any one of them.</summary>
+    private Refusal? CheckLocal(HttpContext context)
     {
-        const string none = "No API key was given: send 'Authorization: Bearer KEY'";
-        return subprotocol is not null ? $"What follows '{KeyProtocol}' in the subprotocol is not a key in base64url."
-            : context.WebSockets.IsWebSocketRequest
-                ? $"{none}, or from a web page the subprotocol '{KeyProtocol}KEY' with the key in base64url."
-                : $"{none}.";
-    }
-
-    private static byte[]? ReadKey(HttpContext context, string? subprotocol)
-    {
-        var header = context.Request.Headers.Authorization.ToString();
-        if (header.Length is > 0 and <= KeyLengthMax && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        if (ForwardingHeaders.Find(context.Request.Headers) is { } header)
         {
-            return Encoding.UTF8.GetBytes(header[Bearer.Length..].Trim());
+            return new Refusal(RefusalKind.Forbidden, $"A proxy passed the request on ('{header}'), and a server " +
+                "without API keys serves its own machine only: start it with --api-keys FILE or --api-key KEY.",
+                header);
         }
 
-        var encoded = subprotocol is { Length: <= KeyLengthMax } ? subprotocol.AsSpan(KeyProtocol.Length) : [];
-        return encoded.Length > 0 && Base64Url.IsValid(encoded) ? Base64Url.DecodeFromChars(encoded) : null;
-    }
-
-    private Refusal? CheckKeyless(HttpContext context, out string tenant)
-    {
-        tenant = ApiKeySet.DefaultTenant;
-        var host = context.Request.Host;
-        if (host.Host.ToLowerInvariant() is not ("localhost" or "127.0.0.1" or "[::1]"))
+        if (context.Connection.RemoteIpAddress is not { } address || !IPAddress.IsLoopback(address))
         {
-            return new Refusal(RefusalKind.Forbidden,
+            return new Refusal(RefusalKind.Forbidden, "Without API keys the server serves its own machine only.");
+        }
+
+        return context.Request.Host.Host.ToLowerInvariant() is "localhost" or "127.0.0.1" or "[::1]"
+            ? CheckOrigin(context)
+            : new Refusal(RefusalKind.Forbidden,
                 "Without API keys the Host must be localhost, 127.0.0.1 or [::1].", "Host");
-        }
-
-        return CheckOrigin(context);
     }
 
     /// <summary>A browser checks no answer of a WebSocket against the list, so the server does.</summary>
@@ -132,18 +144,4 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginR
 
     private static string Shown(string origin) =>
         origin.Length <= OriginCharsMax ? origin : $"{origin[..OriginCharsMax]}…";
-
-    private Refusal? CheckMetrics(HttpContext context) =>
-        !context.Request.Path.IsMetrics() || _metricsFromAnywhere || IsLocal(context)
-            ? null
-            : new Refusal(RefusalKind.Forbidden, "Metrics are for this machine only; see MetricsFromAnywhere.");
-
-    /// <summary>Probes and a local scraper have no key.</summary>
-    private static bool IsOpen(HttpContext context) =>
-        context.Request.Path.IsHealth() || (context.Request.Path.IsMetrics() && IsLocal(context));
-
-    /// <summary>A proxy on this machine speaks for others, and says so.</summary>
-    private static bool IsLocal(HttpContext context) =>
-        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) &&
-        !context.Request.Headers.ContainsKey("X-Forwarded-For") && !context.Request.Headers.ContainsKey("Forwarded");
 }

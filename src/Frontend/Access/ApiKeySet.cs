@@ -9,126 +9,86 @@ internal sealed class ApiKeySet
 {
     public const string DefaultTenant = "default";
 
-    private const string HashPrefix = "sha256:";
+    /// <summary>What operators' keys belong to. No tenant has such a name, and no conversation belongs to it.</summary>
+    public const string Operator = "!operator";
+
     private const int TenantLengthMax = 64;
 
-    private readonly Entry[] _entries;
+    private readonly KeyLine[] _keys;
 
-    private ApiKeySet(Entry[] entries) => _entries = entries;
+    private ApiKeySet(KeyLine[] keys) => _keys = keys;
 
-    public int Count => _entries.Length;
+    /// <summary>Reads the keys of every source. Mistakes name the place, never the key.</summary>
+    public static ApiKeySet Load(EvergrainOptions options, List<string> mistakes) =>
+        Load(options, KeyFiles.Read(options), mistakes);
 
-    /// <summary>Reads the keys of both sources. Mistakes name the place, never the key.</summary>
-    public static ApiKeySet Load(EvergrainOptions options, List<string> mistakes)
+    /// <summary>Reads the keys of the settings, and of files that were read before.</summary>
+    public static ApiKeySet Load(EvergrainOptions options, KeyFiles files, List<string> mistakes)
     {
-        var entries = new List<Entry>();
-        Parse(options.ApiKeys, "API key", entries, mistakes);
-        if (options.ApiKeysFile is { } path)
-        {
-            ParseFile(path, entries, mistakes);
-        }
+        var keys = new List<KeyLine>();
+        mistakes.AddRange(files.Mistakes);
+        Add(options.ApiKeys, "API key", DefaultTenant);
+        Add(Lines(files.Keys), $"{options.ApiKeysFile} line", DefaultTenant);
+        Add(options.OperatorKeys, "operator key", Operator);
+        Add(Lines(files.OperatorKeys), $"{options.OperatorKeysFile} line", Operator);
+        return new ApiKeySet([.. keys]);
 
-        return new ApiKeySet([.. entries]);
+        void Add(IEnumerable<string> lines, string place, string tenant)
+        {
+            foreach (var (index, line) in lines.Index())
+            {
+                if (KeyLine.IsEmpty(line))
+                {
+                    continue;
+                }
+
+                var mistake = KeyLine.Parse(line, tenant, out var key) ??
+                    (keys.Exists(other => other.Hash == key.Hash) ? "the key is given twice." : null);
+                if (mistake is not null)
+                {
+                    mistakes.Add($"{place} {index + 1}: {mistake}");
+                    continue;
+                }
+
+                keys.Add(key);
+            }
+        }
     }
 
-    /// <summary>Compares with every entry, whichever matches, so that the time says nothing about the keys.</summary>
+    /// <summary>How many keys there are, of tenants or of operators.</summary>
+    public int Count(bool ofOperators) => _keys.Count(key => key.Tenant == Operator == ofOperators);
+
+    /// <summary>Compares with every key, whichever matches, so that the time says nothing about the keys.</summary>
     public string? FindTenant(ReadOnlySpan<byte> key)
     {
         Span<byte> hash = stackalloc byte[Digest.Size];
         SHA256.HashData(key, hash);
         string? tenant = null;
-        foreach (ref readonly var entry in _entries.AsSpan())
+        foreach (ref readonly var known in _keys.AsSpan())
         {
-            tenant = CryptographicOperations.FixedTimeEquals(entry.Hash.AsSpan(), hash) ? entry.Tenant : tenant;
+            tenant = CryptographicOperations.FixedTimeEquals(known.Hash.AsSpan(), hash) ? known.Tenant : tenant;
         }
 
         return tenant;
     }
 
+    /// <summary>The tenants whose keys are here and not there, one name for each key, in order.</summary>
+    public IReadOnlyList<string> Except(ApiKeySet other) =>
+        [.. _keys.Except(other._keys).Select(static key => key.Tenant).Order(StringComparer.Ordinal)];
+
     /// <summary>Whether a name can be a tenant's.</summary>
     public static bool IsTenant(string name) =>
         name.Length is > 0 and <= TenantLengthMax && name.All(IsTenantCharacter);
 
-    private static void ParseFile(string path, List<Entry> entries, List<string> mistakes)
+    private static IEnumerable<string> Lines(byte[]? file)
     {
-        try
+        // A reader, since it takes the mark that editors write at a file's beginning.
+        using var reader = new StreamReader(new MemoryStream(file ?? []), Encoding.UTF8);
+        while (reader.ReadLine() is { } line)
         {
-            var before = entries.Count;
-            var found = mistakes.Count;
-            Parse(File.ReadAllLines(path), $"{path} line", entries, mistakes);
-            if (entries.Count == before && mistakes.Count == found)
-            {
-                mistakes.Add($"ApiKeysFile: {path} holds no key.");
-            }
+            yield return line;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            mistakes.Add($"ApiKeysFile: {path} cannot be read: {e.Message}");
-        }
-    }
-
-    private static void Parse(IEnumerable<string> lines, string place, List<Entry> entries, List<string> mistakes)
-    {
-        var number = 0;
-        foreach (var line in lines)
-        {
-            number++;
-            var text = line.Trim();
-            if (text.Length == 0 || text[0] == '#')
-            {
-                continue;
-            }
-
-            if (ParseEntry(text, out var entry) is { } mistake)
-            {
-                mistakes.Add($"{place} {number}: {mistake}");
-            }
-            else if (entries.Exists(other => other.Hash == entry.Hash))
-            {
-                mistakes.Add($"{place} {number}: the key is given twice.");
-            }
-            else
-            {
-                entries.Add(entry);
-            }
-        }
-    }
-
-    private static string? ParseEntry(string text, out Entry entry)
-    {
-        entry = default;
-        var divider = text.LastIndexOf('=');
-        var key = divider < 0 ? text : text[..divider];
-        var tenant = divider < 0 ? DefaultTenant : text[(divider + 1)..];
-        if (!IsTenant(tenant))
-        {
-            return "the tenant behind the last '=' must be 1 to 64 characters of [a-z0-9_-].";
-        }
-
-        if (key.Length == 0 || !key.All(static c => c is > ' ' and < '\x7f'))
-        {
-            return "the key must be printable ASCII without spaces.";
-        }
-
-        if (!key.StartsWith(HashPrefix, StringComparison.Ordinal))
-        {
-            entry = new Entry(Digest.From(SHA256.HashData(Encoding.ASCII.GetBytes(key))), tenant);
-            return null;
-        }
-
-        Span<byte> hash = stackalloc byte[Digest.Size];
-        var hex = key.AsSpan(HashPrefix.Length);
-        if (hex.Length != 2 * Digest.Size ||
-            Convert.FromHexString(hex, hash, out _, out _) != System.Buffers.OperationStatus.Done)
-        {
-            return "sha256: must be followed by 64 hexadecimal characters.";
-        }
-
-        entry = new Entry(Digest.From(hash), tenant);
-        return null;
     }
 
     private static bool IsTenantCharacter(char c) => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '_' or '-';
-
-    private readonly record struct Entry(Digest Hash, string Tenant);
 }

@@ -5,56 +5,67 @@ using Microsoft.Extensions.Options;
 namespace Evergrain.Frontend.Access;
 
 /// <summary>
-/// Holds the current keys and rereads their file. The file's bytes are compared, not its time: that also sees a
-/// replaced symbolic link. A file that does not parse changes nothing and is reported once.
+/// Holds the current keys and rereads their files. Bytes are compared, not times: that also sees a replaced symbolic
+/// link. A file that is missing or does not parse changes nothing and is reported once. A file without keys takes all
+/// its keys away.
 /// </summary>
 /// <remarks>A connection that is already open outlives its key until its lifetime ends.</remarks>
 internal sealed partial class ApiKeyStore : BackgroundService
 {
     private readonly EvergrainOptions _options;
     private readonly TimeProvider _time;
+    private readonly AuditLog _audit;
     private readonly ILogger<ApiKeyStore> _logger;
     private volatile ApiKeySet _keys;
-    private byte[] _seen;
+    private KeyFiles _seen;
 
-    public ApiKeyStore(IOptions<EvergrainOptions> options, TimeProvider time, ILogger<ApiKeyStore> logger)
+    public ApiKeyStore(IOptions<EvergrainOptions> options, TimeProvider time, AuditLog audit,
+        ILogger<ApiKeyStore> logger)
     {
-        (_options, _time, _logger) = (options.Value, time, logger);
-        _seen = ReadFile();
-        _keys = ApiKeySet.Load(_options, []);
+        (_options, _time, _audit, _logger) = (options.Value, time, audit, logger);
+        _seen = KeyFiles.Read(_options);
+        _keys = ApiKeySet.Load(_options, _seen, []);
+        ReportNone();
     }
 
-    /// <summary>Whether a key is asked for at all.</summary>
-    public bool IsRequired => _options.ApiKeys.Count > 0 || _options.ApiKeysFile is not null;
+    /// <summary>Whether a key is asked for at all. It never changes, whatever becomes of the files.</summary>
+    public bool IsRequired => _options.HasKeys;
+
+    /// <summary>Whether operators have keys of their own.</summary>
+    public bool HasOperators => _options.OperatorKeys.Count > 0 || _options.OperatorKeysFile is not null;
+
+    private bool HasFile => _options.ApiKeysFile is not null || _options.OperatorKeysFile is not null;
 
     public string? FindTenant(ReadOnlySpan<byte> key) => _keys.FindTenant(key);
 
-    /// <summary>Looks at the file once; returns whether it had changed.</summary>
+    /// <summary>Looks at the files once; returns whether one had changed.</summary>
     internal bool Reload()
     {
-        var bytes = ReadFile();
-        if (bytes.AsSpan().SequenceEqual(_seen))
+        var files = KeyFiles.Read(_options);
+        if (files.IsSameAs(_seen))
         {
             return false;
         }
 
-        _seen = bytes;
+        _seen = files;
         var mistakes = new List<string>();
-        var keys = ApiKeySet.Load(_options, mistakes);
+        var (old, keys) = (_keys, ApiKeySet.Load(_options, files, mistakes));
         if (mistakes.Count > 0)
         {
-            LogKept(_options.ApiKeysFile!, string.Join(' ', mistakes));
+            LogKept(string.Join(' ', mistakes));
             return true;
         }
 
         _keys = keys;
-        LogReloaded(_options.ApiKeysFile!, keys.Count);
+        LogReloaded(keys.Count(ofOperators: false), keys.Count(ofOperators: true));
+        _audit.KeysChanged(keys.Except(old), old.Except(keys));
+        ReportNone();
         return true;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (_options.ApiKeysFile is null)
+        if (!HasFile)
         {
             return;
         }
@@ -73,21 +84,28 @@ internal sealed partial class ApiKeyStore : BackgroundService
         }
     }
 
-    private byte[] ReadFile()
+    /// <summary>Says that nobody can enter: a file may be empty by mistake.</summary>
+    private void ReportNone()
     {
-        try
+        if (IsRequired && _keys.Count(ofOperators: false) == 0)
         {
-            return _options.ApiKeysFile is { } path ? File.ReadAllBytes(path) : [];
+            LogNone("API", nameof(_options.ApiKeys), nameof(_options.ApiKeysFile), "every client");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+
+        if (HasOperators && _keys.Count(ofOperators: true) == 0)
         {
-            return [];
+            LogNone("operator", nameof(_options.OperatorKeys), nameof(_options.OperatorKeysFile), "every operator");
         }
     }
 
-    [LoggerMessage(EventId = 1101, Level = LogLevel.Warning, Message = "Kept the old API keys: {Path} is wrong. {Why}")]
-    private partial void LogKept(string path, string why);
+    [LoggerMessage(EventId = 1101, Level = LogLevel.Warning, Message = "Kept the old API keys. {Why}")]
+    private partial void LogKept(string why);
 
-    [LoggerMessage(EventId = 1102, Level = LogLevel.Information, Message = "Reread {Path}: {Count} API keys.")]
-    private partial void LogReloaded(string path, int count);
+    [LoggerMessage(EventId = 1102, Level = LogLevel.Information,
+        Message = "Reread the key files: {Count} API keys, {Operators} operator keys.")]
+    private partial void LogReloaded(int count, int operators);
+
+    [LoggerMessage(EventId = 1103, Level = LogLevel.Warning,
+        Message = "There is no {Kind} key in {Setting} and {FileSetting}: {Who} is refused.")]
+    private partial void LogNone(string kind, string setting, string fileSetting, string who);
 }

@@ -40,10 +40,9 @@ internal sealed class OriginRules
     /// <summary>What is wrong with the setting, a sentence each.</summary>
     public static IEnumerable<string> FindMistakes(EvergrainOptions options)
     {
-        var hasKeys = options.ApiKeys.Count > 0 || options.ApiKeysFile is not null;
         foreach (var origin in options.AllowedOrigins)
         {
-            if (FindMistake(origin, hasKeys) is { } mistake)
+            if (FindMistake(origin, options.HasKeys) is { } mistake)
             {
                 yield return $"AllowedOrigins: '{origin}' {mistake}";
             }

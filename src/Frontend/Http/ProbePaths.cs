@@ -13,6 +13,10 @@ internal static class ProbePaths
     public static bool IsHealth(this PathString path) =>
         path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>What an operator's key opens, beside health.</summary>
+    public static bool IsForOperators(this PathString path) =>
+        path.IsMetrics() || path.StartsWithSegments("/evergrain", StringComparison.OrdinalIgnoreCase);
+
     public static bool IsMetrics(this PathString path) =>
         path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase);
 }

@@ -18,7 +18,7 @@ namespace Evergrain.Frontend.Http;
 /// Source: OpenAI's API reference, <c>GET|DELETE /v1/responses/{id}</c>, <c>…/cancel</c> and <c>…/input_items</c>.
 /// There only background responses can be cancelled or streamed again; here every stored one can.
 /// </remarks>
-internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, ServerDrain drain)
+internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, ServerDrain drain, AuditLog audit)
 {
     private const int LimitMax = 100;
     private const int LimitDefault = 20;
@@ -62,6 +62,7 @@ internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, 
     {
         var turn = ReadAddress(context);
         await _conversations.DeleteAsync(turn, context.RequestAborted);
+        audit.Deleted(context, turn);
         await context.WriteJsonAsync(WriteDeleted(turn.Response));
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,7 +19,7 @@ internal static class ListeningExtensions
     {
         services.AddSingleton<IConnectionListenerFactory, PatientTransport>();
         services.AddOptions<KestrelServerOptions>()
-            .Configure<IOptions<EvergrainOptions>, FileBounds, TimeProvider>(Listen);
+            .Configure<IOptions<EvergrainOptions>, FileBounds, TimeProvider, ServerDrain>(Listen);
         InlineSockets();
         services.AddOptions<HostOptions>().Configure<IOptions<EvergrainOptions>>(static (host, options) =>
             host.ShutdownTimeout = options.Value.DrainTimeout + (4 * options.Value.CloseTimeout) + StopSlack);
@@ -41,19 +42,39 @@ internal static class ListeningExtensions
         }
     }
 
-    private static void Listen(
-        KestrelServerOptions kestrel, IOptions<EvergrainOptions> options, FileBounds files, TimeProvider time)
+    private static void Listen(KestrelServerOptions kestrel, IOptions<EvergrainOptions> options, FileBounds files,
+        TimeProvider time, ServerDrain drain)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = files.HttpConnectionsMax;
         kestrel.Limits.MaxRequestBodySize = options.Value.BodyBytesMax;
         if (AccessExtensions.TryParseAddress(options.Value.Address, out var address))
         {
-            kestrel.Listen(address, options.Value.Port, listen =>
+            kestrel.Listen(address, options.Value.Port, Serve);
+            if (options.Value.OperationsPort is { } port)
             {
-                listen.Protocols = HttpProtocols.Http1;
-                listen.Use(next => FairInput.Before(next, time));
-            });
+                kestrel.Listen(address, port, listen =>
+                {
+                    Serve(listen);
+                    OperationsListener.Use(listen);
+                });
+            }
         }
+
+        void Serve(ListenOptions listen)
+        {
+            listen.Protocols = HttpProtocols.Http1;
+            listen.Use(next => connection => ServeUntilCutAsync(connection, next, drain));
+            listen.Use(next => FairInput.Before(next, time));
+        }
+    }
+
+    /// <summary>Nothing else ends a connection that waits for the rest of a request's head.</summary>
+    private static async Task ServeUntilCutAsync(ConnectionContext connection, ConnectionDelegate next,
+        ServerDrain drain)
+    {
+        await using var cut = drain.Cut.UnsafeRegister(static connection => ((ConnectionContext)connection!).Abort(
+            new ConnectionAbortedException("The server stops.")), connection);
+        await next(connection);
     }
 }

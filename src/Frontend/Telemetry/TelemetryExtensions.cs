@@ -1,3 +1,4 @@
+using Evergrain.Frontend.Access;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -18,6 +19,6 @@ internal static class TelemetryExtensions
     public static void MapMetrics(this IEndpointRouteBuilder routes)
     {
         var metrics = routes.ServiceProvider.GetRequiredService<MetricsExposition>();
-        routes.MapGet("/metrics", (RequestDelegate)metrics.WriteAsync);
+        routes.MapGet("/metrics", ((RequestDelegate)metrics.WriteAsync).ForOperators());
     }
 }

@@ -19,12 +19,17 @@ internal static class Greeting
         var address = app.Urls.First();
         var models = new ModelCatalog([.. app.Services.GetServices<IModelBackend>()]).Names.ToList();
         var options = app.Services.GetRequiredService<IOptions<EvergrainOptions>>().Value;
-        var key = options.ApiKeys.Count > 0 || options.ApiKeysFile is not null ? "-H 'Authorization: Bearer KEY' " : "";
+        var key = options.HasKeys ? "-H 'Authorization: Bearer KEY' " : "";
         var create = $$"""{"type":"response.create","model":"{{models.FirstOrDefault("MODEL")}}","input":"Hello"}""";
         var servers = app.Services.GetServices<IModelBackend>().OfType<ModelServerBackend>()
             .Select(static server => server.SpokenTo).OfType<string>();
         await Console.Out.WriteLineAsync(
             ModelComposition.Greeting(models, address, string.Join("; ", [journal, .. servers])));
+        if (options.OperationsPort is not null)
+        {
+            await Console.Out.WriteLineAsync($"Health and metrics apart: {app.Urls.ElementAt(1)}/metrics");
+        }
+
         var socket = $"{address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses";
         await Console.Out.WriteLineAsync($"Try: npx -y wscat {key}-c {socket} -w 1 -x '{create}'");
         if (app.Services.GetRequiredService<FileBounds>().Notice is { } notice)

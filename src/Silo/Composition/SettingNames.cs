@@ -30,6 +30,13 @@ internal static class SettingNames
     private static readonly HashSet<string> OfPostgres =
         [.. NamesOf([typeof(PostgresJournalOptions)], []).Except(BesidePostgres, StringComparer.OrdinalIgnoreCase)];
 
+    // Settings of earlier builds, and what to set instead.
+    private static readonly Dictionary<string, string> Gone = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["MetricsFromAnywhere"] =
+            "Metrics want a key of OperatorKeys or OperatorKeysFile, or a scraper at OperationsPort.",
+    };
+
     private static readonly HashSet<string> OfCluster =
         NamesOf([typeof(MemberOptions), typeof(ConversationClusterOptions)], []);
 
@@ -51,7 +58,9 @@ internal static class SettingNames
 
     private static IEnumerable<string> Unknown(IConfigurationSection section, HashSet<string> known) =>
         section.GetChildren().Where(child => !known.Contains(child.Key, StringComparer.OrdinalIgnoreCase))
-            .Select(child => $"{section.Path}: there is no setting '{child.Key}'.");
+            .Select(child => Gone.TryGetValue(child.Key, out var instead)
+                ? $"{section.Path}: the setting '{child.Key}' is gone. {instead}"
+                : $"{section.Path}: there is no setting '{child.Key}'.");
 
     private static HashSet<string> NamesOf(Type[] options, string[] others) => options
         .SelectMany(static type => type.GetProperties())

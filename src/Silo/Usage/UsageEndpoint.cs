@@ -10,19 +10,28 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Silo.Usage;
 
-/// <summary><c>GET /evergrain/usage</c>: what the caller's tenant has used, all in all.</summary>
+/// <summary>
+/// <c>GET /evergrain/usage</c>: what the caller's tenant has used, all in all. An operator names a tenant:
+/// <c>?tenant=NAME</c>.
+/// </summary>
 internal static class UsageEndpoint
 {
     public static WebApplication MapUsage(this WebApplication app)
     {
         var totals = app.Services.GetRequiredService<ITenantTotals>();
-        app.MapGet("/evergrain/usage", (RequestDelegate)(context => AnswerAsync(context, totals)));
+        var audit = app.Services.GetRequiredService<AuditLog>();
+        app.MapGet("/evergrain/usage", (RequestDelegate)(context => AnswerAsync(context, totals, audit)));
         return app;
     }
 
-    private static async Task AnswerAsync(HttpContext context, ITenantTotals totals)
+    private static async Task AnswerAsync(HttpContext context, ITenantTotals totals, AuditLog audit)
     {
-        var tenant = context.Features.Get<Caller>()!.Tenant;
+        var tenant = ReadTenant(context);
+        if (tenant != context.Features.Get<Caller>()!.Tenant)
+        {
+            audit.OperatorRead(context, tenant);
+        }
+
         try
         {
             await context.WriteJsonAsync(Write(tenant, await totals.GetAsync(tenant, context.RequestAborted)));
@@ -32,6 +41,19 @@ internal static class UsageEndpoint
             await context.WriteRefusalAsync(new Refusal(
                 RefusalKind.Unavailable, "What was counted cannot be read now: try again."));
         }
+    }
+
+    private static string ReadTenant(HttpContext context)
+    {
+        var (own, named) = (context.Features.Get<Caller>()!.Tenant, context.Request.Query["tenant"].ToString());
+        if (named.Length > 0 && named != own)
+        {
+            context.EnsureOperator();
+        }
+
+        var tenant = named.Length > 0 ? named : own;
+        return ApiKeySet.IsTenant(tenant) ? tenant : throw ConversationException.Of(RefusalKind.InvalidRequest,
+            "An operator names the tenant: ?tenant=NAME, 1 to 64 characters of [a-z0-9_-].", "tenant");
     }
 
     private static ReadOnlyMemory<byte> Write(string tenant, in TurnCounts totals)

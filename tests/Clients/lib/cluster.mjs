@@ -12,6 +12,9 @@ const built = resolve(root, 'src/Silo/bin/Release/net10.0/evergrain.dll');
 const readyMs = 120_000;
 const stopMs = 30_000;
 
+/** The key of a cluster's clients. */
+export const clusterKey = 'sk-cluster';
+
 const children = new Set();
 process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 
@@ -22,7 +25,9 @@ class Member {
     const member = new Member();
     member.port = await freePort();
     const ports = role === 'silo' ? ['--silo-port', await freePort(), '--gateway-port', await freePort()] : [];
-    const args = [built, '--role', role, '--port', member.port, ...ports].map(String);
+    // Frontends stand behind a proxy, so they need keys. Silos do not.
+    const keys = role === 'frontend' ? ['--api-key', clusterKey] : [];
+    const args = [built, '--role', role, '--port', member.port, ...ports, ...keys].map(String);
     const env = { ...process.env, Evergrain__JournalUrl: journalUrl };
     member.child = spawn('dotnet', args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     children.add(member.child);

@@ -9,6 +9,8 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+// Of a server with keys: metrics ask for it.
+const operatorKey = 'sk-operator';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 const built = join(root, 'src/Silo/bin/Release/net10.0/evergrain.dll');
 const readyMs = 120_000;
@@ -87,6 +89,7 @@ export class Server {
     if (modelUrl) args.push('--model-url', modelUrl, '--model-api', modelApi);
     if (modelKey) args.push('--model-key', modelKey);
     const env = { ...process.env, ...(journalUrl && { Evergrain__JournalUrl: journalUrl }) };
+    if (this.options.apiKeys) env.Evergrain__OperatorKeys__0 = operatorKey;
     Object.entries(this.options.settings ?? {}).forEach(([name, value]) => { env[`Evergrain__${name}`] = value; });
     const child = spawn(command, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
     children.add(child);
@@ -139,7 +142,7 @@ export class Server {
 
   /** Items validated, rendered and counted since the process started, over all labels. */
   async counters() {
-    const answer = await fetch(`${this.origin}/metrics`);
+    const answer = await fetch(`${this.origin}/metrics`, { headers: { authorization: `Bearer ${operatorKey}` } });
     if (answer.status !== 200) throw new Error(`GET /metrics answered ${answer.status}`);
     const text = await answer.text();
     return {

@@ -6,6 +6,12 @@ namespace Evergrain.Cluster.Tests.Faults;
 /// <summary>One process of a cluster, as its users start it, so that it can be killed.</summary>
 internal sealed class ClusterProcess : IAsyncDisposable
 {
+    /// <summary>The key of clients, where the process has keys.</summary>
+    public const string ClientKey = "sk-client";
+
+    /// <summary>The key of operators, likewise.</summary>
+    public const string OperatorKey = "sk-operator";
+
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
     private readonly WatchedProcess _process;
@@ -29,6 +35,18 @@ internal sealed class ClusterProcess : IAsyncDisposable
     /// <summary>Starts it, although it may never greet.</summary>
     public static ClusterProcess Begin(string name, ProcessStartInfo start) => new(name, start);
 
+    /// <summary>Gives it keys, as a server behind a proxy needs them.</summary>
+    /// <param name="start">How it is started.</param>
+    /// <param name="isEarlier">Whether it is a build that knows no operators' keys.</param>
+    public static void SetKeys(ProcessStartInfo start, bool isEarlier = false)
+    {
+        start.Environment["Evergrain__ApiKeys__0"] = ClientKey;
+        if (!isEarlier)
+        {
+            start.Environment["Evergrain__OperatorKeys__0"] = OperatorKey;
+        }
+    }
+
     /// <summary>Starts it and waits for its greeting.</summary>
     public static async Task<ClusterProcess> StartAsync(string name, ProcessStartInfo start,
         CancellationToken cancellationToken)
@@ -40,6 +58,7 @@ internal sealed class ClusterProcess : IAsyncDisposable
             Assert.False(process.HasExited, "It ended.");
             var address = (await process._greeting.Task).Split(' ').First(IsAddress);
             process.Http = new HttpClient { BaseAddress = new Uri(address), Timeout = TestServer.Patience };
+            process.Http.DefaultRequestHeaders.Add("Authorization", $"Bearer {ClientKey}");
             return process;
         }
         catch (Exception e)
@@ -70,8 +89,14 @@ internal sealed class ClusterProcess : IAsyncDisposable
     public Task<int> ExitAsync(CancellationToken cancellationToken) => _process.ExitAsync(cancellationToken);
 
     /// <summary>What its counters and gauges say now.</summary>
-    public async Task<Metrics> ReadMetricsAsync(CancellationToken cancellationToken) =>
-        Metrics.Parse(await Http.GetStringAsync(new Uri("/metrics", UriKind.Relative), cancellationToken));
+    public async Task<Metrics> ReadMetricsAsync(CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/metrics");
+        request.Headers.Add("Authorization", $"Bearer {OperatorKey}");
+        using var answer = await Http.SendAsync(request, cancellationToken);
+        return Metrics.Parse(
+            await answer.EnsureSuccessStatusCode().Content.ReadAsStringAsync(cancellationToken));
+    }
 
     public async ValueTask DisposeAsync()
     {

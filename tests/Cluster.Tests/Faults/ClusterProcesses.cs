@@ -156,6 +156,7 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         var node = new Node($"frontend {name}", _postgres.Url(_database), [], ["--role", "frontend"])
         {
             Build = _build,
+            IsBehindAProxy = true,
         };
         _frontends.Add(node);
         return node.StartAsync(cancellationToken);
@@ -177,6 +178,8 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
         public required ProcessBuild Build { get; set; }
 
+        public bool IsBehindAProxy { get; init; }
+
         public ClusterProcess? Process { get; private set; }
 
         public async Task StartAsync(CancellationToken cancellationToken)
@@ -190,6 +193,11 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
             // As in deploy/: a turn keeps its process until it ends.
             start.Environment["Evergrain__DrainTimeout"] = "00:15:00";
+            if (IsBehindAProxy)
+            {
+                ClusterProcess.SetKeys(start, isEarlier: Build.Program != ProcessBuild.This.Program);
+            }
+
             if (Build.MustGoWithoutTls)
             {
                 start.Environment["Evergrain__Cluster__Tls"] = "false";

@@ -44,7 +44,7 @@ public sealed class LongTurnTests(FaultFixture fixture, ITestOutputHelper output
 
     private async Task RunAsync(ClusterProcesses cluster)
     {
-        using var socket = await TurnSocket.ConnectAsync(cluster.Socket, "a session", Token);
+        using var socket = await TurnSocket.ConnectAsync(cluster.Socket, "a session", Token, ClusterProcess.ClientKey);
         await socket.SendAsync(Create(Script(), null), Token);
         var created = await socket.ReceiveAsync(Token);
         var id = created.GetProperty("response").GetProperty("id").GetString();
@@ -63,7 +63,7 @@ public sealed class LongTurnTests(FaultFixture fixture, ITestOutputHelper output
         await cluster.RestartFrontendAsync(1 - holder, Token);
         await cluster.Frontends[holder].SignalAsync("TERM", Token);
         await UntilDownAsync(cluster.Frontends[holder]);
-        using (var other = await TurnSocket.ConnectAsync(cluster.Socket, "a session", Token))
+        using (var other = await TurnSocket.ConnectAsync(cluster.Socket, "a session", Token, ClusterProcess.ClientKey))
         {
             await other.SendAsync(Create("""[{"say":"hi"}]""", null), Token);
             Assert.Equal("response.completed", await TerminalAsync(other));
@@ -90,7 +90,7 @@ public sealed class LongTurnTests(FaultFixture fixture, ITestOutputHelper output
     /// <summary>The client's one change of sockets: its next turn begins warm on a new silo.</summary>
     private async Task GoesOnAsync(ClusterProcesses cluster, string id)
     {
-        using var next = await TurnSocket.ConnectAsync(cluster.Socket, "a session", Token);
+        using var next = await TurnSocket.ConnectAsync(cluster.Socket, "a session", Token, ClusterProcess.ClientKey);
         await next.SendAsync(Create("""[{"say":"and on"}]""", id), Token);
         Assert.Equal("response.completed", await TerminalAsync(next));
         var metrics = await Task.WhenAll(cluster.Silos.Skip(2).Select(silo => silo.ReadMetricsAsync(Token)));

@@ -113,7 +113,7 @@ internal sealed class LoopingClient(int crowd, int number, LoopPlan plan, Uri ad
     private async Task TryAsync(LoopTurn turn, CancellationToken cancellationToken)
     {
         _socket ??= await TurnSocket.ConnectAsync(
-            address, $"session-{number}", cancellationToken, plan.Key);
+            address, $"session-{number}", cancellationToken, plan.Key ?? ClusterProcess.ClientKey);
         await _socket.SendAsync(turn.Sent.Create(isKeyed: true), cancellationToken);
         while (!turn.Sent.IsAcknowledged)
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Evergrain.Cluster.Tests.Faults;
@@ -122,6 +123,52 @@ public sealed class RoleTests(PostgresServer postgres, ITestOutputHelper output)
 
         Assert.Equal(5, usage["turns"]!["completed"]!.GetValue<long>());
         Assert.Equal(9, usage["tokens"]!["input"]!.GetValue<long>());
+    }
+
+    [Theory]
+    [InlineData("alone")]
+    [InlineData("both")]
+    public async Task Keys_OfOperators_OpenMetricsAndUsageAndNoConversation(string role)
+    {
+        var audit = System.IO.Path.GetTempFileName();
+        var start = StartOf("--role", role, "--port", "0");
+        ClusterProcess.SetKeys(start);
+        start.Environment["Evergrain__Audit"] = audit;
+        await using var process = await ClusterProcess.StartAsync(role, start, Token);
+
+        // As through a proxy.
+        process.Http.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.1");
+        var id = (await RunTurnAsync(process.Http))["id"]!.GetValue<string>();
+        var counts = await process.ReadMetricsAsync(Token);
+        (HttpMethod Method, string Path, string Key, HttpStatusCode Status)[] requests =
+        [
+            (HttpMethod.Get, "/metrics", ClusterProcess.ClientKey, HttpStatusCode.Forbidden),
+            (HttpMethod.Get, "/evergrain/usage", ClusterProcess.ClientKey, HttpStatusCode.OK),
+            (HttpMethod.Get, "/evergrain/usage?tenant=default", ClusterProcess.ClientKey, HttpStatusCode.OK),
+            (HttpMethod.Get, "/evergrain/usage?tenant=other", ClusterProcess.ClientKey, HttpStatusCode.Forbidden),
+            (HttpMethod.Get, "/evergrain/usage?tenant=default", ClusterProcess.OperatorKey, HttpStatusCode.OK),
+            (HttpMethod.Get, "/evergrain/usage", ClusterProcess.OperatorKey, HttpStatusCode.BadRequest),
+            (HttpMethod.Get, $"/v1/responses/{id}", ClusterProcess.OperatorKey, HttpStatusCode.Forbidden),
+            (HttpMethod.Delete, $"/v1/responses/{id}", ClusterProcess.OperatorKey, HttpStatusCode.Forbidden),
+            (HttpMethod.Delete, $"/v1/responses/{id}", ClusterProcess.ClientKey, HttpStatusCode.OK),
+        ];
+        foreach (var (method, path, key, status) in requests)
+        {
+            using var request = new HttpRequestMessage(method, path);
+            request.Headers.Add("Authorization", $"Bearer {key}");
+            using var answer = await process.Http.SendAsync(request, Token);
+            Assert.True(status == answer.StatusCode, $"{method} {path} with {key}: {answer.StatusCode}");
+        }
+
+        await process.SignalAsync("TERM", Token);
+        Assert.Equal(0, await process.ExitAsync(Token));
+        var lines = (await File.ReadAllLinesAsync(audit, Token)).Select(static line => JsonNode.Parse(line)!).ToList();
+        File.Delete(audit);
+        Assert.Equal(1, counts["evergrain.turns.started"]);
+        Assert.Equal(["key_refused", "key_refused", "operator_read", "key_refused", "key_refused", "deletion"],
+            lines.Select(static line => line["event"]!.GetValue<string>()));
+        Assert.Equal("/evergrain/usage", lines[2]["page"]!.GetValue<string>());
+        Assert.Equal(id, lines[^1]["response"]!.GetValue<string>());
     }
 
     private Task<ClusterProcess> StartAsync(string role) =>

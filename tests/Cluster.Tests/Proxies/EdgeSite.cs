@@ -32,7 +32,8 @@ internal sealed class EdgeSite : IAsyncDisposable
 
     /// <summary>Starts one; each server has made turns then.</summary>
     public static async Task<EdgeSite> StartAsync(
-        Func<IReadOnlyList<int>, CancellationToken, Task<IEdgeProxy>> startProxy, CancellationToken cancellationToken)
+        Func<IReadOnlyList<int>, CancellationToken, Task<IEdgeProxy>> startProxy, CancellationToken cancellationToken,
+        bool hasKeys = true)
     {
         var site = new EdgeSite(await ScriptedUpstream.StartAsync());
         try
@@ -40,11 +41,11 @@ internal sealed class EdgeSite : IAsyncDisposable
             int[] ports = [FreePorts.Next(), FreePorts.Next()];
             foreach (var port in ports)
             {
-                site._servers.Add(await site.StartServerAsync(port, cancellationToken));
+                site._servers.Add(await site.StartServerAsync(port, hasKeys, cancellationToken));
             }
 
             site._proxy = await startProxy(ports, cancellationToken);
-            for (var create = 0; create < WarmingCreates; create++)
+            for (var create = 0; hasKeys && create < WarmingCreates; create++)
             {
                 await site.CreateAsync(cancellationToken);
             }
@@ -74,7 +75,19 @@ internal sealed class EdgeSite : IAsyncDisposable
     /// the connection at once; the runtime's default reads on for 2 s first.
     /// </summary>
     public static HttpClient NewClient() =>
-        new(new SocketsHttpHandler { ResponseDrainTimeout = TimeSpan.Zero }) { Timeout = Timeout.InfiniteTimeSpan };
+        new(new SocketsHttpHandler { ResponseDrainTimeout = TimeSpan.Zero })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+            DefaultRequestHeaders = { { "Authorization", $"Bearer {ClusterProcess.ClientKey}" } },
+        };
+
+    /// <summary>A socket that brings the key.</summary>
+    public static ClientWebSocket NewSocket()
+    {
+        var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("Authorization", $"Bearer {ClusterProcess.ClientKey}");
+        return socket;
+    }
 
     /// <summary>A short turn over HTTP, over a connection of its own.</summary>
     public async Task CreateAsync(CancellationToken cancellationToken)
@@ -159,13 +172,18 @@ internal sealed class EdgeSite : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private Task<ClusterProcess> StartServerAsync(int port, CancellationToken cancellationToken)
+    private Task<ClusterProcess> StartServerAsync(int port, bool hasKeys, CancellationToken cancellationToken)
     {
         var number = port.ToString(CultureInfo.InvariantCulture);
         string[] options = ["--port", number, "--data", Path.Combine(_folder, number),
             "--model-url", Model.Url, "--model-api", "chat", "--model-idle-timeout", "00:20:00"];
-        return ClusterProcess.StartAsync("server " + number,
-            new ProcessStartInfo("dotnet", [ClusterProcesses.Program, .. options]), cancellationToken);
+        var start = new ProcessStartInfo("dotnet", [ClusterProcesses.Program, .. options]);
+        if (hasKeys)
+        {
+            ClusterProcess.SetKeys(start);
+        }
+
+        return ClusterProcess.StartAsync("server " + number, start, cancellationToken);
     }
 }
 

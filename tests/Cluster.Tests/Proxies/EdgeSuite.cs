@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.RegularExpressions;
+using Evergrain.Cluster.Tests.Faults;
 using Evergrain.Suites.Hosting;
 using Xunit.Abstractions;
 
@@ -21,8 +22,8 @@ public abstract class EdgeFixture : IAsyncLifetime
     public async Task DisposeAsync() => await Site.DisposeAsync();
 
     /// <summary>One of the caller's own.</summary>
-    internal Task<EdgeSite> StartSiteAsync(CancellationToken cancellationToken) =>
-        EdgeSite.StartAsync(StartProxyAsync, cancellationToken);
+    internal Task<EdgeSite> StartSiteAsync(CancellationToken cancellationToken, bool hasKeys = true) =>
+        EdgeSite.StartAsync(StartProxyAsync, cancellationToken, hasKeys);
 
     private protected abstract Task<IEdgeProxy> StartProxyAsync(IReadOnlyList<int> servers,
         CancellationToken cancellationToken);
@@ -85,7 +86,7 @@ public abstract partial class EdgeSuite(EdgeFixture fixture, ITestOutputHelper o
         Site.Model.Play(Chat.Late(Quiet), Chat.Late(Quiet));
         using var http = EdgeSite.NewClient();
         using var content = EdgeSite.Create();
-        using var socket = new ClientWebSocket();
+        using var socket = EdgeSite.NewSocket();
         await socket.ConnectAsync(Site.Socket, Token);
         var turn = EdgeSite.ReadTurnAsync(socket, Token);
 
@@ -139,7 +140,7 @@ public abstract partial class EdgeSuite(EdgeFixture fixture, ITestOutputHelper o
     [Fact]
     public Task Client_LeavesSocket_ServerNoticesAtOnce() => LeaveAsync(async leave =>
     {
-        using var socket = new ClientWebSocket();
+        using var socket = EdgeSite.NewSocket();
         await socket.ConnectAsync(Site.Socket, Token);
         await EdgeSite.SendCreateAsync(socket, Token);
         await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, leave)
@@ -153,19 +154,40 @@ public abstract partial class EdgeSuite(EdgeFixture fixture, ITestOutputHelper o
     [InlineData("//metrics")]
     [InlineData("/health/../metrics")]
     [InlineData("/METRICS")]
+    [InlineData("/Metrics/")]
+    [InlineData("/%4Detrics")]
+    [InlineData("/./metrics")]
+    [InlineData("/v1/%2e%2e/metrics")]
+    [InlineData("/metrics?a=b")]
     public async Task Metrics_AskedForThroughTheProxy_AreRefused(string path)
     {
         // As raw bytes, since clients write such paths anew.
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, Site.Proxy.Port, Token);
         await using var stream = client.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"), Token);
+
+        // The servers would answer this key, so that the proxy alone can refuse it.
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: localhost\r\n" +
+            $"Authorization: Bearer {ClusterProcess.OperatorKey}\r\nConnection: close\r\n\r\n"), Token);
         using var reader = new StreamReader(stream);
         var answer = await reader.ReadToEndAsync(Token);
 
-        Assert.Contains(answer.Split(' ')[1], (string[])["401", "403", "404"]);
+        Assert.Equal("403", answer.Split(' ')[1]);
         Assert.DoesNotContain("evergrain_", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Server_WithoutKeysBehindTheProxy_AnswersNobodyAndSaysTheWayOut()
+    {
+        await using var site = await fixture.StartSiteAsync(Token, hasKeys: false);
+        using var http = EdgeSite.NewClient();
+
+        using var answer = await http.GetAsync(new Uri(site.Http, "/v1/models"), Token);
+
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        var text = await answer.Content.ReadAsStringAsync(Token);
+        Assert.Contains("X-Forwarded-For", text, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("--api-keys", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -196,7 +218,7 @@ public abstract partial class EdgeSuite(EdgeFixture fixture, ITestOutputHelper o
     public async Task Proxy_Reloaded_OpenSocketsAndStreamsGoOn()
     {
         await using var site = await fixture.StartSiteAsync(Token);
-        using var socket = new ClientWebSocket();
+        using var socket = EdgeSite.NewSocket();
         await socket.ConnectAsync(site.Socket, Token);
         var running = await StartStreamsAsync(site);
 

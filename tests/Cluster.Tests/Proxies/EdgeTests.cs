@@ -58,7 +58,7 @@ public sealed class NginxTests(NginxFixture fixture, ITestOutputHelper output)
         await NotReadyAsync(site.Servers[0]);
         for (var socket = 0; socket < NewCreates; socket++)
         {
-            using var client = new ClientWebSocket();
+            using var client = EdgeSite.NewSocket();
             await client.ConnectAsync(site.Socket, Token);
             site.Model.Play(Chat.Answer());
             await EdgeSite.SendCreateAsync(client, Token);

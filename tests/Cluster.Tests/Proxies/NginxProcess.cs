@@ -63,7 +63,9 @@ internal sealed class NginxProcess : IEdgeProxy
         try
         {
             using var answer = await http.GetAsync(address, cancellationToken);
-            return answer.StatusCode == HttpStatusCode.OK;
+
+            // Servers without keys refuse whatever comes through a proxy, and are there all the same.
+            return answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.Forbidden;
         }
         catch (HttpRequestException)
         {

@@ -2,6 +2,7 @@ using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Routing;
+using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Tests.Routing;
 

@@ -1,21 +1,15 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Tests.Hosting;
 using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Frontend.Tests.Access;
 
-public sealed class AccessTests : IDisposable
+public sealed class AccessTests
 {
-    private readonly string _file = Path.Combine(Path.GetTempPath(), $"evergrain-keys-{Guid.CreateVersion7():N}");
-
-    public void Dispose() => File.Delete(_file);
-
     [Theory]
     [InlineData("localhost", null, 200)]
     [InlineData("127.0.0.1:8080", null, 200)]
@@ -152,72 +146,6 @@ public sealed class AccessTests : IDisposable
 
         await http.GetStringAsyncOf("/health/ready", HttpStatusCode.OK);
         await http.GetStringAsyncOf("/health/live", HttpStatusCode.OK);
-        await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
-    }
-
-    [Fact]
-    public async Task Metrics_ThroughAProxyOfThisMachine_NeedKeyAndOption()
-    {
-        await using var server = await StartWithKeysAsync();
-        using var http = server.CreateHttpClient();
-        http.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.1");
-
-        await http.GetStringAsyncOf("/metrics", HttpStatusCode.Unauthorized);
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "key-1");
-        await http.GetStringAsyncOf("/metrics", HttpStatusCode.Forbidden);
-    }
-
-    [Fact]
-    public async Task KeyFile_Changed_IsReread()
-    {
-        await File.WriteAllTextAsync(_file, "# ours\n\nold=team\n");
-        await using var server = await TestServer.StartAsync(new ScriptedConversations(),
-            ("ApiKeysFile", _file), ("ApiKeysInterval", "01:00:00"));
-        var store = server.Get<ApiKeyStore>();
-        Assert.Equal("team", store.FindTenant("old"u8));
-        Assert.False(store.Reload());
-
-        await File.WriteAllTextAsync(_file, "new");
-        Assert.True(store.Reload());
-
-        Assert.Null(store.FindTenant("old"u8));
-        Assert.Equal("default", store.FindTenant("new"u8));
-    }
-
-    [Theory]
-    [InlineData("new=")]
-    [InlineData(null)]
-    public async Task KeyFile_ChangedForTheWorse_KeepsTheOldKeysAndSaysSoOnce(string? content)
-    {
-        await File.WriteAllTextAsync(_file, "old");
-        await using var server = await TestServer.StartAsync(new ScriptedConversations(),
-            ("ApiKeysFile", _file), ("ApiKeysInterval", "01:00:00"));
-        var store = server.Get<ApiKeyStore>();
-
-        File.Delete(_file);
-        await File.WriteAllTextAsync(_file, content ?? "");
-        Assert.True(store.Reload());
-        Assert.False(store.Reload());
-
-        Assert.Equal("default", store.FindTenant("old"u8));
-        Assert.Contains(_file, Assert.Single(server.Warnings), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task KeyFile_ChangedOnDisk_IsNoticed()
-    {
-        await File.WriteAllTextAsync(_file, "old");
-        await using var server = await TestServer.StartAsync(new ScriptedConversations(),
-            ("ApiKeysFile", _file), ("ApiKeysInterval", "00:00:00.1"));
-        using var http = server.CreateHttpClient();
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "new");
-        await File.WriteAllTextAsync(_file, "new");
-
-        using var patience = new CancellationTokenSource(TestServer.Patience);
-        while ((await http.GetAsync("/v1/models", patience.Token)).StatusCode != HttpStatusCode.OK)
-        {
-            await Task.Yield();
-        }
     }
 
     private static Task<TestServer> StartWithKeysAsync()

@@ -28,6 +28,11 @@ public sealed class OptionsTests
     [InlineData("secret=a b")]
     [InlineData("sec ret")]
     [InlineData("sécret")]
+    [InlineData("\"secret\"")]
+    [InlineData("'secret'=team")]
+    [InlineData("secret,other")]
+    [InlineData("SHA256:secret")]
+    [InlineData("sec\tret")]
     [InlineData("sha256:secret")]
     [InlineData("sha256:0123=team")]
     [InlineData("secret=0123456789012345678901234567890123456789012345678901234567890123x")]
@@ -39,6 +44,67 @@ public sealed class OptionsTests
 
         Assert.StartsWith("API key 2:", Assert.Single(mistakes), StringComparison.Ordinal);
         Assert.DoesNotContain("secret", mistakes[0], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(4096, 0)]
+    [InlineData(4097, 1)]
+    public void Entry_LongerThanARequestCanBring_IsAMistake(int length, int expected)
+    {
+        var mistakes = new List<string>();
+
+        ApiKeySet.Load(new EvergrainOptions { ApiKeys = [new string('k', length)] }, mistakes);
+
+        Assert.Equal(expected, mistakes.Count);
+    }
+
+    [Theory]
+    [InlineData("key=team")]
+    [InlineData("key=default")]
+    [InlineData("key=!other")]
+    public void OperatorEntry_OfATenant_IsAMistake(string entry)
+    {
+        var mistakes = new List<string>();
+
+        ApiKeySet.Load(new EvergrainOptions { OperatorKeys = [entry] }, mistakes);
+
+        Assert.StartsWith("operator key 1:", Assert.Single(mistakes), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("key")]
+    [InlineData("key=!operator")]
+    [InlineData("SHA256:2C70E12B7A0646F92279F427C7B38E7334D8E5389CFF167A1DC30E73F826B683=!operator")]
+    public void OperatorEntry_Right_IsTheOperators(string entry)
+    {
+        var mistakes = new List<string>();
+
+        var keys = ApiKeySet.Load(new EvergrainOptions { OperatorKeys = [entry] }, mistakes);
+
+        Assert.Empty(mistakes);
+        Assert.Equal("!operator", keys.FindTenant("key"u8));
+    }
+
+    [Theory]
+    [InlineData("secret=!operator")]
+    [InlineData("secret=!other")]
+    public void Entry_WithATenantThatIsNone_IsAMistake(string entry)
+    {
+        var mistakes = new List<string>();
+
+        ApiKeySet.Load(new EvergrainOptions { ApiKeys = [entry] }, mistakes);
+
+        Assert.Contains("tenant", Assert.Single(mistakes), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Entry_OfATenantAndAnOperator_IsAMistake()
+    {
+        var mistakes = new List<string>();
+
+        ApiKeySet.Load(new EvergrainOptions { ApiKeys = ["a=one"], OperatorKeys = ["a"] }, mistakes);
+
+        Assert.Equal("operator key 1: the key is given twice.", Assert.Single(mistakes));
     }
 
     [Fact]
@@ -63,6 +129,7 @@ public sealed class OptionsTests
 
     [Theory]
     [InlineData("ApiKeys")]
+    [InlineData("OperatorKeys")]
     [InlineData("AllowedOrigins")]
     public async Task List_GivenAsOneValue_IsAMistakeThatDoesNotTellTheValue(string option)
     {
@@ -96,12 +163,5 @@ public sealed class OptionsTests
         await using var server = await TestServer.StartAsync(new ScriptedConversations(), ("Address", address));
 
         Assert.True(server.Address.IsLoopback);
-    }
-
-    [Fact]
-    public async Task KeyFile_MissingOrEmptyAtStart_IsRefused()
-    {
-        await Assert.ThrowsAsync<OptionsValidationException>(() =>
-            TestServer.StartAsync(new ScriptedConversations(), ("ApiKeysFile", "/nowhere/keys")));
     }
 }

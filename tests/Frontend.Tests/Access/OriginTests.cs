@@ -228,10 +228,12 @@ public sealed class OriginTests
     }
 
     [Fact]
-    public async Task Metrics_WhichNeedNoKeyHere_AreForNoPage()
+    public async Task Metrics_ForAnOperatorsKey_AreForNoPage()
     {
-        await using var server = await TestServer.StartAsync(_conversations, Key, AnyPage);
+        await using var server = await TestServer.StartAsync(_conversations, Key, AnyPage,
+            ("OperatorKeys:0", "operator"));
         using var http = server.CreateHttpClient();
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "operator");
         using var request = new HttpRequestMessage(HttpMethod.Get, "/metrics") { Headers = { { "Origin", Page } } };
 
         using var answer = await http.SendAsync(request);

@@ -18,6 +18,18 @@ public sealed class SettingNamesTests
     public void Name_ThatNoSettingHas_IsTold(string settings, string expected) =>
         Assert.Equal([expected], SettingNames.FindUnknown(Configuration(settings)));
 
+    [Theory]
+    [InlineData("MetricsFromAnywhere")]
+    [InlineData("metricsFromAnywhere")]
+    public void Name_ThatIsGone_IsToldWithWhatToSetInstead(string name)
+    {
+        var mistake = Assert.Single(SettingNames.FindUnknown(Configuration($$"""{"{{name}}":true}""")));
+
+        Assert.Contains("is gone", mistake, StringComparison.Ordinal);
+        Assert.Contains("OperatorKeys", mistake, StringComparison.Ordinal);
+        Assert.Contains("OperationsPort", mistake, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Names_OfEverySection_AreKnown() => Assert.Empty(SettingNames.FindUnknown(Configuration("""
         {"allowedOrigins":["http://a"],"Port":1,"WarmBytesMax":1,"Role":"silo","Data":"d","Journal":"sqlite",

@@ -24,7 +24,10 @@ public sealed class TestServer : IAsyncDisposable
     private TestServer(WebApplication app, ConversationsHost host, LogCollector log) =>
         (_app, _host, _log) = (app, host, log);
 
-    public Uri Address => new(_app.Urls.Single());
+    public Uri Address => new(_app.Urls.First());
+
+    /// <summary>The operations port, where one is set.</summary>
+    public Uri Operations => new(_app.Urls.ElementAt(1));
 
     public Uri Socket => new UriBuilder(Address) { Scheme = "ws", Path = "/v1/responses" }.Uri;
 

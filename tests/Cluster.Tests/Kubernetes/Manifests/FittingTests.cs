@@ -110,9 +110,8 @@ public sealed partial class FittingTests : IDisposable
             budget => Assert.Equal(labels, budget.Spec.Selector.MatchLabels));
         Assert.All(manifests.Pod.TopologySpreadConstraints ?? [],
             spread => Assert.Equal(labels, spread.LabelSelector.MatchLabels));
-        var monitor = (await RenderedManifests.ReadAsync(Monitor, Token)).Only<ServiceMonitor>().Spec;
-        Assert.True(ManifestTests.Selects(monitor.Selector, manifests.Only<V1Service>().Metadata.Labels));
-        Assert.Equal(Assert.Single(manifests.Only<V1Service>().Spec.Ports).Name, Assert.Single(monitor.Endpoints).Port);
+        var monitor = (await RenderedManifests.ReadAsync(Monitor, Token)).Only<PodMonitor>().Spec;
+        Assert.True(ManifestTests.Selects(monitor.Selector, labels));
     }
 
     [Theory]
@@ -131,6 +130,14 @@ public sealed partial class FittingTests : IDisposable
             Assert.StartsWith("/health/", probe.HttpGet.Path, StringComparison.Ordinal);
             Assert.Null(probe.HttpGet.HttpHeaders);
         });
+        // Metrics are at a port of their own, which no Service and no Ingress leads to.
+        var monitor = (await RenderedManifests.ReadAsync(Monitor, Token)).Only<PodMonitor>().Spec;
+        var scraped = Assert.Single(monitor.PodMetricsEndpoints).Port;
+        Assert.Equal($"{manifests.Port(scraped)}", manifests.Variable("Evergrain__OperationsPort"));
+        Assert.NotEqual("http", scraped);
+        var ingress = manifests.Of<V1NetworkPolicy>().SelectMany(static policy => policy.Spec.Ingress ?? [])
+            .Single(rule => rule.Ports.Any(port => $"{port.Port}" == scraped));
+        Assert.NotNull(Assert.Single(ingress.FromProperty).NamespaceSelector);
         if (folder == Postgres)
         {
             Assert.Equal($"{manifests.Port("silo")}", manifests.Variable("Evergrain__Cluster__SiloPort"));
@@ -191,12 +198,10 @@ public sealed partial class FittingTests : IDisposable
         var made = SecretPattern().Matches(documents).ToDictionary(
             static match => match.Groups["name"].Value, static match => match.Groups["key"].Value);
         var manifests = await RenderedManifests.ReadAsync(Postgres, Token);
-        var monitor = (await RenderedManifests.ReadAsync(Monitor, Token)).Only<ServiceMonitor>();
         var variables = manifests.Container.Env.Select(static variable => variable.ValueFrom?.SecretKeyRef)
             .OfType<V1SecretKeySelector>();
-        var scraped = monitor.Spec.Endpoints.Select(static endpoint => endpoint.Authorization.Credentials);
 
-        Assert.All(variables.Concat(scraped), reference => Assert.Equal(reference.Key, made[reference.Name]));
+        Assert.All(variables, reference => Assert.Equal(reference.Key, made[reference.Name]));
         Assert.Equal(Path.GetFileName(manifests.Variable("Evergrain__ApiKeysFile")),
             made[manifests.Pod.Volumes.Single(static volume => volume.Secret is not null).Secret.SecretName]);
         Assert.All(manifests.Container.EnvFrom, source => Assert.True(source.SecretRef.Optional));

@@ -20,7 +20,7 @@ public sealed class ManifestTests : IDisposable
     [InlineData(Postgres, "ConfigMap Deployment HorizontalPodAutoscaler NetworkPolicy NetworkPolicy " +
         "PodDisruptionBudget Service")]
     [InlineData(One, "ConfigMap Deployment NetworkPolicy PersistentVolumeClaim Service")]
-    [InlineData(Monitor, "ServiceMonitor")]
+    [InlineData(Monitor, "PodMonitor")]
     public async Task Folder_WithEachKubectl_RendersTheSame(string folder, string kinds)
     {
         var rendered = new List<RenderedManifests>();
@@ -96,7 +96,10 @@ public sealed class ManifestTests : IDisposable
         var rules = policies.SelectMany(static policy => policy.Spec.Ingress).ToList();
         var open = rules.Where(static rule => rule.FromProperty is null)
             .SelectMany(static rule => rule.Ports).Select(static port => $"{port.Port}");
-        var closed = Assert.Single(rules, static rule => rule.FromProperty is not null);
+        var closed = Assert.Single(rules, static rule => rule.FromProperty is [{ PodSelector: not null }]);
+        var scraped = Assert.Single(rules, static rule => rule.FromProperty is [{ NamespaceSelector: not null }]);
+        Assert.Equal(["operations"], scraped.Ports.Select(static port => $"{port.Port}"));
+        Assert.Equal(3, rules.Count);
         Assert.Equal(["http"], open);
         Assert.True(Selects(Assert.Single(closed.FromProperty).PodSelector, labels));
         Assert.Equal([$"{manifests.Port("silo")}", $"{manifests.Port("gateway")}"],

@@ -7,11 +7,11 @@ namespace Evergrain.Cluster.Tests.Kubernetes.Manifests;
 /// <summary>What kubectl rendered, read strictly: a member that a kind does not have is refused.</summary>
 internal sealed class RenderedManifests
 {
-    private const string MonitorKind = "monitoring.coreos.com/v1/ServiceMonitor";
+    private const string MonitorKind = "monitoring.coreos.com/v1/PodMonitor";
 
     private static readonly Dictionary<string, Type> OtherKinds = new(StringComparer.Ordinal)
     {
-        [MonitorKind] = typeof(ServiceMonitor),
+        [MonitorKind] = typeof(PodMonitor),
     };
 
     private RenderedManifests(IReadOnlyList<object> all) => All = all;

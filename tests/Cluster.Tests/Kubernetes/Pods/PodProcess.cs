@@ -81,7 +81,8 @@ internal sealed class PodProcess : IAsyncDisposable
 
     /// <summary>What its counters and gauges say now.</summary>
     public async Task<Metrics> ReadMetricsAsync(CancellationToken cancellationToken) =>
-        Metrics.Parse(await Http.GetStringAsync(new Uri("/metrics", UriKind.Relative), cancellationToken));
+        Metrics.Parse(await Http.GetStringAsync(
+            new Uri($"http://{Address}:{_plan.PortOf("operations")}/metrics"), cancellationToken));
 
     public async ValueTask DisposeAsync()
     {

@@ -5,7 +5,7 @@ namespace Evergrain.Cluster.Tests.Kubernetes.Manifests;
 
 // The Prometheus operator's kind, which the client's models do not have: the members that deploy/ uses, as its
 // documentation of monitoring.coreos.com/v1 names them.
-internal sealed class ServiceMonitor : IKubernetesObject<V1ObjectMeta>
+internal sealed class PodMonitor : IKubernetesObject<V1ObjectMeta>
 {
     public string ApiVersion { get; set; } = "";
 
@@ -13,14 +13,14 @@ internal sealed class ServiceMonitor : IKubernetesObject<V1ObjectMeta>
 
     public V1ObjectMeta Metadata { get; set; } = new();
 
-    public ServiceMonitorSpec Spec { get; set; } = new();
+    public PodMonitorSpec Spec { get; set; } = new();
 }
 
-internal sealed class ServiceMonitorSpec
+internal sealed class PodMonitorSpec
 {
     public V1LabelSelector Selector { get; set; } = new();
 
-    public IList<ScrapedEndpoint> Endpoints { get; set; } = [];
+    public IList<ScrapedEndpoint> PodMetricsEndpoints { get; set; } = [];
 }
 
 internal sealed class ScrapedEndpoint
@@ -30,11 +30,4 @@ internal sealed class ScrapedEndpoint
     public string Path { get; set; } = "";
 
     public string Interval { get; set; } = "";
-
-    public ScrapeAuthorization Authorization { get; set; } = new();
-}
-
-internal sealed class ScrapeAuthorization
-{
-    public V1SecretKeySelector Credentials { get; set; } = new();
 }
