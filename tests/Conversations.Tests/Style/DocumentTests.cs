@@ -85,6 +85,34 @@ public sealed partial class DocumentTests
         Assert.Empty(there.Except(named).ToList());
     }
 
+    [Fact]
+    public void Tests_NamedInDocuments_Exist()
+    {
+        var tests = SourceTree.Files("tests").ToLookup(static file => Path.GetFileName(file).Split('.')[0]);
+        var named =
+            from document in Documents()
+            from Match match in TestName().Matches(string.Join('\n', Lines(document)))
+            select (Document: document, Type: match.Groups["type"].Value, Method: match.Groups["method"].Value);
+        var list = named.ToList();
+        Assert.Contains(list, static name => name.Document == "docs/security.md");
+        var faults = list.Where(name => !tests[name.Type].Any(
+            file => File.ReadAllText(file).Contains($" {name.Method}(", StringComparison.Ordinal)));
+        Assert.True(!faults.Any(), string.Join('\n', faults.Select(
+            static name => $"{name.Document}: {name.Type}.{name.Method}")));
+    }
+
+    [Fact]
+    public void Rules_InSecurity_NameATest()
+    {
+        var rows = Lines("docs/security.md")
+            .SkipWhile(static line => line != "## Who may enter")
+            .TakeWhile(static line => line != "## What is not found out")
+            .Where(static line => line.StartsWith("| ", StringComparison.Ordinal) &&
+                !line.EndsWith("| tests |", StringComparison.Ordinal)).ToList();
+        Assert.NotEmpty(rows);
+        Assert.All(rows, static row => Assert.Matches(TestName(), row));
+    }
+
     private static IEnumerable<string> Pages() =>
         Documents().Where(static name => !name.Contains("decisions", StringComparison.Ordinal))
             .Except([.. Exempt, "CHANGELOG.md"], StringComparer.Ordinal);
@@ -143,6 +171,11 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"^src/\w+/\w+$", RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
     private static partial Regex SourceFolder();
+
+    // A test or a method of a suite in a code span: Type.Subject_Condition_Outcome.
+    [GeneratedRegex(@"`(?<type>\w+(Tests|Suite|Contract))\.(?<method>\w+)`",
+        RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
+    private static partial Regex TestName();
 
     [GeneratedRegex(@"[^\w\- ]", RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
     private static partial Regex NoAnchor();
