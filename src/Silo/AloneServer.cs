@@ -18,6 +18,7 @@ internal static class AloneServer
     public static async Task ServeAsync(WebApplicationBuilder builder, CommandLineSettings settings,
         CancellationToken cancellationToken)
     {
+        CompleteSocketsInline();
         using var bound = new StopBound();
         await using var journal = JournalComposition.Add(builder.Services, builder.Configuration, ServerRole.Alone);
         await using var app = Compose(builder, settings);
@@ -28,6 +29,23 @@ internal static class AloneServer
         await app.StartAsync(cancellationToken);
         await Greeting.WriteAsync(app, journal.Place);
         await app.ServeAsync(journal, cancellationToken);
+    }
+
+    /// <summary>
+    /// Lets the threads that poll the sockets run what a socket's bytes ask for, up to the first wait: so a health
+    /// check, a ping or a cancel does not stand in the thread pool's line behind thousands of turns. With 5,000 turns
+    /// begun at once the median answer of /health/ready took 5 ms and the slowest 500 without, 0.5 and 180 with. Not in
+    /// a cluster: what Orleans does with a message may hold such a thread, and every socket that it polls.
+    /// </summary>
+    /// <remarks>The runtime reads the variable with the process's first socket; a value that is set already
+    /// stays.</remarks>
+    private static void CompleteSocketsInline()
+    {
+        const string variable = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+        if (Environment.GetEnvironmentVariable(variable) is null)
+        {
+            Environment.SetEnvironmentVariable(variable, "1");
+        }
     }
 
     private static WebApplication Compose(WebApplicationBuilder builder, CommandLineSettings settings)

@@ -43,7 +43,7 @@ internal sealed class PatientTransport(
     {
         var options = new SocketConnectionFactoryOptions
         {
-            // The threads that poll the sockets handle their bytes: see InlineSockets.
+            // The thread on which a socket's bytes arrive handles them; decision 0009 says which one that is.
             UnsafePreferInlineScheduling = true,
             MaxReadBufferSize = ReadBytesMax,
         };
