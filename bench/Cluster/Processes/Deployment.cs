@@ -22,8 +22,8 @@ internal sealed class Deployment : IAsyncDisposable
     {
         (Name, _options, _models) = (name, options, models ?? DemoModel);
 
-        // In the environment, as it holds a password. Clusters of one database differ by their id, and by the name under
-        // which their grains keep what they keep.
+        // In the environment, as it holds a password. Clusters of one database differ by their id, and by the name
+        // under which their grains keep what they keep.
         var id = string.Create(CultureInfo.InvariantCulture,
             $"bench-{Environment.ProcessId}-{Interlocked.Increment(ref _clusters)}");
         _settings = new Dictionary<string, string>(StringComparer.Ordinal)
