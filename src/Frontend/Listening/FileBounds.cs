@@ -21,6 +21,7 @@ internal sealed class FileBounds
 
     private readonly long? _filesMax;
     private readonly long _room;
+    private readonly long _least;
     private readonly bool _isLowered;
     private readonly AdmissionOptions _first;
 
@@ -32,8 +33,8 @@ internal sealed class FileBounds
     {
         _filesMax = filesMax;
         var room = filesMax is { } files ? files - Math.Min(KeptFiles, files / 2) : long.MaxValue;
-        HttpConnectionsMax = Fit(
-            httpConnectionsMax, room, room - admission.ConnectionsMax - admission.RunningTurnsMax);
+        _least = Math.Max(1, room / LeastShare);
+        HttpConnectionsMax = Fit(httpConnectionsMax, room - admission.ConnectionsMax - admission.RunningTurnsMax);
         _room = room - HttpConnectionsMax;
         _first = new AdmissionOptions
         {
@@ -57,12 +58,11 @@ internal sealed class FileBounds
     /// <summary>Lowers the bounds in all where they do not fit.</summary>
     public void Lower(AdmissionOptions admission)
     {
-        admission.RunningTurnsMax = Fit(admission.RunningTurnsMax, _room, _room - admission.ConnectionsMax);
+        admission.RunningTurnsMax = Fit(admission.RunningTurnsMax, _room - admission.ConnectionsMax);
         admission.ConnectionsMax = (int)Math.Clamp(
             _room - admission.RunningTurnsMax, 1, admission.ConnectionsMax);
     }
 
     /// <summary>What the others leave, yet a share of the room at least.</summary>
-    private static int Fit(int wanted, long room, long left) =>
-        (int)Math.Min(wanted, Math.Max(left, Math.Max(1, room / LeastShare)));
+    private int Fit(int wanted, long left) => (int)Math.Min(wanted, Math.Max(left, _least));
 }

@@ -7,12 +7,16 @@ using Microsoft.Extensions.Logging.Console;
 namespace Evergrain.Silo.Composition;
 
 /// <summary>
-/// Writes each log entry as one line. Every request meets a journal that cannot be used now: of that there is one line
-/// for each kind and minute, with its reason and a count, and without a stack.
+/// Writes each log entry as one line. Every request meets a journal that cannot be used now, and strangers can open
+/// connections without end: of that there is one line for each kind and minute, with a count, and without a stack.
 /// </summary>
 internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "evergrain";
+
+    // What Kestrel says of each connection above HttpConnectionsMax.
+    private const string Connections = "Microsoft.AspNetCore.Server.Kestrel.Connections";
+    private const int ConnectionRejected = 24;
 
     private readonly MinuteLines _lines = new(time);
 
@@ -20,14 +24,16 @@ internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterNa
         TextWriter textWriter)
     {
         var text = logEntry.Formatter(logEntry.State, logEntry.Exception);
-        if (logEntry.Exception is JournalUnavailableException unavailable)
+        var unavailable = logEntry.Exception as JournalUnavailableException;
+        if (unavailable is not null || (logEntry.EventId.Id == ConnectionRejected && logEntry.Category == Connections))
         {
             if (_lines.Add(logEntry.EventId.Id) is not { } count)
             {
                 return;
             }
 
-            text += $" {unavailable.Message}{(count > 1 ? $" ({count} since the last such line.)" : "")}";
+            text += (unavailable is null ? "" : $" {unavailable.Message}") +
+                (count > 1 ? $" ({count} since the last such line.)" : "");
         }
         else if (logEntry.Exception is { } fault)
         {

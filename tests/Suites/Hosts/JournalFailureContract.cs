@@ -50,7 +50,7 @@ public abstract class JournalFailureContract(IContractHosts hosts) : HostContrac
         Assert.Equal(RefusalKind.NotFound, (await ContractClient.RefusedAsync(() => Client.GetAsync(lost))).Kind);
         await Client.GetAsync(kept);
         await Client.GetAsync(other);
-        Assert.Equal(1, Host.Counts.Shortened);
+        Assert.NotEqual(0, Host.Counts.Shortened);
     }
 
     [Fact]
