@@ -30,9 +30,11 @@ internal static class EventsQuestion
         upstream.Start();
         string[] models = ["--model-url", upstream.Url, "--model-api", "chat"];
         await using var database = await Database.StartAsync(options, cancellationToken);
+        await using var second = await Database.StartAsync(options, cancellationToken);
+        await using var third = await Database.StartAsync(options, cancellationToken);
         await using var embedded = await Deployment.EmbeddedAsync(options, database.Url, models, cancellationToken);
-        await using var both = await Deployment.BothAsync(options, database.Url, models, cancellationToken);
-        await using var apart = await Deployment.ApartAsync(options, database.Url, 1, models, cancellationToken);
+        await using var both = await Deployment.BothAsync(options, second.Url, models, cancellationToken);
+        await using var apart = await Deployment.ApartAsync(options, third.Url, 1, models, cancellationToken);
         Deployment[] deployments = [embedded, both, apart];
         foreach (var deployment in deployments)
         {

@@ -22,13 +22,15 @@ internal static class PairQuestion
         Console.WriteLine();
         var other = options with { Silo = options.Server };
 
-        // One for each build: an earlier one refuses the tables of a later.
-        await using var database = await Database.StartAsync(options, cancellationToken);
-        await using var otherDatabase = await Database.StartAsync(options, cancellationToken);
-        await using var both = await Deployment.BothAsync(options, database.Url, null, cancellationToken);
-        await using var otherBoth = await Deployment.BothAsync(other, otherDatabase.Url, null, cancellationToken);
-        await using var apart = await Deployment.ApartAsync(options, database.Url, 1, null, cancellationToken);
-        await using var otherApart = await Deployment.ApartAsync(other, otherDatabase.Url, 1, null, cancellationToken);
+        // An earlier build refuses the tables of a later one, and a schema belongs to one cluster.
+        await using var first = await Database.StartAsync(options, cancellationToken);
+        await using var second = await Database.StartAsync(options, cancellationToken);
+        await using var third = await Database.StartAsync(options, cancellationToken);
+        await using var fourth = await Database.StartAsync(options, cancellationToken);
+        await using var both = await Deployment.BothAsync(options, first.Url, null, cancellationToken);
+        await using var otherBoth = await Deployment.BothAsync(other, second.Url, null, cancellationToken);
+        await using var apart = await Deployment.ApartAsync(options, third.Url, 1, null, cancellationToken);
+        await using var otherApart = await Deployment.ApartAsync(other, fourth.Url, 1, null, cancellationToken);
         Row[] rows = [new(new Side(both), new Side(otherBoth)), new(new Side(apart), new Side(otherApart))];
         for (var pair = -WarmUpPairs; pair < options.Count(Pairs); pair++)
         {

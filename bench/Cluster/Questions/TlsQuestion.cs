@@ -19,7 +19,8 @@ internal static class TlsQuestion
         Console.WriteLine("## tls: what TLS between frontend and silo adds to a turn of 2 KB, with 18 KB of tools");
         Console.WriteLine();
         await using var database = await Database.StartAsync(options, cancellationToken);
-        await using var plain = await Deployment.WithoutTlsAsync(options, database.Url, cancellationToken);
+        await using var plainDatabase = await Database.StartAsync(options, cancellationToken);
+        await using var plain = await Deployment.WithoutTlsAsync(options, plainDatabase.Url, cancellationToken);
         await using var secured = await Deployment.ApartAsync(options, database.Url, 1, null, cancellationToken);
         using var before = new SingleLoop(plain);
         using var after = new SingleLoop(secured);
