@@ -35,7 +35,7 @@ internal static class AloneServer
     /// Lets the threads that poll the sockets run what a socket's bytes ask for, up to the first wait: so a health
     /// check, a ping or a cancel does not stand in the thread pool's line behind thousands of turns. With 5,000 turns
     /// begun at once the median answer of /health/ready took 5 ms and the slowest 500 without, 0.5 and 180 with. Not in
-    /// a cluster: what Orleans does with a message may hold such a thread, and every socket that it polls.
+    /// a cluster: there something held such a thread now and then, and with it every socket that it polls.
     /// </summary>
     /// <remarks>The runtime reads the variable with the process's first socket; a value that is set already
     /// stays.</remarks>

@@ -25,9 +25,10 @@ internal static class ActivationQuestion
         Console.WriteLine();
         await using var database = await Database.StartAsync(options, cancellationToken);
         Batch[] batches = [new(1_000, 30, false), new(100, 40, true), new(1_000, 40, true), new(10_000, 10, true)];
-        await WriteAsync(options, database.Url, batches, cancellationToken);
+        await using var otherDatabase = await Database.StartAsync(options, cancellationToken);
+        await WriteAsync(options, [database.Url, otherDatabase.Url], batches, cancellationToken);
         await using var embedded = await Deployment.EmbeddedAsync(options, database.Url, null, cancellationToken);
-        await using var apart = await Deployment.ApartAsync(options, database.Url, 1, null, cancellationToken);
+        await using var apart = await Deployment.ApartAsync(options, otherDatabase.Url, 1, null, cancellationToken);
         using Visitor first = new(embedded), second = new(apart);
         Visitor[] visitors = [first, second];
         var table = new Table("conversation, through", "times", "first turn p50 ms", "p99 ms", "next turns p50 ms",
@@ -59,17 +60,19 @@ internal static class ActivationQuestion
         return verdicts;
     }
 
-    /// <summary>Has an embedded server write all conversations, and stop.</summary>
-    private static async Task WriteAsync(ClusterOptions options, string url, Batch[] batches,
+    /// <summary>Has embedded servers write the conversations, one after the other in each database, and stop.</summary>
+    private static async Task WriteAsync(ClusterOptions options, string[] urls, Batch[] batches,
         CancellationToken cancellationToken)
     {
-        await using var writer = await Deployment.EmbeddedAsync(options, url, null, cancellationToken);
-        using var wire = WireSocket.Open(writer.Port);
+        await using var firstWriter = await Deployment.EmbeddedAsync(options, urls[0], null, cancellationToken);
+        await using var secondWriter = await Deployment.EmbeddedAsync(options, urls[1], null, cancellationToken);
+        using WireSocket first = WireSocket.Open(firstWriter.Port), second = WireSocket.Open(secondWriter.Port);
         foreach (var batch in batches)
         {
             for (var i = 0; i < 2 * options.Count(batch.Conversations); i++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
+                var wire = i % 2 == 0 ? first : second;
                 batch.Ends.Add(new Conversation(wire).Grow(batch.Items, withTools: false));
             }
         }

@@ -27,16 +27,19 @@ internal static class TurnsQuestion
         Console.WriteLine("## turns: what a turn takes, alone and beside others");
         Console.WriteLine();
         await using var database = await Database.StartAsync(options, cancellationToken);
-        await AskAloneAsync(options, database.Url, cancellationToken);
+        await AskAloneAsync(options, cancellationToken);
         await AskTogetherAsync(options, database.Url, cancellationToken);
         return new Verdicts();
     }
 
-    private static async Task AskAloneAsync(ClusterOptions options, string url, CancellationToken cancellationToken)
+    private static async Task AskAloneAsync(ClusterOptions options, CancellationToken cancellationToken)
     {
-        await using var embedded = await Deployment.EmbeddedAsync(options, url, null, cancellationToken);
-        await using var both = await Deployment.BothAsync(options, url, null, cancellationToken);
-        await using var apart = await Deployment.ApartAsync(options, url, 1, null, cancellationToken);
+        await using var first = await Database.StartAsync(options, cancellationToken);
+        await using var second = await Database.StartAsync(options, cancellationToken);
+        await using var third = await Database.StartAsync(options, cancellationToken);
+        await using var embedded = await Deployment.EmbeddedAsync(options, first.Url, null, cancellationToken);
+        await using var both = await Deployment.BothAsync(options, second.Url, null, cancellationToken);
+        await using var apart = await Deployment.ApartAsync(options, third.Url, 1, null, cancellationToken);
         SingleLoop[] loops = [new(embedded), new(both), new(apart)];
         for (var section = -options.Count(WarmUpSections); section < options.Count(Sections); section++)
         {
