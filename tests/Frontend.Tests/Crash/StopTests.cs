@@ -166,7 +166,7 @@ public sealed class StopTests : IDisposable
     [InlineData("X-Long: ", "")]
     public async Task ARequestThatNeverEnds_IsCutSoonAfterTheDeadline(string head, string answer)
     {
-        await using var server = await StartAsync(("DrainTimeout", "00:00:01"), ("CloseTimeout", "00:00:00.5"));
+        await using var server = await StartAsync(("DrainTimeout", "00:00:01"), ("CloseTimeout", "00:00:03"));
         using var client = new TcpClient();
         await client.ConnectAsync(server.Address.Host, server.Address.Port, Token);
         await using var stream = client.GetStream();
@@ -179,8 +179,8 @@ public sealed class StopTests : IDisposable
 
         Assert.Equal((0, ""), await server.ExitAsync(Token));
 
-        // Two seconds on a quiet machine.
-        Assert.InRange(TimeProvider.System.GetElapsedTime(told), TimeSpan.Zero, TimeSpan.FromSeconds(7));
+        // The time to drain, and twice the time to close; without the cut the host gives up after 18 s and more.
+        Assert.InRange(TimeProvider.System.GetElapsedTime(told), TimeSpan.Zero, TimeSpan.FromSeconds(15));
         await trickle;
         Assert.StartsWith(answer, await answered, StringComparison.Ordinal);
     }
