@@ -11,13 +11,14 @@ namespace Evergrain.Frontend.Sockets;
 /// The WebSocket writes one frame at a time, pings included, so only the flag is shared. While nothing is gathered it
 /// holds no buffer.
 /// </remarks>
-internal sealed class CorkedStream(Stream inner, FrameRate frames) : Stream
+internal sealed class CorkedStream(Stream inner, FrameRate frames, TimeProvider time) : Stream
 {
     // As much as a socket's send buffer takes at once on most systems; more is written through.
     private const int GatheredBytesMax = 64 << 10;
 
-    // Of a peer that is being sent away: read to be dropped.
-    private const int DroppedBytesMax = 4096;
+    // Of a peer that is being sent away: read to be dropped, so slowly that it takes next to no processor time.
+    private const int DroppedBytesMax = 64 << 10;
+    private static readonly TimeSpan DropPause = TimeSpan.FromMilliseconds(10);
 
     private readonly TaskCompletionSource<SocketEnd> _flooded =
         new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -105,8 +106,8 @@ internal sealed class CorkedStream(Stream inner, FrameRate frames) : Stream
     }
 
     /// <summary>
-    /// Reports the flood and drops what comes until the peer closes: bytes that nobody reads would have the connection
-    /// reset, and the close frame lost with it. For the WebSocket the stream ends here.
+    /// Reports the flood and drops what comes until the peer closes or the connection is cut: bytes that nobody reads
+    /// would have the connection reset, and the close frame lost with it. For the WebSocket the stream ends here.
     /// </summary>
     private async ValueTask<int> DropAllAsync(CancellationToken cancellationToken)
     {
@@ -116,6 +117,7 @@ internal sealed class CorkedStream(Stream inner, FrameRate frames) : Stream
         {
             read = await inner.ReadAsync(dropped, cancellationToken);
             frames.Pass(dropped.AsSpan(0, read));
+            await Task.Delay(DropPause, time, cancellationToken);
         }
 
         return 0;

@@ -28,5 +28,5 @@ internal sealed class CorkedUpgrade(IHttpUpgradeFeature inner, TimeProvider time
     }
 
     public async Task<Stream> UpgradeAsync() => Stream =
-        new CorkedStream(await inner.UpgradeAsync(), new FrameRate(time));
+        new CorkedStream(await inner.UpgradeAsync(), new FrameRate(time), time);
 }

@@ -28,6 +28,7 @@ internal static class ServerBuilder
         AddSettingsFile(builder.Configuration, settings.SettingsFile);
         builder.Configuration
             .AddEnvironmentVariables()
+            .AddInMemoryCollection(OfNobody())
             .AddInMemoryCollection(settings.Scalars
                 .Where(static setting => setting.Value is not null)
                 .Select(static setting =>
@@ -55,6 +56,11 @@ internal static class ServerBuilder
                 options.ApiKeys.Add(key);
             }
         });
+
+    // A variable that is called as the section is holds no setting: somebody else's scripts have a use for it.
+    private static IEnumerable<KeyValuePair<string, string?>> OfNobody() => Environment.GetEnvironmentVariables().Keys
+        .Cast<string>().Where(static name => name.Equals(EvergrainOptions.Section, StringComparison.OrdinalIgnoreCase))
+        .Take(1).Select(static _ => KeyValuePair.Create(EvergrainOptions.Section, (string?)null));
 
     private static void AddSettingsFile(ConfigurationManager configuration, string? given)
     {

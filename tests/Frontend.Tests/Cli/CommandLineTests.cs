@@ -87,6 +87,8 @@ public sealed class CommandLineTests : IDisposable
             RedirectStandardOutput = true,
             WorkingDirectory = _data.FullName,
         };
+        // Of somebody else's, and no setting.
+        start.Environment["EVERGRAIN"] = _data.FullName;
         start.ArgumentList.Add(typeof(Evergrain.Silo.EvergrainCommand).Assembly.Location);
         foreach (var argument in arguments)
         {
