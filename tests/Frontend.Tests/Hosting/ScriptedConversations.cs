@@ -94,9 +94,17 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
 
     public async ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken)
     {
-        Note("cancel", turn.Key, turn.Lease);
-        OnCancel();
-        await Find(turn).Cancelled.CancelAsync();
+        // A cancel is heard when it has been done: a test goes on then, and its turn may end at once.
+        Calls.Enqueue(("cancel", turn.Key, default, turn.Lease));
+        try
+        {
+            OnCancel();
+            await Find(turn).Cancelled.CancelAsync();
+        }
+        finally
+        {
+            Semaphore("cancel").Release();
+        }
     }
 
     public ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken)
