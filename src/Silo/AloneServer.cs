@@ -24,7 +24,7 @@ internal static class AloneServer
         await using var app = Compose(builder, settings);
         app.CheckSettings();
         bound.Watch(app);
-        await journal.OpenAsync(JournalOwner.Alone, cancellationToken);
+        await journal.OpenAsync(JournalOwner.Alone, app.Services, cancellationToken);
         app.MapEvergrain().MapUsage();
         await app.StartAsync(cancellationToken);
         await Greeting.WriteAsync(app, journal.Place);

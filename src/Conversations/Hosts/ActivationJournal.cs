@@ -36,7 +36,11 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         }
         catch (Exception e)
         {
-            LogNotOpened(logger, e, key.Id);
+            if (!IsReported(e))
+            {
+                LogNotOpened(logger, e, key.Id);
+            }
+
             return new Refusal(RefusalKind.Unavailable, "The conversation cannot be opened: try again.");
         }
     }
@@ -61,7 +65,11 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         catch (Exception e)
         {
             // Whatever became of it, the next activation reads it in the journal.
-            LogAppendFailed(logger, e, key.Id, end.Position);
+            if (!IsReported(e))
+            {
+                LogAppendFailed(logger, e, key.Id, end.Position);
+            }
+
             return AppendOutcome.Unknown;
         }
     }
@@ -96,7 +104,10 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         }
         catch (Exception e)
         {
-            LogEraseFailed(logger, e, key.Id);
+            if (!IsReported(e))
+            {
+                LogEraseFailed(logger, e, key.Id);
+            }
         }
     }
 
@@ -125,6 +136,10 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
             return true;
         }
     }
+
+    // What hinders every conversation is the journal's one line, and not a line of each.
+    private bool IsReported(Exception failure) =>
+        failure is JournalUnavailableException && journal.Obstacle is not null;
 
     [LoggerMessage(100, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal cannot be read.")]
     private static partial void LogCorrupt(ILogger logger, Exception e, ConversationId conversation);

@@ -43,6 +43,12 @@ public interface IJournal : IAsyncDisposable
     /// </summary>
     int Format => RecordFormat.Newest;
 
+    /// <summary>
+    /// Why nothing can be stored now: a sentence that anyone may see, without names of places; null: nothing is known
+    /// to hinder it. The journal has logged the reason, once.
+    /// </summary>
+    string? Obstacle => null;
+
     /// <summary>Stores one append at <paramref name="end"/>.</summary>
     /// <param name="key">The conversation.</param>
     /// <param name="end">Where the caller believes the log ends.</param>

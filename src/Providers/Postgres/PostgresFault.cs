@@ -34,7 +34,28 @@ internal static class PostgresFault
     public static JournalUnavailableException Unavailable(
         Exception failure, PostgresPlace place, bool isUnknown = false) =>
         new((failure is PostgresException error ? Describe(error, place) : Describe(failure, place)) +
-            (isUnknown ? " Whether the append was stored is not known." : ""), failure);
+            (isUnknown ? " Whether the append was stored is not known." : ""), failure)
+        {
+            Brief = BriefOf(failure),
+        };
+
+    /// <summary>Whether no other append would fare better now.</summary>
+    public static bool HindersAll(Exception failure) => IsConnectionLost(failure) || failure is PostgresException
+    {
+        SqlState: PostgresErrorCodes.DiskFull or PostgresErrorCodes.ReadOnlySqlTransaction or
+            PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedTable or
+            PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.IoError,
+    };
+
+    private static string BriefOf(Exception failure) => failure switch
+    {
+        PostgresException { SqlState: PostgresErrorCodes.DiskFull } => "The disk of PostgreSQL is full.",
+        PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction } => "PostgreSQL takes no writes.",
+        PostgresException { SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName } =>
+            "The journal's tables are gone from PostgreSQL.",
+        _ when IsConnectionLost(failure) => "PostgreSQL cannot be reached.",
+        _ => "PostgreSQL refuses to store.",
+    };
 
     private static string Describe(PostgresException error, PostgresPlace place) => error.SqlState switch
     {

@@ -34,19 +34,26 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
     private readonly PostgresReader _reader;
     private readonly PostgresFormat _format;
     private readonly PostgresTotals _totals;
+    private readonly StoreCondition _condition;
+    private readonly PostgresProbe _probe;
     private int _disposed;
 
     private PostgresJournal(PostgresJournalOptions options, PostgresConnections connections, int format)
     {
         _connections = connections;
-        _writer = new PostgresWriter(options, connections);
+        _condition = new StoreCondition(options.Logger, options.Time);
+        _writer = new PostgresWriter(options, connections, _condition);
         _reader = new PostgresReader(connections, options);
         _totals = new PostgresTotals(connections, options.Schema);
         _format = new PostgresFormat(connections, options, format);
+        _probe = new PostgresProbe(connections, _condition, options);
     }
 
     /// <inheritdoc/>
     public int Format => _format.Current;
+
+    /// <inheritdoc/>
+    public string? Obstacle => _condition.Obstacle;
 
     /// <summary>Server and database, for people; never the password.</summary>
     public string Place => $"{_connections.Place.Server}/{_connections.Place.Database}";
@@ -124,6 +131,7 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
+            await _probe.DisposeAsync();
             await _format.DisposeAsync();
             await _writer.StopAsync();
             await _reader.CloseAsync();

@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Evergrain.Conversations.Records;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Evergrain.Providers.Postgres;
 
@@ -82,6 +84,9 @@ public sealed class PostgresJournalOptions
 
     /// <summary>The oldest server taken, as <c>server_version_num</c>: how a test meets one that is too old.</summary>
     internal int ServerVersionMin { get; init; } = 150_000;
+
+    /// <summary>Is told, once, when nothing can be stored.</summary>
+    internal ILogger Logger { get; set; } = NullLogger.Instance;
 
     internal TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -9,13 +9,15 @@ namespace Evergrain.Providers.Postgres;
 internal sealed class PostgresWriter
 {
     private readonly PostgresConnections _connections;
+    private readonly StoreCondition _condition;
     private readonly WriteStatements _statements;
     private readonly WriteQueue _queue;
     private readonly Task _loops;
 
-    public PostgresWriter(PostgresJournalOptions options, PostgresConnections connections)
+    public PostgresWriter(
+        PostgresJournalOptions options, PostgresConnections connections, StoreCondition condition)
     {
-        _connections = connections;
+        (_connections, _condition) = (connections, condition);
         _statements = new WriteStatements(options.Schema);
         _queue = new WriteQueue(options.QueueLength, options.TransactionCountMax, options.TransactionBytesMax);
         _loops = Task.WhenAll(Enumerable.Range(0, options.WritersMax).Select(_ => Task.Run(RunAsync)));
@@ -62,6 +64,7 @@ internal sealed class PostgresWriter
             if (rolledBack is null)
             {
                 _connections.Meter.Committed(batch);
+                _condition.Succeeded();
                 Array.ForEach(batch, write => write.Complete());
                 return false;
             }
@@ -107,6 +110,14 @@ internal sealed class PostgresWriter
         }
     }
 
-    private void Fail(PendingWrite[] batch, Exception failure) => Array.ForEach(batch,
-        write => write.Fail(PostgresFault.Unavailable(failure, _connections.Place, write.IsDoubtful)));
+    private void Fail(PendingWrite[] batch, Exception failure)
+    {
+        if (PostgresFault.HindersAll(failure))
+        {
+            _condition.Failed(PostgresFault.Unavailable(failure, _connections.Place));
+        }
+
+        Array.ForEach(batch,
+            write => write.Fail(PostgresFault.Unavailable(failure, _connections.Place, write.IsDoubtful)));
+    }
 }

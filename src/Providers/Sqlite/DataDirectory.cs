@@ -15,12 +15,15 @@ internal sealed class DataDirectory : IDisposable
 
     private DataDirectory(string path, FileStream held)
     {
-        DatabaseFile = DatabaseFileIn(path);
+        (DatabaseFile, LockFile) = (DatabaseFileIn(path), LockFileIn(path));
         _lock = held;
     }
 
     /// <summary>The full path of the database file.</summary>
     public string DatabaseFile { get; }
+
+    /// <summary>The full path of the file that is held.</summary>
+    public string LockFile { get; }
 
     /// <summary>The full path of the database file of a directory.</summary>
     public static string DatabaseFileIn(string directory) => Path.Combine(Path.GetFullPath(directory), DatabaseName);
@@ -40,7 +43,7 @@ internal sealed class DataDirectory : IDisposable
         try
         {
             Directory.CreateDirectory(path);
-            return new DataDirectory(path, new FileStream(Path.Combine(path, LockName), FileMode.OpenOrCreate,
+            return new DataDirectory(path, new FileStream(LockFileIn(path), FileMode.OpenOrCreate,
                 FileAccess.ReadWrite, FileShare.None, bufferSize: 1));
         }
         catch (IOException e) when (LockedCodes.Contains(e.HResult))
@@ -56,4 +59,6 @@ internal sealed class DataDirectory : IDisposable
     }
 
     public void Dispose() => _lock.Dispose();
+
+    private static string LockFileIn(string path) => Path.Combine(path, LockName);
 }

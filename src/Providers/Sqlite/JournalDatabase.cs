@@ -22,6 +22,9 @@ internal static class JournalDatabase
     /// <summary>Behind the database file's name, the write-ahead log's.</summary>
     public const string LogSuffix = "-wal";
 
+    /// <summary>Writes the first page, with what it holds already.</summary>
+    public static readonly string WriteVersion = $"PRAGMA user_version = {SchemaVersion}";
+
     private const int PageBytes = 2_048;
 
     private const int SchemaVersion = 2;
@@ -55,7 +58,7 @@ internal static class JournalDatabase
         "CREATE TABLE written (format INTEGER NOT NULL) STRICT",
         $"INSERT INTO written VALUES ({RecordFormat.First})",
         TotalsTable.Create(TotalsTable.Name, "TEXT", "INTEGER") + " STRICT",
-        "PRAGMA user_version = 2",
+        WriteVersion,
     ];
 
     /// <summary>Opens the one connection that writes; makes the schema in a new file.</summary>
@@ -127,7 +130,18 @@ internal static class JournalDatabase
                 $"The journal {file} is locked by another program: close the program and try again.",
             _ => $"The journal {file} cannot be read or written ({failure.Message}, SQLite code " +
                 $"{failure.SqliteExtendedErrorCode}): check its disk and try again.",
-        }, failure);
+        }, failure)
+        {
+            Brief = failure.SqliteErrorCode switch
+            {
+                raw.SQLITE_FULL => "The journal's disk is full.",
+                raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB => "The journal is damaged.",
+                raw.SQLITE_READONLY or raw.SQLITE_CANTOPEN or raw.SQLITE_PERM or raw.SQLITE_AUTH =>
+                    "The journal's file cannot be opened for writing.",
+                raw.SQLITE_BUSY or raw.SQLITE_LOCKED => "The journal's file is locked by another program.",
+                _ => "The journal's file cannot be read or written.",
+            },
+        };
 
     private static void MakeUnlessThere(string file)
     {
@@ -222,6 +236,8 @@ internal static class JournalDatabase
 
     private static void RaiseFormat(sqlite3 database, string file, int format)
     {
+        // A server whose lock was removed may be in a transaction. Behind its end it looks at the lock and stops.
+        Statement.Execute(database, "BEGIN IMMEDIATE");
         var written = Statement.ExecuteInt64(database, "SELECT max(format) FROM written");
         if (written > RecordFormat.Newest)
         {
@@ -234,5 +250,7 @@ internal static class JournalDatabase
         {
             Statement.Execute(database, $"UPDATE written SET format = {format}");
         }
+
+        Statement.Execute(database, "COMMIT");
     }
 }

@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 namespace Evergrain.Providers.Sqlite;
 
 /// <summary>A bounded number of reading connections, opened when first needed, used off the caller's thread.</summary>
-internal sealed class JournalReaders(string file, int readersMax) : IAsyncDisposable
+internal sealed class JournalReaders(JournalStore store, int readersMax) : IAsyncDisposable
 {
     private readonly ReadGate _gate = new(readersMax);
     private readonly ConcurrentBag<JournalReader> _idle = [];
@@ -28,8 +28,11 @@ internal sealed class JournalReaders(string file, int readersMax) : IAsyncDispos
         JournalReader? reader = null;
         try
         {
-            reader = _idle.TryTake(out var idle) ? idle : new JournalReader(file);
+            reader = _idle.TryTake(out var idle) ? idle : new JournalReader(store.File);
             var result = read(reader);
+
+            // A connection that was opened just now may have found another file.
+            store.Files.Check();
             _idle.Add(reader);
             return result;
         }
@@ -37,7 +40,8 @@ internal sealed class JournalReaders(string file, int readersMax) : IAsyncDispos
         {
             // A connection that failed is not used again.
             reader?.Dispose();
-            throw e is SqliteException failure ? JournalDatabase.Unavailable(failure, file) : e;
+            store.Files.Check();
+            throw e is SqliteException failure ? JournalDatabase.Unavailable(failure, store.File) : e;
         }
     }
 }

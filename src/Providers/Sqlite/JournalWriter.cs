@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Journals;
 using Microsoft.Data.Sqlite;
 
@@ -9,8 +10,11 @@ namespace Evergrain.Providers.Sqlite;
 /// </summary>
 internal sealed class JournalWriter
 {
+    // How soon an idle server notices that a file is gone, or that a full disk has room again.
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
     private readonly SqliteJournalOptions _options;
-    private readonly string _file;
+    private readonly JournalStore _store;
     private readonly WriteTables _tables;
     private readonly WriteQueue _queue;
     private readonly ManualResetEventSlim _wake = new();
@@ -20,16 +24,16 @@ internal sealed class JournalWriter
     private bool _sweepPending = true;
     private long _logBytesSinceCheckpoint;
 
-    public JournalWriter(SqliteJournalOptions options, string file, WriteTables tables)
+    public JournalWriter(SqliteJournalOptions options, JournalStore store, WriteTables tables)
     {
         _options = options;
-        _file = file;
+        _store = store;
         _tables = tables;
         _queue = new WriteQueue(
             options.QueueLength, options.TransactionCountMax, options.TransactionBytesMax, _wake.Set);
 
         // What a killed process left counts: else a server that is killed often would never copy its log.
-        var log = new FileInfo(file + JournalDatabase.LogSuffix);
+        var log = new FileInfo(store.File + JournalDatabase.LogSuffix);
         _logBytesSinceCheckpoint = log.Exists ? log.Length : 0;
         new Thread(Run) { IsBackground = true, Name = "Evergrain journal" }.Start();
     }
@@ -63,7 +67,11 @@ internal sealed class JournalWriter
             else if (!_sweepPending)
             {
                 // Woken by a write or by StopAsync, which is this thread's cancellation.
-                _wake.Wait(CancellationToken.None);
+                if (!_wake.Wait(LookInterval, CancellationToken.None))
+                {
+                    Look();
+                }
+
                 continue;
             }
 
@@ -84,11 +92,16 @@ internal sealed class JournalWriter
                 deleted |= Apply(write);
             }
 
+            _store.Files.CheckLock();
             _tables.Commit();
+
+            // It is on the disk now; but perhaps in a file that nobody will ever find.
+            _store.Files.Check();
 
             // Space may be back: clean-ups that failed are tried again.
             _sweepPending |= deleted || _meter.TakeMaintenanceFailed();
             _meter.Committed(_batch);
+            _store.Condition.Succeeded();
             Answer(null);
         }
         catch (Exception e)
@@ -96,11 +109,45 @@ internal sealed class JournalWriter
             // The edge of the loop: whatever it was, this batch is told and the next one is tried.
             Undo();
             _meter.TransactionFailed();
-            Answer(e is SqliteException failure ? JournalDatabase.Unavailable(failure, _file) : e);
+            Answer(Fault(e));
         }
         finally
         {
             _batch.Clear();
+        }
+    }
+
+    private Exception Fault(Exception failure)
+    {
+        if (failure is not SqliteException error)
+        {
+            return failure;
+        }
+
+        var unavailable = JournalDatabase.Unavailable(error, _store.File);
+        _store.Condition.Failed(unavailable);
+        return unavailable;
+    }
+
+    /// <summary>Nothing was written for a while: looks at the files, and tries to write if that failed last.</summary>
+    private void Look()
+    {
+        try
+        {
+            _store.Files.Check();
+            if (_store.Condition.Obstacle is not null)
+            {
+                _tables.Try();
+                _store.Condition.Succeeded();
+            }
+        }
+        catch (SqliteException e)
+        {
+            _ = Fault(e);
+        }
+        catch (JournalUnavailableException)
+        {
+            // The files are gone, which was reported.
         }
     }
 
@@ -143,6 +190,7 @@ internal sealed class JournalWriter
     {
         try
         {
+            _store.Files.Check();
             _sweepPending = _sweepPending && _tables.Sweep();
             var logBytes = _tables.TakePagesWritten() * JournalDatabase.FrameBytes;
             _meter.Logged(logBytes);
@@ -155,7 +203,7 @@ internal sealed class JournalWriter
                 _meter.Checkpointed();
             }
         }
-        catch (SqliteException)
+        catch (Exception e) when (e is SqliteException or JournalUnavailableException)
         {
             _sweepPending = false;
             _meter.MaintenanceFailed();

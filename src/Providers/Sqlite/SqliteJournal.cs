@@ -18,6 +18,7 @@ namespace Evergrain.Providers.Sqlite;
 public sealed class SqliteJournal : IJournal, ITenantTotals
 {
     private readonly DataDirectory _directory;
+    private readonly JournalStore _store;
     private readonly WriteTables _tables;
     private readonly JournalWriter _writer;
     private readonly JournalReaders _readers;
@@ -25,15 +26,27 @@ public sealed class SqliteJournal : IJournal, ITenantTotals
 
     private SqliteJournal(SqliteJournalOptions options, DataDirectory directory)
     {
-        var file = directory.DatabaseFile;
         (_directory, Format) = (directory, options.Format);
-        _tables = JournalDatabase.OpenWriter(file, options);
-        _writer = new JournalWriter(options, file, _tables);
-        _readers = new JournalReaders(file, options.ReadersMax);
+        _tables = JournalDatabase.OpenWriter(directory.DatabaseFile, options);
+        try
+        {
+            _store = JournalStore.Of(directory, options);
+        }
+        catch
+        {
+            _tables.Dispose();
+            throw;
+        }
+
+        _writer = new JournalWriter(options, _store, _tables);
+        _readers = new JournalReaders(_store, options.ReadersMax);
     }
 
     /// <inheritdoc/>
     public int Format { get; }
+
+    /// <inheritdoc/>
+    public string? Obstacle => _store.Condition.Obstacle;
 
     /// <summary>What was done since the journal was opened.</summary>
     public SqliteJournalCounters Counters => _writer.Counters;

@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Evergrain.Conversations.Records;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Evergrain.Providers.Sqlite;
 
@@ -39,6 +41,9 @@ public sealed class SqliteJournalOptions
     /// <summary>The format in which records are written, 1 or 2, default 2.</summary>
     [Range(RecordFormat.First, RecordFormat.Newest)]
     public int Format { get; init; } = RecordFormat.Newest;
+
+    /// <summary>Is told, once, when nothing can be stored.</summary>
+    internal ILogger Logger { get; init; } = NullLogger.Instance;
 
     /// <summary>Pages the database may grow to, 0 for no bound: how a test fills the disk.</summary>
     internal int PageCountMax { get; init; }

@@ -23,7 +23,7 @@ internal sealed class WriteTables : IDisposable
     private readonly Dictionary<ConversationKey, (long Conversation, JournalEnd End)> _ends = [];
     private readonly Statement _begin, _commit, _rollback;
     private readonly Statement _find, _end, _create, _append;
-    private readonly Statement _remove, _drop, _dropped, _sizes, _sweep, _swept, _totals;
+    private readonly Statement _remove, _drop, _dropped, _sizes, _sweep, _swept, _totals, _try;
     private long _nextConversation;
 
     public WriteTables(SqliteConnection connection)
@@ -46,6 +46,7 @@ internal sealed class WriteTables : IDisposable
         _sweep = Prepare("DELETE FROM appends WHERE conversation = ?1 AND position <= ?2");
         _swept = Prepare("DELETE FROM dropped WHERE conversation = ?1");
         _totals = Prepare(TotalsTable.Add(TotalsTable.Name));
+        _try = Prepare(JournalDatabase.WriteVersion);
 
         // Never a number still to be swept, nor, while this process lives, one that a reader may be following.
         _nextConversation = 1 + Math.Max(
@@ -147,6 +148,9 @@ internal sealed class WriteTables : IDisposable
     /// <summary>Copies the write-ahead log into the database file, as far as readers let it.</summary>
     public void Checkpoint() => Statement.Check(_database,
         raw.sqlite3_wal_checkpoint_v2(_database, "main", raw.SQLITE_CHECKPOINT_PASSIVE, out _, out _));
+
+    /// <summary>Writes one page, to learn whether that can be done.</summary>
+    public void Try() => _try.Run();
 
     /// <summary>Pages written to the write-ahead log since the last call.</summary>
     public int TakePagesWritten()

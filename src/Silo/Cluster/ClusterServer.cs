@@ -29,7 +29,8 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
         await using var app = Compose(builder, plan, () => place!);
         app.CheckSettings();
         bound.Watch(app);
-        await journal.OpenAsync(JournalOwner.Cluster(plan.Member.Id, plan.Member.Service), cancellationToken);
+        await journal.OpenAsync(
+            JournalOwner.Cluster(plan.Member.Id, plan.Member.Service), app.Services, cancellationToken);
         await plan.Database.PrepareAsync(cancellationToken);
         await app.Services.GetRequiredService<DatabaseClock>().CheckAsync(cancellationToken);
         await app.Services.OpenTrustAsync(cancellationToken);

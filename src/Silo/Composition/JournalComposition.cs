@@ -3,16 +3,18 @@ using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 using Evergrain.Frontend;
+using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Settings;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Silo.Composition;
 
 /// <summary>Which journal the process writes, and the lock that keeps other processes from it.</summary>
-internal sealed class JournalComposition : IAsyncDisposable
+internal sealed class JournalComposition : IReadiness, IAsyncDisposable
 {
     private const string DataDefault = "data";
     private const string Sqlite = "sqlite", Postgres = "postgres";
@@ -34,6 +36,9 @@ internal sealed class JournalComposition : IAsyncDisposable
         ? $"journal in PostgreSQL at {postgres.Place}"
         : $"journal in the directory {_data}";
 
+    /// <inheritdoc/>
+    public string? Obstacle => _journal?.Obstacle;
+
     /// <summary>Fails when another process has taken the journal; a SQLite file cannot be taken.</summary>
     public Task Lost => _lock?.Lost ?? new TaskCompletionSource().Task;
 
@@ -48,6 +53,7 @@ internal sealed class JournalComposition : IAsyncDisposable
         services.AddSettingsRule(_ => mistakes);
         services.AddSingleton(_ => composition.Journal);
         services.AddSingleton(composition._returns);
+        services.AddSingleton<IReadiness>(composition);
         if (role == ServerRole.Alone)
         {
             services.AddSingleton(_ => (ITenantTotals)composition.Journal);
@@ -65,17 +71,21 @@ internal sealed class JournalComposition : IAsyncDisposable
 
     /// <summary>Opens it. A process that runs alone lets no other in, and a cluster no other cluster.</summary>
     /// <param name="owner">Whose process this is.</param>
+    /// <param name="services">Where the log is.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="JournalUnavailableException">It cannot be, or another process has it.</exception>
-    public async Task OpenAsync(JournalOwner owner, CancellationToken cancellationToken)
+    public async Task OpenAsync(
+        JournalOwner owner, IServiceProvider services, CancellationToken cancellationToken)
     {
+        var logger = services.GetRequiredService<ILogger<JournalComposition>>();
         if (PostgresOptions is not { } postgres)
         {
-            var sqlite = new SqliteJournalOptions { Directory = _data, Format = _format };
+            var sqlite = new SqliteJournalOptions { Directory = _data, Format = _format, Logger = logger };
             _journal = await SqliteJournal.OpenAsync(sqlite, cancellationToken);
             return;
         }
 
+        postgres.Logger = logger;
         var patience = new StartPatience(postgres, Console.Error);
         _lock = await patience.OpenAsync(
             () => PostgresJournalLock.TakeAsync(postgres, owner, cancellationToken), cancellationToken);
