@@ -1,6 +1,7 @@
 using System.Text;
 using BenchmarkDotNet.Attributes;
 using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Records;
 
@@ -11,6 +12,7 @@ public class ItemBenchmarks
 {
     private readonly byte[] _item = Encoding.UTF8.GetBytes(MicroConversation.Item());
     private readonly byte[] _escaped = Encoding.UTF8.GetBytes(MicroConversation.EscapedItem());
+    private readonly RecordOwner _owner = new(new ConversationKey("default", new ConversationId(1)));
     private Record[] _records = [];
     private ReadOnlyMemory<byte> _append;
 
@@ -18,7 +20,7 @@ public class ItemBenchmarks
     public void SetUp()
     {
         _records = [new InputHeld(_item)];
-        _append = RecordFrames.Write(_records);
+        _append = RecordFrames.Write(_records, _owner);
     }
 
     /// <summary>Canonical form and SHA-256.</summary>
@@ -35,9 +37,9 @@ public class ItemBenchmarks
 
     /// <summary>One record framed with its checksums.</summary>
     [Benchmark]
-    public ReadOnlyMemory<byte> Framing() => RecordFrames.Write(_records);
+    public ReadOnlyMemory<byte> Framing() => RecordFrames.Write(_records, _owner);
 
     /// <summary>The same read and checked.</summary>
     [Benchmark]
-    public object Unframing() => RecordFrames.Read(_append);
+    public object Unframing() => RecordFrames.Read(_append, _owner);
 }

@@ -58,7 +58,7 @@ public sealed class ActivationTests
         Assert.Equal(rest[^1], Assert.Single(await atOther.ReadAsync(id, seen.Count + rest.Count - 1)));
         Assert.Equal(ContractClient.ResponseIn(rest[^1]), await atOne.GetTextAsync(id));
         var records = (await one.ReadJournalAsync(atOne.Key(id.Conversation)))
-            .SelectMany(entry => RecordFrames.Read(entry.Records)).ToList();
+            .RecordsOf(atOne.Key(id.Conversation)).ToList();
         Assert.Equal([1, 2], records.OfType<TurnStarted>().Select(started => started.Turn));
         Assert.Equal([1, 2], records.OfType<TurnFinished>().Select(finished => finished.Turn));
         Assert.Single(records.OfType<Claimed>());

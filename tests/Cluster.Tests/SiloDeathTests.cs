@@ -72,7 +72,7 @@ public sealed class SiloDeathTests : IAsyncLifetime
         Assert.Equal(2, id.Turn.Number);
         Assert.Equal(id, await _client.CreateAsync(ContractClient.Json("\"hello\"", root), root.Conversation, 7));
         var started = (await _host.ReadJournalAsync(_client.Key(root.Conversation)))
-            .SelectMany(entry => RecordFrames.Read(entry.Records)).OfType<TurnStarted>();
+            .RecordsOf(_client.Key(root.Conversation)).OfType<TurnStarted>();
         Assert.Equal([1, 2], started.Select(turn => turn.Turn));
         await _client.CancelAsync(id);
         Assert.NotEmpty(await _client.ReadAsync(id));
@@ -124,7 +124,7 @@ public sealed class SiloDeathTests : IAsyncLifetime
         foreach (var told in ends)
         {
             var started = (await _host.ReadJournalAsync(_client.Key(told[0].Conversation)))
-                .SelectMany(entry => RecordFrames.Read(entry.Records)).OfType<TurnStarted>().ToList();
+                .RecordsOf(_client.Key(told[0].Conversation)).OfType<TurnStarted>().ToList();
             Assert.Equal(told.Select(id => id.Turn.Number), started.Select(turn => turn.Turn));
             var items = await _client.ListItemsAsync(told[^1], new ItemPage(100, Ascending: true));
             Assert.Equal(turns, items.GetRawText().Split(" turn ").Length - 1);

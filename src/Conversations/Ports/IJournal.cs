@@ -73,6 +73,9 @@ public interface IJournal : IAsyncDisposable
     /// <exception cref="PositionTakenException">
     /// The log does not hold <paramref name="from"/>: it was deleted, perhaps begun anew.
     /// </exception>
+    /// <exception cref="JournalCorruptException">
+    /// The log is damaged: appends are missing, or what was found is another log's.
+    /// </exception>
     IAsyncEnumerable<JournalEntry> ReadAsync(
         ConversationKey key, JournalEnd from, CancellationToken cancellationToken);
 

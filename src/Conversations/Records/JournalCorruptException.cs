@@ -13,6 +13,14 @@ public sealed class JournalCorruptException : Exception
             : $"The journal is corrupt at byte {offset} of an append: {reason}.") =>
         (Offset, IsNewer) = (offset, isNewer);
 
+    /// <summary>A log that is damaged as a whole, or whose appends are not its own.</summary>
+    /// <param name="reason">What is wrong.</param>
+    /// <param name="inner">What the store said.</param>
+    public JournalCorruptException(string reason, Exception? inner = null)
+        : base($"The journal is damaged ({reason}): restore it from a backup.", inner)
+    {
+    }
+
     /// <summary>Where in the append.</summary>
     public long Offset { get; }
 

@@ -6,6 +6,9 @@ public static class RecordFormat
     /// <summary>What the first builds wrote: payloads without fields.</summary>
     public const int First = 1;
 
-    /// <summary>The newest that this build reads and writes: a payload ends in named optional fields.</summary>
-    public const int Newest = 2;
+    /// <summary>The first whose checksums cover the conversation. Format 2 added the fields.</summary>
+    internal const int FirstWithOwner = 3;
+
+    /// <summary>The newest that this build reads and writes.</summary>
+    public const int Newest = FirstWithOwner;
 }

@@ -9,7 +9,9 @@ namespace Evergrain.Conversations.Records;
 /// <remarks>
 /// A frame is a header of 12 bytes and a body. Header: body length, CRC-32C of those four bytes, CRC-32C of the body,
 /// each 32 bits little-endian. Body: format, record kind (its top bit set on the last record of an append), payload.
-/// From format 2 on a payload ends in its fields and their length (<see cref="RecordField"/>). A frame's length has a
+/// From format 2 on a payload ends in its fields and their length (<see cref="RecordField"/>). From format 3 on the
+/// body's checksum is that of the conversation's id (16 bytes, little-endian), its tenant in UTF-8, a zero byte and the
+/// body (<see cref="RecordOwner"/>). A frame's length has a
 /// checksum of its own, so that a flipped bit in it is not taken for a torn tail.
 /// </remarks>
 internal static class RecordFrames
@@ -22,7 +24,8 @@ internal static class RecordFrames
     /// <exception cref="InvalidOperationException">
     /// A record is larger than <see cref="Limits.RecordBytesMax"/>, or has fields that the format cannot hold.
     /// </exception>
-    public static ReadOnlyMemory<byte> Write(IReadOnlyList<Record> records, int format = RecordFormat.Newest)
+    public static ReadOnlyMemory<byte> Write(
+        IReadOnlyList<Record> records, RecordOwner owner, int format = RecordFormat.Newest)
     {
         var output = new ArrayBufferWriter<byte>(1024);
         var payload = new ArrayBufferWriter<byte>(1024);
@@ -33,7 +36,7 @@ internal static class RecordFrames
             payload.Write([(byte)format, i == records.Count - 1 ? (byte)(kind | LastOfAppend) : kind]);
             RecordCodec.Write(records[i], new PayloadWriter(payload));
             WriteFields(records[i], format, payload);
-            WriteFrame(output, payload.WrittenSpan);
+            WriteFrame(output, payload.WrittenSpan, owner);
         }
 
         return output.WrittenMemory;
@@ -41,11 +44,11 @@ internal static class RecordFrames
 
     /// <summary>Reads the records of one append, which must be whole.</summary>
     /// <exception cref="JournalCorruptException">A frame is damaged, cut, or of an unknown version or kind.</exception>
-    public static List<Record> Read(ReadOnlyMemory<byte> append)
+    public static List<Record> Read(ReadOnlyMemory<byte> append, RecordOwner owner)
     {
         var records = new List<Record>();
         var offset = 0;
-        while (NextFrame(append.Span[offset..], offset) is { } length)
+        while (NextFrame(append.Span[offset..], owner, offset) is { } length)
         {
             var body = append.Slice(offset + HeaderBytes, length);
             records.Add(ReadBody(body, offset));
@@ -64,11 +67,11 @@ internal static class RecordFrames
     /// </summary>
     /// <exception cref="JournalCorruptException">A frame before the tail is damaged: that is never a torn
     /// write.</exception>
-    public static int WholeLength(ReadOnlySpan<byte> stream)
+    public static int WholeLength(ReadOnlySpan<byte> stream, RecordOwner owner)
     {
         var whole = 0;
         var offset = 0;
-        while (NextFrame(stream[offset..], offset) is { } length)
+        while (NextFrame(stream[offset..], owner, offset) is { } length)
         {
             var isLast = (stream[offset + HeaderBytes + 1] & LastOfAppend) != 0;
             offset += HeaderBytes + length;
@@ -90,7 +93,7 @@ internal static class RecordFrames
         }
     }
 
-    private static void WriteFrame(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> body)
+    private static void WriteFrame(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> body, RecordOwner owner)
     {
         if (body.Length > Limits.RecordBytesMax)
         {
@@ -100,13 +103,13 @@ internal static class RecordFrames
         var frame = output.GetSpan(HeaderBytes + body.Length);
         BinaryPrimitives.WriteInt32LittleEndian(frame, body.Length);
         BinaryPrimitives.WriteUInt32LittleEndian(frame[4..], Crc32C.Compute(frame[..4]));
-        BinaryPrimitives.WriteUInt32LittleEndian(frame[8..], Crc32C.Compute(body));
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[8..], owner.Checksum(body));
         body.CopyTo(frame[HeaderBytes..]);
         output.Advance(HeaderBytes + body.Length);
     }
 
     /// <summary>The body length of the frame that begins here; null where the bytes end inside it.</summary>
-    private static int? NextFrame(ReadOnlySpan<byte> bytes, int offset)
+    private static int? NextFrame(ReadOnlySpan<byte> bytes, RecordOwner owner, int offset)
     {
         if (bytes.Length < HeaderBytes)
         {
@@ -126,9 +129,10 @@ internal static class RecordFrames
         }
 
         var body = bytes.Slice(HeaderBytes, length);
-        return Crc32C.Compute(body) == BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..])
+        return owner.Checksum(body) == BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..])
             ? length
-            : throw new JournalCorruptException(offset, "a record's checksum does not match");
+            : throw new JournalCorruptException(offset,
+                "a record's checksum does not match, or the record is another conversation's");
     }
 
     private static Record ReadBody(ReadOnlyMemory<byte> body, int offset)

@@ -41,7 +41,7 @@ public sealed class Conversation
     public Conversation(ConversationKey key, ulong activation, ModelCatalog models, IIdSource ids,
         Func<int>? format = null)
     {
-        _state = new ConversationState(key.Id, activation, format ?? (static () => RecordFormat.Newest));
+        _state = new ConversationState(key, activation, format ?? (static () => RecordFormat.Newest));
         _snapshot = new ConversationSnapshot(_state, key, models);
         var events = new TurnEvents(_state.Turns);
         _records = new RecordApplier(_state);

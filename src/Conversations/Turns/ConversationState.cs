@@ -1,13 +1,14 @@
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Records;
 
 namespace Evergrain.Conversations.Turns;
 
 /// <summary>What an activation holds of its conversation. The types beside it read and change it.</summary>
-internal sealed class ConversationState(ConversationId conversation, ulong activation, Func<int> format)
+internal sealed class ConversationState(ConversationKey key, ulong activation, Func<int> format)
 {
     /// <summary>Every turn, in whatever state.</summary>
-    public TurnTree Turns { get; } = new(conversation);
+    public TurnTree Turns { get; } = new(key.Id);
 
     /// <summary>The values of creates' parameters.</summary>
     public ParameterStore Parameters { get; } = new();
@@ -15,8 +16,11 @@ internal sealed class ConversationState(ConversationId conversation, ulong activ
     /// <summary>The connections that hold unstored turns.</summary>
     public LeaseTable Leases { get; } = new();
 
+    /// <summary>Whose records are read and written.</summary>
+    public RecordOwner Owner { get; } = new(key);
+
     /// <summary>Records on their way to the journal, and where the journal ends.</summary>
-    public JournalOutbox Outbox { get; } = new(activation, format);
+    public JournalOutbox Outbox { get; } = new(activation, new RecordOwner(key), format);
 
     /// <summary>The renderings that its turns used last.</summary>
     public RecentRenderings Renderings { get; } = new();

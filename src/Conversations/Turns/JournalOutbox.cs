@@ -7,8 +7,9 @@ namespace Evergrain.Conversations.Turns;
 /// Records on their way to the journal. One append is under way at a time; what is made meanwhile goes in the next.
 /// </summary>
 /// <param name="activation">The writer's id.</param>
+/// <param name="owner">Whose records they are.</param>
 /// <param name="format">Gives the format in which records are written from now on.</param>
-internal sealed class JournalOutbox(ulong activation, Func<int> format)
+internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<int> format)
 {
     private readonly List<Record> _pending = [];
     private IReadOnlyList<Record> _inFlight = [];
@@ -56,7 +57,7 @@ internal sealed class JournalOutbox(ulong activation, Func<int> format)
         var count = WholeCount();
         _inFlight = _pending.GetRange(0, count);
         _pending.RemoveRange(0, count);
-        var bytes = RecordFrames.Write(_inFlight, format());
+        var bytes = RecordFrames.Write(_inFlight, owner, format());
         BytesWritten += bytes.Length;
         return new Effect.Append(End, bytes);
     }

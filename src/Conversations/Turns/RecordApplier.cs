@@ -18,7 +18,7 @@ internal sealed class RecordApplier(ConversationState state)
     public void Recover(JournalEntry entry)
     {
         state.Outbox.Recovered(entry);
-        foreach (var record in RecordFrames.Read(entry.Records))
+        foreach (var record in RecordFrames.Read(entry.Records, state.Owner))
         {
             try
             {

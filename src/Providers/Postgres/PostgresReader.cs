@@ -1,6 +1,7 @@
 using System.Data;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Providers.Journals;
 using Npgsql;
 
@@ -16,17 +17,18 @@ internal sealed class PostgresReader(PostgresConnections connections, PostgresJo
     private readonly ReadGate _gate = new(options.ReadersMax);
 
     // A row that is there even if no append follows, with the log's end and who wrote the append before. The server
-    // adds up the sizes, so that a page of large appends is not sent to be thrown away.
+    // adds up the sizes, so that a page of large appends is not sent to be thrown away. A damaged index leads to other
+    // rows, so what was asked for is read from the rows and compared.
     private readonly string _read = $"""
-        SELECT c.number, c.next, b.writer, a.position, a.writer, a.records
+        SELECT c.number, c.next, c.tenant, c.id, b.writer, a.position, a.conversation, a.writer, a.records
         FROM "{options.Schema}".conversations c
         LEFT JOIN "{options.Schema}".appends b ON b.conversation = c.number AND b.position = $3 - 1
         LEFT JOIN LATERAL (
-          SELECT position, writer, records FROM (
-            SELECT position, writer, records, sum(octet_length(records)) OVER
+          SELECT position, conversation, writer, records FROM (
+            SELECT position, conversation, writer, records, sum(octet_length(records)) OVER
               (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
             FROM (
-              SELECT position, writer, records FROM "{options.Schema}".appends
+              SELECT position, conversation, writer, records FROM "{options.Schema}".appends
               WHERE conversation = c.number AND position >= $3 ORDER BY position LIMIT {PageCountMax}) counted) summed
           WHERE before IS NULL OR before < {PageBytesMax}) a ON true
         WHERE c.tenant = $1 AND c.id = $2 AND ($4 = 0 OR c.number = $4)
@@ -105,12 +107,17 @@ internal sealed class PostgresReader(PostgresConnections connections, PostgresJo
         }, cancellationToken);
     }
 
-    private async Task<JournalPage> ReadPageAsync(NpgsqlDataReader rows, ConversationKey key, JournalEnd from,
+    private static async Task<JournalPage> ReadPageAsync(NpgsqlDataReader rows, ConversationKey key, JournalEnd from,
         CancellationToken cancellationToken)
     {
         var entries = new List<JournalEntry>();
         var (number, next) = (rows.GetInt64(0), rows.GetInt64(1));
-        var before = await rows.IsDBNullAsync(2, cancellationToken) ? (ulong?)null : (ulong)rows.GetInt64(2);
+        if (rows.GetString(2) != key.Tenant || rows.GetGuid(3).ToConversationId() != key.Id)
+        {
+            throw new JournalCorruptException("an index leads to another conversation");
+        }
+
+        var before = await rows.IsDBNullAsync(4, cancellationToken) ? (ulong?)null : (ulong)rows.GetInt64(4);
         if (from.Position > 0 ? before != from.LastWriter : from != JournalEnd.None)
         {
             throw new PositionTakenException(key, from);
@@ -118,15 +125,20 @@ internal sealed class PostgresReader(PostgresConnections connections, PostgresJo
 
         do
         {
-            if (await rows.IsDBNullAsync(3, cancellationToken))
+            if (await rows.IsDBNullAsync(5, cancellationToken))
             {
                 break;
             }
 
-            var position = rows.GetInt64(3);
-            var writer = (ulong)rows.GetInt64(4);
+            var position = rows.GetInt64(5);
             CheckNext(position, from.Position + entries.Count);
-            var records = await rows.GetFieldValueAsync<byte[]>(5, cancellationToken);
+            if (rows.GetInt64(6) != number)
+            {
+                throw new JournalCorruptException($"append {position} is another conversation's");
+            }
+
+            var writer = (ulong)rows.GetInt64(7);
+            var records = await rows.GetFieldValueAsync<byte[]>(8, cancellationToken);
             entries.Add(new JournalEntry(position, writer, records));
         }
         while (await rows.ReadAsync(cancellationToken));
@@ -137,12 +149,11 @@ internal sealed class PostgresReader(PostgresConnections connections, PostgresJo
         return new JournalPage(number, entries, HasMore: read < next);
     }
 
-    private void CheckNext(long position, long expected)
+    private static void CheckNext(long position, long expected)
     {
         if (position != expected)
         {
-            throw new JournalUnavailableException($"The journal at {connections.Place.Server} is damaged (append " +
-                $"{expected} is missing): restore it from a backup.");
+            throw new JournalCorruptException($"append {expected} is missing");
         }
     }
 }

@@ -75,6 +75,7 @@ internal static class JournalDatabase
             CheckOrigin(database, file);
             Configure(database, file, options);
             MakeSchema(database);
+            AddHeads(database);
             RaiseFormat(database, file, options.Format);
             return new WriteTables(connection);
         }
@@ -232,6 +233,16 @@ internal static class JournalDatabase
         }
 
         Statement.Execute(database, "COMMIT");
+    }
+
+    // Builds that do not know the column leave it as it is. A log then has more appends than its row says, never fewer.
+    private static void AddHeads(sqlite3 database)
+    {
+        const string Look = "SELECT count(*) FROM pragma_table_info('conversations') WHERE name = 'next'";
+        if (Statement.ExecuteInt64(database, Look) == 0)
+        {
+            Statement.Execute(database, "ALTER TABLE conversations ADD COLUMN next INTEGER NOT NULL DEFAULT 0");
+        }
     }
 
     private static void RaiseFormat(sqlite3 database, string file, int format)

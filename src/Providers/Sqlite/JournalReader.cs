@@ -1,9 +1,11 @@
 using System.Buffers.Binary;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Turns;
 using Evergrain.Providers.Journals;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Evergrain.Providers.Sqlite;
 
@@ -14,67 +16,77 @@ internal sealed class JournalReader : IDisposable
     private const int PageCountMax = 256;
     private const int PageBytesMax = 256 << 10;
 
-    private readonly string _file;
     private readonly SqliteConnection _connection;
-    private readonly Statement _begin, _end, _find, _writer, _read, _list, _totals;
+    private readonly ConversationRows _rows;
+    private readonly Statement _begin, _end, _read, _list, _totals;
 
     public JournalReader(string file)
     {
-        _file = file;
         _connection = JournalDatabase.OpenReader(file);
         var database = _connection.Handle!;
         _begin = new Statement(database, "BEGIN");
         _end = new Statement(database, "COMMIT");
-        _find = new Statement(database, "SELECT number FROM conversations WHERE tenant = ?1 AND id = ?2");
-        _writer = new Statement(database, "SELECT writer FROM appends WHERE conversation = ?1 AND position = ?2");
+        _rows = new ConversationRows(database);
         _read = new Statement(database, """
-            SELECT position, writer, records FROM appends WHERE conversation = ?1 AND position >= ?2 ORDER BY position
+            SELECT i.position, r.conversation, r.position, r.writer, r.records
+            FROM appends i LEFT JOIN appends r ON r.sequence = i.sequence
+            WHERE i.conversation = ?1 AND i.position >= ?2 ORDER BY i.position
             """);
         _list = new Statement(database, """
-            SELECT id FROM conversations WHERE tenant = ?1 AND number > ?2 ORDER BY number LIMIT ?3
+            SELECT r.tenant, r.id FROM conversations i LEFT JOIN conversations r ON r.number = i.number
+            WHERE i.tenant = ?1 AND i.number > ?2 ORDER BY i.number LIMIT ?3
             """);
         _totals = new Statement(database, TotalsTable.Get(TotalsTable.Name));
     }
 
     /// <summary>The next appends, if the conversation is still the one that was begun with (0: any).</summary>
     /// <exception cref="PositionTakenException">The log never ended at <paramref name="from"/>.</exception>
+    /// <exception cref="JournalCorruptException">The log is damaged.</exception>
     public JournalPage Read(ConversationKey key, JournalEnd from, long begunWith)
     {
-        // Both statements see one moment: else a delete in between could show a half-cleaned conversation.
-        _begin.Run();
         try
         {
-            var conversation = Find(key);
-            if (begunWith == 0 && !Holds(conversation, from))
+            // All statements see one moment: else a delete in between could show a half-cleaned conversation. After a
+            // failure nobody uses this connection, so its transaction need not be ended.
+            _begin.Run();
+            var found = _rows.Find(key);
+            if (begunWith == 0 && !Holds(found, from))
             {
                 throw new PositionTakenException(key, from);
             }
 
-            return conversation == 0 || (begunWith != 0 && conversation != begunWith)
+            var page = found is not { } row || (begunWith != 0 && row.Number != begunWith)
                 ? JournalPage.Nothing
-                : ReadPage(conversation, from.Position);
-        }
-        finally
-        {
+                : ReadPage(row, from.Position);
             _end.Run();
+            return page;
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_CORRUPT)
+        {
+            throw new JournalCorruptException(e.Message, e);
         }
     }
 
     public IReadOnlyList<ConversationId> List(string tenant, ConversationId? after, int limit)
     {
         var page = new List<ConversationId>();
-        var previous = after is { } id ? Find(new ConversationKey(tenant, id)) : 0;
-        if (after is not null && previous == 0)
+        var previous = after is { } id ? _rows.Find(new ConversationKey(tenant, id)) : default(ConversationRow);
+        if (previous is null)
         {
             return page;
         }
 
-        _list.Bind(1, tenant).Bind(2, previous).Bind(3, limit);
+        _list.Bind(1, tenant).Bind(2, previous.Value.Number).Bind(3, limit);
         try
         {
             while (_list.Step())
             {
-                page.Add(new ConversationId(BinaryPrimitives.ReadUInt128BigEndian(_list.Bytes(0))));
+                if (_list.IsNull(0) || _list.Text(0) != tenant)
+                {
+                    throw new JournalCorruptException("an index leads to another tenant's conversation");
+                }
+
+                page.Add(new ConversationId(BinaryPrimitives.ReadUInt128BigEndian(_list.Bytes(1))));
             }
         }
         finally
@@ -102,41 +114,38 @@ internal sealed class JournalReader : IDisposable
     {
         _begin.Dispose();
         _end.Dispose();
-        _find.Dispose();
-        _writer.Dispose();
+        _rows.Dispose();
         _read.Dispose();
         _list.Dispose();
         _totals.Dispose();
         _connection.Dispose();
     }
 
-    private bool Holds(long conversation, JournalEnd end) => end == JournalEnd.None || (end.Position > 0 &&
-        _writer.Bind(1, conversation).Bind(2, end.Position - 1).FirstInt64() is { } writer &&
-        (ulong)writer == end.LastWriter);
+    private bool Holds(ConversationRow? row, JournalEnd end) => end == JournalEnd.None || (row is { } found &&
+        end.Position > 0 && _rows.WriterOf(found.Number, end.Position - 1) == end.LastWriter);
 
-    private JournalPage ReadPage(long conversation, long from)
+    private JournalPage ReadPage(ConversationRow row, long from)
     {
         var entries = new List<JournalEntry>();
         var bytes = 0L;
-        _read.Bind(1, conversation).Bind(2, from);
+        _read.Bind(1, row.Number).Bind(2, from);
         try
         {
             while (_read.Step())
             {
-                var position = _read.Int64(0);
-                if (position != from + entries.Count)
+                var position = from + entries.Count;
+                if (_read.Int64(0) != position)
                 {
-                    throw new JournalUnavailableException(
-                        $"The journal {_file} is damaged (append {from + entries.Count} is missing): " +
-                        "restore it from a backup.");
+                    throw new JournalCorruptException($"append {position} is missing");
                 }
 
-                var records = _read.Bytes(2).ToArray();
-                entries.Add(new JournalEntry(position, (ulong)_read.Int64(1), records));
+                ConversationRows.CheckRow(_read.IsNull(1), (_read.Int64(1), _read.Int64(2)), (row.Number, position));
+                var records = _read.Bytes(4).ToArray();
+                entries.Add(new JournalEntry(position, (ulong)_read.Int64(3), records));
                 bytes += records.Length;
                 if (entries.Count >= PageCountMax || bytes >= PageBytesMax)
                 {
-                    return new JournalPage(conversation, entries, HasMore: true);
+                    return new JournalPage(row.Number, entries, HasMore: true);
                 }
             }
         }
@@ -145,13 +154,7 @@ internal sealed class JournalReader : IDisposable
             _read.Reset();
         }
 
-        return new JournalPage(conversation, entries, HasMore: false);
-    }
-
-    private long Find(ConversationKey key)
-    {
-        Span<byte> id = stackalloc byte[16];
-        WriteTables.WriteId(key.Id, id);
-        return _find.Bind(1, key.Tenant).Bind(2, id).FirstInt64() ?? 0;
+        ConversationRows.CheckHead(from + entries.Count, row);
+        return new JournalPage(row.Number, entries, HasMore: false);
     }
 }

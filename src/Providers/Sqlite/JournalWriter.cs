@@ -78,6 +78,7 @@ internal sealed class JournalWriter
             Maintain();
         }
 
+        KeepHeads();
         _ended.SetResult();
     }
 
@@ -199,6 +200,7 @@ internal sealed class JournalWriter
             {
                 // Whether it succeeds or not, the next try is as many bytes away: a full disk is not asked each time.
                 _logBytesSinceCheckpoint = 0;
+                _tables.KeepHeads();
                 _tables.Checkpoint();
                 _meter.Checkpointed();
             }
@@ -207,6 +209,19 @@ internal sealed class JournalWriter
         {
             _sweepPending = false;
             _meter.MaintenanceFailed();
+            Undo();
+        }
+    }
+
+    private void KeepHeads()
+    {
+        try
+        {
+            _store.Files.Check();
+            _tables.KeepHeads();
+        }
+        catch (Exception e) when (e is SqliteException or JournalUnavailableException)
+        {
             Undo();
         }
     }

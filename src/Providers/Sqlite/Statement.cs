@@ -78,6 +78,9 @@ internal sealed class Statement : IDisposable
 
     public string Text(int column) => raw.sqlite3_column_text(_statement, column).utf8_to_string();
 
+    /// <summary>Whether column <paramref name="column"/> holds nothing.</summary>
+    public bool IsNull(int column) => raw.sqlite3_column_type(_statement, column) == raw.SQLITE_NULL;
+
     /// <summary>Steps once, to the end, and makes ready for the next use, whether it went well or not.</summary>
     public void Run()
     {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Providers.Journals;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -17,12 +18,22 @@ internal sealed class WriteTables : IDisposable
     private const int SweepCountMax = 256;
     private const int SweepBytesMax = 4 << 20;
 
+    private const string OfRows = "FROM appends i CROSS JOIN appends r ON r.sequence = i.sequence " +
+        "WHERE i.conversation = ?1 AND r.conversation = ?1";
+
+    // A number and an end that no log has.
+    private const long Damaged = -1;
+
     private readonly SqliteConnection _connection;
     private readonly sqlite3 _database;
     private readonly List<Statement> _statements = [];
     private readonly Dictionary<ConversationKey, (long Conversation, JournalEnd End)> _ends = [];
+
+    // Of conversations whose rows tell of fewer appends: how many there are.
+    private readonly Dictionary<long, long> _heads = [];
+    private readonly ConversationRows _rows;
     private readonly Statement _begin, _commit, _rollback;
-    private readonly Statement _find, _end, _create, _append;
+    private readonly Statement _create, _append, _head;
     private readonly Statement _remove, _drop, _dropped, _sizes, _sweep, _swept, _totals, _try;
     private long _nextConversation;
 
@@ -33,17 +44,18 @@ internal sealed class WriteTables : IDisposable
         _begin = Prepare("BEGIN IMMEDIATE");
         _commit = Prepare("COMMIT");
         _rollback = Prepare("ROLLBACK");
-        _find = Prepare("SELECT number FROM conversations WHERE tenant = ?1 AND id = ?2");
-        _end = Prepare(
-            "SELECT position + 1, writer FROM appends WHERE conversation = ?1 ORDER BY position DESC LIMIT 1");
+        _rows = new ConversationRows(_database);
         _create = Prepare("INSERT INTO conversations (number, tenant, id) VALUES (?1, ?2, ?3)");
         _append = Prepare("INSERT INTO appends (conversation, position, writer, records) VALUES (?1, ?2, ?3, ?4)");
+        _head = Prepare("UPDATE conversations SET next = ?2 WHERE number = ?1 AND next < ?2");
         _remove = Prepare("DELETE FROM conversations WHERE number = ?1");
         _drop = Prepare("INSERT INTO dropped (conversation) VALUES (?1)");
         _dropped = Prepare("SELECT conversation FROM dropped LIMIT 1");
-        _sizes = Prepare(
-            "SELECT position, length(records) FROM appends WHERE conversation = ?1 ORDER BY position");
-        _sweep = Prepare("DELETE FROM appends WHERE conversation = ?1 AND position <= ?2");
+
+        // A damaged index leads to appends of other conversations, so the rows themselves are asked whose they are.
+        _sizes = Prepare($"SELECT i.position, length(r.records) {OfRows} ORDER BY i.position");
+        _sweep = Prepare(
+            $"DELETE FROM appends WHERE sequence IN (SELECT r.sequence {OfRows} AND i.position <= ?2)");
         _swept = Prepare("DELETE FROM dropped WHERE conversation = ?1");
         _totals = Prepare(TotalsTable.Add(TotalsTable.Name));
         _try = Prepare(JournalDatabase.WriteVersion);
@@ -62,6 +74,7 @@ internal sealed class WriteTables : IDisposable
     public void Rollback()
     {
         _ends.Clear();
+        _heads.Clear();
         if (raw.sqlite3_get_autocommit(_database) == 0)
         {
             _rollback.Run();
@@ -84,6 +97,7 @@ internal sealed class WriteTables : IDisposable
 
         _append.Bind(1, conversation).Bind(2, end.Position).Bind(3, (long)writer).Bind(4, records).Run();
         Remember(key, conversation, new JournalEnd(end.Position + 1, writer));
+        _heads[conversation] = end.Position + 1;
         return true;
     }
 
@@ -105,6 +119,7 @@ internal sealed class WriteTables : IDisposable
         }
 
         _ends.Remove(key);
+        _heads.Remove(conversation);
         _remove.Bind(1, conversation).Run();
         _drop.Bind(1, conversation).Run();
         return true;
@@ -145,6 +160,27 @@ internal sealed class WriteTables : IDisposable
         return true;
     }
 
+    /// <summary>
+    /// Writes into the rows of conversations how many appends they have. An index that hides the last ones is then
+    /// found out. With each append that would cost a page; here many appends share one.
+    /// </summary>
+    public void KeepHeads()
+    {
+        if (_heads.Count == 0)
+        {
+            return;
+        }
+
+        Begin();
+        foreach (var (conversation, next) in _heads)
+        {
+            _head.Bind(1, conversation).Bind(2, next).Run();
+        }
+
+        Commit();
+        _heads.Clear();
+    }
+
     /// <summary>Copies the write-ahead log into the database file, as far as readers let it.</summary>
     public void Checkpoint() => Statement.Check(_database,
         raw.sqlite3_wal_checkpoint_v2(_database, "main", raw.SQLITE_CHECKPOINT_PASSIVE, out _, out _));
@@ -167,6 +203,7 @@ internal sealed class WriteTables : IDisposable
             statement.Dispose();
         }
 
+        _rows.Dispose();
         _connection.Dispose();
     }
 
@@ -180,32 +217,17 @@ internal sealed class WriteTables : IDisposable
             return known;
         }
 
-        if (Find(key) is not { } conversation)
-        {
-            return (0, JournalEnd.None);
-        }
-
-        return Remember(key, conversation, ReadEnd(conversation));
-    }
-
-    private JournalEnd ReadEnd(long conversation)
-    {
-        _end.Bind(1, conversation);
         try
         {
-            return _end.Step() ? new JournalEnd(_end.Int64(0), (ulong)_end.Int64(1)) : JournalEnd.None;
+            return _rows.Find(key) is { } row
+                ? Remember(key, row.Number, _rows.ReadEnd(row))
+                : (0, JournalEnd.None);
         }
-        finally
+        catch (JournalCorruptException)
         {
-            _end.Reset();
+            // Nobody's end: the write is refused, and its conversation meets the damage when it reads its log.
+            return (Damaged, new JournalEnd(Damaged, 0));
         }
-    }
-
-    private long? Find(ConversationKey key)
-    {
-        Span<byte> id = stackalloc byte[16];
-        WriteId(key.Id, id);
-        return _find.Bind(1, key.Tenant).Bind(2, id).FirstInt64();
     }
 
     private long Create(ConversationKey key)

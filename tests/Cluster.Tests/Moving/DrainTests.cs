@@ -274,7 +274,7 @@ public sealed class DrainTests : IAsyncLifetime
         foreach (var told in await ends.WaitAsync(Waits.Patience))
         {
             var started = (await _host.ReadJournalAsync(_client.Key(told[0].Conversation)))
-                .SelectMany(entry => RecordFrames.Read(entry.Records)).OfType<TurnStarted>();
+                .RecordsOf(_client.Key(told[0].Conversation)).OfType<TurnStarted>();
             Assert.Equal(told.Select(id => id.Turn.Number), started.Select(turn => turn.Turn));
         }
 

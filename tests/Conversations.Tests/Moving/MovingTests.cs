@@ -99,7 +99,7 @@ public sealed class MovingTests
         driver.Move();
         driver.Answer(driver.Say("more", first));
         Assert.Equal(1, driver.Conversation.Work.Claims);
-        Assert.Contains(driver.Journal, entry => RecordFrames.Read(entry.Records)[0] is Claimed);
+        Assert.Contains(driver.Journal, entry => RecordFrames.Read(entry.Records, driver.Owner)[0] is Claimed);
         driver.Restart();
         Assert.Equal("completed", driver.Get(first).GetProperty("status").GetString());
     }

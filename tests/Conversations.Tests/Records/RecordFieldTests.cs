@@ -1,4 +1,5 @@
 using System.Buffers;
+using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Records;
 using Record = Evergrain.Conversations.Records.Record;
 
@@ -7,28 +8,29 @@ namespace Evergrain.Conversations.Tests.Records;
 /// <summary>The optional fields at a payload's end.</summary>
 public sealed class RecordFieldTests
 {
+    private static readonly RecordOwner Owner = new(new ConversationKey("default", new ConversationId(42)));
     private static readonly RecordField Note = new("acme.note", 0, "abc"u8.ToArray());
     private static readonly RecordField Marked = new("acme.mark", 6, ReadOnlyMemory<byte>.Empty);
 
     [Fact]
     public void Read_UnknownFields_AreKeptAndWrittenAgainAsTheyWere()
     {
-        var written = RecordFrames.Write([new InputHeld("{}"u8.ToArray()) { Fields = [Note, Marked] }]);
+        var written = RecordFrames.Write([new InputHeld("{}"u8.ToArray()) { Fields = [Note, Marked] }], Owner);
 
-        var read = RecordFrames.Read(written);
+        var read = RecordFrames.Read(written, Owner);
 
         Assert.Equal(["acme.note 0 616263", "acme.mark 6 "],
             read[0].Fields.Select(f => $"{f.Name} {f.Flags} {Convert.ToHexString(f.Value.Span)}"));
-        Assert.Equal(written.ToArray(), RecordFrames.Write(read).ToArray());
+        Assert.Equal(written.ToArray(), RecordFrames.Write(read, Owner).ToArray());
     }
 
     [Fact]
     public void Read_UnknownCriticalField_IsRefusedByName()
     {
         var seal = new RecordField("seal", 1, ReadOnlyMemory<byte>.Empty);
-        var written = RecordFrames.Write([new TurnDeleted(3) { Fields = [Note, seal] }]);
+        var written = RecordFrames.Write([new TurnDeleted(3) { Fields = [Note, seal] }], Owner);
 
-        var e = Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(written));
+        var e = Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(written, Owner));
 
         Assert.Contains("critical field 'seal' of a TurnDeleted record", e.Message, StringComparison.Ordinal);
         Assert.True(e.IsNewer);
@@ -36,14 +38,14 @@ public sealed class RecordFieldTests
 
     [Fact]
     public void Write_FieldsInTheFirstFormat_AreNotDroppedSilently() => Assert.Throws<InvalidOperationException>(
-        () => RecordFrames.Write([new Claimed { Fields = [Note] }], RecordFormat.First));
+        () => RecordFrames.Write([new Claimed { Fields = [Note] }], Owner, RecordFormat.First));
 
     [Fact]
     public void Write_FormatsDifferByTheFieldsAlone()
     {
         Record[] records = [new InputHeld("{}"u8.ToArray())];
-        var first = RecordFrames.Write(records, RecordFormat.First).ToArray()[(RecordFrames.HeaderBytes + 1)..];
-        var second = RecordFrames.Write(records).ToArray()[(RecordFrames.HeaderBytes + 1)..];
+        var first = RecordFrames.Write(records, Owner, RecordFormat.First).ToArray()[(RecordFrames.HeaderBytes + 1)..];
+        var second = RecordFrames.Write(records, Owner, 2).ToArray()[(RecordFrames.HeaderBytes + 1)..];
 
         // No field, and the length of that: one byte.
         Assert.Equal([.. first, 0, 1, 0, 0, 0], second);

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 using Record = Evergrain.Conversations.Records.Record;
@@ -7,6 +8,8 @@ namespace Evergrain.Conversations.Tests.Records;
 
 public sealed class RecordFramesTests
 {
+    private static readonly ConversationKey Key = new("default", new ConversationId(42));
+    private static readonly RecordOwner Owner = new(Key);
     private static readonly Record[] Every =
     [
         new Claimed(),
@@ -31,32 +34,33 @@ public sealed class RecordFramesTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
+    [InlineData(3)]
     public void Read_EveryKind_GivesWhatWasWritten(int format)
     {
-        var read = RecordFrames.Read(RecordFrames.Write(Every, format));
+        var read = RecordFrames.Read(RecordFrames.Write(Every, Owner, format), Owner);
         Assert.Equal(Every.Select(Text), read.Select(Text));
     }
 
     [Fact]
     public void WholeLength_TailTornAnywhere_CutsToTheLastWholeAppend()
     {
-        var first = RecordFrames.Write(Every).ToArray();
-        byte[] stream = [.. first, .. RecordFrames.Write(Every[..3]).Span];
+        var first = RecordFrames.Write(Every, Owner).ToArray();
+        byte[] stream = [.. first, .. RecordFrames.Write(Every[..3], Owner).Span];
         for (var length = 0; length <= stream.Length; length++)
         {
             var expected = length == stream.Length ? length : length >= first.Length ? first.Length : 0;
-            Assert.Equal(expected, RecordFrames.WholeLength(stream.AsSpan(0, length)));
+            Assert.Equal(expected, RecordFrames.WholeLength(stream.AsSpan(0, length), Owner));
         }
     }
 
     [Fact]
     public void Read_AnyByteFlipped_IsReportedAndNothingIsSkipped()
     {
-        var append = RecordFrames.Write(Every).ToArray();
+        var append = RecordFrames.Write(Every, Owner).ToArray();
         for (var i = 0; i < append.Length; i++)
         {
             append[i] ^= 0x10;
-            Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(append));
+            Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(append, Owner));
             append[i] ^= 0x10;
         }
     }
@@ -64,11 +68,11 @@ public sealed class RecordFramesTests
     [Fact]
     public void WholeLength_ByteFlippedBeforeTheTail_IsReported()
     {
-        byte[] stream = [.. RecordFrames.Write(Every[..2]).Span, .. RecordFrames.Write(Every).Span];
+        byte[] stream = [.. RecordFrames.Write(Every[..2], Owner).Span, .. RecordFrames.Write(Every, Owner).Span];
         for (var i = 0; i < stream.Length; i++)
         {
             stream[i] ^= 1;
-            Assert.Throws<JournalCorruptException>(() => RecordFrames.WholeLength(stream));
+            Assert.Throws<JournalCorruptException>(() => RecordFrames.WholeLength(stream, Owner));
             stream[i] ^= 1;
         }
     }
@@ -76,15 +80,31 @@ public sealed class RecordFramesTests
     [Fact]
     public void Read_CutAppend_IsReported()
     {
-        var append = RecordFrames.Write(Every);
+        var append = RecordFrames.Write(Every, Owner);
         for (var length = 0; length < append.Length; length++)
         {
-            Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(append[..length]));
+            Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(append[..length], Owner));
         }
     }
 
     [Theory]
-    [InlineData(RecordFormat.Newest + 1, 1, "version 3")]
+    [InlineData("default", 43)]
+    [InlineData("defaul", 42)]
+    [InlineData("other", 42)]
+    public void Read_RecordsOfAnotherConversation_AreDamage(string tenant, int id)
+    {
+        var append = RecordFrames.Write(Every, Owner);
+        var other = new RecordOwner(new ConversationKey(tenant, new ConversationId((UInt128)id)));
+
+        Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(append, other));
+        Assert.Throws<JournalCorruptException>(() => RecordFrames.WholeLength(append.Span, other));
+
+        // Older formats do not say whose they are.
+        Assert.NotEmpty(RecordFrames.Read(RecordFrames.Write(Every, Owner, 2), other));
+    }
+
+    [Theory]
+    [InlineData(RecordFormat.Newest + 1, 1, "version 4")]
     [InlineData(RecordFormat.First, 99, "kind 99")]
     public void Read_UnknownVersionOrKind_IsRefusedByName(byte version, byte kind, string named)
     {
@@ -92,10 +112,10 @@ public sealed class RecordFramesTests
         byte[] length = BitConverter.GetBytes(body.Length);
         byte[] frame =
         [
-            .. length, .. BitConverter.GetBytes(Crc32C.Compute(length)), .. BitConverter.GetBytes(Crc32C.Compute(body)),
+            .. length, .. BitConverter.GetBytes(Crc32C.Compute(length)), .. BitConverter.GetBytes(Owner.Checksum(body)),
             .. body,
         ];
-        var e = Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(frame));
+        var e = Assert.Throws<JournalCorruptException>(() => RecordFrames.Read(frame, Owner));
         Assert.Contains(named, e.Message, StringComparison.Ordinal);
         Assert.True(e.IsNewer);
     }

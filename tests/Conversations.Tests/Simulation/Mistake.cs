@@ -22,19 +22,19 @@ internal class Mistake
     public virtual JournalEnd EndFor(JournalEnd wanted, JournalEnd real) => wanted;
 
     /// <summary>What is stored of an append.</summary>
-    public virtual ReadOnlyMemory<byte> Stored(ReadOnlyMemory<byte> records) => records;
+    public virtual ReadOnlyMemory<byte> Stored(RecordOwner owner, ReadOnlyMemory<byte> records) => records;
 
     /// <summary>What is read of an append.</summary>
-    public virtual ReadOnlyMemory<byte> Read(ReadOnlyMemory<byte> records) => records;
+    public virtual ReadOnlyMemory<byte> Read(RecordOwner owner, ReadOnlyMemory<byte> records) => records;
 
     /// <summary>The readers of an activation.</summary>
     public virtual ReaderQueue Readers() => new();
 
-    protected static ReadOnlyMemory<byte> Rewrite(ReadOnlyMemory<byte> records,
+    protected static ReadOnlyMemory<byte> Rewrite(RecordOwner owner, ReadOnlyMemory<byte> records,
         Func<Record, Record?> change)
     {
-        var kept = RecordFrames.Read(records).Select(change).OfType<Record>().ToList();
-        return kept.Count == 0 ? records : RecordFrames.Write(kept);
+        var kept = RecordFrames.Read(records, owner).Select(change).OfType<Record>().ToList();
+        return kept.Count == 0 ? records : RecordFrames.Write(kept, owner);
     }
 }
 
@@ -60,15 +60,16 @@ internal sealed class NoFence : Mistake
 /// <summary>The journal drops claims, and so the writer that takes over writes on another's log.</summary>
 internal sealed class ClaimsDropped : Mistake
 {
-    public override ReadOnlyMemory<byte> Stored(ReadOnlyMemory<byte> records) =>
-        Rewrite(records, static record => record is Claimed ? null : record);
+    public override ReadOnlyMemory<byte> Stored(RecordOwner owner, ReadOnlyMemory<byte> records) =>
+        Rewrite(owner, records, static record => record is Claimed ? null : record);
 }
 
 /// <summary>The journal forgets which request began a turn.</summary>
 internal sealed class RequestIdForgotten : Mistake
 {
-    public override ReadOnlyMemory<byte> Read(ReadOnlyMemory<byte> records) =>
-        Rewrite(records, static record => record is TurnStarted started ? started with { RequestId = 0 } : record);
+    public override ReadOnlyMemory<byte> Read(RecordOwner owner, ReadOnlyMemory<byte> records) =>
+        Rewrite(owner, records,
+            static record => record is TurnStarted started ? started with { RequestId = 0 } : record);
 }
 
 /// <summary>A reader gets what comes next in the event log, whichever number it asked for.</summary>

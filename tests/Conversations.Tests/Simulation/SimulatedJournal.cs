@@ -74,7 +74,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
                 break;
         }
 
-        if (mistake.AcknowledgesEarly(RecordFrames.Read(append.Records)))
+        if (mistake.AcknowledgesEarly(RecordFrames.Read(append.Records, new RecordOwner(key))))
         {
             agenda.In(0, host, () => done(null));
             agenda.In(there, null, () => Store(sent));
@@ -144,7 +144,8 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
             while (reader.MoveNextAsync().GetAwaiter().GetResult())
 #pragma warning restore VSTHRD002
             {
-                entries.Add(reader.Current with { Records = mistake.Read(reader.Current.Records) });
+                var read = reader.Current;
+                entries.Add(read with { Records = mistake.Read(new RecordOwner(key), read.Records) });
             }
         }
         catch (PositionTakenException e)
@@ -162,15 +163,15 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
         // See docs/decisions/0013-simulation.md.
         var (key, append, writer) = (sent.Key, sent.Append, sent.Writer);
         OnTheWay--;
+        var stored = mistake.Stored(new RecordOwner(key), append.Records);
         var outcome = append.End == JournalEnd.None && witness.LogOf(key).Deletions > sent.Deletions
             ? new PositionTakenException(key, append.End)
-            : Outcome(_journal.AppendAsync(key, mistake.EndFor(append.End, witness.LogOf(key).End), writer,
-                mistake.Stored(append.Records), CancellationToken.None));
+            : Outcome(_journal.AppendAsync(key, mistake.EndFor(append.End, witness.LogOf(key).End), writer, stored,
+                CancellationToken.None));
         Say(key, writer, $"append {append.End.Position} {(outcome is null ? "is stored" : "is refused")}");
         if (outcome is null)
         {
-            witness.Appended(
-                key, append.End, new JournalEntry(append.End.Position, writer, mistake.Stored(append.Records)));
+            witness.Appended(key, append.End, new JournalEntry(append.End.Position, writer, stored));
         }
 
         return outcome;

@@ -81,7 +81,7 @@ internal sealed partial class Witness(Agenda agenda)
             throw new BrokenInvariantException(Invariant.UnstoredStaysOut, $"append {entry.Position} of {key.Id}");
         }
 
-        var records = RecordFrames.Read(entry.Records);
+        var records = RecordFrames.Read(entry.Records, new RecordOwner(key));
         var takesOver = log.End.Position > 0 && log.End.LastWriter != entry.Writer;
         Check(!takesOver || records[0] is Claimed, Invariant.TakeoverClaims,
             $"{entry.Writer:x4} writes after {log.End.LastWriter:x4}, its first record is {records[0].Kind}");

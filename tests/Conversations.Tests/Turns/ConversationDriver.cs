@@ -34,6 +34,8 @@ internal sealed class ConversationDriver
 
     public ConversationKey Key { get; } = new("default", new ConversationId(42));
 
+    public RecordOwner Owner => new(Key);
+
     public Conversation Conversation { get; private set; }
 
     public DateTimeOffset Now { get; set; } = Start;

@@ -147,7 +147,7 @@ public sealed class ConversationTests
         _driver.Answer(first);
         _driver.Restart();
         _driver.Say("two", first);
-        var claimed = RecordFrames.Read(_driver.Journal[^1].Records)[0];
+        var claimed = RecordFrames.Read(_driver.Journal[^1].Records, _driver.Owner)[0];
         Assert.IsType<Claimed>(claimed);
     }
 

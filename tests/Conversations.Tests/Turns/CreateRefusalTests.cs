@@ -136,7 +136,8 @@ public sealed class CreateRefusalTests
         _driver.Answer(id);
         _driver.Journal[0] = _driver.Journal[0] with
         {
-            Records = RecordFrames.Write([.. RecordFrames.Read(_driver.Journal[0].Records).Select(Earlier)]),
+            Records = RecordFrames.Write(
+                [.. RecordFrames.Read(_driver.Journal[0].Records, _driver.Owner).Select(Earlier)], _driver.Owner),
         };
 
         _driver.Restart();

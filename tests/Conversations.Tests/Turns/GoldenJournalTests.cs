@@ -7,7 +7,7 @@ namespace Evergrain.Conversations.Tests.Turns;
 
 /// <summary>
 /// A journal of each format, written once and committed: it must open, with the same events and the same response
-/// objects, for as long as the project lives. <c>EVERGRAIN_GOLDEN=journal-v2</c> writes that one, which is right only
+/// objects, for as long as the project lives. <c>EVERGRAIN_GOLDEN=journal-v3</c> writes that one, which is right only
 /// together with a new format and beside the old ones.
 /// </summary>
 public sealed class GoldenJournalTests
@@ -20,10 +20,14 @@ public sealed class GoldenJournalTests
     // The plain one in format 2, with a field that no build knows in each record.
     private const string Fields = "journal-v2";
 
+    // The one with fields in format 3, whose checksums cover the conversation.
+    private const string Owned = "journal-v3";
+
     [Theory]
     [InlineData(Plain, 50)]
     [InlineData(Verbatim, 30)]
     [InlineData(Fields, 50)]
+    [InlineData(Owned, 50)]
     public void Recover_JournalOfEachFormat_GivesTheSameTurns(string name, int least)
     {
         if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == name)
@@ -37,8 +41,8 @@ public sealed class GoldenJournalTests
         Assert.True(expected.Length > least);
         Assert.All(driver.Journal, entry =>
         {
-            var records = RecordFrames.Read(entry.Records);
-            Assert.Equal(entry.Records.ToArray(), RecordFrames.Write(records, name == Fields ? 2 : 1).ToArray());
+            var records = RecordFrames.Read(entry.Records, driver.Owner);
+            Assert.Equal(entry.Records.ToArray(), RecordFrames.Write(records, driver.Owner, FormatOf(name)).ToArray());
         });
     }
 
@@ -48,7 +52,7 @@ public sealed class GoldenJournalTests
         var driver = new ConversationDriver { Format = RecordFormat.First };
         var parent = driver.Say("one");
         driver.Answer(parent);
-        foreach (var format in (int[])[RecordFormat.Newest, RecordFormat.First, RecordFormat.Newest])
+        foreach (var format in (int[])[RecordFormat.Newest, RecordFormat.First, 2, RecordFormat.Newest])
         {
             driver.Format = format;
             parent = driver.Say($"in {format}", parent);
@@ -58,7 +62,7 @@ public sealed class GoldenJournalTests
         var before = Lines(driver);
         driver.Restart(takeOver: false);
 
-        Assert.Equal([1, 2], driver.Journal.Select(entry => (int)entry.Records.Span[RecordFrames.HeaderBytes])
+        Assert.Equal([1, 2, 3], driver.Journal.Select(entry => (int)entry.Records.Span[RecordFrames.HeaderBytes])
             .Distinct().Order());
         Assert.Equal(before, Lines(driver));
     }
@@ -108,7 +112,7 @@ public sealed class GoldenJournalTests
                 break;
             default:
                 var plain = GoldenJournal.Read(Path.Combine(GoldenJournal.Folder, Plain + ".bin"));
-                driver.Journal.AddRange(plain.Select(WithFields));
+                driver.Journal.AddRange(plain.Select(entry => WithFields(entry, driver.Owner, FormatOf(name))));
                 driver.Restart(takeOver: false);
                 break;
         }
@@ -116,11 +120,18 @@ public sealed class GoldenJournalTests
         return driver;
     }
 
-    private static JournalEntry WithFields(JournalEntry entry)
+    private static int FormatOf(string name) => name switch
+    {
+        Owned => 3,
+        Fields => 2,
+        _ => 1,
+    };
+
+    private static JournalEntry WithFields(JournalEntry entry, RecordOwner owner, int format)
     {
         var field = new RecordField("acme.note", 0, BitConverter.GetBytes(entry.Position));
-        var records = RecordFrames.Read(entry.Records).Select(record => record with { Fields = [field] });
-        return entry with { Records = RecordFrames.Write([.. records], 2) };
+        var records = RecordFrames.Read(entry.Records, owner).Select(record => record with { Fields = [field] });
+        return entry with { Records = RecordFrames.Write([.. records], owner, format) };
     }
 
     private static void Write(string name, ConversationDriver driver)

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Providers.Postgres;
 using Evergrain.Tests.Services;
 
@@ -184,7 +185,7 @@ public sealed class PostgresTransactionTests(PostgresServer server) : PostgresFi
 
         await ExecuteAsync($"DELETE FROM appends WHERE {which}");
 
-        var failure = await Assert.ThrowsAsync<JournalUnavailableException>(() => ReadAsync(journal, Key));
+        var failure = await Assert.ThrowsAsync<JournalCorruptException>(() => ReadAsync(journal, Key));
         Assert.Contains($"append {missing} is missing", failure.Message, StringComparison.Ordinal);
     }
 

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Providers.Sqlite;
 using Microsoft.Data.Sqlite;
 
@@ -86,7 +87,7 @@ public sealed class SqliteJournalFailureTests : IDisposable
         await OverwriteAsync(20_000, 100_000);
         await using var journal = await OpenAsync();
 
-        var failure = await Assert.ThrowsAsync<JournalUnavailableException>(() => CountAsync(journal));
+        var failure = await Assert.ThrowsAsync<JournalCorruptException>(() => CountAsync(journal));
 
         Assert.Contains("is damaged", failure.Message, StringComparison.Ordinal);
     }
@@ -98,7 +99,7 @@ public sealed class SqliteJournalFailureTests : IDisposable
         Execute("DELETE FROM appends WHERE position = 50");
         await using var journal = await OpenAsync();
 
-        var failure = await Assert.ThrowsAsync<JournalUnavailableException>(() => CountAsync(journal));
+        var failure = await Assert.ThrowsAsync<JournalCorruptException>(() => CountAsync(journal));
 
         Assert.Contains("append 50 is missing", failure.Message, StringComparison.Ordinal);
     }
@@ -116,15 +117,15 @@ public sealed class SqliteJournalFailureTests : IDisposable
     public async Task Open_RecordsOfANewerFormat_IsRefusedWithBothFormats()
     {
         await FillAndCloseAsync(1);
-        Execute("UPDATE written SET format = 3");
+        Execute("UPDATE written SET format = 4");
 
-        await AssertUnavailableAsync(_directory.Path, "holds records of format 3, this program reads up to 2");
+        await AssertUnavailableAsync(_directory.Path, "holds records of format 4, this program reads up to 3");
     }
 
     [Fact]
     public async Task Open_HeldBack_WritesTheFirstFormat_AndTheNewestOnceItIsNot()
     {
-        foreach (var format in (int[])[1, 2, 1])
+        foreach (var format in (int[])[1, 2, 3, 1])
         {
             await using var journal = await SqliteJournal.OpenAsync(
                 new SqliteJournalOptions { Directory = _directory.Path, Format = format }, Token);

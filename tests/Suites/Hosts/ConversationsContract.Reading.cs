@@ -114,7 +114,7 @@ public abstract partial class ConversationsContract
         await using var reader = Client.Open(id);
         await reader.ReadUntilAsync("response.output_item.done");
         var journal = await Host.ReadJournalAsync(Client.Key(id.Conversation));
-        var output = RecordFrames.Read(journal[^1].Records).OfType<OutputHeld>().Single();
+        var output = journal.TakeLast(1).RecordsOf(Client.Key(id.Conversation)).OfType<OutputHeld>().Single();
         Assert.Contains("call_1", System.Text.Encoding.UTF8.GetString(output.Json.Span), StringComparison.Ordinal);
         await Client.CancelAsync(id);
     }

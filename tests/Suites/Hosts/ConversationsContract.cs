@@ -143,5 +143,5 @@ public abstract partial class ConversationsContract(IContractHosts hosts) : Host
 
     private async Task<int> CountTurnsAsync(ConversationId conversation) =>
         (await Host.ReadJournalAsync(Client.Key(conversation)))
-            .SelectMany(entry => RecordFrames.Read(entry.Records)).OfType<TurnStarted>().Count();
+            .RecordsOf(Client.Key(conversation)).OfType<TurnStarted>().Count();
 }

@@ -314,7 +314,7 @@ public abstract class JournalFailureContract(IContractHosts hosts) : HostContrac
         {
             await Host.Store.AppendAsync(key, end, entry.Writer, entry.Records, CancellationToken.None);
             end = JournalEnd.Behind(entry);
-            if (RecordFrames.Read(entry.Records).Any(static record => record is TurnFinished))
+            if (RecordFrames.Read(entry.Records, new RecordOwner(key)).Any(static record => record is TurnFinished))
             {
                 return;
             }
@@ -323,5 +323,5 @@ public abstract class JournalFailureContract(IContractHosts hosts) : HostContrac
 
     private async Task<int> CountAsync<TRecord>(ConversationId conversation) =>
         (await Host.ReadJournalAsync(Client.Key(conversation)))
-            .SelectMany(entry => RecordFrames.Read(entry.Records)).Count(record => record is TRecord);
+            .RecordsOf(Client.Key(conversation)).Count(record => record is TRecord);
 }
