@@ -84,4 +84,16 @@ public static class Limits
 
     /// <summary>How long a lease lasts without renewal: three renewals of 20 s.</summary>
     public static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// How long before its end a lease is looked at: a process that stood still through two renewals was standing still
+    /// at that time too.
+    /// </summary>
+    public static readonly TimeSpan LeaseLookTime = TimeSpan.FromSeconds(20);
+
+    /// <summary>
+    /// How late a wake may come before it says that the process stood still: longer than a busy process is late, and
+    /// shorter than <see cref="LeaseLookTime"/>.
+    /// </summary>
+    public static readonly TimeSpan WakeDelayMax = TimeSpan.FromSeconds(10);
 }

@@ -226,7 +226,8 @@ public sealed class Activation
         _feed.Run(conversation => conversation.OnModelEnded(turn, fault, _feed.Now));
 
     /// <summary>The time that <see cref="IActivationWorld.WakeAt"/> named has come.</summary>
-    public void Wake() => _feed.Wake();
+    /// <param name="at">The time when the host's timer fired, which may be before this input's turn came.</param>
+    public void Wake(DateTimeOffset at) => _feed.Wake(at);
 
     /// <summary>The journal was deleted, or could not be: what was deleted stays deleted.</summary>
     public void Erased() => _feed.Erased();

@@ -62,8 +62,7 @@ public sealed partial class ActivationWorld(ConversationKey key, HostContext con
     public void WakeAt(DateTimeOffset time)
     {
         _timer ??= context.Services.Time.CreateTimer(
-            _ => _ = host.TellAsync(static activation => activation.Wake()), null,
-            Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         var due = time - context.Services.Time.GetUtcNow();
         _timer.Change(due > TimeSpan.Zero ? due : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
@@ -102,6 +101,12 @@ public sealed partial class ActivationWorld(ConversationKey key, HostContext con
         {
             LogCallLeft(context.Logger, key.Id, callEndTime);
         }
+    }
+
+    private void Wake()
+    {
+        var at = context.Services.Time.GetUtcNow();
+        _ = host.TellAsync(activation => activation.Wake(at));
     }
 
     [LoggerMessage(104, LogLevel.Error, "Conversation {Conversation} met a fault; it is opened again.")]

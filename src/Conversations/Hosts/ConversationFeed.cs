@@ -87,24 +87,24 @@ internal sealed class ConversationFeed
     public void Read(Reading reading) => Run(conversation => _readers.Read(conversation, reading, _world.Answer));
 
     /// <summary>The time that was asked for has come.</summary>
-    public void Wake()
+    public void Wake(DateTimeOffset at)
     {
-        if (_emptyAt is { } at && Conversation.IsEmpty && Life != ActivationLife.Ended)
+        if (_emptyAt is { } emptyAt && Conversation.IsEmpty && Life != ActivationLife.Ended)
         {
             // A timer may be early by less than a millisecond.
-            if (at - Now < TimeSpan.FromMilliseconds(1))
+            if (emptyAt - Now < TimeSpan.FromMilliseconds(1))
             {
                 Finish(ActivationEnd.Left);
             }
             else
             {
-                _world.WakeAt(at);
+                _world.WakeAt(emptyAt);
             }
 
             return;
         }
 
-        Run(conversation => conversation.OnTime(Now));
+        Run(conversation => conversation.OnTime(at));
     }
 
     /// <summary>The journal was deleted, or could not be.</summary>

@@ -61,7 +61,7 @@ internal sealed class ConversationSnapshot(ConversationState state, Conversation
         output.Payload.Number(state.Outbox.End.Position);
         output.Payload.Number((long)state.Outbox.End.LastWriter);
         output.Payload.Flag(state.Turns.HasDeletions);
-        output.Payload.Number(state.Leases.All.Count);
+        output.Payload.Number(state.Leases.Count);
         foreach (var (lease, endsAt) in state.Leases.All)
         {
             output.Payload.Number((long)lease.Value);

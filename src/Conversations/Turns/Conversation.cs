@@ -199,11 +199,20 @@ public sealed class Conversation
         }
     }
 
-    /// <summary>Time has passed: ends leases nobody renewed, gives up turns nobody reads.</summary>
+    /// <summary>
+    /// Time has passed: ends leases nobody renewed, gives up turns nobody reads. Where the last
+    /// <see cref="Effect.WakeAt"/> was due long ago, the process stood still, and so did the connections that would
+    /// have renewed their leases: each lease then begins anew.
+    /// </summary>
     public void OnTime(DateTimeOffset now)
     {
+        if (now - _wakeAt > Limits.WakeDelayMax)
+        {
+            _state.Leases.RenewAll(now);
+        }
+
         _wakeAt = null;
-        foreach (var lease in _state.Leases.EndedAt(now))
+        foreach (var lease in _state.Leases.LookAt(now))
         {
             Release(lease, now);
         }
@@ -309,7 +318,7 @@ public sealed class Conversation
 
     private void ScheduleWake()
     {
-        var (lease, orphan) = (_state.Leases.FirstEnd, _running.FirstOrphanedAt);
+        var (lease, orphan) = (_state.Leases.FirstLook, _running.FirstOrphanedAt);
         var next = lease is null || orphan < lease ? orphan : lease;
         if (next is { } time && time != _wakeAt)
         {

@@ -87,7 +87,8 @@ public sealed class MovingTests
         driver.Answer(driver.Say("hi", store: false));
         driver.Now -= TimeSpan.FromHours(1);
         driver.Move();
-        Assert.Equal(driver.Now + Limits.LeaseDuration, driver.Effects.OfType<Effect.WakeAt>().Last().Time);
+        Assert.Equal(driver.Now + Limits.LeaseDuration - Limits.LeaseLookTime,
+            driver.Effects.OfType<Effect.WakeAt>().Last().Time);
     }
 
     [Fact]

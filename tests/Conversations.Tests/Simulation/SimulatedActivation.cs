@@ -187,7 +187,7 @@ internal sealed class SimulatedActivation : IActivationWorld
         {
             if (timer == _timer)
             {
-                Inner.Wake();
+                Inner.Wake(_agenda.Time);
             }
         });
     }

@@ -217,10 +217,26 @@ public sealed class ConversationTests
     {
         var first = _driver.Say("secret", store: false);
         _driver.Answer(first);
-        var wake = Assert.IsType<Effect.WakeAt>(_driver.Effects.FindLast(effect => effect is Effect.WakeAt));
-        _driver.Now = wake.Time + Limits.OrphanTimeout;
-        _driver.Conversation.OnTime(_driver.Now);
-        Assert.Throws<ConversationException>(() => _driver.Events(first));
+        WakeWhenAsked();
+        _driver.Get(first);
+        WakeWhenAsked();
+        Assert.Throws<ConversationException>(() => _driver.Get(first));
+    }
+
+    [Theory]
+    [InlineData(20)]
+    [InlineData(3600)]
+    public void Unstored_ProcessStoodStill_LeaseBeginsAnew(int secondsLate)
+    {
+        var first = _driver.Say("secret", store: false);
+        _driver.Answer(first);
+        WakeWhenAsked(TimeSpan.FromSeconds(secondsLate));
+        var resumed = _driver.Now;
+        WakeWhenAsked();
+        _driver.Get(first);
+        WakeWhenAsked();
+        Assert.Equal(resumed + Limits.LeaseDuration, _driver.Now);
+        Assert.Throws<ConversationException>(() => _driver.Get(first));
     }
 
     [Fact]
@@ -308,6 +324,14 @@ public sealed class ConversationTests
     }
 
     private string Context(ResponseId id) => Text(_driver.Calls[id.Turn]);
+
+    private void WakeWhenAsked(TimeSpan late = default)
+    {
+        _driver.Take();
+        _driver.Now = _driver.Effects.OfType<Effect.WakeAt>().Last().Time + late;
+        _driver.Conversation.OnTime(_driver.Now);
+        _driver.Take();
+    }
 
     private static string Text(ModelCall call) =>
         string.Concat(call.Context.Chunks().Select(chunk => Encoding.UTF8.GetString(chunk.Span)));

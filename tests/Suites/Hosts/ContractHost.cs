@@ -10,6 +10,8 @@ namespace Evergrain.Suites.Hosts;
 /// </summary>
 public abstract class ContractHost : ConversationsHost
 {
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
     public override IReadOnlyList<IModelBackend> Backends => [Model];
 
     /// <summary>The model behind it.</summary>
@@ -30,8 +32,17 @@ public abstract class ContractHost : ConversationsHost
     /// <summary>What the host has counted since it was started for this test.</summary>
     public HostCounts Counts { get; } = new();
 
-    /// <summary>Moves the host's clock.</summary>
-    public void Advance(TimeSpan time) => Time.Advance(time);
+    /// <summary>Lets time pass on the host's clock: each timer fires close to when it is due.</summary>
+    public void Advance(TimeSpan time)
+    {
+        for (var left = time; left > TimeSpan.Zero; left -= Tick)
+        {
+            Time.Advance(left < Tick ? left : Tick);
+        }
+    }
+
+    /// <summary>Moves the host's clock at once, as it looks to a process that stood still meanwhile.</summary>
+    public void StandStill(TimeSpan time) => Time.Advance(time);
 
     /// <summary>Passivates whatever may be, and ends when that is done.</summary>
     public abstract Task PassivateAsync();

@@ -83,6 +83,8 @@ public abstract partial class ConversationsContract
     public async Task Unstored_LeaseHeld_LivesOn()
     {
         var id = await Client.TellAsync("one", store: false);
+        await Client.SayAsync("two", id, store: false);
+        var call = await Model.CallAsync("two");
         for (var i = 0; i < 4; i++)
         {
             Host.Advance(Limits.LeaseDuration - TimeSpan.FromSeconds(1));
@@ -91,6 +93,27 @@ public abstract partial class ConversationsContract
         }
 
         Host.Advance(Limits.LeaseDuration);
+        await call.Cancelled;
+        await AssertNotFoundAsync(Client, id);
+    }
+
+    [Theory]
+    [InlineData(21)]
+    [InlineData(61)]
+    [InlineData(3600)]
+    public async Task Unstored_HostStoodStillPastTheLease_LivesOn(int seconds)
+    {
+        var id = await Client.TellAsync("one", store: false);
+        Host.Advance(Limits.LeaseDuration - TimeSpan.FromSeconds(21));
+        Host.StandStill(TimeSpan.FromSeconds(seconds));
+        Host.Advance(Limits.LeaseDuration - TimeSpan.FromSeconds(21));
+        await Client.HoldAsync(id.Conversation);
+        Assert.NotEmpty(await Client.GetTextAsync(id));
+
+        await Client.SayAsync("two", id, store: false);
+        var call = await Model.CallAsync("two");
+        Host.Advance(Limits.LeaseDuration);
+        await call.Cancelled;
         await AssertNotFoundAsync(Client, id);
     }
 
