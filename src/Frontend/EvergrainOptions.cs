@@ -63,8 +63,9 @@ public sealed class EvergrainOptions
     public int FrameBytesMax { get; set; } = 16 << 20;
 
     /// <summary>
-    /// Connections of plain HTTP, 1 to 1,000,000; one more is closed at once. A WebSocket counts until it is upgraded,
-    /// then as one of <c>Admission:ConnectionsMax</c>. Default 10,000.
+    /// Connections of plain HTTP, 1 to 1,000,000; one more is closed at once. The last quarter of them, at most 64,
+    /// answers probes alone. A WebSocket counts until it is upgraded, then as one of
+    /// <c>Admission:ConnectionsMax</c>. Default 10,000.
     /// </summary>
     [Range(1, 1_000_000)]
     public int HttpConnectionsMax { get; set; } = 10_000;

@@ -55,6 +55,7 @@ public static class EvergrainServer
     {
         app.UseMiddleware<ServedRequests>();
         app.UseMiddleware<RequestEdge>();
+        app.Use(ProbePlaces.AnswerAsync);
         app.UseAllowedOrigins();
         app.Use(CorkedUpgrade.InvokeAsync);
         app.UseWebSockets();
@@ -73,6 +74,7 @@ public static class EvergrainServer
     public static WebApplication MapEvergrainProbes(this WebApplication app)
     {
         app.UseMiddleware<RequestEdge>();
+        app.Use(ProbePlaces.AnswerAsync);
         app.UseMiddleware<AccessGate>();
         app.UseRouting();
         app.MapHealth();

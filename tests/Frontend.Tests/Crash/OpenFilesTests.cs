@@ -78,7 +78,7 @@ public sealed class OpenFilesTests : IDisposable
             ServerSettings.OnSqlite(_data.FullName) with { FilesMax = files }, Token);
         using var socket = await TurnSocket.ConnectAsync(server.Socket, session: null, Token);
 
-        // A fifth of the half that is not kept is theirs; the others are closed at once.
+        // A fifth of the half that is not kept is theirs; the others are closed.
         var strangers = new List<TcpClient>();
         try
         {
@@ -94,8 +94,10 @@ public sealed class OpenFilesTests : IDisposable
         await server.TerminateAsync(Token);
         var (code, error) = await server.ExitAsync(Token);
         Assert.Equal(0, code);
-        Assert.Contains("maximum number of concurrent connections", error, StringComparison.Ordinal);
-        Assert.InRange(error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length, 1, 2);
+        Assert.Contains("answer probes alone", error, StringComparison.Ordinal);
+
+        // The framework may reject some too, while others are being closed.
+        Assert.InRange(error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length, 1, 3);
     }
 
     private async Task ConnectAsync(ServerProcess server, List<TcpClient> strangers)

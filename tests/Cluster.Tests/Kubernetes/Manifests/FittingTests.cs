@@ -126,7 +126,8 @@ public sealed partial class FittingTests : IDisposable
         Assert.Equal("http", $"{Assert.Single(manifests.Only<V1Service>().Spec.Ports).TargetPort}");
         Assert.All([container.StartupProbe, container.LivenessProbe, container.ReadinessProbe], static probe =>
         {
-            Assert.Equal("http", $"{probe.HttpGet.Port}");
+            // Not where clients connect: they could take every place.
+            Assert.Equal("operations", $"{probe.HttpGet.Port}");
             Assert.StartsWith("/health/", probe.HttpGet.Path, StringComparison.Ordinal);
             Assert.Null(probe.HttpGet.HttpHeaders);
         });
