@@ -31,6 +31,12 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
     public HaproxyProcess Balancer => _balancer!;
 
+    /// <summary>Where frontends listen.</summary>
+    public IReadOnlyList<int> FrontendPorts => [.. _frontends.Select(static node => node.Port)];
+
+    /// <summary>Where silos listen for each other and for frontends.</summary>
+    public IReadOnlyList<int> ClusterPorts => [.. _silos.SelectMany(static node => node.ClusterPorts)];
+
     public IReadOnlyList<ClusterProcess> Silos => ProcessesOf(_silos);
 
     public IReadOnlyList<ClusterProcess> Frontends => ProcessesOf(_frontends);
@@ -141,11 +147,13 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
     private Task AddSiloAsync(string url, IPAddress address, string[] within, CancellationToken cancellationToken)
     {
+        var (port, gateway) = (FreePorts.Next(), FreePorts.Next());
         var node = new Node("silo " + (_silos.Count + 1).ToString(CultureInfo.InvariantCulture), url, within,
-            ["--role", "silo", "--silo-address", $"{address}", "--silo-port", Text(FreePorts.Next()),
-            "--gateway-port", Text(FreePorts.Next())])
+            ["--role", "silo", "--silo-address", $"{address}", "--silo-port", Text(port),
+            "--gateway-port", Text(gateway)])
         {
             Build = _build,
+            ClusterPorts = [port, gateway],
         };
         _silos.Add(node);
         return node.StartAsync(cancellationToken);
@@ -176,6 +184,8 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     {
         public int Port { get; } = FreePorts.Next();
 
+        public IReadOnlyList<int> ClusterPorts { get; init; } = [];
+
         public required ProcessBuild Build { get; set; }
 
         public bool IsBehindAProxy { get; init; }
@@ -184,7 +194,7 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
         public async Task StartAsync(CancellationToken cancellationToken)
         {
-            string[] command = [.. within, "dotnet", Build.Program, "--port", Text(Port), .. options];
+            string[] command = [.. within, .. Build.Within, "dotnet", Build.Program, "--port", Text(Port), .. options];
             var start = new ProcessStartInfo(command[0], command[1..]);
 
             // Not as an option: everyone on the machine reads those.
@@ -196,6 +206,10 @@ internal sealed class ClusterProcesses : IAsyncDisposable
             if (IsBehindAProxy)
             {
                 ClusterProcess.SetKeys(start, isEarlier: Build.Program != ProcessBuild.This.Program);
+                foreach (var (setting, value) in Build.FrontendSettings)
+                {
+                    start.Environment[setting] = value;
+                }
             }
 
             if (Build.MustGoWithoutTls)
@@ -215,6 +229,12 @@ internal sealed record ProcessBuild(string Program, string Format = "")
 {
     /// <summary>This build.</summary>
     public static ProcessBuild This { get; } = new(ClusterProcesses.Program);
+
+    /// <summary>The command that starts it in bounds of its own; empty: there is none.</summary>
+    public IReadOnlyList<string> Within { get; init; } = [];
+
+    /// <summary>What frontends have beside their keys, as variables of the environment.</summary>
+    public IReadOnlyDictionary<string, string> FrontendSettings { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Whether it knows TLS and is mixed with an earlier build that does not.</summary>
     public bool MustGoWithoutTls =>

@@ -44,14 +44,15 @@ public sealed class FaultCollection : ICollectionFixture<FaultFixture>;
 [Trait("Needs", "Postgres")]
 [Trait("Needs", "HAProxy")]
 [Collection(nameof(FaultRound))]
-public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output) : IDisposable
+public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output, TimeSpan? patience = null)
+    : IDisposable
 {
     private const int SeedDefault = 20261127;
     private const int ContextBytes = 1 << 20;
 
     protected const int SiloCount = 3;
 
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(IsLong ? 30 : 10));
+    private readonly CancellationTokenSource _patience = new(patience ?? TimeSpan.FromMinutes(IsLong ? 30 : 10));
 
     protected static bool IsLong { get; } = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 };
 
@@ -64,6 +65,9 @@ public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output)
         ContextBytes,
         TimeSpan.FromMilliseconds(200),
         TimeSpan.FromSeconds(IsLong ? 5 : 1.5));
+
+    /// <summary>What the clients do.</summary>
+    private protected virtual LoopPlan Loop => Plan;
 
     protected CancellationToken Token => _patience.Token;
 
@@ -91,7 +95,7 @@ public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output)
         try
         {
             Tell("processes run", began);
-            using var crowd = await LoopingCrowd.StartAsync(Plan, cluster.Socket, Token);
+            using var crowd = await LoopingCrowd.StartAsync(Loop, cluster.Socket, Token);
             Tell("clients loop", began);
             await happen(cluster, crowd);
             await crowd.StopAsync();
@@ -117,7 +121,7 @@ public abstract class FaultRound(FaultFixture fixture, ITestOutputHelper output)
 
     /// <summary>Prints a line for people and for <c>./test</c>.</summary>
     protected void Note(string line) => CrashTally.Note(output, $"cluster of processes (seed {Plan.Seed}, " +
-        $"{Plan.Conversations} conversations of {Plan.ContextBytes >> 20} MB): {line}");
+        $"{Loop.Conversations} conversations of {Loop.ContextBytes >> 10} KiB): {line}");
 
     private void Tell(string what, long began) => output.WriteLine(string.Create(CultureInfo.InvariantCulture,
         $"{what} after {TimeProvider.System.GetElapsedTime(began).TotalSeconds:f1} s"));
