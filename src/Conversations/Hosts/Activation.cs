@@ -20,6 +20,7 @@ public sealed class Activation
     private readonly ActivationServices _services;
     private readonly IActivationWorld _world;
     private readonly ConversationFeed _feed;
+    private bool _isShortened;
 
     /// <summary>An activation that is still to be opened.</summary>
     /// <param name="key">Whose conversation, and which.</param>
@@ -205,6 +206,9 @@ public sealed class Activation
                 Answer.Refused<EventBatch>(ActivationRefusals.Fault)));
         }
     }
+
+    /// <summary>Notes that the journal no longer holds what it knows; returns whether that is new.</summary>
+    public bool NoteShortened() => !_isShortened && (_isShortened = true);
 
     /// <summary>The append under way has ended.</summary>
     public void Appended(AppendOutcome outcome) => _feed.Appended(outcome);

@@ -59,8 +59,7 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         catch (PositionTakenException)
         {
             LogTaken(logger, key.Id, end.Position);
-            await HoldsAsync(key, end);
-            return AppendOutcome.Taken;
+            return await HoldsAsync(key, end) ? AppendOutcome.Taken : AppendOutcome.Shortened;
         }
         catch (Exception e)
         {
@@ -84,7 +83,25 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
             : null);
         if (known is { } held && !await HoldsAsync(held.Key, held.End))
         {
-            await host.TellAsync(static activation => activation.Leave());
+            await host.TellAsync(activation =>
+            {
+                Shortened(activation, held.End);
+                activation.Leave();
+            });
+        }
+    }
+
+    /// <summary>
+    /// Says that the journal no longer holds what an activation knows: once for each activation, however often that is
+    /// found out.
+    /// </summary>
+    public void Shortened(Activation activation, JournalEnd end)
+    {
+        ArgumentNullException.ThrowIfNull(activation);
+        if (activation.NoteShortened())
+        {
+            services.Instruments.Shortened();
+            LogShortened(logger, activation.Key.Id, end.Position);
         }
     }
 
@@ -125,8 +142,6 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         }
         catch (PositionTakenException)
         {
-            services.Instruments.Shortened();
-            LogShortened(logger, key.Id, end.Position);
             return false;
         }
         catch (Exception e)

@@ -27,7 +27,15 @@ public sealed partial class ActivationWorld(ConversationKey key, HostContext con
             // Never done at once: what follows is an input of its own, after this one.
             var outcome = await context.Journal.AppendAsync(key, end, writer, records)
                 .ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            await host.TellAsync(activation => activation.Appended(outcome));
+            await host.TellAsync(activation =>
+            {
+                if (outcome == AppendOutcome.Shortened)
+                {
+                    context.Journal.Shortened(activation, end);
+                }
+
+                activation.Appended(outcome);
+            });
         });
 
     /// <inheritdoc/>

@@ -91,6 +91,9 @@ public enum AppendOutcome
     /// <summary>It was refused: another writer was there first.</summary>
     Taken,
 
+    /// <summary>It was refused: the journal no longer holds all that was stored or read before.</summary>
+    Shortened,
+
     /// <summary>The journal failed. The append may be stored or not.</summary>
     Unknown,
 }
