@@ -26,7 +26,7 @@ test('Turn_Simple_CompletesWithTextAndUsage', async () => {
   assert.equal(type, 'response.completed');
   assert.equal(textOf(response), 'Hello there.');
   assert.ok(response.usage.total_tokens > 0);
-  assert.match(response.id, /^resp_[0-9A-Za-z]{22}_1$/);
+  assert.match(response.id, /^resp_[0-9A-Za-z]{22}_1x[0-9A-Za-z]{4}$/);
   assert.match(response.evergrain.digest, /^[0-9a-f]{64}$/);
   assert.equal(events[0].response.id, response.id);
   assert.equal(events[0].response.evergrain, undefined);

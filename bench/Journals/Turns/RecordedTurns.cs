@@ -31,7 +31,8 @@ internal sealed class RecordedTurns
     private readonly SeededIdSource _ids = new(1);
     private readonly Conversation _conversation;
 
-    private RecordedTurns() => _conversation = new Conversation(_key, Writer, Models, _ids);
+    // The format before tags: the ids of turns follow from their numbers, and records fit any conversation.
+    private RecordedTurns() => _conversation = new Conversation(_key, Writer, Models, _ids, static () => 2);
 
     /// <summary>The activation that wrote them.</summary>
     public static ulong Writer => 0x9E37_79B9_7F4A_7C15;

@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Evergrain.Conversations.Ids;
 
-/// <summary>Writes and reads 128 bits as 22 characters of <c>0-9A-Za-z</c>, most significant first.</summary>
+/// <summary>
+/// Writes and reads numbers as characters of <c>0-9A-Za-z</c>, most significant first: 128 bits as 22 characters.
+/// </summary>
 public static class Base62
 {
     /// <summary>Characters that 128 bits take: 62^22 exceeds 2^128, 62^21 does not.</summary>
@@ -10,21 +12,24 @@ public static class Base62
 
     private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-    /// <summary>The 22 characters of <paramref name="value"/>.</summary>
-    public static string Format(UInt128 value) => string.Create(Length, value, static (span, rest) =>
-    {
-        for (var i = span.Length - 1; i >= 0; i--)
+    /// <summary>The characters of <paramref name="value"/>: 22, or the last of them.</summary>
+    public static string Format(UInt128 value, int length = Length) =>
+        string.Create(length, value, static (span, rest) =>
         {
-            (rest, var digit) = UInt128.DivRem(rest, 62);
-            span[i] = Alphabet[(int)digit];
-        }
-    });
+            for (var i = span.Length - 1; i >= 0; i--)
+            {
+                (rest, var digit) = UInt128.DivRem(rest, 62);
+                span[i] = Alphabet[(int)digit];
+            }
+        });
 
-    /// <summary>Reads exactly 22 characters; refuses any other length, character, or a value over 128 bits.</summary>
-    public static bool TryParse(ReadOnlySpan<char> text, [MaybeNullWhen(false)] out UInt128 value)
+    /// <summary>
+    /// Reads exactly so many characters, 22 at most; refuses any other length, character, or a value over 128 bits.
+    /// </summary>
+    public static bool TryParse(ReadOnlySpan<char> text, [MaybeNullWhen(false)] out UInt128 value, int length = Length)
     {
         value = default;
-        if (text.Length != Length)
+        if (text.Length != length)
         {
             return false;
         }

@@ -25,7 +25,8 @@ internal sealed class ConversationSnapshot(ConversationState state, Conversation
         }
 
         var output = new SnapshotWriter(writer, models);
-        output.Payload.Rest([SnapshotWriter.Version]);
+        var hasTags = tables.Turns.All.Any(static turn => turn.Id.Tag != 0);
+        output.Payload.Rest([hasTags ? SnapshotWriter.TagsVersion : SnapshotWriter.FirstVersion]);
         WriteHead(output);
         tables.Parameters.Write(output);
         SegmentFormat.Write(output, tables.Segments);

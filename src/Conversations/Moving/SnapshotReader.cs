@@ -24,7 +24,7 @@ internal ref struct SnapshotReader
             throw new FormatException("the snapshot is too short");
         }
 
-        if (snapshot.Span[0] != SnapshotWriter.Version)
+        if (snapshot.Span[0] is not (SnapshotWriter.FirstVersion or SnapshotWriter.TagsVersion))
         {
             throw new FormatException($"snapshot version {snapshot.Span[0]} is not known to this program");
         }

@@ -11,7 +11,14 @@ namespace Evergrain.Conversations.Moving;
 /// </summary>
 internal sealed class SnapshotWriter(IBufferWriter<byte> output, ModelCatalog models) : IBufferWriter<byte>
 {
-    public const byte Version = 1;
+    /// <summary>The first version.</summary>
+    public const byte FirstVersion = 1;
+
+    /// <summary>
+    /// With tags in turns' ids. Written only where there are some: a build that has none reads the first.
+    /// </summary>
+    public const byte TagsVersion = 2;
+
     public const int ChecksumBytes = sizeof(uint);
     private readonly Dictionary<string, int> _texts = new(StringComparer.Ordinal);
     private readonly ArrayBufferWriter<byte> _state = new();

@@ -14,6 +14,11 @@ internal static class TurnFormat
     public static void Write(SnapshotWriter output, Turn turn, bool isOfRequest, SnapshotTables tables)
     {
         output.Payload.Number((long)FlagsOf(turn, isOfRequest));
+        if (turn.Id.Tag != 0)
+        {
+            output.Payload.Number(turn.Id.Tag);
+        }
+
         if (!turn.Id.IsStored)
         {
             output.Payload.Word128(turn.Id.Random);
@@ -44,8 +49,9 @@ internal static class TurnFormat
     {
         var flags = (TurnFlags)input.Payload.Int();
         var isStored = flags.HasFlag(TurnFlags.Stored);
+        var tag = flags.HasFlag(TurnFlags.Tagged) ? TagOf(input.Payload.Int()) : 0;
         var (id, lease) = isStored
-            ? (TurnId.Stored(tables.Turns.Count + 1), default)
+            ? (TurnId.Stored(tables.Turns.Count + 1, tag), default)
             : (TurnId.Unstored(input.Payload.Word128()), new LeaseId((ulong)input.Payload.Number()));
         var turn = new Turn
         {
@@ -78,8 +84,11 @@ internal static class TurnFormat
         TurnFlags If(bool holds, TurnFlags flag) => holds ? flag : TurnFlags.None;
         return If(turn.Id.IsStored, TurnFlags.Stored) | If(turn.IsHidden, TurnFlags.Hidden) |
             If(turn.Generate, TurnFlags.Generate) | If(isOfRequest, TurnFlags.OfRequest) |
-            If(turn.Ending is not null, TurnFlags.Ended);
+            If(turn.Ending is not null, TurnFlags.Ended) | If(turn.Id.Tag != 0, TurnFlags.Tagged);
     }
+
+    private static int TagOf(int value) =>
+        value is > 0 and < TurnId.TagsMax ? value : throw new FormatException("a turn's tag is none");
 
     private static T? At<T>(IReadOnlyList<T> list, int index)
         where T : class =>
@@ -179,6 +188,9 @@ internal enum TurnFlags
 
     /// <summary>It has ended.</summary>
     Ended = 16,
+
+    /// <summary>Its id has a tag; from version 2 of a snapshot on.</summary>
+    Tagged = 32,
 }
 
 /// <summary>What a snapshot names by number while it is written.</summary>

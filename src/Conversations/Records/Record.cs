@@ -46,6 +46,9 @@ internal sealed record TurnStarted : Record
     /// <summary>Its number, from 1, without gaps.</summary>
     public required int Turn { get; init; }
 
+    /// <summary>The tag of its id; 0 for none. A field: formats below 3 have none.</summary>
+    public int Tag { get; init; }
+
     /// <summary>Its parent's number; 0 for none.</summary>
     public required int Parent { get; init; }
 

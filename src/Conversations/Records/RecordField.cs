@@ -9,7 +9,9 @@ namespace Evergrain.Conversations.Records;
 /// <param name="Value">Its bytes; the name says what they mean.</param>
 internal sealed record RecordField(string Name, long Flags, ReadOnlyMemory<byte> Value)
 {
-    private const long Critical = 1;
+    /// <summary>The flag of a field without which a record means something else.</summary>
+    public const long Critical = 1;
+
     private const int NameCharsMax = 64;
     private const int CountMax = 64;
 

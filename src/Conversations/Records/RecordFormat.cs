@@ -9,6 +9,9 @@ public static class RecordFormat
     /// <summary>The first whose checksums cover the conversation. Format 2 added the fields.</summary>
     internal const int FirstWithOwner = 3;
 
+    /// <summary>The first in which stored turns have tags (<see cref="TagField"/>).</summary>
+    internal const int FirstWithTags = 3;
+
     /// <summary>The newest that this build reads and writes.</summary>
     public const int Newest = FirstWithOwner;
 }

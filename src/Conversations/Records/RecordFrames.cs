@@ -83,11 +83,12 @@ internal static class RecordFrames
 
     private static void WriteFields(Record record, int format, ArrayBufferWriter<byte> payload)
     {
+        var fields = TagField.AddTo(record);
         if (format > RecordFormat.First)
         {
-            RecordField.WriteAll(record.Fields, payload);
+            RecordField.WriteAll(fields, payload);
         }
-        else if (record.Fields.Count > 0)
+        else if (fields.Count > 0)
         {
             throw new InvalidOperationException($"format {format} cannot hold the fields of a {record.Kind} record");
         }
@@ -168,10 +169,10 @@ internal static class RecordFrames
             return record;
         }
 
-        // No field is known to this build.
+        (record, fields) = TagField.TakeFrom(record, fields);
         return fields.FirstOrDefault(static field => field.IsCritical) is { } critical
             ? throw new UnknownRecordException(
                 $"the critical field '{critical.Name}' of a {kind} record is not known to this program")
-            : record with { Fields = fields };
+            : fields.Count == 0 ? record : record with { Fields = fields };
     }
 }

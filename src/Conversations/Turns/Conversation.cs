@@ -36,7 +36,7 @@ public sealed class Conversation
     /// <param name="key">Whose conversation, and which.</param>
     /// <param name="activation">64 random bits that no other activation has.</param>
     /// <param name="models">Which backend serves a model.</param>
-    /// <param name="ids">Where the ids of unstored turns come from.</param>
+    /// <param name="ids">Where the ids of unstored turns and the tags of stored ones come from.</param>
     /// <param name="format">Gives the format of its records (<see cref="IJournal.Format"/>); null: the newest.</param>
     public Conversation(ConversationKey key, ulong activation, ModelCatalog models, IIdSource ids,
         Func<int>? format = null)

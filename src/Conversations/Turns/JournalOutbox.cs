@@ -27,6 +27,9 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
     /// <summary>Bytes handed to the journal.</summary>
     public long BytesWritten { get; private set; }
 
+    /// <summary>The format in which records are written from now on; it never falls.</summary>
+    public int Format => format();
+
     public bool IsIdle => _pending.Count == 0 && _inFlight.Count == 0;
 
     /// <summary>Whether the next record must be a claim: another activation wrote last.</summary>

@@ -122,7 +122,7 @@ internal sealed class RecordApplier(ConversationState state)
 
         var turn = new Turn
         {
-            Id = TurnId.Stored(started.Turn),
+            Id = TurnId.Stored(started.Turn, started.Tag),
             Parent = started.Parent == 0 ? null : Known(started.Parent),
             RequestId = started.RequestId,
             CreatedAt = started.CreatedAt,

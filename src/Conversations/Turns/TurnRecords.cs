@@ -17,6 +17,7 @@ internal static class TurnRecords
         return outbox.Add(new TurnStarted
         {
             Turn = turn.Id.Number,
+            Tag = turn.Id.Tag,
             Parent = turn.Parent?.Id.Number ?? 0,
             RequestId = turn.RequestId,
             CreatedAt = turn.CreatedAt,

@@ -11,7 +11,7 @@ namespace Evergrain.Conversations.Turns;
 /// <param name="running">Runs the turns.</param>
 /// <param name="records">Applies the start of an unstored turn.</param>
 /// <param name="models">Which backend serves a model.</param>
-/// <param name="ids">Where the ids of unstored turns come from.</param>
+/// <param name="ids">Where the ids of unstored turns and the tags of stored ones come from.</param>
 internal sealed class TurnStarter(
     ConversationState state, RunningTurns running, RecordApplier records, ModelCatalog models, IIdSource ids)
 {
@@ -92,7 +92,7 @@ internal sealed class TurnStarter(
         ledger.CheckAllAnswered(backend);
         items.CheckSizeWith(values);
         var proposal = Prepare(items, parent?.End ?? default, backend);
-        var id = create.Store ? TurnId.Stored(state.Turns.NextNumber) : TurnId.Unstored(ids.Next128());
+        var id = create.Store ? TurnId.Stored(state.Turns.NextNumber, NewTag()) : TurnId.Unstored(ids.Next128());
         if (create.Store)
         {
             RecordValues(values, now);
@@ -120,6 +120,11 @@ internal sealed class TurnStarter(
             },
         };
     }
+
+    // Everyone who reads this journal knows tags once its format has them.
+    private int NewTag() => state.Outbox.Format < RecordFormat.FirstWithTags
+        ? 0
+        : 1 + (int)(ids.Next64() % (TurnId.TagsMax - 1));
 
     private void Check(CreateRequest create, Turn? parent, StartTurn start)
     {

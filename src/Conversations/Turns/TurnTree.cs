@@ -77,8 +77,13 @@ internal sealed class TurnTree(ConversationId conversation)
     /// <summary>A stored turn by its number, in whatever state; null if there is none.</summary>
     public Turn? ByNumber(int number) => number > 0 && number <= _stored.Count ? _stored[number - 1] : null;
 
-    /// <summary>A turn by its id, whoever asks and in whatever state; null if there is none.</summary>
-    public Turn? ById(TurnId id) => id.IsStored ? ByNumber(id.Number) : _unstored.GetValueOrDefault(id.Random);
+    /// <summary>
+    /// A turn by its whole id, whoever asks and in whatever state; null if there is none. A number alone finds no turn
+    /// that has a tag.
+    /// </summary>
+    public Turn? ById(TurnId id) => !id.IsStored
+        ? _unstored.GetValueOrDefault(id.Random)
+        : ByNumber(id.Number) is { } turn && turn.Id == id ? turn : null;
 
     /// <summary>
     /// The turn that a request started, or another request with the same idempotency key: a stored one, or one that

@@ -22,7 +22,9 @@ internal readonly record struct TurnIdSurrogate(
 internal sealed class TurnIdConverter : IConverter<TurnId, TurnIdSurrogate>
 {
     public TurnId ConvertFromSurrogate(in TurnIdSurrogate surrogate) =>
-        surrogate.Number > 0 ? TurnId.Stored(surrogate.Number) : TurnId.Unstored(surrogate.Random);
+        surrogate.Number > 0
+            ? TurnId.Stored(surrogate.Number, (int)surrogate.Random)
+            : TurnId.Unstored(surrogate.Random);
 
     public TurnIdSurrogate ConvertToSurrogate(in TurnId value) => new(value.Number, value.Random);
 }

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Records;
 using Xunit.Abstractions;
 
 namespace Evergrain.Cluster.Tests.Faults;
@@ -32,10 +33,10 @@ public sealed class ChangingClusterTests(FaultFixture fixture, ITestOutputHelper
             Assert.Equal(1, await cluster.FormatAsync());
             await RollAsync(cluster, crowd, ProcessBuild.This, beforeLast: async () =>
                 Assert.Equal(1, await cluster.FormatAsync()));
-            await UntilFormatAsync(cluster, 2);
+            await UntilFormatAsync(cluster, RecordFormat.Newest);
             await crowd.EachGoesOnAsync(2, Token);
             await RollAsync(cluster, crowd, ProcessBuild.HeldBack);
-            Assert.Equal(2, await cluster.FormatAsync());
+            Assert.Equal(RecordFormat.Newest, await cluster.FormatAsync());
 
             var story = crowd.Since(began);
             Note($"all processes rolled to the new format and back: {story.Turns} turns, {story.Interrupted.Count} " +

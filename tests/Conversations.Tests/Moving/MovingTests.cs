@@ -170,7 +170,7 @@ public sealed class MovingTests
         }
 
         Refused([.. snapshot, 0], mayBeTaken: false, "longer by one");
-        Refused([2, .. snapshot[1..]], mayBeTaken: false, "of version 2");
+        Refused([3, .. snapshot[1..]], mayBeTaken: false, "of version 3");
     }
 
     [Fact]

@@ -169,7 +169,7 @@ internal sealed partial class Witness(Agenda agenda)
         CheckAnswers(turn);
         log.Turns.Add(turn);
         _facts.Add(started.RequestId, turn);
-        Name(new ResponseId(errand.Key.Id, TurnId.Stored(started.Turn)), errand, log.Deletions > 0);
+        Name(new ResponseId(errand.Key.Id, TurnId.Stored(started.Turn, started.Tag)), errand, log.Deletions > 0);
     }
 
     private static void CheckAnswers(TurnFacts turn)
@@ -254,12 +254,12 @@ internal sealed partial class Witness(Agenda agenda)
         turn.Items++;
     }
 
-    /// <summary>An id names the turn of a request, and no other while its log lasts.</summary>
+    /// <summary>An id names the turn of a request, and no other: without a tag, while its log lasts.</summary>
     private void Name(ResponseId id, Errand errand, bool maybeAgain)
     {
         if (!_named.TryAdd(id, errand) && _named[id] != errand)
         {
-            Check(maybeAgain, Invariant.IdsNameOneTurn, $"{id} names {_named[id]} and {errand}");
+            Check(maybeAgain && id.Turn.Tag == 0, Invariant.IdsNameOneTurn, $"{id} names {_named[id]} and {errand}");
             _named[id] = errand;
         }
     }

@@ -23,11 +23,15 @@ public sealed class GoldenJournalTests
     // The one with fields in format 3, whose checksums cover the conversation.
     private const string Owned = "journal-v3";
 
+    // A life in format 3, whose turns have tags.
+    private const string Tagged = "journal-v3-tags";
+
     [Theory]
     [InlineData(Plain, 50)]
     [InlineData(Verbatim, 30)]
     [InlineData(Fields, 50)]
     [InlineData(Owned, 50)]
+    [InlineData(Tagged, 50)]
     public void Recover_JournalOfEachFormat_GivesTheSameTurns(string name, int least)
     {
         if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == name)
@@ -71,12 +75,13 @@ public sealed class GoldenJournalTests
     [Theory]
     [InlineData(Plain)]
     [InlineData(Verbatim)]
+    [InlineData(Tagged)]
     public void Snapshot_OfEachJournal_IsWrittenAsBefore_AndTakenOver(string name)
     {
         var file = name.Replace("journal", "snapshot", StringComparison.Ordinal) + ".bin";
         var driver = Open(name);
         var snapshot = driver.Snapshot();
-        if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == "snapshot-v1")
+        if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == name)
         {
             File.WriteAllBytes(Path.Combine(GoldenJournal.SourceFolder(), file), snapshot);
         }
@@ -85,6 +90,7 @@ public sealed class GoldenJournalTests
         var arrived = new ConversationDriver();
         arrived.Arrive(golden);
 
+        arrived.Journal.AddRange(driver.Journal);
         Assert.Equal(File.ReadAllLines(Path.Combine(GoldenJournal.Folder, name + ".expected.jsonl")), Lines(arrived));
         Assert.True(golden.AsSpan().SequenceEqual(snapshot), "A snapshot has other bytes than before. A silo of the " +
             "build before reads the journal instead, and the conversation's unstored turns are lost. Read both in " +
@@ -101,10 +107,10 @@ public sealed class GoldenJournalTests
 
     private static ConversationDriver Life(string name)
     {
-        var driver = new ConversationDriver { Format = RecordFormat.First };
+        var driver = new ConversationDriver { Format = name == Tagged ? FormatOf(name) : RecordFormat.First };
         switch (name)
         {
-            case Plain:
+            case Plain or Tagged:
                 Live(driver);
                 break;
             case Verbatim:
@@ -122,7 +128,7 @@ public sealed class GoldenJournalTests
 
     private static int FormatOf(string name) => name switch
     {
-        Owned => 3,
+        Owned or Tagged => 3,
         Fields => 2,
         _ => 1,
     };
@@ -147,9 +153,11 @@ public sealed class GoldenJournalTests
     private static List<string> Lines(ConversationDriver driver)
     {
         var lines = new List<string>();
+        var tags = driver.Journal.SelectMany(entry => RecordFrames.Read(entry.Records, driver.Owner))
+            .OfType<TurnStarted>().ToDictionary(static started => started.Turn, static started => started.Tag);
         for (var number = 1; number <= 8; number++)
         {
-            var id = new ResponseId(driver.Key.Id, TurnId.Stored(number));
+            var id = new ResponseId(driver.Key.Id, TurnId.Stored(number, tags.GetValueOrDefault(number)));
             try
             {
                 lines.Add(Encoding.UTF8.GetString(driver.Conversation.Get(id.Turn, default).Span));

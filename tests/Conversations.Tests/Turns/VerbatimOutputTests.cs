@@ -29,7 +29,7 @@ public sealed class VerbatimOutputTests
         driver.AppendAll();
 
         var live = driver.Events(id);
-        var item = $"ws_{id.Conversation.Code}_1_0";
+        var item = $"ws_{id.Conversation.Code}_{id.Turn}_0";
         Assert.Contains("{\"type\":\"response.output_item.done\",\"sequence_number\":5,\"output_index\":0,\"item\":" +
             $$$"""{"id":"{{{item}}}",{{{Search[1..]}}}}""", live);
         Assert.Contains("{\"type\":\"response.web_search_call.searching\",\"sequence_number\":3," +

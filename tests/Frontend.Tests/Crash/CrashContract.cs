@@ -80,15 +80,16 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
     /// <summary>How a server is started on the journal of this test.</summary>
     internal abstract ServerSettings Server();
 
-    /// <summary>The journal, while no server runs.</summary>
+    /// <summary>The journal, or a copy of it, while no server runs.</summary>
     protected abstract Task<IJournal> OpenJournalAsync(CancellationToken cancellationToken);
 
     /// <summary>Checks what the last kill left, goes on with it, runs turns, and kills the server.</summary>
     private async Task RunRoundAsync(Random random)
     {
         using var patience = new CancellationTokenSource(RoundPatience);
+        var held = await ReadJournalAsync(patience.Token);
         await using var server = await ServerProcess.StartAsync(Server(), patience.Token);
-        await RecoverAsync(server, random, patience.Token);
+        await RecoverAsync(server, held, random, patience.Token);
         var before = Conversations.ToDictionary(sent => sent, sent => sent.Turns.Count);
         var frames = new FrameGate(random.Next(1, FramesBeforeKillMax));
         var running = Task.WhenAll(_clients.Select(client => client.RunUntilCutAsync(frames.Count, patience.Token)));
@@ -101,11 +102,12 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
         _cut = [.. Conversations.Where(sent => sent.Turns.Count > before.GetValueOrDefault(sent))];
     }
 
-    private async Task RecoverAsync(ServerProcess server, Random random, CancellationToken cancellationToken)
+    private async Task RecoverAsync(
+        ServerProcess server, HeldTurns held, Random random, CancellationToken cancellationToken)
     {
         await Task.WhenAll(_clients.Select(client => client.ConnectAsync(server.Socket, cancellationToken)));
         using var http = server.CreateHttpClient();
-        var audit = new Audit(http, _tally);
+        var audit = new Audit(http, _tally, held);
         var known = _cut.Where(sent => sent.Code is not null).ToList();
         var interrupted = await CheckAsync(audit, known, cancellationToken);
         _tally.KillsMidTurn += interrupted.Count > 0 ? 1 : 0;
@@ -150,20 +152,21 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
     private async Task CheckEverythingAsync(Random random)
     {
         using var patience = new CancellationTokenSource(AuditPatience);
+        var held = await ReadJournalAsync(patience.Token);
         await using (var server = await ServerProcess.StartAsync(Server(), patience.Token))
         {
-            await RecoverAsync(server, random, patience.Token);
+            await RecoverAsync(server, held, random, patience.Token);
             await server.TerminateAsync(patience.Token);
             Assert.Equal((0, ""), await server.ExitAsync(patience.Token));
         }
 
-        var held = await ListJournalAsync(patience.Token);
+        held = await ReadJournalAsync(patience.Token);
         await using var last = await ServerProcess.StartAsync(Server(), patience.Token);
         using var http = last.CreateHttpClient();
-        var audit = new Audit(http, _tally);
+        var audit = new Audit(http, _tally, held);
         var known = Conversations.Where(sent => sent.Code is not null).ToList();
-        Assert.Empty(known.Select(sent => sent.Code!).Except(held));
-        await SettleUnseenAsync(audit, held.Except(known.Select(sent => sent.Code!)), patience.Token);
+        Assert.Empty(known.Select(sent => sent.Code!).Except(held.Codes));
+        await SettleUnseenAsync(audit, held.Codes.Except(known.Select(sent => sent.Code!)), patience.Token);
         var turns = new List<SentTurn>();
         foreach (var chunk in Conversations.Where(sent => sent.Code is not null).Chunk(Clients))
         {
@@ -197,11 +200,10 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
         first.ForEach(_tally.NotStored);
     }
 
-    private async Task<HashSet<string>> ListJournalAsync(CancellationToken cancellationToken)
+    private async Task<HeldTurns> ReadJournalAsync(CancellationToken cancellationToken)
     {
         await using var journal = await OpenJournalAsync(cancellationToken);
-        var ids = await journal.ListAsync("default", null, int.MaxValue, cancellationToken);
-        return [.. ids.Select(id => id.Code)];
+        return await HeldTurns.ReadAsync(journal, cancellationToken);
     }
 
     private void Report()

@@ -11,6 +11,8 @@ namespace Evergrain.Frontend.Tests.Crash;
 public sealed class SqliteCrashTests(ITestOutputHelper output) : CrashContract(output)
 {
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-crash-");
+    private readonly DirectoryInfo _copies = Directory.CreateTempSubdirectory("evergrain-crash-copies-");
+    private int _copiesMade;
 
     protected override string Name => "SQLite";
 
@@ -20,18 +22,35 @@ public sealed class SqliteCrashTests(ITestOutputHelper output) : CrashContract(o
     {
         await base.DisposeAsync();
         _data.Delete(recursive: true);
+        _copies.Delete(recursive: true);
     }
 
     internal override ServerSettings Server() => ServerSettings.OnSqlite(_data.FullName);
 
-    protected override async Task<IJournal> OpenJournalAsync(CancellationToken cancellationToken) =>
-        await SqliteJournal.OpenAsync(new SqliteJournalOptions { Directory = _data.FullName }, cancellationToken);
+    // A copy: what a kill leaves is for the server to open first.
+    protected override async Task<IJournal> OpenJournalAsync(CancellationToken cancellationToken)
+    {
+        var copy = Directory.CreateDirectory(Path.Combine(_copies.FullName, $"{_copiesMade++}"));
+        foreach (var file in _data.GetFiles("*.db*"))
+        {
+            file.CopyTo(Path.Combine(copy.FullName, file.Name));
+        }
+
+        return await SqliteJournal.OpenAsync(
+            new SqliteJournalOptions { Directory = copy.FullName }, cancellationToken);
+    }
 }
 
 [Trait("Needs", "Postgres")]
 [Collection(nameof(PostgresProcessTests))]
 public sealed class PostgresCrashTests(PostgresServer postgres, ITestOutputHelper output) : CrashContract(output)
 {
+    private const string Sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND " +
+        "backend_type = 'client backend' AND pid <> pg_backend_pid()";
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
+    private string _database = "";
     private string _url = "";
 
     protected override string Name => "PostgreSQL";
@@ -40,12 +59,21 @@ public sealed class PostgresCrashTests(PostgresServer postgres, ITestOutputHelpe
 
     public override async Task InitializeAsync()
     {
-        _url = postgres.Url(await postgres.CreateDatabaseAsync());
+        _database = await postgres.CreateDatabaseAsync();
+        _url = postgres.Url(_database);
         await base.InitializeAsync();
     }
 
     internal override ServerSettings Server() => ServerSettings.OnPostgres(_url);
 
-    protected override async Task<IJournal> OpenJournalAsync(CancellationToken cancellationToken) =>
-        await PostgresJournal.OpenAsync(new PostgresJournalOptions { Url = _url }, cancellationToken);
+    // PostgreSQL may still commit what a killed server sent.
+    protected override async Task<IJournal> OpenJournalAsync(CancellationToken cancellationToken)
+    {
+        while (await postgres.ExecuteAsync(_database, Sessions) is not 0L)
+        {
+            await Task.Delay(Look, TimeProvider.System, cancellationToken);
+        }
+
+        return await PostgresJournal.OpenAsync(new PostgresJournalOptions { Url = _url }, cancellationToken);
+    }
 }

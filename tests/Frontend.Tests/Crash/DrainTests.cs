@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Evergrain.Providers.Sqlite;
 using Evergrain.Suites.Crash;
 
 namespace Evergrain.Frontend.Tests.Crash;
@@ -33,10 +34,17 @@ public sealed class DrainTests : IDisposable
 
         Assert.NotEmpty(running);
         Assert.All(running, turn => Assert.True(turn.IsAcknowledged, $"{turn.Id} ran and was not finished"));
+        HeldTurns held;
+        await using (var journal = await SqliteJournal.OpenAsync(
+            new SqliteJournalOptions { Directory = _data.FullName }, _patience.Token))
+        {
+            held = await HeldTurns.ReadAsync(journal, _patience.Token);
+        }
+
         await using var server = await StartAsync();
         using var http = server.CreateHttpClient();
         var tally = new CrashTally();
-        var audit = new Audit(http, tally);
+        var audit = new Audit(http, tally, held);
         foreach (var sent in _sent.Where(sent => sent.Code is not null))
         {
             Assert.Empty(await audit.CheckAsync(sent, _patience.Token));

@@ -1,6 +1,7 @@
 using System.Text;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Frontend.InProcess;
 using Evergrain.Suites.Hosts;
 
@@ -48,9 +49,9 @@ public sealed class InProcessLifeTests : IAsyncLifetime
 
         await Client.TellAsync("next", root);
         Assert.Equal(0, Host.Model.CountCalls("cancelled"));
-        var refusal = await ContractClient.RefusedAsync(() => Client.GetTextAsync(
-            root with { Turn = TurnId.Stored(3) }));
-        Assert.Equal(RefusalKind.NotFound, refusal.Kind);
+        var started = (await Host.ReadJournalAsync(Client.Key(root.Conversation)))
+            .RecordsOf(Client.Key(root.Conversation)).Count(static record => record is TurnStarted);
+        Assert.Equal(2, started);
     }
 
     [Fact]

@@ -1,13 +1,18 @@
-using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json;
+using Evergrain.Conversations.Ids;
 
 namespace Evergrain.Suites.Crash;
 
 /// <summary>Compares what the server holds with what clients sent and saw.</summary>
 /// <param name="http">Asks the server.</param>
 /// <param name="tally">Counts what is found.</param>
-internal sealed class Audit(HttpClient http, CrashTally tally)
+/// <param name="held">
+/// What the journal held before the server was started: nobody can guess the id of a turn that no client saw. Null: the
+/// clients saw every turn's end.
+/// </param>
+internal sealed class Audit(HttpClient http, CrashTally tally, HeldTurns? held = null)
 {
     private const int PageLimit = 100;
 
@@ -18,7 +23,7 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
     public async Task<IReadOnlyList<SentTurn>> CheckAsync(
         SentConversation conversation, CancellationToken cancellationToken)
     {
-        var found = await FindAllAsync(conversation.Code!, cancellationToken);
+        var found = await FindAllAsync(conversation, cancellationToken);
         var sent = conversation.Turns;
         var cut = new List<SentTurn>();
         foreach (var response in found)
@@ -38,6 +43,11 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
         }
 
         CheckOrder(sent, found);
+        if (held is null)
+        {
+            await CheckNextAsync(conversation, cancellationToken);
+        }
+
         return cut;
     }
 
@@ -45,18 +55,17 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
     public async Task CheckContextAsync(SentTurn turn, CancellationToken cancellationToken)
     {
         var expected = turn.Context().ToList();
-        var held = await ListInputAsync(turn.Id!, cancellationToken);
-        Assert.Equal(expected.Count, held.Count);
-        foreach (var (sent, kept) in expected.Zip(held))
+        var items = await ListInputAsync(turn.Id!, cancellationToken);
+        Assert.Equal(expected.Count, items.Count);
+        foreach (var (sent, kept) in expected.Zip(items))
         {
             Assert.True(JsonElement.DeepEquals(sent, WithIdOf(kept, sent)), $"{turn.Id}: {kept}, not {sent}");
         }
     }
 
     /// <summary>The first turn of a conversation whose id no client saw.</summary>
-    public async Task<ResponseView> FindFirstAsync(string code, CancellationToken cancellationToken) =>
-        await GetAsync($"resp_{code}_1", cancellationToken) ??
-        throw new InvalidOperationException($"Conversation {code} has no first turn.");
+    public Task<ResponseView> FindFirstAsync(string code, CancellationToken cancellationToken) =>
+        GetAsync(held!.Of(code)[0], cancellationToken);
 
     /// <summary>Settles what became of a turn, or checks that it is unchanged; true: now found cut.</summary>
     public bool Settle(SentTurn turn, ResponseView response)
@@ -91,27 +100,47 @@ internal sealed class Audit(HttpClient http, CrashTally tally)
         }
     }
 
-    private async Task<List<ResponseView>> FindAllAsync(string code, CancellationToken cancellationToken)
+    private async Task<List<ResponseView>> FindAllAsync(
+        SentConversation conversation, CancellationToken cancellationToken)
     {
+        var ids = held?.Of(conversation.Code!) ?? [.. conversation.Turns
+            .Select(static turn => turn.Id ?? throw new InvalidOperationException($"{turn.Nonce} has no id"))
+            .OrderBy(NumberOf)];
+
+        // No number twice, and none that nobody knows of.
+        Assert.Equal(Enumerable.Range(1, ids.Count), ids.Select(NumberOf));
         var found = new List<ResponseView>();
-        while (await GetAsync(IdOf(code, found.Count + 1), cancellationToken) is { } response)
+        foreach (var id in ids)
         {
-            found.Add(response);
+            found.Add(await GetAsync(id, cancellationToken));
         }
 
         return found;
     }
 
-    private static string IdOf(string code, int number) =>
-        string.Create(CultureInfo.InvariantCulture, $"resp_{code}_{number}");
+    /// <summary>The number behind the last known turn is free: no turn follows that nobody knows of.</summary>
+    private async Task CheckNextAsync(SentConversation conversation, CancellationToken cancellationToken)
+    {
+        var last = conversation.Turns[^1];
+        var input = last.Response!.AnswersToCalls("none").Append(JsonSerializer.SerializeToElement(
+            new { type = "message", role = "user", content = "which number is next?" }));
+        using var answer = await http.PostAsJsonAsync(new Uri("/v1/responses", UriKind.Relative),
+            new { model = "demo", previous_response_id = last.Id, input, tools = SentTurn.Tools }, cancellationToken);
+        var response = new ResponseView(await answer.Content.ReadAsStringAsync(cancellationToken));
+        Assert.Equal(conversation.Turns.Count + ++conversation.Probes, NumberOf(response.Id));
+    }
 
-    private async Task<ResponseView?> GetAsync(string id, CancellationToken cancellationToken)
+    private static int NumberOf(string id) => ResponseId.TryParse(id, out var parsed)
+        ? parsed.Turn.Number
+        : throw new InvalidOperationException($"{id} is no id");
+
+    private async Task<ResponseView> GetAsync(string id, CancellationToken cancellationToken)
     {
         var path = new Uri($"/v1/responses/{id}", UriKind.Relative);
         using var answer = await http.GetAsync(path, cancellationToken);
         var body = await answer.Content.ReadAsStringAsync(cancellationToken);
-        Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.NotFound, $"{id}: {body}");
-        return answer.StatusCode == HttpStatusCode.OK ? new ResponseView(body) : null;
+        Assert.True(answer.StatusCode == HttpStatusCode.OK, $"{id}: {body}");
+        return new ResponseView(body);
     }
 
     private async Task<List<JsonElement>> ListInputAsync(string id, CancellationToken cancellationToken)

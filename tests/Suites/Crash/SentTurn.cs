@@ -7,7 +7,7 @@ namespace Evergrain.Suites.Crash;
 /// <summary>One create as a client sent it, and what the client saw of it. Its client alone writes it.</summary>
 internal sealed class SentTurn
 {
-    private static readonly JsonElement Tools = JsonSerializer.SerializeToElement(new object[]
+    public static readonly JsonElement Tools = JsonSerializer.SerializeToElement(new object[]
     {
         new { type = "function", name = "lookup", parameters = new { type = "object" }, strict = false },
         new { type = "custom", name = "run" },
@@ -142,6 +142,9 @@ internal sealed class SentConversation
             }
         }
     }
+
+    /// <summary>Turns that audits added behind those.</summary>
+    public int Probes { get; set; }
 
     public void Add(SentTurn turn)
     {

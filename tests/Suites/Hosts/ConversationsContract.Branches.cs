@@ -92,12 +92,14 @@ public abstract partial class ConversationsContract
 
     [Theory]
     [InlineData("msg_unknown")]
-    [InlineData("msg_{0}_1_7")]
-    [InlineData("msg_{0}_9_0")]
+    [InlineData("msg_{0}_{1}_7")]
+    [InlineData("msg_{0}_9x0001_0")]
+    [InlineData("msg_{0}_1_0")]
     public async Task ItemReference_ToNothing_IsRefused(string reference)
     {
         var first = await Client.TellAsync("one");
-        var item = reference.Replace("{0}", first.Conversation.Code, StringComparison.Ordinal);
+        var item = reference.Replace("{0}", first.Conversation.Code, StringComparison.Ordinal)
+            .Replace("{1}", $"{first.Turn}", StringComparison.Ordinal);
         var refusal = await ContractClient.RefusedAsync(() => Client.CreateAsync(ContractClient.Json(
             $$"""[{"type":"item_reference","id":"{{item}}"}]""", first), first.Conversation));
         Assert.Equal("input[0].id", refusal.Param);

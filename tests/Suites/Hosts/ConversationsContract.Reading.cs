@@ -122,6 +122,8 @@ public abstract partial class ConversationsContract
     [Theory]
     [InlineData("unknown conversation")]
     [InlineData("unknown number")]
+    [InlineData("no tag")]
+    [InlineData("another tag")]
     [InlineData("unknown unstored")]
     [InlineData("other tenant")]
     public async Task AnyCall_UnknownResponse_IsNotFound(string which)
@@ -130,7 +132,9 @@ public abstract partial class ConversationsContract
         var (client, id) = which switch
         {
             "unknown conversation" => (Client, known with { Conversation = ContractClient.NewConversation() }),
-            "unknown number" => (Client, known with { Turn = TurnId.Stored(2) }),
+            "unknown number" => (Client, known with { Turn = TurnId.Stored(2, known.Turn.Tag) }),
+            "no tag" => (Client, known with { Turn = TurnId.Stored(1) }),
+            "another tag" => (Client, known with { Turn = TurnId.Stored(1, (known.Turn.Tag % 1000) + 1) }),
             "unknown unstored" => (Client, known with { Turn = TurnId.Unstored(99) }),
             _ => (new ContractClient(Host, "other", lease: 1), known),
         };

@@ -57,13 +57,19 @@ public abstract class JournalFailureContract(IContractHosts hosts) : HostContrac
     public async Task Append_ToAnOlderCopy_IsCountedAndTheConversationGoesOn()
     {
         var kept = await Client.TellAsync("kept");
-        await Client.TellAsync("lost", kept);
+        var lost = await Client.TellAsync("lost", kept);
         await ShortenAsync(kept.Conversation);
 
         var next = await Client.TellAsync("next", kept);
 
         Assert.Equal("completed", (await Client.GetAsync(next)).GetProperty("status").GetString());
         Assert.Equal(1, Host.Counts.Shortened);
+
+        // The number is given again, and the id of the turn that was lost names nothing.
+        Assert.Equal(lost.Turn.Number, next.Turn.Number);
+        Assert.Equal(RefusalKind.NotFound, (await ContractClient.RefusedAsync(() => Client.GetAsync(lost))).Kind);
+        var refusal = await ContractClient.RefusedAsync(() => Client.SayAsync("after", lost));
+        Assert.Equal(RefusalKind.PreviousResponseNotFound, refusal.Kind);
     }
 
     [Fact]

@@ -1,6 +1,5 @@
+using System.Text;
 using System.Text.Json;
-using Evergrain.Conversations.Ids;
-using Evergrain.Conversations.Ports;
 using Evergrain.Suites.Hosting;
 using Evergrain.Suites.Hosts;
 using Evergrain.Suites.Transports;
@@ -78,7 +77,7 @@ public abstract class RealCreateSuite(IWireHosts hosts)
         using (var raw = await RawSocket.ConnectAsync(server))
         using (var other = await RawSocket.ConnectAsync(server))
         {
-            await raw.PostAsync(Gated("stored", more));
+            await raw.PostAsync(Gated("stored", more), "Idempotency-Key: cut\r\n");
             stored = await model.CallAsync("stored");
             await other.PostAsync(Gated("unstored", Unstored + more));
             unstored = await model.CallAsync("unstored");
@@ -87,8 +86,14 @@ public abstract class RealCreateSuite(IWireHosts hosts)
         await unstored.Cancelled;
         await stored.AnswerAsync("still here");
         using var http = HttpTurns.Connect(server);
-        var keys = await server.Get<IConversations>().ListAsync("default", null, 10, CancellationToken.None);
-        var id = new ResponseId(keys.Single(), TurnId.Stored(1));
+        using var again = new HttpRequestMessage(HttpMethod.Post, "/v1/responses")
+        {
+            Content = new StringContent(Gated("stored", more), Encoding.UTF8, "application/json"),
+        };
+        again.Headers.Add("Idempotency-Key", "cut");
+        using var answer = await http.SendAsync(again);
+        var text = await answer.Content.ReadAsStringAsync();
+        var id = text[text.IndexOf("resp_", StringComparison.Ordinal)..].Split('"')[0];
         using var stream = await http.GetStreamAsyncOf($"/v1/responses/{id}?stream=true");
         Assert.Equal("still here", TurnResult.Of(await stream.ReadToEndAsync()).Text);
     }
