@@ -52,7 +52,7 @@ internal static class PairDrainQuestion
     }
 
     /// <summary>A frontend and two silos of one build.</summary>
-    private sealed class Side(Deployment deployment, int conversations) : IAsyncDisposable
+    private sealed class Side(Deployment deployment) : IAsyncDisposable
     {
         private const string Warm = "evergrain_conversations_warm";
         private const string Recovered = "evergrain_items_recovered";
@@ -76,7 +76,7 @@ internal static class PairDrainQuestion
                 new Conversation(wire).Grow(Items, withTools: false);
             }
 
-            return new Side(deployment, count);
+            return new Side(deployment);
         }
 
         public async Task DrainAsync(CancellationToken cancellationToken)
@@ -89,7 +89,8 @@ internal static class PairDrainQuestion
             MsEach = Seconds * 1e3 / held;
             Cold += await deployment.SilosMetricAsync(Recovered, cancellationToken);
             var next = await deployment.AddSiloAsync(cancellationToken);
-            while (await next.Probe.MetricAsync(Warm, cancellationToken) < conversations * SharedMin)
+            while (await next.Probe.MetricAsync(Warm, cancellationToken) <
+                await deployment.SilosMetricAsync(Warm, cancellationToken) * SharedMin)
             {
                 await Task.Delay(Look, TimeProvider.System, cancellationToken);
             }
