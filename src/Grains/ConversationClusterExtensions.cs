@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Routing;
@@ -117,7 +118,9 @@ public static class ConversationClusterExtensions
         services.TryAddSingleton<JournalReturns>();
         services.AddSingleton<IHostedService>(static provider =>
             ActivatorUtilities.CreateInstance<JournalComparison>(provider));
-        services.AddSingleton(provider => new WarmBudgetBounds(options.WarmBytesMax, GrainsClock(provider)));
+        services.AddSingleton(provider => new WarmBudgetBounds(
+            () => provider.GetService<ProcessHolding>()?.WarmBytesMax(options.WarmBytesMax) ?? options.WarmBytesMax,
+            GrainsClock(provider)));
         services.AddSingleton(provider => CreateDrainBounds(provider, options));
         services.AddSingleton(provider => new ShareBounds(
             options.ShareInterval, GrainsClock(provider), provider.GetRequiredService<IIdSource>()));

@@ -19,6 +19,8 @@ public sealed class ClusterCheckTests() : CheckContract(ClusterHosts.OneSilo);
 
 public sealed class ClusterPassivationTests() : PassivationContract(ClusterHosts.OneSilo);
 
+public sealed class ClusterHoldingTests() : HoldingContract(ClusterHosts.OneSilo);
+
 /// <summary>Starts clusters for contracts.</summary>
 internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : IContractHosts
 {
@@ -31,7 +33,8 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
     {
         var options = new ConversationClusterOptions();
         options.WarmBytesMax = setup.WarmBytesMax ?? options.WarmBytesMax;
-        return ClusterHost.StartAloneAsync(new TestWorld { Check = setup.Check }, count: 1, options);
+        var world = new TestWorld { Check = setup.Check, Holding = setup.Holding };
+        return ClusterHost.StartAloneAsync(world, count: 1, options);
     });
 
     public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);

@@ -48,6 +48,10 @@ internal sealed class TestSilos : IAsyncDisposable
             silo.Services.AddSingleton<IModelBackend>(new DemoBackend(["demo"], TimeProvider.System));
             silo.Services.AddSingleton<IInputCheck>(new WorldCheck(_current));
             silo.Services.AddSingleton(Meters);
+            if (world.Holding is { } holding)
+            {
+                silo.Services.AddSingleton(holding);
+            }
         });
         builder.ConfigureClientHost(host => AddServices(host, new WorldJournal(_current)));
         builder.ConfigureClient(client => client.AddConversations(options).Configure<ClientMessagingOptions>(

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Suites.Hosting;
@@ -47,6 +48,9 @@ internal sealed class TestWorld
 
     /// <summary>The check on new input of silos that are started in this world; null: there is none.</summary>
     public IInputCheck? Check { get; set; }
+
+    /// <summary>What may be held in silos that are started in this world; null: nobody counts.</summary>
+    public ProcessHolding? Holding { get; init; }
 }
 
 /// <summary>The world that a cluster's silos are in now, as the services they were started with.</summary>

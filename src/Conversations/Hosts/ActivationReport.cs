@@ -1,12 +1,16 @@
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Hosts;
 
-/// <summary>Tells instruments and tenant counts what an activation has done since the last time.</summary>
-internal sealed class ActivationReport(string tenant, ActivationServices services)
+/// <summary>
+/// Tells instruments, tenant counts and bounds what an activation has done, and what it holds, since the last time.
+/// </summary>
+internal sealed class ActivationReport(string tenant, ActivationServices services, TenantHolding? holding)
 {
     private ConversationWork _work;
     private TurnCounts _turns;
+    private long _held;
 
     /// <summary>Tells the difference. It costs the same however much the conversation holds.</summary>
     public void Update(Conversation conversation)
@@ -18,6 +22,20 @@ internal sealed class ActivationReport(string tenant, ActivationServices service
         {
             services.Instruments.TurnsEnded(tenant, turns.Since(_turns));
             _turns = turns;
+        }
+
+        Hold(conversation.IsIdle ? 0 : conversation.Bytes);
+    }
+
+    /// <summary>The activation holds nothing any more.</summary>
+    public void End() => Hold(0);
+
+    private void Hold(long bytes)
+    {
+        if (bytes != _held)
+        {
+            holding?.Change(bytes - _held);
+            _held = bytes;
         }
     }
 }

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
@@ -17,6 +18,7 @@ internal sealed class ConversationFeed
     private readonly ActivationServices _services;
     private readonly IActivationWorld _world;
     private readonly ReaderQueue _readers;
+    private readonly TenantHolding? _holding;
     private readonly ActivationReport _report;
     private DateTimeOffset? _emptyAt;
     private AppendOutcome _lastAppend;
@@ -27,7 +29,8 @@ internal sealed class ConversationFeed
     {
         (_key, _services, _world, _readers) = (key, services, world, readers);
         Writer = services.Ids.Next64();
-        _report = new ActivationReport(key.Tenant, services);
+        _holding = services.Instruments.Holding?.Of(key.Tenant);
+        _report = new ActivationReport(key.Tenant, services, _holding);
         Conversation = NewConversation();
     }
 
@@ -147,12 +150,14 @@ internal sealed class ConversationFeed
         }
 
         (EndedBy, Life, Refusal) = (end, ActivationLife.Ended, refusal);
+        _report.End();
         _readers.EndAll(_world.Answer);
         Durable.FailAll(refusal, _world.Answer);
         _world.Ended(end, fault);
     }
 
-    private Conversation NewConversation() => new(_key, Writer, _services.Models, _services.Ids, _services.Format);
+    private Conversation NewConversation() =>
+        new(_key, Writer, _services.Models, _services.Ids, _services.Format) { Holding = _holding };
 
     private void RunEffects()
     {

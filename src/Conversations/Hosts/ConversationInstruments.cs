@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Hosts;
@@ -30,10 +31,11 @@ public sealed class ConversationInstruments
     /// <summary>Creates the instruments in a factory's meter, so that each server of a process has its own.</summary>
     /// <param name="meters">Makes the meter.</param>
     /// <param name="usage">Receives the turns of tenants; null: nobody asks for them.</param>
-    public ConversationInstruments(IMeterFactory meters, TenantUsage? usage = null)
+    /// <param name="holding">Receives what conversations hold, and bounds it; null: nobody does.</param>
+    public ConversationInstruments(IMeterFactory meters, TenantUsage? usage = null, ProcessHolding? holding = null)
     {
         ArgumentNullException.ThrowIfNull(meters);
-        _usage = usage;
+        (_usage, Holding) = (usage, holding);
         var meter = meters.Create("Evergrain");
         _validated = meter.CreateCounter<long>("evergrain.items.validated", "{item}", "Items validated.");
         _rendered = meter.CreateCounter<long>("evergrain.items.rendered", "{item}", "Items rendered for a model.");
@@ -59,6 +61,9 @@ public sealed class ConversationInstruments
         _warm = meter.CreateUpDownCounter<long>("evergrain.conversations.warm", "{conversation}", "Warm now.");
         _warmBytes = meter.CreateUpDownCounter<long>("evergrain.bytes.warm", "By", "Bytes of warm conversations.");
     }
+
+    /// <summary>What the conversations of the process hold; null: nobody counts.</summary>
+    public ProcessHolding? Holding { get; }
 
     /// <summary>An activation is open.</summary>
     public void Activated()

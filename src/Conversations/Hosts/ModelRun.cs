@@ -16,10 +16,12 @@ public sealed partial class ModelRun(
 {
     // As many as readers take in one batch: an input must not keep other callers waiting.
     private const int HandedOverMax = Limits.BatchEventsMax;
+    private const int HandedOverBytesMax = Limits.BatchBytesMax;
 
     // Disposed when the host has heard of the end: after that it cancels no more.
     private readonly CancellationTokenSource _over = new(timeMax, services.Time);
     private List<ModelEvent> _arrived = [];
+    private int _arrivedBytes;
     private Task _cancelling = Task.CompletedTask;
     private volatile bool _isCancelled;
     private long _begun;
@@ -97,7 +99,7 @@ public sealed partial class ModelRun(
         for (var isOpen = true; isOpen;)
         {
             var next = events.MoveNextAsync();
-            if (!next.IsCompleted || _arrived.Count >= HandedOverMax)
+            if (!next.IsCompleted || _arrived.Count >= HandedOverMax || _arrivedBytes >= HandedOverBytesMax)
             {
                 // Handing over never throws, so the enumerator is always waited for.
                 await HandOverAsync(handOver);
@@ -108,6 +110,7 @@ public sealed partial class ModelRun(
             {
                 NoteFirst();
                 _arrived.Add(events.Current);
+                _arrivedBytes += events.Current.Text.Length + events.Current.Json.Length;
             }
         }
     }
@@ -127,7 +130,7 @@ public sealed partial class ModelRun(
         if (_arrived.Count > 0)
         {
             var arrived = _arrived;
-            _arrived = [];
+            (_arrived, _arrivedBytes) = ([], 0);
             await handOver(arrived);
         }
     }

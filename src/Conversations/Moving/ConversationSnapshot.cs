@@ -102,7 +102,11 @@ internal sealed class ConversationSnapshot(ConversationState state, Conversation
         tables.Turns.ForEach(moved => state.Turns.AddMoved(moved.Turn, moved.IsOfRequest));
         tables.Segments.ForEach(state.Counts.Add);
         tables.Segments.ForEach(state.Renderings.Hold);
-        tables.Turns.ForEach(moved => state.Counts.AddShape(moved.Turn.Shape.Length));
+        foreach (var moved in tables.Turns)
+        {
+            state.Counts.AddTurn();
+            state.Counts.AddShape(moved.Turn.Shape.Length);
+        }
     }
 
     private static void CheckWhole(MovedTables tables, JournalEnd end, bool isAtEnd)

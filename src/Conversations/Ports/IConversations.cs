@@ -131,6 +131,9 @@ public sealed record StartTurn
     /// </summary>
     public bool IsCancelled { get; init; }
 
+    /// <summary>Bytes of the create, and of the items that it refers to.</summary>
+    internal long Bytes => Create.Length + (References?.Values.Sum(static item => (long)item.Length) ?? 0);
+
     /// <summary>The create split into its fields; its bytes are read at the first call.</summary>
     /// <exception cref="ConversationException">The create is malformed.</exception>
     internal CreateRequest Read() => _read ??= CreateRequest.Parse(Create);

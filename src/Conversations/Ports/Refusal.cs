@@ -30,6 +30,9 @@ public enum RefusalKind
     /// <summary>The caller is over a bound of its own: waiting requests, running turns, connections. 429.</summary>
     TooManyRequests,
 
+    /// <summary>The turns of the caller hold as much memory as they may. 429 <c>memory_limit_exceeded</c>.</summary>
+    MemoryExceeded,
+
     /// <summary>Everyone together is over a bound of the server or of a model's servers. 503
     /// <c>server_is_overloaded</c>.</summary>
     Overloaded,

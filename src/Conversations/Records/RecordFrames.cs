@@ -25,9 +25,9 @@ internal static class RecordFrames
     /// A record is larger than <see cref="Limits.RecordBytesMax"/>, or has fields that the format cannot hold.
     /// </exception>
     public static ReadOnlyMemory<byte> Write(
-        IReadOnlyList<Record> records, RecordOwner owner, int format = RecordFormat.Newest)
+        IReadOnlyList<Record> records, RecordOwner owner, int format = RecordFormat.Newest, int sizeHint = 1024)
     {
-        var output = new ArrayBufferWriter<byte>(1024);
+        var output = new ArrayBufferWriter<byte>(sizeHint);
         var payload = new ArrayBufferWriter<byte>(1024);
         for (var i = 0; i < records.Count; i++)
         {

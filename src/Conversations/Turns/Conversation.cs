@@ -1,4 +1,5 @@
 using System.Buffers;
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Moving;
 using Evergrain.Conversations.Ports;
@@ -23,6 +24,12 @@ public sealed class Conversation
     // The objects of an empty conversation; measured, see docs/performance.md.
     private const int FixedBytes = 4096;
 
+    // Bytes go up in steps, so that whoever adds them up has nothing to do at most events.
+    private const int StepBytes = 4096;
+
+    // A create's items, their renderings, and the append that holds them.
+    private const int CreateCopies = 3;
+
     private readonly ConversationState _state;
     private readonly ConversationSnapshot _snapshot;
     private readonly RecordApplier _records;
@@ -43,7 +50,7 @@ public sealed class Conversation
     {
         _state = new ConversationState(key, activation, format ?? (static () => RecordFormat.Newest));
         _snapshot = new ConversationSnapshot(_state, key, models);
-        var events = new TurnEvents(_state.Turns);
+        var events = new TurnEvents(_state.Turns, _state.Counts);
         _records = new RecordApplier(_state);
         _running = new RunningTurns(_state, _records, events, _effects);
         _starter = new TurnStarter(_state, _running, _records, models, ids);
@@ -75,10 +82,26 @@ public sealed class Conversation
     /// <summary>Whether nothing runs and nothing is being written.</summary>
     public bool IsAtRest => _running.Count == 0 && _state.Outbox.IsIdle;
 
+    /// <summary>What its tenant holds in this process; null: nobody counts.</summary>
+    public TenantHolding? Holding
+    {
+        get => _state.Holding;
+        init => _state.Holding = value;
+    }
+
     /// <summary>
-    /// Bytes this activation holds, estimated: items, renderings, parameters, and what goes with each.
+    /// Bytes this activation holds, estimated, in steps of 4 KiB: items, renderings, parameters, events, the append
+    /// under way, and what goes with each.
     /// </summary>
-    public long Bytes => _state.Counts.ItemBytes + _state.Parameters.Bytes + FixedBytes;
+    public long Bytes
+    {
+        get
+        {
+            var bytes = _state.Counts.ItemBytes + _state.Counts.EventBytes + _state.Parameters.Bytes +
+                _running.Bytes + _state.Outbox.AppendBytes + FixedBytes;
+            return (bytes + StepBytes - 1) / StepBytes * StepBytes;
+        }
+    }
 
     /// <summary>What was done so far.</summary>
     public ConversationWork Work => new(_state.Counts.Validated, _state.Counts.Rendered, _state.Counts.Rendered,
@@ -103,7 +126,14 @@ public sealed class Conversation
     public ResponseId StartTurn(StartTurn start, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(start);
-        return _state.Turns.IdOf(_starter.Known(start) ?? _starter.Start(start, now));
+        if (_starter.Known(start) is { } known)
+        {
+            return _state.Turns.IdOf(known);
+        }
+
+        // An idle conversation held nothing until now that could not go.
+        Holding?.Enter((CreateCopies * start.Bytes) + (IsIdle ? Bytes : 0));
+        return _state.Turns.IdOf(_starter.Start(start, now));
     }
 
     /// <summary>Whether starting a turn would attach to one that was begun already.</summary>

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Records;
 
@@ -27,4 +28,7 @@ internal sealed class ConversationState(ConversationKey key, ulong activation, F
 
     /// <summary>What was done so far, and how much is held.</summary>
     public ConversationCounts Counts { get; } = new();
+
+    /// <summary>What its tenant holds in this process; null: nobody counts.</summary>
+    public TenantHolding? Holding { get; set; }
 }

@@ -4,8 +4,12 @@ namespace Evergrain.Conversations.Turns;
 /// The numbered events of one response, read by cursor. Gates hold back events until the records they depend on are
 /// durable.
 /// </summary>
-internal sealed class EventLog
+/// <param name="counts">Where its bytes are counted while it is held.</param>
+internal sealed class EventLog(ConversationCounts counts)
 {
+    // The header of an event's array, and its places in a list that doubles as it grows.
+    private const int EventOverheadBytes = 24 + (3 * 8);
+
     private readonly List<byte[]> _events = [];
     private readonly Queue<(int Index, long Record)> _gates = new();
 
@@ -15,13 +19,21 @@ internal sealed class EventLog
     /// <summary>Events that readers may have.</summary>
     public int Visible { get; private set; }
 
-    /// <summary>Bytes of all events.</summary>
+    /// <summary>Bytes of all events, with what goes with each.</summary>
     public long Bytes { get; private set; }
 
     public void Add(byte[] json)
     {
         _events.Add(json);
-        Bytes += json.Length;
+        Bytes += json.Length + EventOverheadBytes;
+        counts.EventBytes += json.Length + EventOverheadBytes;
+    }
+
+    /// <summary>Nobody holds it any more.</summary>
+    public void Drop()
+    {
+        counts.EventBytes -= Bytes;
+        Bytes = 0;
     }
 
     /// <summary>Holds back the events from <paramref name="index"/> on until a record is durable.</summary>

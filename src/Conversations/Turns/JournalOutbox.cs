@@ -30,6 +30,9 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
     /// <summary>The format in which records are written from now on; it never falls.</summary>
     public int Format => format();
 
+    /// <summary>Bytes of the append under way.</summary>
+    public int AppendBytes { get; private set; }
+
     public bool IsIdle => _pending.Count == 0 && _inFlight.Count == 0;
 
     /// <summary>Whether the next record must be a claim: another activation wrote last.</summary>
@@ -60,8 +63,12 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
         var count = WholeCount();
         _inFlight = _pending.GetRange(0, count);
         _pending.RemoveRange(0, count);
-        var bytes = RecordFrames.Write(_inFlight, owner, format());
+
+        // A buffer that doubles as it grows would take three times what a large append needs.
+        var size = _inFlight.Sum(static record => ContentBytes(record) + RecordOverheadBytes);
+        var bytes = RecordFrames.Write(_inFlight, owner, format(), size);
         BytesWritten += bytes.Length;
+        AppendBytes = bytes.Length;
         return new Effect.Append(End, bytes);
     }
 
@@ -70,11 +77,15 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
     {
         var done = _inFlight;
         _inFlight = [];
+        AppendBytes = 0;
         Durable += done.Count;
         _hasClaimed = false;
         End = new JournalEnd(End.Position + 1, activation);
         return done;
     }
+
+    // More than what stands around the content of nearly any record.
+    private const int RecordOverheadBytes = 256;
 
     // What the estimate leaves out: versions, kinds, numbers, messages. A start and its input leave as much room.
     private const int SlackBytes = 1 << 20;

@@ -45,6 +45,7 @@ internal sealed class RecordApplier(ConversationState state)
     {
         turn.Input = (turn.Parent?.End ?? default).Append(input, turn.Id.IsStored);
         turn.Status = TurnStatus.Running;
+        state.Counts.AddTurn();
         state.Counts.Add(input);
     }
 

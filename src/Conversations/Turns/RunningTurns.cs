@@ -1,5 +1,6 @@
 using System.Text;
 using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
@@ -14,10 +15,32 @@ namespace Evergrain.Conversations.Turns;
 internal sealed class RunningTurns(
     ConversationState state, RecordApplier records, TurnEvents events, List<Effect> effects)
 {
+    // Bytes of events between two looks at the bounds.
+    private const int CheckBytes = 4096;
+
     private readonly List<Turn> _turns = [];
 
     /// <summary>Turns that run, or whose end is not durable yet.</summary>
     public int Count => _turns.Count;
+
+    /// <summary>Bytes of items that are no part of a branch yet, estimated.</summary>
+    public long Bytes
+    {
+        get
+        {
+            var bytes = 0L;
+            foreach (var turn in _turns)
+            {
+                if (turn.Live is { } live)
+                {
+                    bytes += live.OutputBytes + (live.Stream.Open?.TextBytes ?? 0) +
+                        (turn.Status == TurnStatus.Proposed ? live.InputBytes : 0);
+                }
+            }
+
+            return bytes;
+        }
+    }
 
     /// <summary>Whether the activation is over: what the models say from here on is ignored.</summary>
     public bool IsLost { get; private set; }
@@ -110,6 +133,13 @@ internal sealed class RunningTurns(
                 return;
         }
 
+        if (WhyNoGrowth(turn.Log!.Bytes, live) is { } full)
+        {
+            effects.Add(new Effect.CancelCall(id));
+            Finish(turn, Ending(TurnOutcome.Failed, TenantHolding.Code, full, now));
+            return;
+        }
+
         try
         {
             Stream(turn, live, model);
@@ -171,7 +201,8 @@ internal sealed class RunningTurns(
         for (var i = _turns.Count - 1; i >= 0; i--)
         {
             var turn = _turns[i];
-            if (turn.Log!.Release(state.Outbox.Durable))
+            // An unstored turn may be gone already: its readers are told.
+            if (turn.Log?.Release(state.Outbox.Durable) ?? true)
             {
                 effects.Add(new Effect.WakeReaders(turn.Id));
             }
@@ -199,12 +230,7 @@ internal sealed class RunningTurns(
                 $"the model made a call whose call_id is not a string of 1 to {Limits.CallIdCharsMax} characters");
         }
 
-        if (turn.Log!.Bytes > Limits.EventBytesMax)
-        {
-            throw new FormatException($"the model's answer takes more than {Limits.EventBytesMax} bytes of events");
-        }
-
-        var before = turn.Log.Count;
+        var before = turn.Log!.Count;
         var item = live.Stream.Open;
         if (model is { Kind: ModelEventKind.ItemDone, Json.IsEmpty: false } && item is not null)
         {
@@ -222,6 +248,21 @@ internal sealed class RunningTurns(
             // Clients run tools on this event: after a crash the call must still be there to be answered.
             turn.Log.Gate(before, TurnRecords.AddItems(state.Outbox, turn, live));
         }
+    }
+
+    /// <summary>Looks at the bounds once in a while: at most events it compares two numbers.</summary>
+    private string? WhyNoGrowth(long bytes, LiveTurn live)
+    {
+        if (bytes < live.CheckedBytes + CheckBytes)
+        {
+            return null;
+        }
+
+        live.CheckedBytes = bytes;
+        var max = state.Holding?.Bounds.TurnBytesMax ?? Limits.EventBytesMax;
+        return bytes > max
+            ? $"The turn was ended: its events take more than {max} bytes of memory, as much as they may."
+            : state.Holding?.WhyNoGrowth();
     }
 
     private static string? KeptOf(in ModelEvent model) =>

@@ -97,11 +97,14 @@ internal sealed class Turn
     /// <summary>When a running turn without readers is given up.</summary>
     public DateTimeOffset? OrphanedAt { get; set; }
 
-    /// <summary>Lets the events of an ended turn go; they can be made again.</summary>
+    /// <summary>
+    /// Lets the events of an ended turn go: they can be made again. An unstored turn that is gone has no readers left.
+    /// </summary>
     public void DropLogUnlessRead()
     {
-        if (Readers == 0)
+        if (Readers == 0 || (IsHidden && !Id.IsStored))
         {
+            Log?.Drop();
             Log = null;
         }
     }
@@ -120,6 +123,15 @@ internal sealed class LiveTurn
 
     /// <summary>Writes its events.</summary>
     public required ResponseStream Stream { get; init; }
+
+    /// <summary>Bytes of its events when they were last compared with the bounds.</summary>
+    public long CheckedBytes { get; set; }
+
+    /// <summary>Bytes of its input, estimated; counted here until the input is part of the branch.</summary>
+    public required long InputBytes { get; init; }
+
+    /// <summary>Bytes of its output, estimated; counted here until the turn has ended.</summary>
+    public long OutputBytes { get; private set; }
 
     /// <summary>How many finished items have records already.</summary>
     public int Recorded { get; set; }
@@ -142,6 +154,7 @@ internal sealed class LiveTurn
         var head = Proposal.Add(json, kept is null ? null : new ItemOrigin(Backend.Origin, kept));
         Items.Add(json);
         Kept.Add(kept);
+        OutputBytes += ConversationCounts.BytesOf(json.Length);
         CallLedger.AddCall(Calls, head);
     }
 }

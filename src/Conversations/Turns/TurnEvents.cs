@@ -6,7 +6,7 @@ namespace Evergrain.Conversations.Turns;
 
 /// <summary>Writes the events of a turn that carry its response object, and makes the events of an ended turn
 /// again.</summary>
-internal sealed class TurnEvents(TurnTree turns)
+internal sealed class TurnEvents(TurnTree turns, ConversationCounts counts)
 {
     /// <summary>The response object of a turn as it stands.</summary>
     public ResponseSnapshot Snapshot(Turn turn) => Snapshot(turn, turn.Ending, turn.Output, turn.Digest);
@@ -29,7 +29,7 @@ internal sealed class TurnEvents(TurnTree turns)
     /// <summary>Makes the events of an ended turn again.</summary>
     public EventLog Replay(Turn turn)
     {
-        var log = new EventLog();
+        var log = new EventLog(counts);
         var stream = new ResponseStream(turns.IdOf(turn), turn.Dialect, log.Add);
         WriteOpening(turn, stream);
         IReadOnlyList<ReadOnlyMemory<byte>> items = turn.Partial.IsEmpty ? turn.Output : [.. turn.Output, turn.Partial];

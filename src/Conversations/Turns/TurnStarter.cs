@@ -98,7 +98,7 @@ internal sealed class TurnStarter(
             RecordValues(values, now);
         }
 
-        var log = new EventLog();
+        var log = new EventLog(state.Counts);
         return new Turn
         {
             Id = id,
@@ -116,6 +116,7 @@ internal sealed class TurnStarter(
                 Backend = backend,
                 Proposal = proposal,
                 InputCount = proposal.Items.Count,
+                InputBytes = proposal.Items.Sum(static item => ConversationCounts.BytesOf(item.Item.Json.Length)),
                 Stream = new ResponseStream(state.Turns.IdOf(id), start.Dialect, log.Add),
             },
         };

@@ -132,6 +132,10 @@ internal sealed class TurnTree(ConversationId conversation)
         turn.IsHidden = true;
         _unstored.Remove(turn.Id.Random);
         _byRequest.Remove((KeyOf(turn.RequestId), turn.Lease));
+        if (turn.Status == TurnStatus.Ended)
+        {
+            turn.DropLogUnlessRead();
+        }
     }
 
     /// <summary>The unstored turns that a lease holds.</summary>

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Wire;
@@ -94,6 +95,7 @@ public static class ErrorWriter
         RefusalKind.InputRefused => new(400, InvalidRequest, "invalid_prompt"),
         RefusalKind.UnsupportedMedia => new(415, InvalidRequest, "unsupported_media_type"),
         RefusalKind.TooManyRequests => new(429, "too_many_requests", "rate_limit_exceeded"),
+        RefusalKind.MemoryExceeded => new(429, "too_many_requests", TenantHolding.Code),
         RefusalKind.Overloaded => new(503, ServerError, "server_is_overloaded"),
 
         // Not server_is_overloaded: Codex gives up on that code, and this refusal means "try again".

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 using System.Text.Encodings.Web;
+using Evergrain.Conversations.Holding;
 
 namespace Evergrain.Conversations.Wire;
 
@@ -78,7 +79,7 @@ internal sealed class WireBuffer : IBufferWriter<byte>
             return;
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(FirstBytes, Math.Max(_bytes.Length * 2, _count + room)));
+        var larger = PooledBytes.Rent(Math.Max(FirstBytes, Math.Max(_bytes.Length * 2, _count + room)));
         _bytes.AsSpan(0, _count).CopyTo(larger);
         Return();
         _bytes = larger;
@@ -88,7 +89,7 @@ internal sealed class WireBuffer : IBufferWriter<byte>
     {
         if (_bytes.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(_bytes);
+            PooledBytes.Return(_bytes);
             _bytes = [];
         }
     }

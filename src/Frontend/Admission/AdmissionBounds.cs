@@ -7,7 +7,11 @@ namespace Evergrain.Frontend.Admission;
 
 /// <summary>One tenant's bounds, with nothing left open.</summary>
 internal sealed record TenantBounds(int ConnectionsMax, int RunningTurnsMax, int WaitingTurnsMax, long ReceivedBytesMax,
-    int Weight);
+    int Weight)
+{
+    /// <summary>Bytes of running and unstored turns; beside what is free in the process.</summary>
+    public long MemoryBytesMax { get; init; } = long.MaxValue;
+}
 
 /// <summary>The bounds in force, in all and by tenant. Immutable; a reload makes new ones.</summary>
 internal sealed class AdmissionBounds
@@ -18,11 +22,15 @@ internal sealed class AdmissionBounds
     private AdmissionBounds(AdmissionOptions all, TenantOptions others)
     {
         All = all;
-        _others = Resolve(new TenantOptions(), others, all);
+        Memory = MemoryShares.Of(all);
+        _others = Resolve(new TenantOptions(), others);
     }
 
     /// <summary>The bounds in all; nobody writes to them again.</summary>
     public AdmissionOptions All { get; }
+
+    /// <summary>The shares of memory.</summary>
+    public MemoryShares Memory { get; }
 
     /// <summary>How many tenants have settings of their own.</summary>
     public int TenantCount => _tenants.Count;
@@ -49,18 +57,21 @@ internal sealed class AdmissionBounds
                 continue;
             }
 
-            bounds._tenants[section.Key] = Resolve(Read<TenantOptions>(section, mistakes), others, all);
+            bounds._tenants[section.Key] = bounds.Resolve(Read<TenantOptions>(section, mistakes), others);
         }
 
         return bounds;
     }
 
-    private static TenantBounds Resolve(TenantOptions own, TenantOptions others, AdmissionOptions all) => new(
+    private TenantBounds Resolve(TenantOptions own, TenantOptions others) => new(
         own.ConnectionsMax ?? others.ConnectionsMax ?? int.MaxValue,
         own.RunningTurnsMax ?? others.RunningTurnsMax ?? int.MaxValue,
-        own.WaitingTurnsMax ?? others.WaitingTurnsMax ?? ((all.WaitingTurnsMax + 1) / 2),
-        own.ReceivedBytesMax ?? others.ReceivedBytesMax ?? (all.ReceivedBytesMax / 4),
-        own.Weight ?? others.Weight ?? 1);
+        own.WaitingTurnsMax ?? others.WaitingTurnsMax ?? ((All.WaitingTurnsMax + 1) / 2),
+        own.ReceivedBytesMax ?? others.ReceivedBytesMax ?? (Memory.ReceivedBytesMax / 4),
+        own.Weight ?? others.Weight ?? 1)
+    {
+        MemoryBytesMax = own.MemoryBytesMax ?? others.MemoryBytesMax ?? long.MaxValue,
+    };
 
     private static T Read<T>(IConfigurationSection section, List<string> mistakes)
         where T : class, new() => SettingsExtensions.Read<T>(section, mistakes, isStrict: true);

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Listening;
 using Evergrain.Frontend.Settings;
@@ -30,8 +31,19 @@ internal static class AdmissionExtensions
                 provider.GetRequiredService<AdmissionInstruments>(),
                 provider.GetRequiredService<TimeProvider>()))
             .AddSingleton<ByteBudget>()
+            .AddSingleton(static provider => CountHolding(provider))
+            .AddHostedService<MemoryReturn>()
             .AddSingleton<ConnectionGate>()
             .AddSingleton<AdmissionInstruments>();
+
+    private static ProcessHolding CountHolding(IServiceProvider provider)
+    {
+        var settings = provider.GetRequiredService<AdmissionSettings>();
+        var holding = new ProcessHolding(
+            () => settings.Current.Memory.Holding, tenant => settings.Current.Of(tenant).MemoryBytesMax);
+        provider.GetRequiredService<AdmissionInstruments>().ObserveHeldBytes(() => holding.Bytes);
+        return holding;
+    }
 
     private static List<string> FindMistakes(IConfiguration configuration)
     {

@@ -24,11 +24,18 @@ public sealed class AdmissionOptions
     public int WaitingTurnsMax { get; set; } = 10_000;
 
     /// <summary>
-    /// Bytes of requests between their receipt and the start of their turn, 64 KiB to 1 TiB. Default 1 GiB. A request
-    /// that is alone passes however long it is.
+    /// Bytes that requests and conversations may hold in this process, estimated, 16 MiB to 1 TiB. Default half of what
+    /// the runtime may use, which is the machine's memory or the limit of the container or of the heap.
+    /// </summary>
+    [Range(16L << 20, 1L << 40)]
+    public long? MemoryBytesMax { get; set; }
+
+    /// <summary>
+    /// Bytes of requests between their receipt and the start of their turn, 64 KiB to 1 TiB. Default a quarter of
+    /// <see cref="MemoryBytesMax"/>, at most 1 GiB. A request that is alone passes however long it is.
     /// </summary>
     [Range(64L << 10, 1L << 40)]
-    public long ReceivedBytesMax { get; set; } = 1L << 30;
+    public long? ReceivedBytesMax { get; set; }
 
     /// <summary>
     /// Time a turn waits for a place, and a request for room, 100 ms to 4 minutes: Codex gives a silent socket up after
@@ -70,6 +77,12 @@ public sealed class TenantOptions
     /// all.</summary>
     [Range(64L << 10, 1L << 40)]
     public long? ReceivedBytesMax { get; set; }
+
+    /// <summary>
+    /// Bytes that its running and unstored turns may hold, 1 MiB to 1 TiB. Default: as many as are free in the process.
+    /// </summary>
+    [Range(1L << 20, 1L << 40)]
+    public long? MemoryBytesMax { get; set; }
 
     /// <summary>Its share of places that are short, against the others' weights, 1 to 1000. Default 1.</summary>
     [Range(1, 1000)]

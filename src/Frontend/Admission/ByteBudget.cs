@@ -21,13 +21,14 @@ internal sealed class ByteBudget
     private readonly Dictionary<string, ByteTenant> _tenants = new(StringComparer.Ordinal);
     private readonly HashSet<ByteTenant> _lines = [];
     private AdmissionOptions _all;
+    private MemoryShares _memory;
     private long _held;
     private int _waiting;
 
     public ByteBudget(AdmissionSettings settings, AdmissionInstruments instruments, TimeProvider time)
     {
         (_settings, _instruments, _time) = (settings, instruments, time);
-        _all = settings.Current.All;
+        (_all, _memory) = (settings.Current.All, settings.Current.Memory);
         settings.OnChange(Refresh);
         instruments.ObserveReceivedBytes(() => Held);
     }
@@ -37,6 +38,9 @@ internal sealed class ByteBudget
 
     /// <summary>Requests that wait for room.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>Bytes of one request, whatever the settings of its transport say.</summary>
+    public int RequestBytesMax => Volatile.Read(ref _memory).CreateBytesMax;
 
     /// <summary>Begins to charge one request; it holds nothing yet.</summary>
     public ByteCharge Open(string tenant)
@@ -51,6 +55,25 @@ internal sealed class ByteBudget
 
             return new ByteCharge(this, known);
         }
+    }
+
+    /// <summary>Charges an answer that is to be sent, at once: it is made already, so it cannot wait.</summary>
+    /// <returns>What is disposed when it was sent.</returns>
+    /// <exception cref="ConversationException">There is no room for it.</exception>
+    public ByteCharge Hold(string tenant, long bytes)
+    {
+        var charge = Open(tenant);
+        lock (_gate)
+        {
+            if (FullFor(charge, bytes) is not null)
+            {
+                throw Refuse(charge, bytes);
+            }
+
+            Take(charge, bytes);
+        }
+
+        return charge;
     }
 
     /// <summary>Lets a charge hold more; see <see cref="ByteCharge.GrowAsync"/>.</summary>
@@ -145,7 +168,7 @@ internal sealed class ByteBudget
         lock (_gate)
         {
             var bounds = _settings.Current;
-            _all = bounds.All;
+            (_all, _memory) = (bounds.All, bounds.Memory);
             foreach (var (name, tenant) in _tenants)
             {
                 tenant.Bounds = bounds.Of(name);
@@ -209,7 +232,7 @@ internal sealed class ByteBudget
             return AdmissionBound.TenantBytes;
         }
 
-        return _held > charge.Bytes && _held + more > _all.ReceivedBytesMax ? AdmissionBound.ServerBytes : null;
+        return _held > charge.Bytes && _held + more > _memory.ReceivedBytesMax ? AdmissionBound.ServerBytes : null;
     }
 
     private ConversationException Refuse(ByteCharge charge, long more)
@@ -218,7 +241,7 @@ internal sealed class ByteBudget
         var bound = FullFor(charge, more) ?? AdmissionBound.TenantBytes;
         var max = bound == AdmissionBound.TenantBytes
             ? charge.Tenant.Bounds.ReceivedBytesMax
-            : _all.ReceivedBytesMax;
+            : _memory.ReceivedBytesMax;
         _instruments.RequestRefused(bound);
         return new ConversationException(bound.Refuse(max,
             charge.Tenant.Freed.TimeFor(Math.Max(more, charge.Tenant.Asked), _all.QueueTimeout)));

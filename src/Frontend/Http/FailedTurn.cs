@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Frozen;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Frontend.Http;
@@ -95,7 +96,7 @@ internal static class FailedTurn
     {
         var (status, type) = code switch
         {
-            "rate_limit_exceeded" or "insufficient_quota" => (429, "too_many_requests"),
+            "rate_limit_exceeded" or "insufficient_quota" or TenantHolding.Code => (429, "too_many_requests"),
             "server_is_overloaded" or "slow_down" => (503, ServerError),
             _ when ClientCodes.Contains(code) => (400, InvalidRequest),
             _ => (500, ServerError),

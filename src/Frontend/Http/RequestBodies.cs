@@ -18,8 +18,10 @@ namespace Evergrain.Frontend.Http;
 internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudget budget, PollingThread thread,
     ServerDrain drain, TimeProvider time)
 {
-    private readonly int _bytesMax = options.Value.BodyBytesMax;
+    private readonly int _bodyBytesMax = options.Value.BodyBytesMax;
     private readonly TimeSpan _timeout = options.Value.BodyTimeout;
+
+    private int BytesMax => Math.Min(_bodyBytesMax, budget.RequestBytesMax);
 
     /// <summary>Reads and unpacks a body; its memory is the caller's to return.</summary>
     /// <exception cref="ConversationException">
@@ -31,7 +33,7 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
         CheckType(request.ContentType);
         var unpack = BodyEncoding.Find(request.Headers.ContentEncoding.ToString());
         var tenant = request.HttpContext.Features.GetRequiredFeature<Caller>().Tenant;
-        var body = new RentedBuffer(_bytesMax, budget.Open(tenant));
+        var body = new RentedBuffer(BytesMax, budget.Open(tenant));
         try
         {
             await FillAsync(body, request);
@@ -158,9 +160,9 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
 
     private void CheckLength(long length)
     {
-        if (length > _bytesMax)
+        if (length > BytesMax)
         {
-            throw ConversationException.Of(RefusalKind.TooLarge, $"The body is longer than {_bytesMax} bytes.");
+            throw ConversationException.Of(RefusalKind.TooLarge, $"The body is longer than {BytesMax} bytes.");
         }
     }
 

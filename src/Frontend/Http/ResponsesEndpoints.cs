@@ -1,9 +1,11 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
+using Evergrain.Conversations;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -18,8 +20,12 @@ namespace Evergrain.Frontend.Http;
 /// Source: OpenAI's API reference, <c>GET|DELETE /v1/responses/{id}</c>, <c>…/cancel</c> and <c>…/input_items</c>.
 /// There only background responses can be cancelled or streamed again; here every stored one can.
 /// </remarks>
-internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, ServerDrain drain, AuditLog audit)
+internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, ServerDrain drain, AuditLog audit,
+    ByteBudget sending)
 {
+    // The answer, and the buffers of the connection.
+    private const int CopiesSent = 2;
+
     private const int LimitMax = 100;
     private const int LimitDefault = 20;
 
@@ -30,7 +36,7 @@ internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, 
         var turn = ReadAddress(context);
         if (ReadStream(context.Request.Query) is not { } from)
         {
-            await context.WriteJsonAsync(await _conversations.GetAsync(turn, context.RequestAborted));
+            await WriteAsync(context, turn, await _conversations.GetAsync(turn, context.RequestAborted));
             return;
         }
 
@@ -55,7 +61,7 @@ internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, 
             // Its end is on its way to the journal: the answer says that the turn still runs.
         }
 
-        await context.WriteJsonAsync(await _conversations.GetAsync(turn, context.RequestAborted));
+        await WriteAsync(context, turn, await _conversations.GetAsync(turn, context.RequestAborted));
     }
 
     public async Task DeleteAsync(HttpContext context)
@@ -70,7 +76,17 @@ internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, 
     {
         var turn = ReadAddress(context);
         var page = ReadPage(context.Request.Query);
-        await context.WriteJsonAsync(await _conversations.ListInputItemsAsync(turn, page, context.RequestAborted));
+        await WriteAsync(
+            context, turn, await _conversations.ListInputItemsAsync(turn, page, context.RequestAborted));
+    }
+
+    /// <summary>Answers with what was made; a client that reads slowly keeps its bytes here.</summary>
+    private async Task WriteAsync(HttpContext context, TurnAddress turn, ReadOnlyMemory<byte> body)
+    {
+        using var charge = body.Length > Limits.BatchBytesMax
+            ? sending.Hold(turn.Tenant, CopiesSent * (long)body.Length)
+            : null;
+        await context.WriteJsonAsync(body);
     }
 
     private static TurnAddress ReadAddress(HttpContext context)

@@ -161,7 +161,9 @@ internal sealed class InProcessContext(HostContext host, InProcessOptions option
 
     public StartLine Starts { get; } = new();
 
-    public WarmBytes Warm { get; } = new(options.WarmBytesMax, host.Services.Instruments);
+    public WarmBytes Warm { get; } = new(
+        () => host.Services.Instruments.Holding?.WarmBytesMax(options.WarmBytesMax) ?? options.WarmBytesMax,
+        host.Services.Instruments);
 
     /// <summary>Numbers the next use: a conversation that just opened is never the coldest.</summary>
     public long NextUse() => Interlocked.Increment(ref _uses);

@@ -3,13 +3,13 @@ using Evergrain.Conversations.Hosts;
 namespace Evergrain.Frontend.InProcess;
 
 /// <summary>Adds up the bytes of warm conversations, and asks for a sweep when they exceed the budget.</summary>
-internal sealed class WarmBytes(long budget, ConversationInstruments instruments)
+internal sealed class WarmBytes(Func<long> budget, ConversationInstruments instruments)
 {
     private readonly SemaphoreSlim _sweep = new(0, 1);
     private long _bytes;
 
     /// <summary>Bytes over the budget; negative: room.</summary>
-    public long Excess => Interlocked.Read(ref _bytes) - budget;
+    public long Excess => Interlocked.Read(ref _bytes) - budget();
 
     public void Change(long difference)
     {
@@ -19,7 +19,7 @@ internal sealed class WarmBytes(long budget, ConversationInstruments instruments
         }
 
         instruments.WarmBytesChanged(difference);
-        if (Interlocked.Add(ref _bytes, difference) > budget && difference > 0)
+        if (Interlocked.Add(ref _bytes, difference) > budget() && difference > 0)
         {
             AskForSweep();
         }

@@ -51,6 +51,9 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
     /// <summary>What the frames come on.</summary>
     public required PollingThread Thread { get; init; }
 
+    /// <summary>Bytes of the longest message.</summary>
+    public int BytesMax => Math.Min(options.FrameBytesMax, budget.RequestBytesMax);
+
     /// <summary>Reads the next message, or learns that there is none.</summary>
     /// <param name="closing">Ends a wait for room: whatever comes is dropped then.</param>
     /// <exception cref="WebSocketException">The connection is gone, or the peer broke the protocol.</exception>
@@ -63,7 +66,7 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
         }
 
         await Thread.LeaveAsync();
-        var buffer = new RentedBuffer(options.FrameBytesMax, budget.Open(tenant));
+        var buffer = new RentedBuffer(BytesMax, budget.Open(tenant));
         var frame = new Frame(FrameOutcome.Closed);
         try
         {

@@ -41,12 +41,12 @@ internal static class SocketEnds
 
     /// <summary>Status and reason; RFC 6455 gives a reason at most 123 bytes.</summary>
     public static (WebSocketCloseStatus Status, string Reason) CloseFrame(
-        this SocketEnd end, EvergrainOptions options) => end switch
+        this SocketEnd end, EvergrainOptions options, int frameBytesMax) => end switch
     {
         SocketEnd.FrameStalled => (WebSocketCloseStatus.PolicyViolation,
             $"The message did not end within FrameTimeout, {options.FrameTimeout.TotalSeconds:0.###} s."),
         SocketEnd.FrameOverLong => (WebSocketCloseStatus.MessageTooBig,
-            $"The message is longer than FrameBytesMax, {options.FrameBytesMax} bytes."),
+            $"The message is longer than FrameBytesMax, {frameBytesMax} bytes."),
         SocketEnd.Flooded => (WebSocketCloseStatus.PolicyViolation,
             $"Over {FrameRate.FramesMax} control frames, tiny pieces, cancels or unusable messages came in a second."),
         SocketEnd.LifetimeOver => (WebSocketCloseStatus.EndpointUnavailable, "The connection's lifetime is over."),

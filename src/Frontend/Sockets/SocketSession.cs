@@ -217,7 +217,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
             }
             else
             {
-                var (status, reason) = end.CloseFrame(_services.Options);
+                var (status, reason) = end.CloseFrame(_services.Options, _reader.BytesMax);
                 await _socket.CloseOutputAsync(status, reason, CancellationToken.None)
                     .WaitAsync(patience, _services.Time);
             }

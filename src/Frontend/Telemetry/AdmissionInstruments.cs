@@ -34,5 +34,9 @@ internal sealed class AdmissionInstruments
     public void ObserveReceivedBytes(Func<long> bytes) =>
         _meter.CreateObservableUpDownCounter("evergrain.bytes.receiving", bytes, "By");
 
+    /// <summary>Bytes that conversations hold and cannot give back at once; read whenever metrics are.</summary>
+    public void ObserveHeldBytes(Func<long> bytes) =>
+        _meter.CreateObservableUpDownCounter("evergrain.bytes.held", bytes, "By");
+
     private static KeyValuePair<string, object?> Reason(AdmissionBound bound) => new("reason", bound.Reason());
 }

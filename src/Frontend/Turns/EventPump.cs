@@ -1,10 +1,15 @@
+using Evergrain.Conversations;
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Admission;
 
 namespace Evergrain.Frontend.Turns;
 
 /// <summary>Reads the events of a response and delivers them, up to and with the terminal one.</summary>
-internal sealed class EventPump(TurnServices services)
+internal sealed class EventPump(TurnServices services, ByteBudget budget)
 {
+    // The frame or piece of a stream that it becomes, and the buffers of the connection.
+    private const int CopiesSent = 2;
+
     /// <summary>Delivers the events from <see cref="ITurnDelivery.From"/> on, as they come.</summary>
     /// <returns>The time that was spent in sends.</returns>
     /// <exception cref="ConversationException">The response is not found, or cannot go on here.</exception>
@@ -22,7 +27,7 @@ internal sealed class EventPump(TurnServices services)
         {
             var begun = services.Time.GetTimestamp();
             var batch = events.Current;
-            await delivery.SendAsync(batch, cancellationToken);
+            await SendAsync(turn, batch, delivery, cancellationToken);
             sending += services.Time.GetElapsedTime(begun);
             if (batch.IsLast)
             {
@@ -34,6 +39,20 @@ internal sealed class EventPump(TurnServices services)
         return delivery.From > 0
             ? sending
             : throw new InvalidOperationException($"The events of {turn.Response} ended without a terminal event.");
+    }
+
+    /// <summary>Sends a batch. A large event waits until there is room for the copies of it.</summary>
+    private ValueTask SendAsync(TurnAddress turn, EventBatch batch, ITurnDelivery delivery,
+        CancellationToken cancellationToken) => batch.Events is [{ Length: > Limits.BatchBytesMax }]
+        ? SendLargeAsync(turn, batch, delivery, cancellationToken)
+        : delivery.SendAsync(batch, cancellationToken);
+
+    private async ValueTask SendLargeAsync(TurnAddress turn, EventBatch batch, ITurnDelivery delivery,
+        CancellationToken cancellationToken)
+    {
+        using var charge = budget.Open(turn.Tenant);
+        await charge.GrowAsync(CopiesSent * (long)batch.Events[0].Length, cancellationToken);
+        await delivery.SendAsync(batch, cancellationToken);
     }
 
     private ValueTask<bool> NextAsync(IAsyncEnumerator<EventBatch> events, ITurnDelivery delivery,

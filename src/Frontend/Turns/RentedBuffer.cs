@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.Numerics;
+using Evergrain.Conversations.Holding;
 using Evergrain.Frontend.Admission;
 
 namespace Evergrain.Frontend.Turns;
@@ -13,7 +13,7 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null, int 
     // Most messages are a tool result of about 2 KB.
     private const int FirstBytes = 4096;
 
-    private byte[] _bytes = ArrayPool<byte>.Shared.Rent(FirstBytes);
+    private byte[] _bytes = PooledBytes.Rent(FirstBytes);
 
     public int Length { get; private set; }
 
@@ -54,7 +54,7 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null, int 
     {
         if (_bytes.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(_bytes);
+            PooledBytes.Return(_bytes);
             (_bytes, Length) = ([], 0);
         }
     }
@@ -99,8 +99,8 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null, int 
     /// <summary>Gives back all but a small buffer: of the rest of the message only the length counts.</summary>
     public void Shrink()
     {
-        ArrayPool<byte>.Shared.Return(_bytes);
-        _bytes = ArrayPool<byte>.Shared.Rent(FirstBytes);
+        PooledBytes.Return(_bytes);
+        _bytes = PooledBytes.Rent(FirstBytes);
         Discharge();
     }
 
@@ -110,17 +110,25 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null, int 
         Surrender();
     }
 
-    // Pools give powers of two.
-    private int CapacityFor(int length) =>
-        length <= _bytes.Length ? _bytes.Length : (int)BitOperations.RoundUpToPowerOf2((uint)Larger(length));
+    private int CapacityFor(int length)
+    {
+        if (length <= _bytes.Length)
+        {
+            return _bytes.Length;
+        }
+
+        // The pool gives powers of two.
+        var larger = Larger(length);
+        return larger <= PooledBytes.PooledMax ? (int)BitOperations.RoundUpToPowerOf2((uint)larger) : larger;
+    }
 
     private int Larger(int least) => Math.Max(least, (int)Math.Min(2L * _bytes.Length, bytesMax + 1L));
 
     private void Grow(int least)
     {
-        var larger = ArrayPool<byte>.Shared.Rent(Larger(least));
+        var larger = PooledBytes.Rent(Larger(least));
         Written.CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_bytes);
+        PooledBytes.Return(_bytes);
         _bytes = larger;
     }
 }

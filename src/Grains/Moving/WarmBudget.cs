@@ -30,7 +30,8 @@ internal sealed class WarmBudget(WarmConversations warm, WarmBudgetBounds bounds
 
     private async Task ShedAsync(CancellationToken cancellationToken)
     {
-        if (warm.Bytes <= bounds.BytesMax)
+        var bytesMax = bounds.BytesMax();
+        if (warm.Bytes <= bytesMax)
         {
             return;
         }
@@ -39,7 +40,7 @@ internal sealed class WarmBudget(WarmConversations warm, WarmBudgetBounds bounds
         foreach (var conversation in warm.All.Where(static one => one is { IsAtRest: true, IsRead: false })
             .OrderBy(static one => one.LastUsed).ToList())
         {
-            if (left <= bounds.BytesMax)
+            if (left <= bytesMax)
             {
                 return;
             }
@@ -54,4 +55,4 @@ internal sealed class WarmBudget(WarmConversations warm, WarmBudgetBounds bounds
 }
 
 /// <summary>How much may be warm, and by which clock it is looked at.</summary>
-internal sealed record WarmBudgetBounds(long BytesMax, TimeProvider Time);
+internal sealed record WarmBudgetBounds(Func<long> BytesMax, TimeProvider Time);

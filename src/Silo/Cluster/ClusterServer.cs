@@ -108,12 +108,17 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
         }
     }
 
-    private Task GreetAsync(WebApplication app, MemberOptions member, SiloPlace? place, string journal)
+    private async Task GreetAsync(WebApplication app, MemberOptions member, SiloPlace? place, string journal)
     {
         var cluster = $"cluster {member.Id}{(member.Tls ? "" : ", whose ports ask nobody for a key")}; {journal}";
-        return role.IsFrontend()
-            ? Greeting.WriteAsync(app, cluster)
-            : Console.Out.WriteLineAsync($"Evergrain silo listens on {app.Urls.First()} for health and metrics, on " +
-                $"{place!.Address} with ports {place.SiloPort} and {place.GatewayPort} for its cluster; {cluster}");
+        if (role.IsFrontend())
+        {
+            await Greeting.WriteAsync(app, cluster);
+            return;
+        }
+
+        await Console.Out.WriteLineAsync($"Evergrain silo listens on {app.Urls.First()} for health and metrics, on " +
+            $"{place!.Address} with ports {place.SiloPort} and {place.GatewayPort} for its cluster; {cluster}");
+        await Greeting.WriteMemoryAsync(app);
     }
 }

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Listening;
 using Evergrain.Providers.Servers;
 using Microsoft.AspNetCore.Builder;
@@ -36,5 +37,11 @@ internal static class Greeting
         {
             await Console.Out.WriteLineAsync(notice);
         }
+
+        await WriteMemoryAsync(app);
     }
+
+    /// <summary>Says how much memory the process takes.</summary>
+    public static Task WriteMemoryAsync(WebApplication app) => Console.Out.WriteLineAsync(
+        app.Services.GetRequiredService<AdmissionSettings>().Current.Memory.Notice);
 }

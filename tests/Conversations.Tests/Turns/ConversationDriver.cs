@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
@@ -25,6 +26,13 @@ internal sealed class ConversationDriver
         _models = new ModelCatalog(backends.Length > 0 ? backends : [new ScriptedBackend()]);
         Conversation = new Conversation(Key, _activation, _models, _ids, () => Format);
     }
+
+    /// <summary>A new activation, whose tenant is bounded; before anything else.</summary>
+    public void Hold(ProcessHolding holding) =>
+        Conversation = new Conversation(Key, ++_activation, _models, _ids, () => Format)
+        {
+            Holding = holding.Of(Key.Tenant),
+        };
 
     /// <summary>Where request ids come from; two drivers of one journal need two.</summary>
     public SeededIdSource Requests { get; init; } = new(1);

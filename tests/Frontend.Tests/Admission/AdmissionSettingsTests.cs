@@ -20,19 +20,19 @@ public sealed class AdmissionSettingsTests : IDisposable
     [Fact]
     public void Tenant_NotNamed_HasWhatAllMayHave()
     {
-        using var host = new AdmissionHost();
+        using var host = new AdmissionHost(AdmissionHost.Json($$"""{"MemoryBytesMax":{{8L << 30}}}"""));
 
         Assert.Equal(new TenantBounds(int.MaxValue, int.MaxValue, 5_000, 256 << 20, 1),
             host.Settings.Current.Of("any"));
-        Assert.Equal(1L << 30, host.Settings.Current.All.ReceivedBytesMax);
+        Assert.Equal(1L << 30, host.Settings.Current.Memory.ReceivedBytesMax);
     }
 
     [Fact]
     public void Tenant_Named_HasItsOwnThenTheOthersThenTheDefault()
     {
-        using var host = new AdmissionHost(AdmissionHost.Json("""{"WaitingTurnsMax":51}""", """
-            {"*":{"RunningTurnsMax":5,"Weight":2},"a":{"RunningTurnsMax":7}}
-            """));
+        using var host = new AdmissionHost(AdmissionHost.Json(
+            """{"WaitingTurnsMax":51,"MemoryBytesMax":8589934592}""",
+            """{"*":{"RunningTurnsMax":5,"Weight":2},"a":{"RunningTurnsMax":7}}"""));
 
         Assert.Equal(new TenantBounds(int.MaxValue, 7, 26, 256 << 20, 2), host.Settings.Current.Of("a"));
         Assert.Equal(new TenantBounds(int.MaxValue, 5, 26, 256 << 20, 2), host.Settings.Current.Of("b"));

@@ -22,4 +22,6 @@ public sealed class InProcessPassivationTests() : PassivationContract(InProcessH
 
 public sealed class InProcessSqlitePassivationTests() : PassivationContract(InProcessHosts.Sqlite);
 
+public sealed class InProcessHoldingTests() : HoldingContract(InProcessHosts.InMemory);
+
 public sealed class InProcessCheckTests() : CheckContract(InProcessHosts.InMemory);

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -17,14 +18,16 @@ internal sealed class InProcessHost : ContractHost
     private readonly Func<Task<IJournal>> _open;
     private readonly MeterFactory _meters = new();
     private readonly IInputCheck? _check;
+    private readonly ProcessHolding? _holding;
     private IJournal _journal;
     private FaultyJournal _faults;
     private ServiceProvider _services;
     private ConversationRouter _router;
 
-    private InProcessHost(Func<Task<IJournal>> open, IJournal journal, InProcessOptions options, IInputCheck? check)
+    private InProcessHost(Func<Task<IJournal>> open, IJournal journal, InProcessOptions options, IInputCheck? check,
+        ProcessHolding? holding)
     {
-        (_open, _journal, Options, _check) = (open, journal, options, check);
+        (_open, _journal, Options, _check, _holding) = (open, journal, options, check, holding);
         _faults = new FaultyJournal(journal);
         Counts.Follow(_meters);
         (_services, _router) = Create();
@@ -51,13 +54,15 @@ internal sealed class InProcessHost : ContractHost
 
     /// <summary>Starts a host; <paramref name="open"/> opens its journal, and opens it again later.</summary>
     public static async Task<InProcessHost> StartAsync(Func<Task<IJournal>> open, InProcessOptions? options = null,
-        IInputCheck? check = null) => new(open, await open(), options ?? new InProcessOptions(), check);
+        IInputCheck? check = null, ProcessHolding? holding = null) =>
+        new(open, await open(), options ?? new InProcessOptions(), check, holding);
 
     /// <summary>Starts a host over an in-memory journal.</summary>
-    public static Task<InProcessHost> StartInMemoryAsync(InProcessOptions? options = null, IInputCheck? check = null)
+    public static Task<InProcessHost> StartInMemoryAsync(InProcessOptions? options = null, IInputCheck? check = null,
+        ProcessHolding? holding = null)
     {
         var journal = new InMemoryJournal();
-        return StartAsync(() => Task.FromResult<IJournal>(new Kept(journal)), options, check);
+        return StartAsync(() => Task.FromResult<IJournal>(new Kept(journal)), options, check, holding);
     }
 
     public override async Task PassivateAsync() => await InProcess.PassivateIdleAsync().WaitAsync(Waits.Patience);
@@ -109,6 +114,11 @@ internal sealed class InProcessHost : ContractHost
         if (_check is not null)
         {
             services.AddSingleton(_check);
+        }
+
+        if (_holding is not null)
+        {
+            services.AddSingleton(_holding);
         }
 
         var provider = services.AddInProcessConversations(Options).BuildServiceProvider();

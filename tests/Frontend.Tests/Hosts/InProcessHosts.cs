@@ -12,7 +12,7 @@ namespace Evergrain.Frontend.Tests.Hosts;
 internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start) : IContractHosts
 {
     public static readonly InProcessHosts InMemory = new(static setup =>
-        InProcessHost.StartInMemoryAsync(OptionsFor(setup), setup.Check));
+        InProcessHost.StartInMemoryAsync(OptionsFor(setup), setup.Check, setup.Holding));
 
     public static readonly InProcessHosts Sqlite = new(StartSqliteAsync);
 
@@ -22,7 +22,7 @@ internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start)
         return await InProcessHost.StartAsync(
             async () => await PostgresJournal.OpenAsync(
                 new PostgresJournalOptions { Url = url }, CancellationToken.None),
-            OptionsFor(setup), setup.Check);
+            OptionsFor(setup), setup.Check, setup.Holding);
     });
 
     public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);
@@ -33,7 +33,7 @@ internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start)
         var host = await InProcessHost.StartAsync(
             async () => await SqliteJournal.OpenAsync(
                 new SqliteJournalOptions { Directory = directory }, CancellationToken.None),
-            OptionsFor(setup), setup.Check);
+            OptionsFor(setup), setup.Check, setup.Holding);
         host.Directory = directory;
         return host;
     }

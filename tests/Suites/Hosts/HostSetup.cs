@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Suites.Hosts;
@@ -10,6 +11,9 @@ public sealed record HostSetup
 
     /// <summary>Bytes that warm conversations may hold together; null: the host's own bound.</summary>
     public long? WarmBytesMax { get; init; }
+
+    /// <summary>What conversations may hold; null: nobody counts.</summary>
+    public ProcessHolding? Holding { get; init; }
 }
 
 /// <summary>Starts hosts of one kind. It has no state.</summary>

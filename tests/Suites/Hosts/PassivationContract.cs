@@ -4,7 +4,8 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Suites.Hosts;
 
 /// <summary>
-/// Which conversations leave memory, and that nobody notices. The budget is three and a half large ones.
+/// Which conversations leave memory, and that nobody notices. The budget is three large ones and a large create, which
+/// counts its input, the rendering and the append.
 /// </summary>
 public abstract class PassivationContract(IContractHosts hosts) : HostContract(hosts)
 {
@@ -16,7 +17,7 @@ public abstract class PassivationContract(IContractHosts hosts) : HostContract(h
     // Every host looks at its budget within this time.
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(1);
 
-    protected override HostSetup Setup { get; } = new() { WarmBytesMax = 7 * LargeBytes / 2 };
+    protected override HostSetup Setup { get; } = new() { WarmBytesMax = 4 * LargeBytes };
 
     [Fact]
     public async Task Budget_Exceeded_PassivatesTheColdest()
