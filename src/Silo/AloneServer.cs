@@ -25,6 +25,7 @@ internal static class AloneServer
         app.CheckSettings();
         bound.Watch(app);
         await journal.OpenAsync(JournalOwner.Alone, app.Services, cancellationToken);
+        app.Services.FollowUsage();
         app.MapEvergrain().MapUsage();
         await app.StartAsync(cancellationToken);
         await Greeting.WriteAsync(app, journal.Place);

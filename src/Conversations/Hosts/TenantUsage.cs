@@ -13,6 +13,9 @@ public sealed class TenantUsage(IIdSource ids)
     private readonly ulong _process = ids.Next64();
     private long _sequence;
 
+    /// <summary>Is told at once of turns that ended; it must not wait.</summary>
+    public Action<string, TurnCounts>? Counted { get; set; }
+
     /// <summary>Counts turns of a tenant that ended.</summary>
     public void Add(string tenant, in TurnCounts counts)
     {
@@ -20,6 +23,8 @@ public sealed class TenantUsage(IIdSource ids)
         {
             _counted[tenant] = _counted.GetValueOrDefault(tenant).Plus(counts);
         }
+
+        Counted?.Invoke(tenant, counts);
     }
 
     /// <summary>

@@ -31,6 +31,12 @@ internal enum AdmissionBound
 
     /// <summary>Bytes of all requests that have not started.</summary>
     ServerBytes,
+
+    /// <summary>Turns that a tenant begins in a minute.</summary>
+    TenantTurnsPerMinute,
+
+    /// <summary>Tokens that a tenant's turns take in a minute.</summary>
+    TenantTokensPerMinute,
 }
 
 /// <summary>What a client, and what a metric, is told of each bound.</summary>
@@ -61,6 +67,10 @@ internal static class AdmissionBoundWords
                 $"Requests of yours hold {max} bytes, as many as they may, and none began in time: try again later."),
             AdmissionBound.ServerBytes => (RefusalKind.Overloaded,
                 $"Requests hold {max} bytes, as many as they may, and none began in time: try again later."),
+            AdmissionBound.TenantTurnsPerMinute => (RefusalKind.TooManyRequests,
+                $"Rate limit reached: you may begin {max} turns a minute, and have begun as many."),
+            AdmissionBound.TenantTokensPerMinute => (RefusalKind.TooManyRequests,
+                $"Rate limit reached: your turns may take {max} tokens a minute, and have taken as many."),
             _ => throw new ArgumentOutOfRangeException(nameof(bound), bound, "No refusal for this bound."),
         };
         return new Refusal(kind, message) { RetryAfter = retryAfter };
@@ -78,6 +88,8 @@ internal static class AdmissionBoundWords
         AdmissionBound.ServerWaiting => "server_waiting",
         AdmissionBound.TenantBytes => "tenant_bytes",
         AdmissionBound.ServerBytes => "server_bytes",
+        AdmissionBound.TenantTurnsPerMinute => "tenant_turns_per_minute",
+        AdmissionBound.TenantTokensPerMinute => "tenant_tokens_per_minute",
         _ => throw new ArgumentOutOfRangeException(nameof(bound), bound, "No reason for this bound."),
     };
 }

@@ -11,6 +11,15 @@ internal sealed record TenantBounds(int ConnectionsMax, int RunningTurnsMax, int
 {
     /// <summary>Bytes of running and unstored turns; beside what is free in the process.</summary>
     public long MemoryBytesMax { get; init; } = long.MaxValue;
+
+    /// <summary>Turns that it may begin in a minute; null: no bound.</summary>
+    public int? TurnsPerMinute { get; init; }
+
+    /// <summary>Tokens that its turns may take in a minute; null: no bound.</summary>
+    public long? TokensPerMinute { get; init; }
+
+    /// <summary>Whether anything is bounded by the minute.</summary>
+    public bool HasRates => TurnsPerMinute is not null || TokensPerMinute is not null;
 }
 
 /// <summary>The bounds in force, in all and by tenant. Immutable; a reload makes new ones.</summary>
@@ -71,6 +80,8 @@ internal sealed class AdmissionBounds
         own.Weight ?? others.Weight ?? 1)
     {
         MemoryBytesMax = own.MemoryBytesMax ?? others.MemoryBytesMax ?? long.MaxValue,
+        TurnsPerMinute = own.TurnsPerMinute ?? others.TurnsPerMinute,
+        TokensPerMinute = own.TokensPerMinute ?? others.TokensPerMinute,
     };
 
     private static T Read<T>(IConfigurationSection section, List<string> mistakes)

@@ -29,7 +29,11 @@ internal static class AdmissionExtensions
                 new ModelCatalog([.. provider.GetServices<IModelBackend>()]),
                 provider.GetRequiredService<AdmissionSettings>(),
                 provider.GetRequiredService<AdmissionInstruments>(),
-                provider.GetRequiredService<TimeProvider>()))
+                provider.GetRequiredService<TimeProvider>())
+            {
+                Rates = provider.GetRequiredService<RateGate>(),
+            })
+            .AddSingleton<RateGate>()
             .AddSingleton<ByteBudget>()
             .AddSingleton(static provider => CountHolding(provider))
             .AddHostedService<MemoryReturn>()

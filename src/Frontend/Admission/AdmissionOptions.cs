@@ -84,6 +84,20 @@ public sealed class TenantOptions
     [Range(1L << 20, 1L << 40)]
     public long? MemoryBytesMax { get; set; }
 
+    /// <summary>
+    /// Turns that it may begin in a minute, 1 to 1,000,000,000. As many may begin at once, and they come back evenly.
+    /// Default: no bound.
+    /// </summary>
+    [Range(1, 1_000_000_000)]
+    public int? TurnsPerMinute { get; set; }
+
+    /// <summary>
+    /// Tokens of input and output that its turns may take in a minute, 1 to 1,000,000,000,000. They count when a turn
+    /// ends, so the last turns may take more, and no turn begins until that has come back. Default: no bound.
+    /// </summary>
+    [Range(1, 1_000_000_000_000)]
+    public long? TokensPerMinute { get; set; }
+
     /// <summary>Its share of places that are short, against the others' weights, 1 to 1000. Default 1.</summary>
     [Range(1, 1000)]
     public int? Weight { get; set; }

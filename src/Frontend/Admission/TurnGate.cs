@@ -41,6 +41,9 @@ internal sealed class TurnGate
         instruments.ObserveWaitingTurns(() => Waiting);
     }
 
+    /// <summary>The bounds per minute, which a turn passes before it asks for a place.</summary>
+    public required RateGate Rates { get; init; }
+
     /// <summary>Turns that have a place.</summary>
     public int Running => Volatile.Read(ref _running);
 

@@ -12,6 +12,7 @@ internal static class HttpExtensions
         .AddSingleton<RequestBodies>()
         .AddSingleton<CreateEndpoint>()
         .AddSingleton<ResponsesEndpoints>()
+        .AddSingleton<RateHeaders>()
         .AddSingleton<ModelsEndpoints>();
 
     public static IServiceCollection AddHealth(this IServiceCollection services) =>
@@ -21,7 +22,12 @@ internal static class HttpExtensions
     {
         var responses = routes.ServiceProvider.GetRequiredService<ResponsesEndpoints>();
         var create = routes.ServiceProvider.GetRequiredService<CreateEndpoint>();
-        routes.MapPost("/v1/responses", (RequestDelegate)create.InvokeAsync);
+        var rates = routes.ServiceProvider.GetRequiredService<RateHeaders>();
+        routes.MapPost("/v1/responses", (RequestDelegate)(context =>
+        {
+            rates.Announce(context);
+            return create.InvokeAsync(context);
+        }));
         routes.MapGet("/v1/responses/{id}", (RequestDelegate)responses.GetAsync);
         routes.MapDelete("/v1/responses/{id}", (RequestDelegate)responses.DeleteAsync);
         routes.MapPost("/v1/responses/{id}/cancel", (RequestDelegate)responses.CancelAsync);

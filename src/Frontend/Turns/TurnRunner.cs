@@ -29,6 +29,7 @@ internal sealed class TurnRunner(
     public async Task RunAsync(ReceivedCreate create, UnstoredLeases leases, ITurnDelivery delivery,
         CancellationToken cancellationToken)
     {
+        gate.Rates.Enter(leases.Tenant);
         using var place = gate.TryEnter(leases.Tenant, create.Model) ??
             await WaitAsync(create, leases.Tenant, cancellationToken);
         services.Instruments.TurnStarted(create.ReceivedAt);

@@ -62,6 +62,7 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
         if (role.IsFrontend())
         {
             builder.Services.AddEvergrainFrontend(builder.Configuration);
+            builder.Services.AddHostedService<RatePolling>();
         }
         else
         {

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Admission;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -16,5 +17,12 @@ internal static class UsageExtensions
     {
         services.TryAddSingleton<TenantUsage>();
         return services.AddHostedService<TenantReporting>();
+    }
+
+    /// <summary>Tells the bounds per minute of turns that ended in this process, which runs all of them.</summary>
+    public static void FollowUsage(this IServiceProvider services)
+    {
+        var rates = services.GetRequiredService<RateGate>();
+        services.GetRequiredService<TenantUsage>().Counted = (tenant, counts) => rates.Ended(tenant, counts);
     }
 }
