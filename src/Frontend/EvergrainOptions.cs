@@ -57,10 +57,11 @@ public sealed class EvergrainOptions
     public int? OperationsPort { get; set; }
 
     /// <summary>
-    /// Longest message a client may send, in bytes, 1 KiB to 64 MiB. Default 16 MiB, as long as a record.
+    /// Longest message a client may send, in bytes, 1 KiB to 64 MiB. Default 64 MiB, as over HTTP. Less where
+    /// <c>Admission:MemoryBytesMax</c> leaves less for one request.
     /// </summary>
     [Range(1 << 10, 64 << 20)]
-    public int FrameBytesMax { get; set; } = 16 << 20;
+    public int FrameBytesMax { get; set; } = 64 << 20;
 
     /// <summary>
     /// Connections of plain HTTP, 1 to 1,000,000; one more is closed at once. The last quarter of them, at most 64,
@@ -70,13 +71,15 @@ public sealed class EvergrainOptions
     [Range(1, 1_000_000)]
     public int HttpConnectionsMax { get; set; } = 10_000;
 
-    /// <summary>Time from a message's beginning to its end, 100 ms to 10 minutes. Default 30 s.</summary>
+    /// <summary>
+    /// Time from a message's beginning to its end, 100 ms to 10 minutes. Default 2 minutes: 64 MiB at 5 Mbit/s.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
-    public TimeSpan FrameTimeout { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan FrameTimeout { get; set; } = TimeSpan.FromMinutes(2);
 
     /// <summary>
     /// Longest body of a request, in bytes, as sent and unpacked, 1 KiB to 64 MiB. Default 64 MiB, as long as an
-    /// append.
+    /// append. Less where <c>Admission:MemoryBytesMax</c> leaves less for one request.
     /// </summary>
     [Range(1 << 10, 64 << 20)]
     public int BodyBytesMax { get; set; } = 64 << 20;
@@ -97,7 +100,10 @@ public sealed class EvergrainOptions
     [Range(1, 1024)]
     public int QueuedCreatesMax { get; set; } = 16;
 
-    /// <summary>Bytes of creates that may wait on one connection, 1 KiB to 1 GiB. Default 32 MiB.</summary>
+    /// <summary>
+    /// Bytes of creates that may wait on one connection, 1 KiB to 1 GiB. Default 32 MiB. A create that waits alone may
+    /// be longer.
+    /// </summary>
     [Range(1L << 10, 1L << 30)]
     public long QueuedBytesMax { get; set; } = 32L << 20;
 

@@ -86,7 +86,10 @@ public static class ConversationClusterExtensions
     {
         var options = provider.GetRequiredService<ConversationClusterOptions>();
         var cluster = new ClusterAccess(provider.GetRequiredService<IGrainFactory>(),
-            provider.GetService<GatewayLosses>(), options);
+            provider.GetService<GatewayLosses>(), options)
+        {
+            Holding = provider.GetService<ProcessHolding>(),
+        };
         return new ConversationRouter(
             cluster.Find,
             cluster.Find,

@@ -65,6 +65,23 @@ public sealed class LargeMessageTests
         Assert.Equal(1, host.Silos.Answers.Starts);
     }
 
+    [Fact]
+    public async Task Create_LargerThanAMessage_ComesInPieces()
+    {
+        await using var host = await ClusterHost.StartAloneAsync(new TestWorld { MessageBytesMax = 6 << 20 });
+        var client = new ContractClient(host, "default", lease: 1);
+        var item = $$"""{"role":"user","content":"{{new string('x', 14 << 20)}}"}""";
+
+        var stored = await client.CreateAsync(
+            ContractClient.Json($"[{item},{item},{item}]", model: "echo"), ContractClient.NewConversation());
+        var unstored = await client.CreateAsync(ContractClient.Json($"[{item}]", model: "echo", store: false),
+            ContractClient.NewConversation());
+
+        Assert.Contains("3 items", (await client.ReadAsync(stored))[^1], StringComparison.Ordinal);
+        Assert.Contains("1 items", (await client.ReadAsync(unstored))[^1], StringComparison.Ordinal);
+        Assert.Equal(2, host.Silos.Answers.Starts);
+    }
+
     private static async Task<(int Count, JsonElement Terminal)> ReadAsync(ContractHost host, TurnAddress turn)
     {
         using var patience = new CancellationTokenSource(Waits.Patience);

@@ -143,7 +143,9 @@ internal sealed class TurnQueue(EvergrainOptions options) : IDisposable
 
         lock (_gate)
         {
-            if (_creates < options.QueuedCreatesMax && _bytes + create.Body.Length <= options.QueuedBytesMax)
+            // A lone create may be longer than all that may wait: its frame had a bound of its own.
+            if (_creates < options.QueuedCreatesMax &&
+                (_creates == 0 || _bytes + create.Body.Length <= options.QueuedBytesMax))
             {
                 _creates++;
                 _bytes += create.Body.Length;

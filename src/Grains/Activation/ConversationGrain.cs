@@ -28,6 +28,7 @@ internal sealed class ConversationGrain(GrainServices services)
     private ConversationKey _key;
     private GrainActivation _activation = null!;
     private GrainMove _move = null!;
+    private CreatePieces _pieces = null!;
     private ReadOnlyMemory<byte> _arrived;
     private bool _isOpen;
     private bool _isPassing;
@@ -40,6 +41,8 @@ internal sealed class ConversationGrain(GrainServices services)
         _key = ConversationGrainKey.Parse(this.GetPrimaryKeyString());
         _activation = new GrainActivation(_key, services, this);
         _move = new GrainMove(_activation, services, GrainContext);
+        _pieces = new CreatePieces(
+            services.Host.Services.Instruments.Holding?.Of(_key.Tenant), services.Host.Services.Time);
         if (_arrived.IsEmpty && PassingCalls.IsOne)
         {
             // Nothing is warm here, so there is nothing to be told.
@@ -66,8 +69,11 @@ internal sealed class ConversationGrain(GrainServices services)
     }
 
     /// <inheritdoc/>
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) =>
-        _move.LeaveAsync(reason.ReasonCode, cancellationToken);
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _pieces.Clear();
+        return _move.LeaveAsync(reason.ReasonCode, cancellationToken);
+    }
 
     /// <inheritdoc/>
     public void OnDehydrate(IDehydrationContext dehydrationContext) => _move.OnDehydrate(dehydrationContext);
@@ -82,6 +88,16 @@ internal sealed class ConversationGrain(GrainServices services)
         if (services.Moves.IsClosed)
         {
             return Answer.AskAgain<StartedTurn>();
+        }
+
+        if (request.PieceTotal > 0)
+        {
+            // A new conversation without a turn would end in the middle of a large create.
+            await _activation.HoldAsync(default, CancellationToken.None);
+            if (_pieces.Add(ref request) is { } notWhole)
+            {
+                return notWhole;
+            }
         }
 
         // It does not move meanwhile: its input may be with the check.

@@ -9,8 +9,14 @@ internal static class MessageBounds
     /// <summary>Bytes of an answer that goes whole: an item of the largest size, in a list.</summary>
     public const int AnswerBytesMax = 20 << 20;
 
-    // A piece of what is larger, and the pieces of one message: other calls come between two messages.
-    private const int PieceBytesMax = 1 << 20, PiecesBytesMax = 16 << 20;
+    /// <summary>Bytes of a create that goes whole.</summary>
+    public const int CreateBytesMax = 4 << 20;
+
+    /// <summary>Bytes of a piece of what is larger: other calls come between two messages.</summary>
+    public const int PieceBytesMax = 1 << 20;
+
+    // The pieces of one message.
+    private const int PiecesBytesMax = 16 << 20;
 
     // What a busy machine sends, reads and stores in a second, at least.
     private const double BytesPerSecond = 4 << 20;

@@ -47,6 +47,17 @@ public sealed class StartRequest
     [Id(7)]
     public bool IsCancelled { get; init; }
 
+    /// <summary>Where <see cref="Create"/> stands in a create of <see cref="PieceTotal"/> bytes.</summary>
+    [Id(8)]
+    public int PieceOffset { get; init; }
+
+    /// <summary>
+    /// Bytes of the create that comes in pieces, of which this is one; 0: it is whole. A silo of an earlier build takes
+    /// the piece for a create and refuses it.
+    /// </summary>
+    [Id(9)]
+    public int PieceTotal { get; init; }
+
     /// <summary>How long the call may take; null, and never sent: as long as any other.</summary>
     [field: NonSerialized]
     internal TimeSpan? CallTime { get; init; }
@@ -63,6 +74,51 @@ public sealed class StartRequest
             ? Copy(start, MessageBounds.CallTime(callTime, bytes))
             : throw new ConversationException(Payload.TooLarge("The request", bytes, Limits.StartBytesMax));
     }
+
+    /// <summary>The requests that bring it, in order: itself, or one for each piece of a large create.</summary>
+    /// <param name="callTime">How long a call may take that sends little.</param>
+    internal IEnumerable<StartRequest> Cut(TimeSpan callTime)
+    {
+        if (Create.Length <= MessageBounds.CreateBytesMax)
+        {
+            yield return this;
+            yield break;
+        }
+
+        const int pieceBytes = MessageBounds.PieceBytesMax;
+        for (var offset = 0; offset < Create.Length; offset += pieceBytes)
+        {
+            var piece = Create.Slice(offset, Math.Min(pieceBytes, Create.Length - offset));
+            yield return offset + pieceBytes < Create.Length
+                ? new StartRequest
+                {
+                    CallTime = MessageBounds.CallTime(callTime, piece.Length),
+                    RequestId = RequestId,
+                    Create = piece,
+                    PieceOffset = offset,
+                    PieceTotal = Create.Length,
+                }
+                : With(piece, offset, Create.Length);
+        }
+    }
+
+    /// <summary>The same with the create whole.</summary>
+    internal StartRequest With(ReadOnlyMemory<byte> create) => With(create, 0, 0);
+
+    private StartRequest With(ReadOnlyMemory<byte> create, int offset, int total) => new()
+    {
+        CallTime = CallTime,
+        RequestId = RequestId,
+        IsKeyed = IsKeyed,
+        Lease = Lease,
+        Create = create,
+        IsOpenResponses = IsOpenResponses,
+        IsBackground = IsBackground,
+        References = References,
+        IsCancelled = IsCancelled,
+        PieceOffset = offset,
+        PieceTotal = total,
+    };
 
     private static StartRequest Copy(StartTurn start, TimeSpan callTime) => new()
     {

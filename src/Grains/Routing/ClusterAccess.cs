@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Orleans.Runtime;
@@ -10,6 +11,9 @@ namespace Evergrain.Grains.Routing;
 /// <param name="Options">The bounds.</param>
 internal sealed record ClusterAccess(IGrainFactory Grains, GatewayLosses? Losses, ConversationClusterOptions Options)
 {
+    /// <summary>What conversations, and what is read of them, hold in this process; null: nobody counts.</summary>
+    public ProcessHolding? Holding { get; init; }
+
     /// <summary>
     /// Whether asking again may help: a timeout, a silo that died or is going, an enumeration whose activation ended.
     /// </summary>
@@ -19,6 +23,9 @@ internal sealed record ClusterAccess(IGrainFactory Grains, GatewayLosses? Losses
     /// <summary>A conversation's grain.</summary>
     public IConversationCalls Find(ConversationKey key) =>
         new GrainCalls(Grains.GetGrain<IConversationGrain>(ConversationGrainKey.Format(key)), this);
+
+    /// <summary>Puts together what comes in pieces for a tenant.</summary>
+    public ArrivingPieces PiecesOf(string tenant) => new(Holding?.Of(tenant));
 
     /// <summary>
     /// For one call: is cancelled when its caller leaves, or when its answer may be lost. Null: it cannot be lost

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
@@ -11,10 +10,26 @@ namespace Evergrain.Grains.Routing;
 internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster)
     : IConversationCalls
 {
-    public Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
+    public async Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
         var request = StartRequest.Of(start, cluster.Options.CallTimeout);
-        return CallAsync(() => grain.StartTurn(request), cancellationToken);
+        Answer<StartedTurn> answer = default;
+        foreach (var piece in request.Cut(cluster.Options.CallTimeout))
+        {
+            answer = await CallAsync(() => grain.StartTurn(piece), cancellationToken);
+            if (piece is { PieceTotal: > 0, PieceOffset: 0 } && answer.Refusal is { Kind: RefusalKind.InvalidRequest })
+            {
+                // A silo of an earlier build: it takes creates whole.
+                return await CallAsync(() => grain.StartTurn(request), cancellationToken);
+            }
+
+            if (answer.Kind != AnswerKind.Given)
+            {
+                return answer;
+            }
+        }
+
+        return answer;
     }
 
     public async IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(TurnAddress turn, int from, ulong reader,
@@ -23,19 +38,23 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
         using var asking = cluster.UnlessLost(cancellationToken);
         var events = grain.ReadEvents(InPieces(turn), from, reader, asking?.Token ?? cancellationToken)
             .WithBatchSize(cluster.Options.MessageBatchesMax);
-        ArrayBufferWriter<byte>? pieces = null;
+        using var pieces = cluster.PiecesOf(turn.Tenant);
         await foreach (var answer in events.WithCancellation(asking?.Token ?? cancellationToken))
         {
             if (answer.IsPiece)
             {
-                pieces ??= new ArrayBufferWriter<byte>();
-                pieces.Write(answer.Events[0].Bytes.Span);
+                if (pieces.Add(answer.Events[0].Bytes) is { } refusal)
+                {
+                    yield return Answer.Refused<EventBatch>(refusal);
+                    yield break;
+                }
+
                 continue;
             }
 
-            yield return answer.From(from, pieces);
+            yield return answer.From(from, pieces.Bytes);
             from += answer.Events.Length;
-            pieces = null;
+            pieces.Clear();
         }
     }
 
@@ -94,7 +113,7 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
         using var asking = cluster.UnlessLost(cancellationToken);
         var answers = grain.GetInPieces(InPieces(turn), asking?.Token ?? cancellationToken)
             .WithBatchSize(cluster.Options.MessageBatchesMax);
-        var pieces = new ArrayBufferWriter<byte>();
+        using var pieces = cluster.PiecesOf(turn.Tenant);
         await foreach (var answer in answers.WithCancellation(asking?.Token ?? cancellationToken))
         {
             if (answer.Kind != AnswerKind.Given)
@@ -102,10 +121,13 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
                 return Payload.Unwrap(answer);
             }
 
-            pieces.Write(answer.Value.Bytes.Span);
+            if (pieces.Add(answer.Value.Bytes) is { } refusal)
+            {
+                return Answer.Refused<ReadOnlyMemory<byte>>(refusal);
+            }
         }
 
-        return Answer.Given(pieces.WrittenMemory);
+        return Answer.Given(pieces.Bytes?.WrittenMemory ?? default);
     }
 
     /// <summary>Makes a call; it is cancelled when its answer may be lost.</summary>

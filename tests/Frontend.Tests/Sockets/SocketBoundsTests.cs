@@ -54,10 +54,13 @@ public sealed class SocketBoundsTests
         await client.SendAsync(WireClient.Create(Hello));
         await conversations.HearAsync("read");
         await client.SendAsync(WireClient.Create(Hello, $",\"x\":\"{new string('x', 1024)}\""));
+        await client.SendAsync(WireClient.Create(Hello));
         await CancelAndHearAsync(client, conversations);
         gate.Release(2);
 
+        // The long one waited alone.
         Assert.Equal("response.incomplete", (await client.ReadTurnAsync())[^1].TypeOf());
+        Assert.Equal("response.completed", (await client.ReadTurnAsync())[^1].TypeOf());
         Assert.Equal(429, Assert.Single(await client.ReadTurnAsync()).StatusOf());
     }
 
@@ -74,19 +77,19 @@ public sealed class SocketBoundsTests
     }
 
     [Fact]
-    public async Task Frame_OfSixteenMebibytes_IsTakenByDefault()
+    public async Task Frame_OfSixtyFourMebibytes_IsTakenByDefault()
     {
         await using var server = await TestServer.StartAsync(new ScriptedConversations());
         using var client = await WireClient.ConnectAsync(server);
         var empty = WireClient.Create(Hello, ",\"x\":\"\"").Length;
 
         var whole = await client.RunAsync(WireClient.Create(Hello,
-            $",\"x\":\"{new string('x', (16 << 20) - empty)}\""));
-        await client.SendAsync(new byte[(16 << 20) + 1]);
+            $",\"x\":\"{new string('x', (64 << 20) - empty)}\""));
+        await client.SendAsync(new byte[(64 << 20) + 1]);
 
         Assert.Equal("response.completed", whole[^1].TypeOf());
         Assert.Equal(1009, await client.ReadCloseAsync());
-        Assert.Equal("The message is longer than FrameBytesMax, 16777216 bytes.",
+        Assert.Equal("The message is longer than FrameBytesMax, 67108864 bytes.",
             client.Socket.CloseStatusDescription);
     }
 
