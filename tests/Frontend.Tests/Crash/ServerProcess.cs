@@ -29,6 +29,18 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Bytes of memory that it has now.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    public bool HasExited => _process.HasExited;
+
     public Uri Socket => new UriBuilder(Address) { Scheme = "ws", Path = "/v1/responses" }.Uri;
 
     /// <summary>Starts the server and waits for its greeting.</summary>
@@ -92,18 +104,18 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private static Process Launch(ServerSettings settings)
     {
-        var start = new ProcessStartInfo(settings.FilesMax is null ? "dotnet" : "prlimit")
+        string[] command = settings switch
+        {
+            { FilesMax: { } files } => ["prlimit", FormattableString.Invariant($"--nofile={files}:{files}"), "dotnet"],
+            { Group: { } group } => ["sh", "-c", "echo $$ > \"$0\" && exec dotnet \"$@\"", group],
+            _ => ["dotnet"],
+        };
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             UseShellExecute = false,
             RedirectStandardError = true,
             RedirectStandardOutput = true,
         };
-        if (settings.FilesMax is { } files)
-        {
-            start.ArgumentList.Add(FormattableString.Invariant($"--nofile={files}:{files}"));
-            start.ArgumentList.Add("dotnet");
-        }
-
         start.ArgumentList.Add(typeof(Evergrain.Silo.EvergrainCommand).Assembly.Location);
         foreach (var option in settings.Options)
         {
@@ -136,6 +148,9 @@ internal sealed record ServerSettings(params IReadOnlyList<string> Options)
 
     /// <summary>How many files it may have open; null: as many as this process.</summary>
     public int? FilesMax { get; init; }
+
+    /// <summary>The list of processes of the control group that it joins; null: it stays in this process's.</summary>
+    public string? Group { get; init; }
 
     /// <summary>The same with one more setting, by its name in the environment without Evergrain__.</summary>
     public ServerSettings With(string setting, string value) => this with
