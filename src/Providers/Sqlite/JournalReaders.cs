@@ -23,12 +23,20 @@ internal sealed class JournalReaders(JournalStore store, int readersMax) : IAsyn
         }
     }
 
+    // Where the log is gone, SQLite would make another for a new connection, and what the writer still holds would be
+    // lost with it.
+    private JournalReader Open()
+    {
+        store.Files.Check();
+        return new JournalReader(store.File);
+    }
+
     private T Use<T>(Func<JournalReader, T> read)
     {
         JournalReader? reader = null;
         try
         {
-            reader = _idle.TryTake(out var idle) ? idle : new JournalReader(store.File);
+            reader = _idle.TryTake(out var idle) ? idle : Open();
             var result = read(reader);
 
             // A connection that was opened just now may have found another file.

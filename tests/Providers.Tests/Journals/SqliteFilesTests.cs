@@ -86,8 +86,10 @@ public sealed class SqliteFilesTests : IDisposable
     }
 
     // SQLite still has the files open, and copies its log into the database when the server stops.
-    [Fact]
-    public async Task Dispose_LogWasRemoved_LosesNothingAcknowledged()
+    [Theory]
+    [InlineData("evergrain.db-wal")]
+    [InlineData("evergrain.db-wal", "evergrain.db-shm")]
+    public async Task Dispose_LogWasRemoved_LosesNothingAcknowledged(params string[] names)
     {
         await using (var journal = await OpenAsync())
         {
@@ -96,7 +98,8 @@ public sealed class SqliteFilesTests : IDisposable
                 await journal.AppendAsync(Key, i, 1, new byte[2_000], Token);
             }
 
-            File.Delete(_directory.File("evergrain.db-wal"));
+            Array.ForEach(names, name => File.Delete(_directory.File(name)));
+            await Assert.ThrowsAsync<JournalUnavailableException>(() => CountAsync(journal));
             await Assert.ThrowsAsync<JournalUnavailableException>(
                 async () => await journal.AppendAsync(Key, 20, 1, new byte[10], Token));
         }
