@@ -29,7 +29,12 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         }
         catch (JournalCorruptException e)
         {
-            LogCorrupt(logger, e, key.Id);
+            if (!e.IsNewer)
+            {
+                services.Instruments.Damaged();
+            }
+
+            LogCorrupt(logger, key.Id, e.Message);
             return new Refusal(RefusalKind.Internal, e.IsNewer
                 ? "The conversation was written by a newer build of the server."
                 : "The conversation's journal is damaged.");
@@ -156,8 +161,9 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
     private bool IsReported(Exception failure) =>
         failure is JournalUnavailableException && journal.Obstacle is not null;
 
-    [LoggerMessage(100, LogLevel.Critical, "Conversation {Conversation} cannot be opened: its journal cannot be read.")]
-    private static partial void LogCorrupt(ILogger logger, Exception e, ConversationId conversation);
+    // Each request for it meets the same damage: the reason says all, without a stack.
+    [LoggerMessage(100, LogLevel.Critical, "Conversation {Conversation} cannot be opened: {Reason}")]
+    private static partial void LogCorrupt(ILogger logger, ConversationId conversation, string reason);
 
     [LoggerMessage(101, LogLevel.Error, "Conversation {Conversation} cannot be opened.")]
     private static partial void LogNotOpened(ILogger logger, Exception e, ConversationId conversation);

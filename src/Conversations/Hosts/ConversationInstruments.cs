@@ -20,6 +20,8 @@ public sealed class ConversationInstruments
     private readonly Counter<long> _claimed;
     private readonly Counter<long> _lost;
     private readonly Counter<long> _shortened;
+    private readonly Counter<long> _damaged;
+    private readonly Counter<long> _checkedBytes;
     private readonly Counter<long> _dehydrated;
     private readonly Counter<long> _rehydrated;
     private readonly Histogram<double> _phases;
@@ -53,6 +55,10 @@ public sealed class ConversationInstruments
             "Activations that ended because an append was refused or failed.");
         _shortened = meter.CreateCounter<long>("evergrain.conversations.shortened", "{conversation}",
             "Journals that no longer held what an activation had stored or read.");
+        _damaged = meter.CreateCounter<long>("evergrain.conversations.damaged", "{conversation}",
+            "Times that a conversation was found damaged, when it was opened or by the check of the journal.");
+        _checkedBytes = meter.CreateCounter<long>("evergrain.bytes.checked", "By",
+            "Bytes that the check of the journal read.");
         _dehydrated = meter.CreateCounter<long>("evergrain.conversations.dehydrated", "{conversation}",
             "Warm conversations that left for another silo with all they hold.");
         _rehydrated = meter.CreateCounter<long>("evergrain.conversations.rehydrated", "{conversation}",
@@ -87,6 +93,12 @@ public sealed class ConversationInstruments
 
     /// <summary>A journal no longer holds what an activation had stored or read.</summary>
     public void Shortened() => _shortened.Add(1);
+
+    /// <summary>A conversation, or a part of the journal, was found damaged.</summary>
+    public void Damaged() => _damaged.Add(1);
+
+    /// <summary>The check of the journal read some bytes.</summary>
+    public void Checked(long bytes) => _checkedBytes.Add(bytes);
 
     /// <summary>Turns of a tenant have ended.</summary>
     public void TurnsEnded(string tenant, in TurnCounts turns) => _usage?.Add(tenant, turns);

@@ -4,8 +4,8 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Providers.Journals;
 
 /// <summary>
-/// An append, a delete or a report on its way through a writer. Whoever comes first, the writer that takes it or the
-/// caller that cancels it, decides: once taken, it is carried to its end, since the writer then reads the caller's
+/// An append, a delete, a report or heads on the way through a writer. Whoever comes first, the writer that takes it or
+/// the caller that cancels it, decides: once taken, it is carried to its end, since the writer then reads the caller's
 /// buffer.
 /// </summary>
 internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
@@ -28,6 +28,11 @@ internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 
     /// <summary>What is to be added to a tenant's totals, in place of an append; null: nothing.</summary>
     public TenantReport? Report { get; init; }
+
+    /// <summary>
+    /// Numbers of conversations and how many appends each has at least, in place of an append; null: nothing.
+    /// </summary>
+    public IReadOnlyList<(long Conversation, long Next)>? Heads { get; init; }
 
     public ulong Writer { get; init; }
 

@@ -47,6 +47,10 @@ internal static class PostgresFault
             PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.IoError,
     };
 
+    /// <summary>Whether the server found a table or an index damaged.</summary>
+    public static bool IsDamage(PostgresException failure) =>
+        failure.SqlState is PostgresErrorCodes.DataCorrupted or PostgresErrorCodes.IndexCorrupted;
+
     private static string BriefOf(Exception failure) => failure switch
     {
         PostgresException { SqlState: PostgresErrorCodes.DiskFull } => "The disk of PostgreSQL is full.",

@@ -27,7 +27,7 @@ namespace Evergrain.Providers.Postgres;
 /// moment, the one with the lower number may appear the later.
 /// </para>
 /// </remarks>
-public sealed class PostgresJournal : IJournal, ITenantTotals
+public sealed class PostgresJournal : IJournal, ITenantTotals, ICheckedJournal
 {
     private readonly PostgresConnections _connections;
     private readonly PostgresWriter _writer;
@@ -36,6 +36,8 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
     private readonly PostgresTotals _totals;
     private readonly StoreCondition _condition;
     private readonly PostgresProbe _probe;
+    private readonly PostgresRoster _roster;
+    private readonly JournalCheck? _check;
     private int _disposed;
 
     private PostgresJournal(PostgresJournalOptions options, PostgresConnections connections, int format)
@@ -43,10 +45,13 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
         _connections = connections;
         _condition = new StoreCondition(options.Logger, options.Time);
         _writer = new PostgresWriter(options, connections, _condition);
-        _reader = new PostgresReader(connections, options);
+        var hidden = new HiddenConversations();
+        _reader = new PostgresReader(connections, options, hidden);
+        _roster = new PostgresRoster(connections, options.Schema);
         _totals = new PostgresTotals(connections, options.Schema);
         _format = new PostgresFormat(connections, options, format);
         _probe = new PostgresProbe(connections, _condition, options);
+        _check = options.Check is { } setup ? new JournalCheck(this, hidden, setup) : null;
     }
 
     /// <inheritdoc/>
@@ -60,6 +65,9 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
 
     /// <summary>What was done since the journal was opened.</summary>
     public PostgresJournalCounters Counters => _connections.Meter.Read();
+
+    /// <summary>Ends once the journal was checked for the first time; at once where it is not checked.</summary>
+    internal Task FirstCheck => _check?.FirstRound ?? Task.CompletedTask;
 
     /// <summary>Connects, and makes the schema or checks the one that is there.</summary>
     /// <exception cref="JournalUnavailableException">
@@ -131,6 +139,11 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
+            if (_check is not null)
+            {
+                await _check.DisposeAsync();
+            }
+
             await _probe.DisposeAsync();
             await _format.DisposeAsync();
             await _writer.StopAsync();
@@ -138,6 +151,9 @@ public sealed class PostgresJournal : IJournal, ITenantTotals
             await _connections.DisposeAsync();
         }
     }
+
+    Task<RosterPage> ICheckedJournal.ReadRosterAsync(long behind, CancellationToken cancellationToken) =>
+        _roster.ReadAsync(behind, cancellationToken);
 
     // The statement that begins a log asks only whether there is one.
     private static void CheckCanExist(ConversationKey key, JournalEnd end)

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Evergrain.Conversations.Records;
+using Evergrain.Providers.Journals;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -87,6 +88,9 @@ public sealed class PostgresJournalOptions
 
     /// <summary>Is told, once, when nothing can be stored.</summary>
     internal ILogger Logger { get; set; } = NullLogger.Instance;
+
+    /// <summary>How the journal is checked while it is open; null: it is not.</summary>
+    internal JournalCheckSetup? Check { get; set; }
 
     internal TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -8,7 +8,11 @@ using Npgsql;
 namespace Evergrain.Providers.Postgres;
 
 /// <summary>Reads pages of logs and lists, each with one statement, and so as they are at one moment.</summary>
-internal sealed class PostgresReader(PostgresConnections connections, PostgresJournalOptions options)
+/// <param name="connections">Where to.</param>
+/// <param name="options">The schema and the bounds.</param>
+/// <param name="hidden">Conversations that no index leads to.</param>
+internal sealed class PostgresReader(
+    PostgresConnections connections, PostgresJournalOptions options, HiddenConversations hidden)
 {
     // A page of a read: enough to make the round trip cheap, little enough to hold while its reader is slow.
     private const int PageCountMax = 256;
@@ -20,7 +24,7 @@ internal sealed class PostgresReader(PostgresConnections connections, PostgresJo
     // adds up the sizes, so that a page of large appends is not sent to be thrown away. A damaged index leads to other
     // rows, so what was asked for is read from the rows and compared.
     private readonly string _read = $"""
-        SELECT c.number, c.next, c.tenant, c.id, b.writer, a.position, a.conversation, a.writer, a.records
+        SELECT c.number, c.next, c.writer, c.tenant, c.id, b.writer, a.position, a.conversation, a.writer, a.records
         FROM "{options.Schema}".conversations c
         LEFT JOIN "{options.Schema}".appends b ON b.conversation = c.number AND b.position = $3 - 1
         LEFT JOIN LATERAL (
@@ -63,6 +67,7 @@ internal sealed class PostgresReader(PostgresConnections connections, PostgresJo
             return await ReadPageAsync(rows, key, from, cancellationToken);
         }
 
+        hidden.Check(key);
         return begunWith != 0 || from == JournalEnd.None ? JournalPage.Nothing
             : throw new PositionTakenException(key, from);
     }, cancellationToken);
@@ -100,6 +105,10 @@ internal sealed class PostgresReader(PostgresConnections connections, PostgresJo
             {
                 return await connections.RunAsync(connections.Reads, read, askedAt, cancellationToken);
             }
+            catch (PostgresException e) when (PostgresFault.IsDamage(e))
+            {
+                throw new JournalCorruptException(e.MessageText, e);
+            }
             catch (Exception e) when (e is NpgsqlException || PostgresFault.IsConnectionLost(e))
             {
                 throw PostgresFault.Unavailable(e, connections.Place);
@@ -111,13 +120,13 @@ internal sealed class PostgresReader(PostgresConnections connections, PostgresJo
         CancellationToken cancellationToken)
     {
         var entries = new List<JournalEntry>();
-        var (number, next) = (rows.GetInt64(0), rows.GetInt64(1));
-        if (rows.GetString(2) != key.Tenant || rows.GetGuid(3).ToConversationId() != key.Id)
+        var (number, head) = (rows.GetInt64(0), new JournalEnd(rows.GetInt64(1), (ulong)rows.GetInt64(2)));
+        if (rows.GetString(3) != key.Tenant || rows.GetGuid(4).ToConversationId() != key.Id)
         {
             throw new JournalCorruptException("an index leads to another conversation");
         }
 
-        var before = await rows.IsDBNullAsync(4, cancellationToken) ? (ulong?)null : (ulong)rows.GetInt64(4);
+        var before = await rows.IsDBNullAsync(5, cancellationToken) ? (ulong?)null : (ulong)rows.GetInt64(5);
         if (from.Position > 0 ? before != from.LastWriter : from != JournalEnd.None)
         {
             throw new PositionTakenException(key, from);
@@ -125,28 +134,31 @@ internal sealed class PostgresReader(PostgresConnections connections, PostgresJo
 
         do
         {
-            if (await rows.IsDBNullAsync(5, cancellationToken))
+            if (await rows.IsDBNullAsync(6, cancellationToken))
             {
                 break;
             }
 
-            var position = rows.GetInt64(5);
+            var position = rows.GetInt64(6);
             CheckNext(position, from.Position + entries.Count);
-            if (rows.GetInt64(6) != number)
+            if (rows.GetInt64(7) != number)
             {
                 throw new JournalCorruptException($"append {position} is another conversation's");
             }
 
-            var writer = (ulong)rows.GetInt64(7);
-            var records = await rows.GetFieldValueAsync<byte[]>(8, cancellationToken);
+            var writer = (ulong)rows.GetInt64(8);
+            var records = await rows.GetFieldValueAsync<byte[]>(9, cancellationToken);
             entries.Add(new JournalEntry(position, writer, records));
         }
         while (await rows.ReadAsync(cancellationToken));
 
-        // The end and the appends are of one moment: where appends are left, at least one was to come.
-        var read = from.Position + entries.Count;
-        CheckNext(entries.Count == 0 && read < next ? next : read, read);
-        return new JournalPage(number, entries, HasMore: read < next);
+        // The head and the appends are of one moment: where appends are left, at least one was to come.
+        var end = entries.Count == 0 ? from : JournalEnd.Behind(entries[^1]);
+        CheckNext(entries.Count == 0 && end.Position < head.Position ? head.Position : end.Position, end.Position);
+        return end.Position < head.Position || end == head
+            ? new JournalPage(number, entries, HasMore: end.Position < head.Position)
+            : throw new JournalCorruptException($"the log has {end.Position} appends, its head tells of " +
+                $"{head.Position} or of another writer");
     }
 
     private static void CheckNext(long position, long expected)

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
+using Evergrain.Providers.Journals;
 using SQLitePCL;
 
 namespace Evergrain.Providers.Sqlite;
@@ -14,10 +15,12 @@ namespace Evergrain.Providers.Sqlite;
 /// </remarks>
 internal sealed class ConversationRows : IDisposable
 {
+    private readonly HiddenConversations _hidden;
     private readonly Statement _find, _end, _writer;
 
-    public ConversationRows(sqlite3 database)
+    public ConversationRows(sqlite3 database, HiddenConversations hidden)
     {
+        _hidden = hidden;
         _find = new Statement(database, """
             SELECT i.number, r.tenant, r.id, r.next
             FROM conversations i LEFT JOIN conversations r ON r.number = i.number
@@ -35,7 +38,9 @@ internal sealed class ConversationRows : IDisposable
     }
 
     /// <summary>The row of a conversation; null: there is none.</summary>
-    /// <exception cref="JournalCorruptException">The index led to another row.</exception>
+    /// <exception cref="JournalCorruptException">
+    /// The index led to another row, or to none though there is one.
+    /// </exception>
     public ConversationRow? Find(ConversationKey key)
     {
         Span<byte> id = stackalloc byte[16];
@@ -45,6 +50,7 @@ internal sealed class ConversationRows : IDisposable
         {
             if (!_find.Step())
             {
+                _hidden.Check(key);
                 return null;
             }
 

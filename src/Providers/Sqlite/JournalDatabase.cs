@@ -14,6 +14,9 @@ namespace Evergrain.Providers.Sqlite;
 /// </remarks>
 internal static class JournalDatabase
 {
+    /// <summary>Bytes of a page.</summary>
+    public const int PageBytes = 2_048;
+
     /// <summary>
     /// Bytes a page takes in the write-ahead log: it and a header of 24. Source: SQLite's file format, section 4.1.
     /// </summary>
@@ -24,8 +27,6 @@ internal static class JournalDatabase
 
     /// <summary>Writes the first page, with what it holds already.</summary>
     public static readonly string WriteVersion = $"PRAGMA user_version = {SchemaVersion}";
-
-    private const int PageBytes = 2_048;
 
     private const int SchemaVersion = 2;
 
@@ -63,7 +64,7 @@ internal static class JournalDatabase
 
     /// <summary>Opens the one connection that writes; makes the schema in a new file.</summary>
     /// <exception cref="JournalUnavailableException">It is damaged, foreign, newer or cannot be opened.</exception>
-    public static WriteTables OpenWriter(string file, SqliteJournalOptions options)
+    public static WriteTables OpenWriter(string file, SqliteJournalOptions options, HiddenConversations hidden)
     {
         SqliteConnection? connection = null;
         try
@@ -77,7 +78,7 @@ internal static class JournalDatabase
             MakeSchema(database);
             AddHeads(database);
             RaiseFormat(database, file, options.Format);
-            return new WriteTables(connection);
+            return new WriteTables(connection, hidden);
         }
         catch (Exception e)
         {

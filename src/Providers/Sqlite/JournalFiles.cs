@@ -7,14 +7,17 @@ namespace Evergrain.Providers.Sqlite;
 /// <param name="File">The full path of the database file, for SQLite and for messages.</param>
 /// <param name="Files">Refuses once a file was removed or replaced.</param>
 /// <param name="Condition">Whether the journal can store.</param>
-internal sealed record JournalStore(string File, JournalFiles Files, StoreCondition Condition)
+/// <param name="Hidden">Conversations that no index leads to.</param>
+internal sealed record JournalStore(
+    string File, JournalFiles Files, StoreCondition Condition, HiddenConversations Hidden)
 {
     /// <summary>That of a directory whose database is open.</summary>
     /// <exception cref="JournalUnavailableException">A file is gone already.</exception>
-    public static JournalStore Of(DataDirectory directory, SqliteJournalOptions options)
+    public static JournalStore Of(DataDirectory directory, SqliteJournalOptions options, HiddenConversations hidden)
     {
         var condition = new StoreCondition(options.Logger, TimeProvider.System);
-        return new JournalStore(directory.DatabaseFile, new JournalFiles(directory, condition), condition);
+        return new JournalStore(
+            directory.DatabaseFile, new JournalFiles(directory, condition), condition, hidden);
     }
 }
 

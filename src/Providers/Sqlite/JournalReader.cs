@@ -16,17 +16,23 @@ internal sealed class JournalReader : IDisposable
     private const int PageCountMax = 256;
     private const int PageBytesMax = 256 << 10;
 
+    // A disk may be slow: no transaction takes 100 ms, unless one append does.
+    private static readonly TimeSpan PageTimeMax = TimeSpan.FromMilliseconds(50);
+
+    private const int IdBytes = 16;
+
     private readonly SqliteConnection _connection;
     private readonly ConversationRows _rows;
     private readonly Statement _begin, _end, _read, _list, _totals;
+    private SqliteRoster? _roster;
 
-    public JournalReader(string file)
+    public JournalReader(JournalStore store)
     {
-        _connection = JournalDatabase.OpenReader(file);
+        _connection = JournalDatabase.OpenReader(store.File);
         var database = _connection.Handle!;
         _begin = new Statement(database, "BEGIN");
         _end = new Statement(database, "COMMIT");
-        _rows = new ConversationRows(database);
+        _rows = new ConversationRows(database, store.Hidden);
         _read = new Statement(database, """
             SELECT i.position, r.conversation, r.position, r.writer, r.records
             FROM appends i LEFT JOIN appends r ON r.sequence = i.sequence
@@ -81,7 +87,7 @@ internal sealed class JournalReader : IDisposable
         {
             while (_list.Step())
             {
-                if (_list.IsNull(0) || _list.Text(0) != tenant)
+                if (_list.IsNull(0) || _list.Text(0) != tenant || _list.Bytes(1).Length != IdBytes)
                 {
                     throw new JournalCorruptException("an index leads to another tenant's conversation");
                 }
@@ -110,8 +116,19 @@ internal sealed class JournalReader : IDisposable
         }
     }
 
+    /// <summary>A part of the table of conversations, and the heads that it should have.</summary>
+    public (RosterPage Page, List<(long Conversation, long Next)> Lagging) ReadRoster(long behind)
+    {
+        _roster ??= new SqliteRoster(_connection.Handle!);
+        _begin.Run();
+        var part = _roster.Read(behind);
+        _end.Run();
+        return part;
+    }
+
     public void Dispose()
     {
+        _roster?.Dispose();
         _begin.Dispose();
         _end.Dispose();
         _rows.Dispose();
@@ -128,6 +145,7 @@ internal sealed class JournalReader : IDisposable
     {
         var entries = new List<JournalEntry>();
         var bytes = 0L;
+        var begun = TimeProvider.System.GetTimestamp();
         _read.Bind(1, row.Number).Bind(2, from);
         try
         {
@@ -143,7 +161,8 @@ internal sealed class JournalReader : IDisposable
                 var records = _read.Bytes(4).ToArray();
                 entries.Add(new JournalEntry(position, (ulong)_read.Int64(3), records));
                 bytes += records.Length;
-                if (entries.Count >= PageCountMax || bytes >= PageBytesMax)
+                if (entries.Count >= PageCountMax || bytes >= PageBytesMax ||
+                    TimeProvider.System.GetElapsedTime(begun) >= PageTimeMax)
                 {
                     return new JournalPage(row.Number, entries, HasMore: true);
                 }

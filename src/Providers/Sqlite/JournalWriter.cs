@@ -161,6 +161,12 @@ internal sealed class JournalWriter
             return false;
         }
 
+        if (write.Heads is { } heads)
+        {
+            _tables.RaiseHeads(heads);
+            return false;
+        }
+
         if (write.IsDelete)
         {
             var deleted = _tables.TryDelete(write.Key, write.End);

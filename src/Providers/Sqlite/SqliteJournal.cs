@@ -15,22 +15,24 @@ namespace Evergrain.Providers.Sqlite;
 /// Space of deleted conversations is overwritten and used again; the file does not shrink. The disk must be a local one
 /// that keeps its promise to sync.
 /// </remarks>
-public sealed class SqliteJournal : IJournal, ITenantTotals
+public sealed class SqliteJournal : IJournal, ITenantTotals, ICheckedJournal
 {
     private readonly DataDirectory _directory;
     private readonly JournalStore _store;
     private readonly WriteTables _tables;
     private readonly JournalWriter _writer;
     private readonly JournalReaders _readers;
+    private readonly JournalCheck? _check;
     private int _disposed;
 
     private SqliteJournal(SqliteJournalOptions options, DataDirectory directory)
     {
         (_directory, Format) = (directory, options.Format);
-        _tables = JournalDatabase.OpenWriter(directory.DatabaseFile, options);
+        var hidden = new HiddenConversations();
+        _tables = JournalDatabase.OpenWriter(directory.DatabaseFile, options, hidden);
         try
         {
-            _store = JournalStore.Of(directory, options);
+            _store = JournalStore.Of(directory, options, hidden);
         }
         catch
         {
@@ -40,6 +42,7 @@ public sealed class SqliteJournal : IJournal, ITenantTotals
 
         _writer = new JournalWriter(options, _store, _tables);
         _readers = new JournalReaders(_store, options.ReadersMax);
+        _check = options.Check is { } setup ? new JournalCheck(this, hidden, setup) : null;
     }
 
     /// <inheritdoc/>
@@ -50,6 +53,9 @@ public sealed class SqliteJournal : IJournal, ITenantTotals
 
     /// <summary>What was done since the journal was opened.</summary>
     public SqliteJournalCounters Counters => _writer.Counters;
+
+    /// <summary>Ends once the journal was checked for the first time; at once where it is not checked.</summary>
+    internal Task FirstCheck => _check?.FirstRound ?? Task.CompletedTask;
 
     /// <summary>Opens the journal in a directory, made if it is not there, and holds it until disposed.</summary>
     /// <exception cref="JournalUnavailableException">
@@ -116,6 +122,11 @@ public sealed class SqliteJournal : IJournal, ITenantTotals
             return;
         }
 
+        if (_check is not null)
+        {
+            await _check.DisposeAsync();
+        }
+
         await _writer.StopAsync();
         await _readers.DisposeAsync();
 
@@ -124,11 +135,24 @@ public sealed class SqliteJournal : IJournal, ITenantTotals
         _directory.Dispose();
     }
 
+    async Task<RosterPage> ICheckedJournal.ReadRosterAsync(long behind, CancellationToken cancellationToken)
+    {
+        var (page, lagging) = await _readers.RunAsync(reader => reader.ReadRoster(behind), cancellationToken);
+        if (lagging.Count > 0)
+        {
+            var write = new PendingWrite(new ConversationKey("", default), JournalEnd.None) { Heads = lagging };
+            await _writer.WriteAsync(write, cancellationToken);
+        }
+
+        return page;
+    }
+
     private static SqliteJournal Open(SqliteJournalOptions options)
     {
         var directory = DataDirectory.Hold(options.Directory);
         try
         {
+            WriteAheadLog.Check(directory.DatabaseFile);
             return new SqliteJournal(options, directory);
         }
         catch

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Evergrain.Conversations.Records;
+using Evergrain.Providers.Journals;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -44,6 +45,9 @@ public sealed class SqliteJournalOptions
 
     /// <summary>Is told, once, when nothing can be stored.</summary>
     internal ILogger Logger { get; init; } = NullLogger.Instance;
+
+    /// <summary>How the journal is checked while it is open; null: it is not.</summary>
+    internal JournalCheckSetup? Check { get; init; }
 
     /// <summary>Pages the database may grow to, 0 for no bound: how a test fills the disk.</summary>
     internal int PageCountMax { get; init; }

@@ -34,17 +34,17 @@ internal sealed class WriteTables : IDisposable
     private readonly ConversationRows _rows;
     private readonly Statement _begin, _commit, _rollback;
     private readonly Statement _create, _append, _head;
-    private readonly Statement _remove, _drop, _dropped, _sizes, _sweep, _swept, _totals, _try;
+    private readonly Statement _remove, _drop, _dropped, _isLive, _sizes, _sweep, _swept, _totals, _try;
     private long _nextConversation;
 
-    public WriteTables(SqliteConnection connection)
+    public WriteTables(SqliteConnection connection, HiddenConversations hidden)
     {
         _connection = connection;
         _database = connection.Handle!;
         _begin = Prepare("BEGIN IMMEDIATE");
         _commit = Prepare("COMMIT");
         _rollback = Prepare("ROLLBACK");
-        _rows = new ConversationRows(_database);
+        _rows = new ConversationRows(_database, hidden);
         _create = Prepare("INSERT INTO conversations (number, tenant, id) VALUES (?1, ?2, ?3)");
         _append = Prepare("INSERT INTO appends (conversation, position, writer, records) VALUES (?1, ?2, ?3, ?4)");
         _head = Prepare("UPDATE conversations SET next = ?2 WHERE number = ?1 AND next < ?2");
@@ -56,14 +56,18 @@ internal sealed class WriteTables : IDisposable
         _sizes = Prepare($"SELECT i.position, length(r.records) {OfRows} ORDER BY i.position");
         _sweep = Prepare(
             $"DELETE FROM appends WHERE sequence IN (SELECT r.sequence {OfRows} AND i.position <= ?2)");
+        _isLive = Prepare("SELECT 1 FROM conversations WHERE number = ?1");
         _swept = Prepare("DELETE FROM dropped WHERE conversation = ?1");
         _totals = Prepare(TotalsTable.Add(TotalsTable.Name));
         _try = Prepare(JournalDatabase.WriteVersion);
 
-        // Never a number still to be swept, nor, while this process lives, one that a reader may be following.
-        _nextConversation = 1 + Math.Max(
-            Statement.ExecuteInt64(_database, "SELECT coalesce(max(number), 0) FROM conversations"),
-            Statement.ExecuteInt64(_database, "SELECT coalesce(max(conversation), 0) FROM dropped"));
+        // Never a number still to be swept, nor, while this process lives, one that a reader may be following. Appends
+        // whose conversation a damaged table has lost must not get another one.
+        _nextConversation = 1 + Statement.ExecuteInt64(_database, """
+            SELECT max((SELECT coalesce(max(number), 0) FROM conversations),
+              (SELECT coalesce(max(conversation), 0) FROM dropped),
+              (SELECT coalesce(max(conversation), 0) FROM appends))
+            """);
     }
 
     public void Begin() => _begin.Run();
@@ -145,7 +149,8 @@ internal sealed class WriteTables : IDisposable
             return false;
         }
 
-        var last = LastToSweep(conversation);
+        // A damaged entry may name a conversation that nobody deleted.
+        var last = _isLive.Bind(1, conversation).FirstInt64() is null ? LastToSweep(conversation) : null;
         Begin();
         if (last is { } position)
         {
@@ -160,6 +165,15 @@ internal sealed class WriteTables : IDisposable
         return true;
     }
 
+    /// <summary>Writes heads, in the open transaction, into rows that tell of fewer appends.</summary>
+    public void RaiseHeads(IEnumerable<(long Conversation, long Next)> heads)
+    {
+        foreach (var (conversation, next) in heads)
+        {
+            _head.Bind(1, conversation).Bind(2, next).Run();
+        }
+    }
+
     /// <summary>
     /// Writes into the rows of conversations how many appends they have. An index that hides the last ones is then
     /// found out. With each append that would cost a page; here many appends share one.
@@ -172,11 +186,7 @@ internal sealed class WriteTables : IDisposable
         }
 
         Begin();
-        foreach (var (conversation, next) in _heads)
-        {
-            _head.Bind(1, conversation).Bind(2, next).Run();
-        }
-
+        RaiseHeads(_heads.Select(static head => (head.Key, head.Value)));
         Commit();
         _heads.Clear();
     }

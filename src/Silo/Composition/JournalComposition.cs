@@ -5,6 +5,7 @@ using Evergrain.Conversations.Records;
 using Evergrain.Frontend;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Settings;
+using Evergrain.Providers.Journals;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 using Microsoft.Extensions.Configuration;
@@ -78,14 +79,22 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         JournalOwner owner, IServiceProvider services, CancellationToken cancellationToken)
     {
         var logger = services.GetRequiredService<ILogger<JournalComposition>>();
+
+        // A process that holds no conversations leaves the check to those that do.
+        var check = services.GetService<ConversationInstruments>() is { } instruments
+            ? new JournalCheckSetup(logger, instruments)
+            : null;
         if (PostgresOptions is not { } postgres)
         {
-            var sqlite = new SqliteJournalOptions { Directory = _data, Format = _format, Logger = logger };
+            var sqlite = new SqliteJournalOptions
+            {
+                Directory = _data, Format = _format, Logger = logger, Check = check,
+            };
             _journal = await SqliteJournal.OpenAsync(sqlite, cancellationToken);
             return;
         }
 
-        postgres.Logger = logger;
+        (postgres.Logger, postgres.Check) = (logger, check);
         var patience = new StartPatience(postgres, Console.Error);
         _lock = await patience.OpenAsync(
             () => PostgresJournalLock.TakeAsync(postgres, owner, cancellationToken), cancellationToken);

@@ -18,6 +18,9 @@ public sealed class DatabaseFileTests
     // Makes the file of a new database, which nobody can have open, with the rights of its owner alone.
     private const string Maker = "JournalDatabase.cs";
 
+    // Reads the log before SQLite opens anything.
+    private const string LogReader = "WriteAheadLog.cs";
+
     // Parts of the names of the database and of the files that SQLite puts beside it.
     private static readonly string[] Names = ["evergrain.db", "-wal", "-shm", ".db"];
 
@@ -41,18 +44,30 @@ public sealed class DatabaseFileTests
     {
         Assert.NotEmpty(SourceTree.Files(Folder));
         Assert.Empty(SourceTree.Files(Folder)
-            .Where(static file => Path.GetFileName(file) is not (LockOwner or Maker)).SelectMany(Openings));
+            .Where(static file => Path.GetFileName(file) is not (LockOwner or Maker or LogReader))
+            .SelectMany(Openings));
     }
 
     [Theory]
     [InlineData(LockOwner, "new FileStream(LockFileIn(path)")]
     [InlineData(Maker, "new FileStream(file, options)")]
+    [InlineData(LogReader, "new FileStream(file, FileMode.Open, FileAccess.Read")]
     public void Openings_ThatAreAllowed_AreOneEach(string name, string start) =>
         Assert.StartsWith(start, Assert.Single(OpeningsOf(name)).Split(": ")[1], StringComparison.Ordinal);
 
     [Fact]
     public void File_OfTheDatabase_IsMadeWhereThereIsNone() => Assert.Contains(
         "Mode = FileMode.CreateNew", File.ReadAllText(Assert.Single(FilesOf(Maker))), StringComparison.Ordinal);
+
+    [Fact]
+    public void Openings_OfTheLog_AreBeforeSqliteOpensIt()
+    {
+        var journal = SourceTree.Files("src").Where(static file =>
+            File.ReadAllText(file).Contains("WriteAheadLog.Check(", StringComparison.Ordinal));
+        var text = File.ReadAllText(Assert.Single(journal));
+        Assert.InRange(text.IndexOf("WriteAheadLog.Check(", StringComparison.Ordinal), 0,
+            text.IndexOf("return new SqliteJournal(", StringComparison.Ordinal));
+    }
 
     private static IEnumerable<string> FilesOf(string name) =>
         SourceTree.Files(Folder).Where(file => Path.GetFileName(file) == name);

@@ -4,7 +4,6 @@ using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 using Evergrain.Providers.Postgres;
 using Evergrain.Tests.Services;
-using Npgsql;
 
 namespace Evergrain.Providers.Tests.Journals;
 
@@ -22,7 +21,7 @@ public sealed class PostgresDamageTests(PostgresServer server) : PostgresFixture
     {
         var (alice, bob) = (new ConversationKey("alice", new ConversationId(0xA1_0000_0000_0001)),
             new ConversationKey("bob", new ConversationId(0xB2_0000_0000_0002)));
-        var journal = await OpenAsync(new PostgresJournalOptions { Url = IndexesOnly(), Schema = Schema });
+        var journal = await OpenAsync(new PostgresJournalOptions { Url = UrlByIndex(), Schema = Schema });
         await journal.AppendAsync(alice, 0, 1, Bytes(1, 10), Token);
         await journal.AppendAsync(bob, 0, 7, Bytes(2, 10), Token);
         var file = (string)(await ExecuteAsync(
@@ -38,17 +37,6 @@ public sealed class PostgresDamageTests(PostgresServer server) : PostgresFixture
             async () => await journal.AppendAsync(bob, 1, 7, Bytes(3, 10), Token));
         Assert.Equal(Bytes(1, 10), Assert.Single(await ReadAsync(journal, alice)).Records.ToArray());
     }
-
-    // The tables are so small that PostgreSQL would read all of them.
-    private string IndexesOnly() => new NpgsqlConnectionStringBuilder
-    {
-        Host = "127.0.0.1",
-        Port = Server.Port,
-        Database = PostgresServer.Database,
-        Username = PostgresServer.User,
-        Password = PostgresServer.Password,
-        Options = "-c enable_seqscan=off",
-    }.ToString();
 
     private async Task LeadToFirstRowAsync(string file, ConversationKey key)
     {

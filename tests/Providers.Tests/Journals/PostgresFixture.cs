@@ -129,5 +129,16 @@ public abstract class PostgresFixture(PostgresServer server) : IAsyncLifetime
         }
     }
 
+    /// <summary>For sessions that look at indexes even where a table is so small that it is read whole.</summary>
+    protected string UrlByIndex() => new NpgsqlConnectionStringBuilder
+    {
+        Host = "127.0.0.1",
+        Port = server.Port,
+        Database = PostgresServer.Database,
+        Username = PostgresServer.User,
+        Password = PostgresServer.Password,
+        Options = "-c enable_seqscan=off",
+    }.ToString();
+
     protected string UrlOver(int port) => $"{server.Url(PostgresServer.Database, port)}?application_name={Schema}";
 }

@@ -65,22 +65,26 @@ public sealed class PostgresFormatTests(PostgresServer server) : PostgresFixture
         Assert.Equal(1, (await journal.GetAsync("one", Token)).Completed);
     }
 
-    [Fact]
-    public async Task Format_WhileOneIsHeldBack_StaysTheOlder_AndRisesForAllOnceThatOneIsGone()
+    // The build before reads up to format 2, and holds back as one that is told to.
+    [Theory]
+    [InlineData(1, 2)]
+    [InlineData(2, 3)]
+    public async Task Format_WhileOneIsHeldBack_StaysTheOlder_AndRisesForAllOnceThatOneIsGone(int older, int newer)
     {
-        var before = await JoinAsync(1);
-        var held = await OpenAsync(Options(1));
-        await using var own = await JoinAsync(2);
-        var journal = await OpenAsync(Options(2));
-        Assert.Equal((1, 1), (held.Format, journal.Format));
+        var before = await JoinAsync(older);
+        var held = await OpenAsync(Options(older));
+        await using var own = await JoinAsync(newer);
+        var journal = await OpenAsync(Options(newer));
+        Assert.Equal((older, older), (held.Format, journal.Format));
 
         await before.DisposeAsync();
-        await UntilAsync(() => journal.Format == 2);
+        await UntilAsync(() => journal.Format == newer);
 
         // What is written is not taken back; who is held back writes the older one all the same.
-        await using var late = await JoinAsync(1);
-        Assert.Equal((1, 2), ((await OpenAsync(Options(1))).Format, (await OpenAsync(Options(2))).Format));
-        Assert.Equal(1, held.Format);
+        await using var late = await JoinAsync(older);
+        var formats = ((await OpenAsync(Options(older))).Format, (await OpenAsync(Options(newer))).Format);
+        Assert.Equal((older, newer), formats);
+        Assert.Equal(older, held.Format);
     }
 
     [Fact]
