@@ -17,6 +17,8 @@ public sealed class ClusterJournalFailureTests() : JournalFailureContract(Cluste
 // A verdict is remembered by the silo that had it made, and a create that is sent again may come to another.
 public sealed class ClusterCheckTests() : CheckContract(ClusterHosts.OneSilo);
 
+public sealed class ClusterTimingTests() : TimingContract(ClusterHosts.OneSilo);
+
 public sealed class ClusterPassivationTests() : PassivationContract(ClusterHosts.OneSilo);
 
 public sealed class ClusterHoldingTests() : HoldingContract(ClusterHosts.OneSilo);

@@ -2,6 +2,7 @@ using System.Buffers;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Hosts;
@@ -21,6 +22,7 @@ public sealed class Activation
     private readonly IActivationWorld _world;
     private readonly ConversationFeed _feed;
     private bool _isShortened;
+    private ContextSource _source;
 
     /// <summary>An activation that is still to be opened.</summary>
     /// <param name="key">Whose conversation, and which.</param>
@@ -71,7 +73,11 @@ public sealed class Activation
 
     /// <summary>Takes in one append of the journal, in order, before <see cref="Open"/>.</summary>
     /// <exception cref="JournalCorruptException">The append holds what no writer of ours wrote.</exception>
-    public void Recover(JournalEntry entry) => _feed.Conversation.Recover(entry);
+    public void Recover(JournalEntry entry)
+    {
+        _source = ContextSource.Reloaded;
+        _feed.Conversation.Recover(entry);
+    }
 
     /// <summary>Takes over what another activation wrote with <see cref="Dehydrate"/>, before
     /// <see cref="Open"/>.</summary>
@@ -83,6 +89,7 @@ public sealed class Activation
         try
         {
             _feed.Conversation.Rehydrate(snapshot, _feed.Now);
+            _source = ContextSource.Moved;
             return true;
         }
         catch (FormatException e)
@@ -176,11 +183,11 @@ public sealed class Activation
                 throw new ConversationException(ActivationRefusals.Stopped);
             }
 
-            var begun = _services.Time.GetTimestamp();
             try
             {
+                start.Clock?.ContextFrom(_source);
                 var turn = conversation.StartTurn(start, now).Turn;
-                _services.Instruments.PhaseEnded(ConversationPhase.Context, _services.Time.GetElapsedTime(begun));
+                _source = ContextSource.Warm;
                 return (new StartedTurn(turn), conversation.StartRecord(turn));
             }
             catch (ForeignItemsException e)

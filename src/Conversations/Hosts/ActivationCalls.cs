@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Hosts;
@@ -8,14 +9,19 @@ namespace Evergrain.Conversations.Hosts;
 /// <summary>The calls of a conversation, as inputs of its <see cref="Activation"/>.</summary>
 /// <param name="checks">The check on new input; null: there is none.</param>
 /// <param name="continuations">On which thread a caller goes on that waited for an answer.</param>
-public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions continuations) : IConversationCalls
+/// <param name="time">The clock of turns.</param>
+public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions continuations, TimeProvider time)
+    : IConversationCalls
 {
     /// <summary>See the port. Where there is a check, the create's bytes are read after a cancelled call too.</summary>
     public virtual async Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(start);
+        var clock = start.Clock = new TurnClock(time, start.Waited, start.Opening);
         if (checks is not null)
         {
             var known = await AskAsync((conversation, _) => conversation.Knows(start), cancellationToken);
+            clock.Enter(TurnPhase.Check);
             if (await checks.PassAsync(start, known, cancellationToken) is { } notBegun)
             {
                 return notBegun;
@@ -23,8 +29,10 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
         }
 
         Answer<StartedTurn> started;
+        clock.Enter(TurnPhase.Queue);
         using (await EnterAsync(cancellationToken))
         {
+            clock.Enter(TurnPhase.Context);
             started = await AnswerAsync<StartedTurn>(
                 (activation, answer) => activation.StartTurn(start, answer), cancellationToken);
         }

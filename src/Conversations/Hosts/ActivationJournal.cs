@@ -58,7 +58,7 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         try
         {
             await journal.AppendAsync(key, end, writer, records, CancellationToken.None);
-            services.Instruments.PhaseEnded(ConversationPhase.Persist, services.Time.GetElapsedTime(begun));
+            services.Instruments.AppendEnded(services.Time.GetElapsedTime(begun));
             return AppendOutcome.Stored;
         }
         catch (PositionTakenException)

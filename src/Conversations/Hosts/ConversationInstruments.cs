@@ -24,7 +24,7 @@ public sealed class ConversationInstruments
     private readonly Counter<long> _checkedBytes;
     private readonly Counter<long> _dehydrated;
     private readonly Counter<long> _rehydrated;
-    private readonly Histogram<double> _phases;
+    private readonly Histogram<double> _appends;
     private readonly UpDownCounter<long> _warm;
     private readonly UpDownCounter<long> _warmBytes;
 
@@ -63,7 +63,8 @@ public sealed class ConversationInstruments
             "Warm conversations that left for another silo with all they hold.");
         _rehydrated = meter.CreateCounter<long>("evergrain.conversations.rehydrated", "{conversation}",
             "Activations that arrived warm from another silo; nothing was read from the journal.");
-        _phases = meter.CreateHistogram<double>("evergrain.phases.ended", "s");
+        _appends = meter.CreateHistogram<double>("evergrain.appends.ended", "s",
+            "Appends to the journal, from the request to their durability.");
         _warm = meter.CreateUpDownCounter<long>("evergrain.conversations.warm", "{conversation}", "Warm now.");
         _warmBytes = meter.CreateUpDownCounter<long>("evergrain.bytes.warm", "By", "Bytes of warm conversations.");
     }
@@ -109,11 +110,8 @@ public sealed class ConversationInstruments
     /// <summary>An activation began with what another one wrote down.</summary>
     public void Rehydrated() => _rehydrated.Add(1);
 
-    /// <summary>
-    /// A part of a turn's time is over; the frontend reports <c>queue</c> and <c>deliver</c> likewise.
-    /// </summary>
-    public void PhaseEnded(ConversationPhase phase, TimeSpan elapsed) =>
-        _phases.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("phase", NameOf(phase)));
+    /// <summary>An append is durable; whether a turn waited for it is in <see cref="Timing.TurnTiming"/>.</summary>
+    public void AppendEnded(TimeSpan elapsed) => _appends.Record(elapsed.TotalSeconds);
 
     /// <summary>Warm conversations hold more bytes, or fewer.</summary>
     public void WarmBytesChanged(long difference) => _warmBytes.Add(difference);
@@ -129,15 +127,6 @@ public sealed class ConversationInstruments
         Add(_journaledBytes, now.JournaledBytes - before.JournaledBytes);
     }
 
-    private static string NameOf(ConversationPhase phase) => phase switch
-    {
-        ConversationPhase.Check => "check",
-        ConversationPhase.Context => "context",
-        ConversationPhase.ModelWait => "model_wait",
-        ConversationPhase.ModelStream => "model_stream",
-        _ => "persist",
-    };
-
     private static void Add(Counter<long> counter, long difference)
     {
         if (difference > 0)
@@ -145,25 +134,4 @@ public sealed class ConversationInstruments
             counter.Add(difference);
         }
     }
-}
-
-/// <summary>Where a turn's time goes inside a conversation.</summary>
-public enum ConversationPhase
-{
-    /// <summary>The check on new input, where there is one; before the conversation hears of the create.</summary>
-    Check,
-
-    /// <summary>Validating, rendering and digesting what is new.</summary>
-    Context,
-
-    /// <summary>From the model call to its first event.</summary>
-    ModelWait,
-
-    /// <summary>From the model's first event to its last.</summary>
-    ModelStream,
-
-    /// <summary>
-    /// One append, from the request to its durability; a turn has two or more, some beside the model.
-    /// </summary>
-    Persist,
 }

@@ -82,13 +82,9 @@ public sealed partial class InputChecks(
 
     private async Task<Refusal?> CheckAsync(StartTurn start)
     {
-        var begun = services.Time.GetTimestamp();
         try
         {
-            var input = NewInput.Of(start);
-            var refusal = await check.CheckAsync(input, CancellationToken.None);
-            services.Instruments.PhaseEnded(ConversationPhase.Check, services.Time.GetElapsedTime(begun));
-            return refusal;
+            return await check.CheckAsync(NewInput.Of(start), CancellationToken.None);
         }
         catch (ConversationException e)
         {

@@ -24,8 +24,6 @@ public sealed partial class ModelRun(
     private int _arrivedBytes;
     private Task _cancelling = Task.CompletedTask;
     private volatile bool _isCancelled;
-    private long _begun;
-    private long _streaming;
 
     /// <summary>Ends when the call has ended and nothing more will be handed over. It never fails.</summary>
     public Task Ended { get; private set; } = Task.CompletedTask;
@@ -53,14 +51,8 @@ public sealed partial class ModelRun(
 
     private async Task RunAsync(Func<IReadOnlyList<ModelEvent>, Task> handOver, Func<string?, Task> end)
     {
-        _begun = services.Time.GetTimestamp();
         var fault = await StreamAsync(handOver);
         await HandOverAsync(handOver);
-        if (_streaming != 0)
-        {
-            services.Instruments.PhaseEnded(ConversationPhase.ModelStream, services.Time.GetElapsedTime(_streaming));
-        }
-
         await end(fault);
 
         // What a backend registered on the token may throw here.
@@ -108,20 +100,9 @@ public sealed partial class ModelRun(
             isOpen = await next;
             if (isOpen)
             {
-                NoteFirst();
                 _arrived.Add(events.Current);
                 _arrivedBytes += events.Current.Text.Length + events.Current.Json.Length;
             }
-        }
-    }
-
-    private void NoteFirst()
-    {
-        if (_streaming == 0)
-        {
-            _streaming = services.Time.GetTimestamp();
-            services.Instruments.PhaseEnded(
-                ConversationPhase.ModelWait, services.Time.GetElapsedTime(_begun, _streaming));
         }
     }
 

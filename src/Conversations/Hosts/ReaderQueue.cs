@@ -70,7 +70,7 @@ internal class ReaderQueue
             { IsGone: true } => Answer.Refused<EventBatch>(
                 ActivationRefusals.NotFound(reader.Turn.Response)),
             { IsLost: true } => Answer.AskAgain<EventBatch>(),
-            _ => Answer.Given(new EventBatch(reader.From, step.Events, step.IsLast)),
+            _ => Answer.Given(new EventBatch(reader.From, step.Events, step.IsLast) { Timing = step.Timing }),
         };
         handOver(() => reader.Answer.TrySetResult(answer));
         return true;

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Ports;
@@ -25,8 +26,8 @@ public interface IConversations
     /// <summary>
     /// The events of a response from number <paramref name="from"/> on, each exactly once, in order, up to and with
     /// the terminal event. Reading again from any number gives the same bytes; from behind the last one it waits for
-    /// the end and gives nothing. Abandoning the enumeration stops
-    /// nothing but itself, save that an unstored turn that nobody reads is cancelled.
+    /// the end and gives one batch without events. Abandoning the enumeration stops nothing but itself, save that an
+    /// unstored turn that nobody reads is cancelled.
     /// </summary>
     /// <exception cref="ConversationException">
     /// The response is not found, or its events cannot go on here (<see cref="RefusalKind.Unavailable"/>).
@@ -134,6 +135,15 @@ public sealed record StartTurn
     /// <summary>Bytes of the create, and of the items that it refers to.</summary>
     internal long Bytes => Create.Length + (References?.Values.Sum(static item => (long)item.Length) ?? 0);
 
+    /// <summary>How long ago the create's last byte came, when the conversation is asked.</summary>
+    public TimeSpan Waited { get; init; }
+
+    /// <summary>How long its conversation had been opening for it, where that was before the call.</summary>
+    public TimeSpan Opening { get; init; }
+
+    /// <summary>Measures the turn in the conversation's process; null: nobody does.</summary>
+    internal TurnClock? Clock { get; set; }
+
     /// <summary>The create split into its fields; its bytes are read at the first call.</summary>
     /// <exception cref="ConversationException">The create is malformed.</exception>
     internal CreateRequest Read() => _read ??= CreateRequest.Parse(Create);
@@ -155,7 +165,14 @@ public readonly record struct TurnAddress(string Tenant, ResponseId Response, Le
 /// Canonical event bytes (JSON objects in UTF-8, no <c>stream_id</c>); none where nothing follows the last one.
 /// </param>
 /// <param name="IsLast">Whether the last of them is the terminal event.</param>
-public readonly record struct EventBatch(int From, IReadOnlyList<ReadOnlyMemory<byte>> Events, bool IsLast);
+public readonly record struct EventBatch(int From, IReadOnlyList<ReadOnlyMemory<byte>> Events, bool IsLast)
+{
+    /// <summary>
+    /// In the last batch, where the turn's time went in the process of its conversation; in the first one of a running
+    /// turn, where it went so far. Null: it is not known, as for a turn that an earlier activation ran.
+    /// </summary>
+    public TurnTiming? Timing { get; init; }
+}
 
 /// <summary>Which page of a list.</summary>
 /// <param name="Limit">1 to 100.</param>

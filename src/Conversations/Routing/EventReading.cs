@@ -44,7 +44,7 @@ internal sealed class EventReading(
             }
 
             _patience.Renew();
-            if (answer.Value.Events.Count > 0)
+            if (answer.Value.Events.Count > 0 || answer.Value.IsLast)
             {
                 _from += answer.Value.Events.Count;
                 return answer.Value;

@@ -15,12 +15,18 @@ namespace Evergrain.Conversations.Turns;
 /// <param name="tools">The tools that the create declares.</param>
 internal sealed class CallLedger(Turn? parent, DeclaredTools tools)
 {
+    /// <summary>The calls that the input answers.</summary>
+    public IReadOnlySet<string> Answered => _answered ?? NothingAnswered;
+
     /// <summary>Nothing waits.</summary>
     public static readonly IReadOnlyDictionary<string, string> Nothing =
         new Dictionary<string, string>(StringComparer.Ordinal);
 
+    private static readonly HashSet<string> NothingAnswered = new(StringComparer.Ordinal);
+
     private readonly Dictionary<string, string> _open = new(parent?.OpenCalls ?? Nothing, StringComparer.Ordinal);
     private readonly List<Item> _unread = [];
+    private HashSet<string>? _answered;
     private AsyncCalls? _async;
 
     /// <summary>The call type that an output type answers; null if the item is no output of a client's call.</summary>
@@ -78,6 +84,11 @@ internal sealed class CallLedger(Turn? parent, DeclaredTools tools)
         if (answers is not null && !(IsOpen(callId, answers) && _open.Remove(callId)) && !IsAsync(callId, answers))
         {
             throw Refused($"No tool call found for {Words(head.Type)} with call_id {callId}.", "input");
+        }
+
+        if (answers is not null)
+        {
+            (_answered ??= new HashSet<string>(StringComparer.Ordinal)).Add(callId);
         }
     }
 

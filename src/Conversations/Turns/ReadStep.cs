@@ -1,3 +1,5 @@
+using Evergrain.Conversations.Timing;
+
 namespace Evergrain.Conversations.Turns;
 
 /// <summary>What a reader gets at once.</summary>
@@ -5,6 +7,9 @@ namespace Evergrain.Conversations.Turns;
 /// <param name="IsLast">Whether nothing follows.</param>
 public readonly record struct ReadStep(IReadOnlyList<ReadOnlyMemory<byte>> Events, bool IsLast)
 {
+    /// <summary>See <see cref="Ports.EventBatch.Timing"/>.</summary>
+    public TurnTiming? Timing { get; init; }
+
     /// <summary>Whether the activation is over before the turn was: read on in the next one.</summary>
     public bool IsLost { get; init; }
 

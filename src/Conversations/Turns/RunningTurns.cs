@@ -4,6 +4,7 @@ using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Conversations.Turns;
 
@@ -101,6 +102,7 @@ internal sealed class RunningTurns(
         }
         else
         {
+            turn.Clock?.Calls(model);
             effects.Add(new Effect.CallModel(turn.Id, live.Backend, new ModelCall
             {
                 Model = model,
@@ -120,6 +122,7 @@ internal sealed class RunningTurns(
             return;
         }
 
+        live.HasSpoken = true;
         switch (model.Kind)
         {
             case ModelEventKind.Completed when live.Stream.Open is null:
@@ -207,11 +210,42 @@ internal sealed class RunningTurns(
                 effects.Add(new Effect.WakeReaders(turn.Id));
             }
 
+            Measure(turn);
             if (turn.Status == TurnStatus.Ended)
             {
                 _turns.RemoveAt(i);
                 turn.DropLogUnlessRead();
             }
+        }
+    }
+
+    /// <summary>Tells a turn's clock what the turn waits for. Events that are held back wait for the journal.</summary>
+    private static void Measure(Turn turn)
+    {
+        if (turn.Clock is not { } clock)
+        {
+            return;
+        }
+
+        clock.Show(turn.Log!.Visible);
+        if (turn.Status == TurnStatus.Ended)
+        {
+            (turn.Timing, turn.Calls, turn.Clock) = (clock.Report(turn.Ending), clock.ToolCalls, null);
+            return;
+        }
+
+        var isHeldBack = turn.Log.Count > turn.Log.Visible;
+        if (turn.Live is { HasSpoken: false, IsOver: false })
+        {
+            clock.Enter(TurnPhase.ModelWait, isHeldBack ? TurnPhase.Persist : TurnPhase.ModelWait);
+        }
+        else if (isHeldBack)
+        {
+            clock.Enter(TurnPhase.Persist, turn.IsLive ? TurnPhase.ModelStream : TurnPhase.Persist);
+        }
+        else
+        {
+            clock.Enter(TurnPhase.ModelStream);
         }
     }
 
@@ -243,7 +277,13 @@ internal sealed class RunningTurns(
         }
 
         Keep(live, json, KeptOf(model));
-        if (item!.IsCall && turn.Id.IsStored)
+        if (!item!.IsCall)
+        {
+            return;
+        }
+
+        turn.Clock?.Made(item.CallId!, item.Name ?? string.Empty, turn.Log.Count - 1);
+        if (turn.Id.IsStored)
         {
             // Clients run tools on this event: after a crash the call must still be there to be answered.
             turn.Log.Gate(before, TurnRecords.AddItems(state.Outbox, turn, live));

@@ -2,6 +2,7 @@ using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Conversations.Turns;
@@ -85,6 +86,15 @@ internal sealed class Turn
     /// <summary>Its events, while it runs or is being read.</summary>
     public EventLog? Log { get; set; }
 
+    /// <summary>Measures it while it runs; null: nobody does, or it has ended.</summary>
+    public TurnClock? Clock { get; set; }
+
+    /// <summary>Where its time went, once it has ended here; null: it is not known.</summary>
+    public TurnTiming? Timing { get; set; }
+
+    /// <summary>The calls it made, until the first turn that continues it; null: none, or it ran elsewhere.</summary>
+    public IReadOnlyList<ShownCall>? Calls { get; set; }
+
     /// <summary>Readers attached now.</summary>
     public int Readers { get; set; }
 
@@ -144,6 +154,9 @@ internal sealed class LiveTurn
 
     /// <summary>Calls among the finished items, by call id.</summary>
     public Dictionary<string, string> Calls { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Whether the model has said something.</summary>
+    public bool HasSpoken { get; set; }
 
     /// <summary>Whether the terminal event was written: what the model says after it is ignored.</summary>
     public bool IsOver { get; set; }

@@ -58,7 +58,11 @@ internal sealed class TurnReaders(ConversationState state, RunningTurns running,
         var log = turn.Log ??= events.Replay(turn);
         var visible = log.Read(from);
         var isLast = turn.Status == TurnStatus.Ended && from + visible.Count >= log.Count;
-        return new ReadStep(visible, isLast) { IsLost = running.IsLost && visible.Count == 0 && !isLast };
+        return new ReadStep(visible, isLast)
+        {
+            IsLost = running.IsLost && visible.Count == 0 && !isLast,
+            Timing = isLast ? turn.Timing : from == 0 && visible.Count > 0 ? turn.Clock?.Report() : null,
+        };
     }
 
     public ReadOnlyMemory<byte> Get(TurnId id, LeaseId lease)

@@ -2,6 +2,7 @@ using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Conversations.Turns;
@@ -91,7 +92,8 @@ internal sealed class TurnStarter(
         var items = InputItems.Read(create, parent, references, ledger);
         ledger.CheckAllAnswered(backend);
         items.CheckSizeWith(values);
-        var proposal = Prepare(items, parent?.End ?? default, backend);
+        var proposal = Prepare(items, parent?.End ?? default, backend, start.Clock);
+        AnswerCalls(start.Clock, parent, ledger);
         var id = create.Store ? TurnId.Stored(state.Turns.NextNumber, NewTag()) : TurnId.Unstored(ids.Next128());
         if (create.Store)
         {
@@ -110,6 +112,7 @@ internal sealed class TurnStarter(
             Generate = create.Generate,
             Lease = create.Store ? default : start.Lease,
             Log = log,
+            Clock = start.Clock,
             OrphanedAt = start.IsBackground ? null : now + Limits.OrphanTimeout,
             Live = new LiveTurn
             {
@@ -159,14 +162,26 @@ internal sealed class TurnStarter(
         return values;
     }
 
-    private Proposal Prepare(InputItems items, Branch branch, IModelBackend backend)
+    /// <summary>Tells the clock how long tools took. A turn's calls are answered once, forks apart.</summary>
+    private static void AnswerCalls(TurnClock? clock, Turn? parent, CallLedger ledger)
     {
-        state.Counts.Rendered += branch.Render(backend);
+        if (clock is not null && parent?.Calls is { } calls)
+        {
+            clock.Answers(calls, ledger.Answered);
+            parent.Calls = null;
+        }
+    }
+
+    private Proposal Prepare(InputItems items, Branch branch, IModelBackend backend, TurnClock? clock)
+    {
+        var again = branch.Render(backend);
+        state.Counts.Rendered += again;
         state.Renderings.Use(backend.Rendering, state.Turns.Branches, () => running.Renderings);
         var proposal = new Proposal(branch, backend);
         items.AddTo(proposal);
         state.Counts.Validated += proposal.Items.Count;
         state.Counts.Rendered += proposal.Items.Count;
+        clock?.ContextMade(proposal.BranchLength + proposal.Items.Count, proposal.Items.Count, again);
         return proposal;
     }
 

@@ -22,9 +22,10 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
     {
         drain.Check();
         using var body = await bodies.ReadAsync(context.Request);
+        var receivedAt = services.Time.GetTimestamp();
         drain.Check();
         var fields = Read(context, body.Written.Span);
-        using var create = new ReceivedCreate(body, fields, services.Time.GetTimestamp())
+        using var create = new ReceivedCreate(body, fields, receivedAt)
         {
             IsBackground = fields.Background == JsonTokenType.True,
         };
@@ -107,6 +108,11 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
         await runner.RunAsync(create, leases, delivery, cancellationToken);
         var turn = new TurnAddress(leases.Tenant, await delivery.Response, leases.Id);
         var response = await services.Conversations.GetAsync(turn, cancellationToken);
+        if (TimingWishes.Of(context.Request).IsTurn)
+        {
+            context.Response.Headers[TimingEvents.ServerTiming] = TimingEvents.WriteHeader(delivery.Timing!);
+        }
+
         if (FailedTurn.Read(response) is { } error)
         {
             await error.WriteAsync(context);

@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Wire;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
@@ -30,7 +31,9 @@ internal sealed class EventStream(HttpContext context, TurnServices services, in
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly SearchValues<byte> LineEnds = SearchValues.Create("\r\n"u8);
 
+    private readonly TimingWishes _timing = TimingWishes.Of(context.Request);
     private readonly byte[] _keepalive = EventCounting.IsWanted(context.Request.Headers) ? Keepalive : Comment;
+    private TurnMeter? _meter;
     private int _next = from;
     private bool _hasBegun;
 
@@ -38,7 +41,11 @@ internal sealed class EventStream(HttpContext context, TurnServices services, in
 
     public bool WantsKeepalive => true;
 
-    public bool Started(ResponseId response) => false;
+    public bool Started(ResponseId response, TurnMeter meter)
+    {
+        _meter = meter;
+        return false;
+    }
 
     public async ValueTask SendAsync(EventBatch batch, CancellationToken cancellationToken)
     {
@@ -55,6 +62,16 @@ internal sealed class EventStream(HttpContext context, TurnServices services, in
         }
 
         _next = batch.From + batch.Events.Count;
+    }
+
+    public async ValueTask EndedAsync(ResponseId response, TurnTiming timing, CancellationToken cancellationToken)
+    {
+        if (_timing.IsTurn)
+        {
+            using var buffer = new RentedBuffer(Array.MaxLength);
+            Append(buffer, TimingEvents.WriteTurn(response, timing).Span);
+            await WriteAsync(buffer.Written);
+        }
     }
 
     public ValueTask KeepAliveAsync(CancellationToken cancellationToken)
@@ -116,6 +133,11 @@ internal sealed class EventStream(HttpContext context, TurnServices services, in
         _hasBegun = true;
         context.Response.ContentType = "text/event-stream; charset=utf-8";
         context.Response.Headers.CacheControl = "no-cache";
+
+        if (_timing.IsTurn && _meter is not null)
+        {
+            context.Response.Headers[TimingEvents.ServerTiming] = TimingEvents.WriteHeader(_meter.Read());
+        }
 
         // nginx would collect events until its buffer is full.
         context.Response.Headers["X-Accel-Buffering"] = "no";

@@ -42,7 +42,7 @@ internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, 
 
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Over);
         var stream = new EventStream(context, services, from);
-        await stream.RunAsync(() => pump.RunAsync(turn, stream, ending.Token));
+        await stream.RunAsync(() => pump.RunAsync(turn, stream, meter: null, ending.Token));
     }
 
     /// <summary>Cancels a response and answers with it, ended; one that had ended stays as it is.</summary>
@@ -54,7 +54,7 @@ internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, 
         using var waiting = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, late.Token);
         try
         {
-            await pump.RunAsync(turn, new SilentDelivery(), waiting.Token);
+            await pump.RunAsync(turn, new SilentDelivery(), meter: null, waiting.Token);
         }
         catch (OperationCanceledException) when (late.IsCancellationRequested)
         {

@@ -25,7 +25,7 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
     private bool _isAtRest;
 
     public LocalConversation(ConversationKey key, InputChecks? checks, InProcessContext context)
-        : base(checks, TaskCreationOptions.None)
+        : base(checks, TaskCreationOptions.None, context.Host.Services.Time)
     {
         (Key, _isChecked, _context) = (key, checks is not null, context);
         Use();

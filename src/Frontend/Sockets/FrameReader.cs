@@ -33,7 +33,11 @@ internal enum FrameOutcome
 /// <param name="Refusal">Why it was dropped, if it was.</param>
 /// <param name="Lane">The <c>stream_id</c> of a dropped message, if it stood in the part that was read.</param>
 internal readonly record struct Frame(FrameOutcome Outcome, RentedBuffer? Buffer = null, Refusal? Refusal = null,
-    string? Lane = null);
+    string? Lane = null)
+{
+    /// <summary>When its last byte came, as a timestamp.</summary>
+    public long ReceivedAt { get; init; }
+}
 
 /// <summary>
 /// Reads messages from one socket, one call at a time. It waits for the first byte without a buffer: an idle socket
@@ -71,6 +75,7 @@ internal sealed class FrameReader(WebSocket socket, EvergrainOptions options, Ti
         try
         {
             frame = first.EndOfMessage ? Whole(first, buffer, default) : await ReadRestAsync(buffer, first, closing);
+            frame = frame with { ReceivedAt = time.GetTimestamp() };
             await Thread.LeaveAsync(buffer.Length);
             return frame;
         }

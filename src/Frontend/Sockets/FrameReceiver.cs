@@ -30,7 +30,7 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
                 switch (frame.Outcome)
                 {
                     case FrameOutcome.Text:
-                        await AcceptAsync(frame.Buffer!);
+                        await AcceptAsync(frame.Buffer!, frame.ReceivedAt);
                         break;
                     case FrameOutcome.Binary:
                         Frames.Count();
@@ -66,9 +66,8 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
         }
     }
 
-    private async ValueTask AcceptAsync(RentedBuffer buffer)
+    private async ValueTask AcceptAsync(RentedBuffer buffer, long receivedAt)
     {
-        var receivedAt = services.Time.GetTimestamp();
         var refusal = RoutingFields.Read(buffer.Written.Span, out var fields) ?? Check(fields);
         if (refusal is not null || fields.Type != RoutingFields.CreateType)
         {

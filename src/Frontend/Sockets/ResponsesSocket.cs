@@ -33,12 +33,14 @@ internal sealed class ResponsesSocket(TurnServices services, SocketServices sock
         var caller = context.Features.GetRequiredFeature<Caller>();
         using var place = connections.Enter(caller.Tenant);
         var wantsKeepalive = EventCounting.IsWanted(context.Request.Headers);
+        var timing = TimingWishes.Of(context.Request);
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
         var peer = new PeerConnection(
             context.Abort, context.RequestAborted, context.Features.GetRequiredFeature<CorkedUpgrade>().Stream!);
         using var session = new SocketSession(services, sockets, socket, caller, peer)
         {
             WantsKeepalive = wantsKeepalive,
+            Timing = timing,
         };
         services.Instruments.ConnectionOpened();
         try

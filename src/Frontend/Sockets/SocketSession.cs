@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Turns;
@@ -33,6 +34,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _closing = new();
     private SocketEnd _stopReason = SocketEnd.Draining;
+    private TurnMeter? _meter;
 
     public SocketSession(
         TurnServices services, SocketServices sockets, WebSocket socket, Caller caller, PeerConnection peer)
@@ -53,6 +55,9 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
 
     /// <summary>Whether the client asked for frames during a silent wait.</summary>
     public required bool WantsKeepalive { get; init; }
+
+    /// <summary>What the client asked to be told of the time of its turns.</summary>
+    public required TimingWishes Timing { get; init; }
 
     int ITurnDelivery.From => 0;
 
@@ -100,10 +105,21 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
         _socket.Dispose();
     }
 
-    bool ITurnDelivery.Started(ResponseId response) => _queue.Started(response);
+    bool ITurnDelivery.Started(ResponseId response, TurnMeter meter)
+    {
+        _meter = meter;
+        return _queue.Started(response);
+    }
 
     ValueTask ITurnDelivery.SendAsync(EventBatch batch, CancellationToken cancellationToken) =>
-        _writer.SendAsync(batch.Events, cancellationToken);
+        _writer.SendAsync(Timing.IsCodex && batch.IsLast
+            ? [.. batch.Events.SkipLast(1), TimingEvents.WriteForCodex(_meter!.Read()), batch.Events[^1]]
+            : batch.Events, cancellationToken);
+
+    ValueTask ITurnDelivery.EndedAsync(
+        ResponseId response, TurnTiming timing, CancellationToken cancellationToken) => Timing.IsTurn
+            ? _writer.SendAsync(TimingEvents.WriteTurn(response, timing), cancellationToken)
+            : ValueTask.CompletedTask;
 
     ValueTask ITurnDelivery.KeepAliveAsync(CancellationToken cancellationToken) =>
         _writer.SendKeepaliveAsync(cancellationToken);

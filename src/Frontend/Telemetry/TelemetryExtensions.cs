@@ -12,6 +12,7 @@ internal static class TelemetryExtensions
     public static IServiceCollection AddTelemetry(this IServiceCollection services) => services
         .AddMetrics()
         .AddSingleton<RefusalLog>()
+        .AddSingleton<TurnReports>()
         .AddSingleton<FrontendInstruments>()
         .AddSingleton<FaultReporter>()
         .AddSingleton<MetricsExposition>();

@@ -34,7 +34,7 @@ internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, 
         CancellationToken cancellationToken)
     {
         var turn = new TurnAddress(leases.Tenant, await StartAsync(create, leases));
-        await pump.RunAsync(turn, delivery, cancellationToken);
+        await pump.RunAsync(turn, delivery, meter: null, cancellationToken);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

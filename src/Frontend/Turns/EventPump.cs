@@ -11,12 +11,15 @@ internal sealed class EventPump(TurnServices services, ByteBudget budget)
     private const int CopiesSent = 2;
 
     /// <summary>Delivers the events from <see cref="ITurnDelivery.From"/> on, as they come.</summary>
-    /// <returns>The time that was spent in sends.</returns>
+    /// <param name="turn">The response.</param>
+    /// <param name="delivery">Takes the events.</param>
+    /// <param name="meter">Measures the turn; null: its events are read again, or beside it.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="ConversationException">The response is not found, or cannot go on here.</exception>
     /// <exception cref="ClientGoneException">The client can take no more.</exception>
-    public async Task<TimeSpan> RunAsync(TurnAddress turn, ITurnDelivery delivery, CancellationToken cancellationToken)
+    public async Task RunAsync(TurnAddress turn, ITurnDelivery delivery, TurnMeter? meter,
+        CancellationToken cancellationToken)
     {
-        var sending = TimeSpan.Zero;
         using var reading = delivery.WantsKeepalive
             ? CancellationTokenSource.CreateLinkedTokenSource(cancellationToken)
             : null;
@@ -25,24 +28,42 @@ internal sealed class EventPump(TurnServices services, ByteBudget budget)
             .GetAsyncEnumerator(token);
         while (await NextAsync(events, delivery, reading))
         {
-            var begun = services.Time.GetTimestamp();
             var batch = events.Current;
-            await SendAsync(turn, batch, delivery, cancellationToken);
-            sending += services.Time.GetElapsedTime(begun);
+            meter?.Received(batch);
+            if (batch.Events.Count > 0)
+            {
+                await SendAsync(turn, batch, delivery, meter, cancellationToken);
+            }
+
             if (batch.IsLast)
             {
-                return sending;
+                return;
             }
         }
 
         // From the beginning on there is a terminal event; behind the end there is none.
-        return delivery.From > 0
-            ? sending
-            : throw new InvalidOperationException($"The events of {turn.Response} ended without a terminal event.");
+        if (delivery.From == 0)
+        {
+            throw new InvalidOperationException($"The events of {turn.Response} ended without a terminal event.");
+        }
+    }
+
+    private async ValueTask SendAsync(TurnAddress turn, EventBatch batch, ITurnDelivery delivery, TurnMeter? meter,
+        CancellationToken cancellationToken)
+    {
+        if (meter is null)
+        {
+            await DeliverAsync(turn, batch, delivery, cancellationToken);
+            return;
+        }
+
+        var begun = services.Time.GetTimestamp();
+        await DeliverAsync(turn, batch, delivery, cancellationToken);
+        meter.Sent(batch, begun, services.Time.GetTimestamp());
     }
 
     /// <summary>Sends a batch. A large event waits until there is room for the copies of it.</summary>
-    private ValueTask SendAsync(TurnAddress turn, EventBatch batch, ITurnDelivery delivery,
+    private ValueTask DeliverAsync(TurnAddress turn, EventBatch batch, ITurnDelivery delivery,
         CancellationToken cancellationToken) => batch.Events is [{ Length: > Limits.BatchBytesMax }]
         ? SendLargeAsync(turn, batch, delivery, cancellationToken)
         : delivery.SendAsync(batch, cancellationToken);

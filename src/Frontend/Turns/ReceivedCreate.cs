@@ -40,7 +40,8 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
     /// <param name="tenant">Whose create it is.</param>
     /// <param name="lease">Holds the turn if it is not stored.</param>
     /// <param name="ids">Draws the ids that neither a parent nor an idempotency key gives.</param>
-    public StartTurn ToStart(string tenant, LeaseId lease, IIdSource ids)
+    /// <param name="waited">How long it waited for its place.</param>
+    public StartTurn ToStart(string tenant, LeaseId lease, IIdSource ids, TimeSpan waited)
     {
         var keyed = _fields.Key is { } key ? IdempotencyKey.Derive(tenant, key, Body.Written.Span) : (KeyedIds?)null;
         return new StartTurn
@@ -52,6 +53,7 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
             Lease = lease,
             Create = Body.Written,
             IsBackground = IsBackground,
+            Waited = waited,
         };
     }
 

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Frontend.Turns;
 
@@ -16,7 +17,10 @@ internal sealed class SilentDelivery : ITurnDelivery
     /// <summary>The response, once the turn has started; or why it has not.</summary>
     public Task<ResponseId> Response => _response.Task;
 
-    public bool Started(ResponseId response)
+    /// <summary>Where the turn's time went, once it has ended.</summary>
+    public TurnTiming? Timing { get; private set; }
+
+    public bool Started(ResponseId response, TurnMeter meter)
     {
         _response.TrySetResult(response);
         return false;
@@ -27,6 +31,12 @@ internal sealed class SilentDelivery : ITurnDelivery
 
     // An interrupted turn gives its terminal event whatever the number asked for.
     public ValueTask SendAsync(EventBatch batch, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public ValueTask EndedAsync(ResponseId response, TurnTiming timing, CancellationToken cancellationToken)
+    {
+        Timing = timing;
+        return ValueTask.CompletedTask;
+    }
 
     public ValueTask KeepAliveAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
 }

@@ -1,6 +1,8 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Frontend.Admission;
+using Evergrain.Frontend.Telemetry;
 
 namespace Evergrain.Frontend.Turns;
 
@@ -30,28 +32,56 @@ internal sealed class TurnRunner(
         CancellationToken cancellationToken)
     {
         gate.Rates.Enter(leases.Tenant);
+        var meter = new TurnMeter(services.Time, create.ReceivedAt, create.Body.Length);
         using var place = gate.TryEnter(leases.Tenant, create.Model) ??
             await WaitAsync(create, leases.Tenant, cancellationToken);
-        services.Instruments.TurnStarted(create.ReceivedAt);
-        var begun = services.Time.GetTimestamp();
-        var start = create.ToStart(leases.Tenant, leases.Id, ids);
+        meter.Granted();
+        var reports = services.Instruments.Turns;
+        reports.Started();
+        TurnAddress turn;
+        TurnTiming timing;
+        try
+        {
+            var start = create.ToStart(leases.Tenant, leases.Id, ids, meter.Waited);
+            turn = await StartAsync(
+                place is null ? start with { IsCancelled = true } : start, create, leases, cancellationToken);
+            if (delivery.Started(turn.Response, meter))
+            {
+                await services.Conversations.CancelAsync(turn, cancellationToken);
+            }
+
+            await pump.RunAsync(turn, delivery, meter, cancellationToken);
+            timing = meter.Read();
+            reports.Ended(turn.Response, timing);
+        }
+        catch (Exception e)
+        {
+            reports.BrokeOff(EndBy(e), meter.Elapsed);
+            throw;
+        }
+
+        await delivery.EndedAsync(turn.Response, timing, cancellationToken);
+    }
+
+    private static TurnEnd EndBy(Exception e) => e switch
+    {
+        ConversationException => TurnEnd.Refused,
+        ClientGoneException or OperationCanceledException => TurnEnd.Left,
+        _ => TurnEnd.Fault,
+    };
+
+    private async ValueTask<TurnAddress> StartAsync(StartTurn start, ReceivedCreate create, UnstoredLeases leases,
+        CancellationToken cancellationToken)
+    {
         if (!create.IsStored)
         {
             // Before the start: a client that leaves during it must still release what it began.
             await leases.AddAsync(start.Key.Id);
         }
 
-        var response = await services.Conversations.StartTurnAsync(
-            place is null ? start with { IsCancelled = true } : start, cancellationToken);
+        var response = await services.Conversations.StartTurnAsync(start, cancellationToken);
         create.Dispose();
-        var turn = new TurnAddress(leases.Tenant, response, leases.Id);
-        if (delivery.Started(response))
-        {
-            await services.Conversations.CancelAsync(turn, cancellationToken);
-        }
-
-        var sending = await pump.RunAsync(turn, delivery, cancellationToken);
-        services.Instruments.TurnEnded(begun, sending);
+        return new TurnAddress(leases.Tenant, response, leases.Id);
     }
 
     /// <summary>Waits in line for a place to run.</summary>

@@ -34,10 +34,12 @@ internal sealed class ConversationGrain(GrainServices services)
     private bool _isPassing;
     private bool _isHeld;
     private int _starting;
+    private TimeSpan _opening;
 
     /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        var begun = services.Host.Services.Time.GetTimestamp();
         _key = ConversationGrainKey.Parse(this.GetPrimaryKeyString());
         _activation = new GrainActivation(_key, services, this);
         _move = new GrainMove(_activation, services, GrainContext);
@@ -64,6 +66,7 @@ internal sealed class ConversationGrain(GrainServices services)
             // From now on it may move: before, Orleans would drop what it holds.
             _move.BecomeWarm();
             _isOpen = true;
+            _opening = services.Host.Services.Time.GetElapsedTime(begun);
             AfterInput();
         }
     }
@@ -104,7 +107,10 @@ internal sealed class ConversationGrain(GrainServices services)
         _starting++;
         try
         {
-            return await _activation.StartTurnAsync(request.For(_key), CancellationToken.None);
+            // The first one waited for the journal to be read.
+            var start = request.For(_key, _opening);
+            _opening = default;
+            return await _activation.StartTurnAsync(start, CancellationToken.None);
         }
         finally
         {

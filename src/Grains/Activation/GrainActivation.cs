@@ -17,7 +17,7 @@ internal sealed class GrainActivation : ActivationCalls, IActivationHost
     private readonly List<Action> _answers = [];
 
     public GrainActivation(ConversationKey key, GrainServices services, IGrainSeat seat)
-        : base(services.Checks, TaskCreationOptions.RunContinuationsAsynchronously)
+        : base(services.Checks, TaskCreationOptions.RunContinuationsAsynchronously, services.Host.Services.Time)
     {
         _seat = seat;
         World = new ActivationWorld(key, services.Host, this);

@@ -3,6 +3,7 @@ using Evergrain.Conversations;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Grains.Calls;
 
@@ -57,6 +58,10 @@ public sealed class StartRequest
     /// </summary>
     [Id(9)]
     public int PieceTotal { get; init; }
+
+    /// <summary>How long ago the create's last byte came, when this was sent.</summary>
+    [Id(10)]
+    public TimeSpan Waited { get; init; }
 
     /// <summary>How long the call may take; null, and never sent: as long as any other.</summary>
     [field: NonSerialized]
@@ -132,9 +137,10 @@ public sealed class StartRequest
         References = start.References?.ToDictionary(
             static item => item.Key, static item => new Payload(item.Value), StringComparer.Ordinal),
         IsCancelled = start.IsCancelled,
+        Waited = start.Waited,
     };
 
-    internal StartTurn For(ConversationKey key) => new()
+    internal StartTurn For(ConversationKey key, TimeSpan opening) => new()
     {
         Key = key,
         RequestId = RequestId,
@@ -146,6 +152,8 @@ public sealed class StartRequest
         References = References?.ToDictionary(
             static item => item.Key, static item => item.Value.Bytes, StringComparer.Ordinal),
         IsCancelled = IsCancelled,
+        Waited = Waited,
+        Opening = opening,
     };
 }
 
@@ -193,6 +201,10 @@ public sealed class EventsAnswer
     [Id(4)]
     public bool IsPiece { get; init; }
 
+    /// <summary>Where the turn's time went; see <see cref="EventBatch.Timing"/>.</summary>
+    [Id(5)]
+    public TurnTiming? Timing { get; init; }
+
     /// <summary>Whether a batch is one event that is to come in pieces. Larger batches hold small events.</summary>
     internal static bool IsInPieces(Answer<EventBatch> answer, int pieceBytes) =>
         pieceBytes > 0 && answer.Kind == AnswerKind.Given && answer.Value.Events is [{ Length: var length }] &&
@@ -211,6 +223,7 @@ public sealed class EventsAnswer
                 Events = [piece],
                 IsPiece = left > 0,
                 IsLast = left == 0 && batch.IsLast,
+                Timing = left == 0 ? batch.Timing : null,
             };
         }
     }
@@ -221,6 +234,7 @@ public sealed class EventsAnswer
         Events = answer.Kind == AnswerKind.Given ? Payload.Wrap(answer.Value.Events) : [],
         IsLast = answer.Value.IsLast,
         Refusal = answer.Refusal,
+        Timing = answer.Value.Timing,
     };
 
     /// <summary>What a reader gets.</summary>
@@ -235,6 +249,6 @@ public sealed class EventsAnswer
             events[0] = before.WrittenMemory;
         }
 
-        return new(Kind, new EventBatch(from, events, IsLast), Refusal);
+        return new(Kind, new EventBatch(from, events, IsLast) { Timing = Timing }, Refusal);
     }
 }

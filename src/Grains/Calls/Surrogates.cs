@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Turns;
 
 // The records of the port carry Orleans' attributes; their serializers are made here.
@@ -132,4 +133,61 @@ internal sealed class TurnCountsConverter : IConverter<TurnCounts, TurnCountsSur
     public TurnCountsSurrogate ConvertToSurrogate(in TurnCounts value) => new(
         value.Completed, value.Incomplete, value.Cancelled, value.Failed, value.Interrupted,
         value.InputTokens, value.CachedTokens, value.OutputTokens);
+}
+
+/// <summary>A <see cref="TurnTiming"/> between processes: its numbers and words in a fixed order; new ones go
+/// last.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.TurnTiming")]
+internal readonly record struct TurnTimingSurrogate(
+    [property: Id(0)] long[] Numbers, [property: Id(1)] string?[] Words, [property: Id(2)] ToolWait[] Tools);
+
+[RegisterConverter]
+internal sealed class TurnTimingConverter : IConverter<TurnTiming, TurnTimingSurrogate>
+{
+    public TurnTiming ConvertFromSurrogate(in TurnTimingSurrogate surrogate)
+    {
+        var numbers = surrogate.Numbers;
+        var words = surrogate.Words;
+        return new TurnTiming
+        {
+            Transport = new TimeSpan(numbers[0]),
+            Queue = new TimeSpan(numbers[1]),
+            Check = new TimeSpan(numbers[2]),
+            Context = new TimeSpan(numbers[3]),
+            ModelWait = new TimeSpan(numbers[4]),
+            ModelStream = new TimeSpan(numbers[5]),
+            Persist = new TimeSpan(numbers[6]),
+            Deliver = new TimeSpan(numbers[7]),
+            HiddenModelStream = new TimeSpan(numbers[8]),
+            HiddenPersist = new TimeSpan(numbers[9]),
+            HiddenDeliver = new TimeSpan(numbers[10]),
+            ItemsHeld = (int)numbers[11],
+            ItemsNew = (int)numbers[12],
+            ItemsRendered = (int)numbers[13],
+            Source = (ContextSource)numbers[14],
+            BytesIn = numbers[15],
+            BytesOut = numbers[16],
+            InputTokens = numbers[17],
+            CachedTokens = numbers[18],
+            OutputTokens = numbers[19],
+            ReasoningTokens = numbers[20],
+            Model = words[0]!,
+            Outcome = words[1]!,
+            Code = words[2],
+            Tools = surrogate.Tools,
+        };
+    }
+
+    public TurnTimingSurrogate ConvertToSurrogate(in TurnTiming value) => new(
+        [
+            value.Transport.Ticks, value.Queue.Ticks, value.Check.Ticks, value.Context.Ticks, value.ModelWait.Ticks,
+            value.ModelStream.Ticks, value.Persist.Ticks, value.Deliver.Ticks, value.HiddenModelStream.Ticks,
+            value.HiddenPersist.Ticks, value.HiddenDeliver.Ticks, value.ItemsHeld, value.ItemsNew,
+            value.ItemsRendered, (long)value.Source, value.BytesIn, value.BytesOut, value.InputTokens,
+            value.CachedTokens, value.OutputTokens, value.ReasoningTokens,
+        ],
+        [value.Model, value.Outcome, value.Code],
+        value.Tools);
 }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Turns;
 using Evergrain.Grains;
 using Evergrain.Grains.Calls;
@@ -38,7 +39,7 @@ public sealed class WireGoldenTests
         ["evergrain.EventsAnswer"] = Sample.Of(new EventsAnswer
         {
             Kind = AnswerKind.Refused, Events = [new Payload(Json)], IsLast = true, Refusal = Refused,
-            IsPiece = true,
+            IsPiece = true, Timing = Timing,
         }),
         ["evergrain.ForeignItem"] = Sample.Of(Foreign),
         ["evergrain.LeaseId"] = Sample.Of(new LeaseId(ulong.MaxValue)),
@@ -49,18 +50,30 @@ public sealed class WireGoldenTests
         {
             RequestId = UInt128.MaxValue, IsKeyed = true, Lease = new LeaseId(7), Create = Json, IsOpenResponses = true,
             IsBackground = true, References = new() { ["msg_1"] = new Payload(Json) }, IsCancelled = true,
-            PieceOffset = 8, PieceTotal = 16,
+            PieceOffset = 8, PieceTotal = 16, Waited = Time,
         }),
         ["evergrain.StartedTurn"] = Sample.Of(
             Answer.Given(new StartedTurn(TurnId.Stored(4), new List<ForeignItem> { Foreign }))),
         ["evergrain.TenantReport"] = Sample.Of(Report),
         ["evergrain.TenantTotals"] = Sample.Of(Counts),
+        ["evergrain.ToolWait"] = Sample.Of(Timing.Tools[0]),
         ["evergrain.TurnId"] = Sample.Of(Unstored),
         ["evergrain.TurnRequest"] = Sample.Of(
             new TurnRequest(TurnId.Stored(4), new LeaseId(7)) { PieceBytes = 9 }),
+        ["evergrain.TurnTiming"] = Sample.Of(Timing),
     };
 
     private static TimeSpan Time => TimeSpan.FromSeconds(2.5);
+
+    private static TurnTiming Timing => new()
+    {
+        Transport = Time, Queue = Time * 2, Check = Time * 3, Context = Time * 4, ModelWait = Time * 5,
+        ModelStream = Time * 6, Persist = Time * 7, Deliver = Time * 8, HiddenModelStream = Time * 9,
+        HiddenPersist = Time * 10, HiddenDeliver = Time * 11, ItemsHeld = 1, ItemsNew = 2, ItemsRendered = 3,
+        Source = ContextSource.Moved, Tools = [new ToolWait("f", "call_1", Time)], BytesIn = 4, BytesOut = 1L << 40,
+        Model = "m", Outcome = "failed", Code = "server_error", InputTokens = 5, CachedTokens = 6, OutputTokens = 7,
+        ReasoningTokens = 8,
+    };
 
     private static string File => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "golden",
         Name + ".txt"));

@@ -6,6 +6,7 @@ using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Tests.Turns;
@@ -40,6 +41,9 @@ internal sealed class ConversationDriver
     /// <summary>The format in which records are written from now on.</summary>
     public int Format { get; set; } = RecordFormat.Newest;
 
+    /// <summary>Measures the next turn; null: nobody does.</summary>
+    public TurnClock? Clock { get; set; }
+
     public ConversationKey Key { get; } = new("default", new ConversationId(42));
 
     public RecordOwner Owner => new(Key);
@@ -66,6 +70,7 @@ internal sealed class ConversationDriver
                 Key = Key,
                 RequestId = request == 0 ? Requests.Next128() : request,
                 Lease = lease ?? Lease,
+                Clock = Clock,
                 Create = Encoding.UTF8.GetBytes(json),
             }, Now);
         }

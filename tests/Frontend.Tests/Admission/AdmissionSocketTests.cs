@@ -244,7 +244,7 @@ public sealed class AdmissionSocketTests : IDisposable
         Assert.Contains("\nevergrain_turns_refused{reason=\"tenant_waiting\"} 1\n", metrics, StringComparison.Ordinal);
         Assert.Contains("\nevergrain_bytes_receiving ", metrics, StringComparison.Ordinal);
         Assert.DoesNotContain("\nevergrain_bytes_receiving 0\n", metrics, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_phases_ended_count{phase=\"queue\"} 1\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_turns_started 1\n", metrics, StringComparison.Ordinal);
         _read.Release(2);
         await second.ReadTurnAsync();
         metrics = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
@@ -269,6 +269,7 @@ public sealed class AdmissionSocketTests : IDisposable
         _read.Release(2);
 
         await second.ReadTurnAsync();
+        await second.RunAsync("{}");
         var metrics = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
         const string name = "evergrain_phases_ended_sum{phase=\"queue\"} ";
         var line = metrics.Split('\n').Single(line => line.StartsWith(name, StringComparison.Ordinal));

@@ -24,4 +24,6 @@ public sealed class InProcessSqlitePassivationTests() : PassivationContract(InPr
 
 public sealed class InProcessHoldingTests() : HoldingContract(InProcessHosts.InMemory);
 
+public sealed class InProcessTimingTests() : TimingContract(InProcessHosts.InMemory);
+
 public sealed class InProcessCheckTests() : CheckContract(InProcessHosts.InMemory);

@@ -219,7 +219,7 @@ public sealed class HttpTests
 
         Assert.Contains("\nevergrain_turns_started 1\n", text, StringComparison.Ordinal);
         Assert.Contains("\nevergrain_connections_held 1\n", text, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_turns_ended_count 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_turns_ended_count{outcome=\"delivered\"} 1\n", text, StringComparison.Ordinal);
         Assert.Contains("\nevergrain_errors_sent{code=\"missing_required_parameter\"} 1\n", text,
             StringComparison.Ordinal);
         Assert.Contains("\nevergrain_phases_ended_bucket{phase=\"queue\",le=\"+Inf\"} 1\n", text,

@@ -202,8 +202,8 @@ public abstract class InputCheckSuite(IWireHosts hosts) : IAsyncLifetime
     public async Task Check_Made_IsAPhaseOfItsTurn()
     {
         var host = await StartHostAsync();
-        using var phases = new PhaseCounts(host.Meters);
         await using var server = await TestServer.StartAsync(host);
+        using var phases = new PhaseCounts(server.Get<IMeterFactory>());
         using var client = await WireClient.ConnectAsync(server);
 
         await RunAsync(client, "one");
