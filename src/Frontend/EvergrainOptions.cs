@@ -12,6 +12,9 @@ public sealed class EvergrainOptions
     /// <summary>The configuration section.</summary>
     public const string Section = "Evergrain";
 
+    internal const string PagesLocal = "local";
+    internal const string PagesOn = "on";
+
     /// <summary>
     /// The IP address to listen on, or <c>localhost</c>. Default 127.0.0.1; without keys loopback only.
     /// </summary>
@@ -178,6 +181,14 @@ public sealed class EvergrainOptions
     /// </summary>
     [Required]
     public string Audit { get; set; } = "off";
+
+    /// <summary>
+    /// Who is shown the server's own web pages: <c>local</c>, callers from this machine without a proxy; <c>on</c>,
+    /// everybody who reaches the server; <c>off</c>, nobody. The pages hold no key and no content. Default local.
+    /// </summary>
+    [Required]
+    [RegularExpression($"{PagesLocal}|{PagesOn}|off", ErrorMessage = "Pages must be local, on or off.")]
+    public string Pages { get; set; } = PagesLocal;
 
     /// <summary>
     /// Whether requests need a key. A setting that names no key, such as an empty file, says so too.

@@ -4,6 +4,7 @@ using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Listening;
+using Evergrain.Frontend.Pages;
 using Evergrain.Frontend.Settings;
 using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Telemetry;
@@ -66,6 +67,7 @@ public static class EvergrainServer
         app.MapModels();
         app.MapHealth();
         app.MapDocument();
+        app.MapPages();
         app.MapMetrics();
         return app;
     }

@@ -18,6 +18,7 @@ internal static class AccessExtensions
         .AddCors()
         .AddSingleton(static provider =>
             new OriginRules(provider.GetRequiredService<IOptions<EvergrainOptions>>().Value))
+        .AddSingleton<PlaceRules>()
         .AddSingleton<AuditSink>()
         .AddSingleton<AuditLog>()
         .AddSingleton<AccessReports>()

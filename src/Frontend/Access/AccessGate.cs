@@ -1,6 +1,6 @@
-using System.Net;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Http;
+using Evergrain.Frontend.Pages;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
@@ -10,12 +10,9 @@ namespace Evergrain.Frontend.Access;
 /// Decides who may enter before anything of a request is read. With keys: a key of a tenant or of an operator. Without
 /// keys: only this machine's own programs, without a proxy, and pages of this server or of an allowed origin.
 /// </summary>
-internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginRules origins, AccessReports reports,
+internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, PlaceRules places, AccessReports reports,
     IOptions<EvergrainOptions> options)
 {
-    // Of an origin that is refused, for its message.
-    private const int OriginCharsMax = 200;
-
     private readonly bool _hasOperationsPort = options.Value.OperationsPort is not null;
 
     public Task InvokeAsync(HttpContext context)
@@ -42,10 +39,10 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginR
         {
             // With an operations port metrics are there alone.
             caller = new Caller(ApiKeySet.DefaultTenant, KeyReader.FindProtocol(context), !_hasOperationsPort);
-            return CheckLocal(context);
+            return places.CheckLocal(context);
         }
 
-        return CheckKey(context, out caller) ?? CheckSocket(context);
+        return CheckKey(context, out caller) ?? places.CheckSocket(context);
     }
 
     /// <summary>Health and metrics, for those who reach that port.</summary>
@@ -59,7 +56,7 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginR
 
         if (!keys.IsRequired)
         {
-            return CheckLocal(context);
+            return places.CheckLocal(context);
         }
 
         if (keys.HasOperators)
@@ -77,9 +74,9 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginR
     {
         var subprotocol = KeyReader.FindProtocol(context);
         caller = new Caller(ApiKeySet.DefaultTenant, subprotocol);
-        if (context.Request.Path.IsHealth())
+        if (context.Request.Path.IsHealth() || (context.Request.Path.IsPage() && places.ShowPages(context)))
         {
-            // Probes have no key.
+            // Probes have no key, and a browser has none when it opens a page: the page asks its user for one.
             return null;
         }
 
@@ -105,43 +102,4 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, OriginR
 
         return null;
     }
-
-    /// <summary>Each condition must hold, since a proxy on this machine can fulfil any one of them.</summary>
-    private Refusal? CheckLocal(HttpContext context)
-    {
-        if (ForwardingHeaders.Find(context.Request.Headers) is { } header)
-        {
-            return new Refusal(RefusalKind.Forbidden, $"A proxy passed the request on ('{header}'), and a server " +
-                "without API keys serves its own machine only: start it with --api-keys FILE or --api-key KEY.",
-                header);
-        }
-
-        if (context.Connection.RemoteIpAddress is not { } address || !IPAddress.IsLoopback(address))
-        {
-            return new Refusal(RefusalKind.Forbidden, "Without API keys the server serves its own machine only.");
-        }
-
-        return context.Request.Host.Host.ToLowerInvariant() is "localhost" or "127.0.0.1" or "[::1]"
-            ? CheckOrigin(context)
-            : new Refusal(RefusalKind.Forbidden,
-                "Without API keys the Host must be localhost, 127.0.0.1 or [::1].", "Host");
-    }
-
-    /// <summary>A browser checks no answer of a WebSocket against the list, so the server does.</summary>
-    private Refusal? CheckSocket(HttpContext context) =>
-        origins.IsEmpty || !context.WebSockets.IsWebSocketRequest ? null : CheckOrigin(context);
-
-    private Refusal? CheckOrigin(HttpContext context)
-    {
-        var origin = context.Request.Headers.Origin;
-        var own = $"{context.Request.Scheme}://{context.Request.Host.Value}";
-        return origin.Count == 0 || origin.ToString().Equals(own, StringComparison.OrdinalIgnoreCase) ||
-            origins.Allows(origin.ToString())
-            ? null
-            : new Refusal(RefusalKind.Forbidden,
-                $"The origin '{Shown(origin.ToString())}' is not in the setting AllowedOrigins.", "Origin");
-    }
-
-    private static string Shown(string origin) =>
-        origin.Length <= OriginCharsMax ? origin : $"{origin[..OriginCharsMax]}…";
 }

@@ -31,6 +31,12 @@ internal static class Greeting
             await Console.Out.WriteLineAsync($"Health and metrics apart: {app.Urls.ElementAt(1)}/metrics");
         }
 
+        if (options.Pages == EvergrainOptions.PagesOn ||
+            (options.Pages == EvergrainOptions.PagesLocal && new Uri(address).IsLoopback))
+        {
+            await Console.Out.WriteLineAsync($"Playground, for a browser: {address}/");
+        }
+
         var socket = $"{address.Replace("http", "ws", StringComparison.Ordinal)}/v1/responses";
         await Console.Out.WriteLineAsync($"Try: npx -y wscat {key}-c {socket} -w 1 -x '{create}'");
         if (app.Services.GetRequiredService<FileBounds>().Notice is { } notice)

@@ -1,0 +1,42 @@
+// Makes elements. Text goes in as text nodes only, so nothing that a model or a tool says can become markup.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+export const byId = (id) => document.getElementById(id);
+
+/** An element with properties (`class` is its class), and children: nodes, or texts. */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === 'class') element.className = value;
+    else if (name in element) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+
+  element.append(...children);
+  return element;
+}
+
+/** An SVG element with attributes. */
+export function makeSvg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/** A table with a caption, a row of headings, and rows of texts. */
+export function makeTable(caption, headings, rows) {
+  const cells = (tag, texts, scope) => make('tr', {}, ...texts.map((text, i) =>
+    make(i === 0 && tag === 'td' ? 'th' : tag, { scope: i === 0 && tag === 'td' ? 'row' : scope }, text)));
+  return make('table', {}, make('caption', {}, caption),
+    make('thead', {}, cells('th', headings, 'col')),
+    make('tbody', {}, ...rows.map((row) => cells('td', row, ''))));
+}
+
+/** Milliseconds for people. */
+export const inMs = (ms) => `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`;
+
+/** Bytes for people. */
+export const inBytes = (bytes) => bytes < 10_000 ? `${Math.round(bytes)} bytes`
+  : bytes < 10_000_000 ? `${(bytes / 1000).toFixed(0)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
