@@ -65,6 +65,7 @@ public static class EvergrainServer
         app.MapSocket();
         app.MapResponses();
         app.MapModels();
+        app.MapConversations();
         app.MapHealth();
         app.MapDocument();
         app.MapPages();

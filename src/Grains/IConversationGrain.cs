@@ -64,6 +64,10 @@ public interface IConversationGrain : IGrainWithStringKey
     [Alias("ListInputItems")]
     Task<Answer<Payload>> ListInputItems(TurnRequest turn, int limit, bool isAscending, string? after);
 
+    /// <summary>A page of the turns, as the JSON list object.</summary>
+    [Alias("ListTurns")]
+    Task<Answer<Payload>> ListTurns(int after, int limit);
+
     /// <summary>Deletes a response.</summary>
     [Alias("Delete")]
     Task<Answer<bool>> Delete(TurnRequest turn);

@@ -34,4 +34,6 @@ public sealed class ClusterEventStreamTests() : RealEventStreamSuite(ClusterWire
 public sealed class ClusterMutatedBodiesTests() : MutatedBodiesSuite(ClusterWire.Hosts);
 
 [Trait("Needs", "Long")]
+public sealed class ClusterTurnListTests() : ConversationsSuite(ClusterWire.Hosts);
+
 public sealed class ClusterOpenApiTests() : OpenApiSuite(ClusterWire.Hosts);

@@ -89,6 +89,11 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
             conversation.ListInputItems(turn.Response.Turn, turn.Lease, page), cancellationToken);
 
     /// <inheritdoc/>
+    public Task<Answer<ReadOnlyMemory<byte>>> ListTurnsAsync(
+        int after, int limit, CancellationToken cancellationToken) =>
+        AskAsync((conversation, _) => conversation.ListTurns(after, limit), cancellationToken);
+
+    /// <inheritdoc/>
     public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
         WaitAsync<bool>((activation, answer) => activation.AskDurable((conversation, now) =>
             (true, conversation.Delete(turn.Response.Turn, turn.Lease, now)), answer), cancellationToken);

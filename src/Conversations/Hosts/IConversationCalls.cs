@@ -43,6 +43,9 @@ public interface IConversationCalls
     Task<Answer<ReadOnlyMemory<byte>>> ListInputItemsAsync(
         TurnAddress turn, ItemPage page, CancellationToken cancellationToken);
 
+    /// <summary>A page of the turns, as the JSON list object.</summary>
+    Task<Answer<ReadOnlyMemory<byte>>> ListTurnsAsync(int after, int limit, CancellationToken cancellationToken);
+
     /// <summary>Deletes a response.</summary>
     Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken);
 

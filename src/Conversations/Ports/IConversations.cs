@@ -62,6 +62,22 @@ public interface IConversations
         CancellationToken cancellationToken);
 
     /// <summary>
+    /// A page of a conversation's turns as the JSON list object: their tree, times, sizes and digests, and nothing that
+    /// a client or a model said. Stored turns come in order, behind number <paramref name="after"/>; behind the last of
+    /// them the unstored turns that are in memory.
+    /// </summary>
+    /// <exception cref="ConversationException">The conversation has no turn.</exception>
+    ValueTask<ReadOnlyMemory<byte>> ListTurnsAsync(ConversationKey key, int after, int limit,
+        CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Rebuilds a conversation from its journal, and compares the digest of each stored turn that has ended with the
+    /// one in memory. It takes as much memory as the conversation itself while it lasts.
+    /// </summary>
+    /// <exception cref="ConversationException">The conversation has no turn, or cannot be read now.</exception>
+    ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Deletes a response: its id is not found from then on. Turns that continue it keep their context; when no turn
     /// is left the journal of the conversation is deleted. A running turn is cancelled first.
     /// </summary>
@@ -172,6 +188,16 @@ public readonly record struct EventBatch(int From, IReadOnlyList<ReadOnlyMemory<
     /// turn, where it went so far. Null: it is not known, as for a turn that an earlier activation ran.
     /// </summary>
     public TurnTiming? Timing { get; init; }
+}
+
+/// <summary>What came of comparing a conversation with its journal.</summary>
+/// <param name="Turns">How many turns were compared.</param>
+/// <param name="Different">The responses whose digests differ, or that the journal does not hold.</param>
+/// <param name="Fault">Why the journal cannot be read at all; null: it was read.</param>
+public sealed record Verification(int Turns, IReadOnlyList<string> Different, string? Fault)
+{
+    /// <summary>Whether the journal gives what is in memory.</summary>
+    public bool IsEqual => Fault is null && Different.Count == 0;
 }
 
 /// <summary>Which page of a list.</summary>

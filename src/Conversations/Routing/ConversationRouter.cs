@@ -14,7 +14,7 @@ namespace Evergrain.Conversations.Routing;
 /// <param name="findWarm">
 /// Finds a conversation's calls if it may be warm; null: it is not, and so holds nothing of a connection.
 /// </param>
-/// <param name="journal">Lists conversations; nothing else is read or written here.</param>
+/// <param name="journal">Lists conversations, and is compared with them; nothing is written here.</param>
 /// <param name="ids">Names readers, spreads retries.</param>
 /// <param name="bounds">The bounds of retries, and their clock.</param>
 public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls> find,
@@ -66,6 +66,15 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
     public ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
         CancellationToken cancellationToken) => AskAsync(
             () => find(turn.Key).ListInputItemsAsync(turn, page, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<ReadOnlyMemory<byte>> ListTurnsAsync(ConversationKey key, int after, int limit,
+        CancellationToken cancellationToken) => AskAsync(
+            () => find(key).ListTurnsAsync(after, limit, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        new ConversationProof(key, this, journal, ids).MakeAsync(cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken)

@@ -276,6 +276,10 @@ public sealed class Conversation
     public ReadOnlyMemory<byte> ListInputItems(TurnId id, LeaseId lease, ItemPage page) =>
         _readers.ListInputItems(id, lease, page);
 
+    /// <summary>A page of the turns: their tree, times, sizes and digests, and no content.</summary>
+    /// <exception cref="ConversationException">There is no turn.</exception>
+    public ReadOnlyMemory<byte> ListTurns(int after, int limit) => _readers.ListTurns(after, limit);
+
     /// <summary>Deletes a response; a running turn is cancelled first.</summary>
     /// <returns>The record that must be durable before the caller may be told; 0: none.</returns>
     /// <exception cref="ConversationException">The turn is not found.</exception>

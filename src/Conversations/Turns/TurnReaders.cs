@@ -93,6 +93,12 @@ internal sealed class TurnReaders(ConversationState state, RunningTurns running,
         return new ItemList(state.Turns.IdOf(turn).Conversation, turn.Input).Write(page);
     }
 
+    public ReadOnlyMemory<byte> ListTurns(int after, int limit) =>
+        state.Turns.HasVisibleStored || state.Turns.HasUnstored
+            ? new TurnList(state.Turns).Write(after, limit)
+            : throw ConversationException.Of(
+                RefusalKind.NotFound, $"Conversation with id '{state.Turns.Conversation}' not found.");
+
     // A reader of a response that is deleted gets its events to the end.
     private Turn? BeingRead(TurnId id) =>
         state.Turns.ById(id) is { Id.IsStored: true, Readers: > 0, Log: not null } turn ? turn : null;

@@ -14,6 +14,9 @@ internal sealed class TurnTree(ConversationId conversation)
     // lease: an unstored turn is for its own connection to find.
     private readonly Dictionary<(ulong Key, LeaseId Lease), Turn> _byRequest = [];
 
+    /// <summary>Whose turns they are.</summary>
+    public ConversationId Conversation => conversation;
+
     /// <summary>The number the next stored turn gets.</summary>
     public int NextNumber => _stored.Count + 1;
 

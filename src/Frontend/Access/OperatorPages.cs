@@ -14,6 +14,31 @@ internal static class OperatorPages
         return page(context);
     };
 
+    /// <summary>
+    /// The tenant that is asked about: the caller's own, or, for an operator, the one of <c>?tenant=NAME</c>. What an
+    /// operator reads of another tenant is in the audit.
+    /// </summary>
+    /// <exception cref="ConversationException">
+    /// A caller who is no operator names another tenant, or an operator names none.
+    /// </exception>
+    public static string ReadTenant(this HttpContext context, AuditLog audit)
+    {
+        var (own, named) = (context.Features.Get<Caller>()!.Tenant, context.Request.Query["tenant"].ToString());
+        if (named.Length == 0 || named == own)
+        {
+            return ApiKeySet.IsTenant(own) ? own : throw NoTenant();
+        }
+
+        context.EnsureOperator();
+        if (!ApiKeySet.IsTenant(named))
+        {
+            throw NoTenant();
+        }
+
+        audit.OperatorRead(context, named);
+        return named;
+    }
+
     /// <summary>Refuses everybody but an operator.</summary>
     /// <exception cref="ConversationException">The caller is none.</exception>
     public static void EnsureOperator(this HttpContext context)
@@ -30,4 +55,7 @@ internal static class OperatorPages
                 "OperatorKeys or OperatorKeysFile; metrics are at OperationsPort too, where it is set.");
         }
     }
+
+    private static ConversationException NoTenant() => ConversationException.Of(RefusalKind.InvalidRequest,
+        "An operator names the tenant: ?tenant=NAME, 1 to 64 characters of [a-z0-9_-].", "tenant");
 }

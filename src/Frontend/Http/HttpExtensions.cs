@@ -13,7 +13,8 @@ internal static class HttpExtensions
         .AddSingleton<CreateEndpoint>()
         .AddSingleton<ResponsesEndpoints>()
         .AddSingleton<RateHeaders>()
-        .AddSingleton<ModelsEndpoints>();
+        .AddSingleton<ModelsEndpoints>()
+        .AddSingleton<ConversationEndpoints>();
 
     public static IServiceCollection AddHealth(this IServiceCollection services) =>
         services.AddSingleton<HealthEndpoints>();
@@ -39,6 +40,13 @@ internal static class HttpExtensions
         var models = routes.ServiceProvider.GetRequiredService<ModelsEndpoints>();
         routes.MapGet("/v1/models", (RequestDelegate)models.ListAsync);
         routes.MapGet("/v1/models/{**id}", (RequestDelegate)models.GetAsync);
+    }
+
+    public static void MapConversations(this IEndpointRouteBuilder routes)
+    {
+        var conversations = routes.ServiceProvider.GetRequiredService<ConversationEndpoints>();
+        routes.MapGet("/evergrain/conversations/{id}/turns", (RequestDelegate)conversations.ListTurnsAsync);
+        routes.MapGet("/evergrain/conversations/{id}/verify", (RequestDelegate)conversations.VerifyAsync);
     }
 
     public static void MapHealth(this IEndpointRouteBuilder routes)

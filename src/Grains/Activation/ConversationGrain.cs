@@ -173,6 +173,10 @@ internal sealed class ConversationGrain(GrainServices services)
             AddressOf(turn), new ItemPage(limit, isAscending, after), default));
 
     /// <inheritdoc/>
+    public async Task<Answer<Payload>> ListTurns(int after, int limit) =>
+        Payload.Wrap(await _activation.ListTurnsAsync(after, limit, default));
+
+    /// <inheritdoc/>
     public Task<Answer<bool>> Delete(TurnRequest turn) => _activation.DeleteAsync(AddressOf(turn), default);
 
     /// <inheritdoc/>

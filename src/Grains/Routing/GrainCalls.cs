@@ -84,6 +84,10 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
         Payload.Unwrap(await CallAsync(
             () => grain.ListInputItems(RequestFor(turn), page.Limit, page.Ascending, page.After), cancellationToken));
 
+    public async Task<Answer<ReadOnlyMemory<byte>>> ListTurnsAsync(
+        int after, int limit, CancellationToken cancellationToken) =>
+        Payload.Unwrap(await CallAsync(() => grain.ListTurns(after, limit), cancellationToken));
+
     public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
         CallAsync(() => grain.Delete(RequestFor(turn)), cancellationToken);
 

@@ -26,12 +26,7 @@ internal static class UsageEndpoint
 
     private static async Task AnswerAsync(HttpContext context, ITenantTotals totals, AuditLog audit)
     {
-        var tenant = ReadTenant(context);
-        if (tenant != context.Features.Get<Caller>()!.Tenant)
-        {
-            audit.OperatorRead(context, tenant);
-        }
-
+        var tenant = context.ReadTenant(audit);
         try
         {
             await context.WriteJsonAsync(Write(tenant, await totals.GetAsync(tenant, context.RequestAborted)));
@@ -41,19 +36,6 @@ internal static class UsageEndpoint
             await context.WriteRefusalAsync(new Refusal(
                 RefusalKind.Unavailable, "What was counted cannot be read now: try again."));
         }
-    }
-
-    private static string ReadTenant(HttpContext context)
-    {
-        var (own, named) = (context.Features.Get<Caller>()!.Tenant, context.Request.Query["tenant"].ToString());
-        if (named.Length > 0 && named != own)
-        {
-            context.EnsureOperator();
-        }
-
-        var tenant = named.Length > 0 ? named : own;
-        return ApiKeySet.IsTenant(tenant) ? tenant : throw ConversationException.Of(RefusalKind.InvalidRequest,
-            "An operator names the tenant: ?tenant=NAME, 1 to 64 characters of [a-z0-9_-].", "tenant");
     }
 
     private static ReadOnlyMemory<byte> Write(string tenant, in TurnCounts totals)

@@ -232,6 +232,9 @@ public sealed class RouterRetryTests
 
         public Task StopReadingAsync(ulong reader) => Task.CompletedTask;
 
+        public Task<Answer<ReadOnlyMemory<byte>>> ListTurnsAsync(int after, int limit,
+            CancellationToken cancellationToken) => throw new NotSupportedException();
+
         public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
             Task.FromResult(OnDelete());
 

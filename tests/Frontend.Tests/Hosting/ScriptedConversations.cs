@@ -129,6 +129,12 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
             $$"""{"object":"list","data":[],"page":"{{page.Limit}} {{order}} {{page.After}}","has_more":false}"""));
     }
 
+    public ValueTask<ReadOnlyMemory<byte>> ListTurnsAsync(ConversationKey key, int after, int limit,
+        CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
     public ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken)
     {
         Find(turn);

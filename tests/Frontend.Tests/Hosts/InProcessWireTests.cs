@@ -23,4 +23,6 @@ public sealed class InProcessEventStreamTests() : RealEventStreamSuite(InProcess
 
 public sealed class InProcessMutatedBodiesTests() : MutatedBodiesSuite(InProcessWire.Hosts);
 
+public sealed class InProcessTurnListTests() : ConversationsSuite(InProcessWire.Hosts);
+
 public sealed class InProcessOpenApiTests() : OpenApiSuite(InProcessWire.Hosts);

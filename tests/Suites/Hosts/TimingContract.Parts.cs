@@ -69,6 +69,12 @@ public abstract partial class TimingContract
         public ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
             CancellationToken cancellationToken) => inner.ListInputItemsAsync(turn, page, cancellationToken);
 
+        public ValueTask<ReadOnlyMemory<byte>> ListTurnsAsync(ConversationKey key, int after, int limit,
+            CancellationToken cancellationToken) => inner.ListTurnsAsync(key, after, limit, cancellationToken);
+
+        public ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken) =>
+            inner.VerifyAsync(key, cancellationToken);
+
         public ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
             inner.DeleteAsync(turn, cancellationToken);
 

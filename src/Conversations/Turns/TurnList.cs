@@ -1,0 +1,121 @@
+using System.Text.Json;
+using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Timing;
+using Evergrain.Conversations.Wire;
+
+namespace Evergrain.Conversations.Turns;
+
+/// <summary>
+/// Lists the turns of a conversation: their tree, times, sizes and digests, and nothing that a client or a model said.
+/// </summary>
+internal sealed class TurnList(TurnTree turns)
+{
+    /// <summary>Stored turns behind a number, in order; behind the last one the unstored turns in memory.</summary>
+    public ReadOnlyMemory<byte> Write(int after, int limit)
+    {
+        var stored = turns.Stored.Skip(after);
+        var chosen = stored.Concat(turns.Unstored.OrderBy(static turn => turn.CreatedAt))
+            .Where(static turn => !turn.IsHidden && turn.Status != TurnStatus.Proposed).Take(limit + 1).ToList();
+        var buffer = new WireBuffer();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("object"u8, "list"u8);
+            json.WriteStartArray("data"u8);
+            foreach (var turn in chosen.Take(limit))
+            {
+                Write(json, turn);
+            }
+
+            json.WriteEndArray();
+            json.WriteBoolean("has_more"u8, chosen.Count > limit);
+            json.WriteEndObject();
+        }
+
+        return buffer.Take();
+    }
+
+    private void Write(Utf8JsonWriter json, Turn turn)
+    {
+        var output = turn.Status == TurnStatus.Ended ? turn.Output.Count : turn.Live?.Items.Count ?? 0;
+        json.WriteStartObject();
+        json.WriteString("id"u8, turns.IdOf(turn).ToString());
+        json.WriteString("object"u8, "evergrain.turn"u8);
+        json.WriteString("previous_response_id"u8, turn.Parent is { } parent ? turns.IdOf(parent).ToString() : null);
+        json.WriteNumber("number"u8, turn.Id.Number);
+        json.WriteString("status"u8, StatusOf(turn.Ending));
+        json.WriteString("code"u8, turn.Ending?.Code);
+        json.WriteNumber("created_at_ms"u8, turn.CreatedAt);
+        WriteNumber(json, "ended_at_ms", turn.Ending?.EndedAt);
+        json.WriteStartObject("items"u8);
+        json.WriteNumber("input"u8, turn.Input.Length - (turn.Parent?.End.Length ?? 0));
+        json.WriteNumber("output"u8, output);
+        json.WriteNumber("held"u8, turn.Input.Length + output);
+        json.WriteEndObject();
+        json.WriteString("digest"u8, turn.Ending is null ? null : turn.Digest.ToString());
+        WriteTiming(json, turn.Timing ?? turn.Clock?.Report());
+        json.WriteEndObject();
+    }
+
+    /// <summary>What the conversation's own process measured; null: another life of the conversation did.</summary>
+    private static void WriteTiming(Utf8JsonWriter json, TurnTiming? timing)
+    {
+        if (timing is null)
+        {
+            json.WriteNull("timing"u8);
+            return;
+        }
+
+        json.WriteStartObject("timing"u8);
+        json.WriteStartObject("phases_ms"u8);
+        foreach (var phase in TurnPhases.All)
+        {
+            json.WriteNumber(TurnPhases.NameOf(phase), Milliseconds(timing.Of(phase)));
+        }
+
+        json.WriteEndObject();
+        json.WriteString("context_source"u8, timing.Source switch
+        {
+            ContextSource.Warm => "warm"u8,
+            ContextSource.Reloaded => "reloaded"u8,
+            ContextSource.Rebuilt => "rebuilt"u8,
+            _ => "moved"u8,
+        });
+        json.WriteStartArray("tools"u8);
+        foreach (var tool in timing.Tools)
+        {
+            json.WriteStartObject();
+            json.WriteString("name"u8, tool.Name);
+            json.WriteString("call_id"u8, tool.CallId);
+            json.WriteNumber("waited_ms"u8, Milliseconds(tool.Waited));
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static double Milliseconds(TimeSpan time) => Math.Round(time.TotalMilliseconds, 4);
+
+    private static ReadOnlySpan<byte> StatusOf(TurnEnding? ending) => ending?.Outcome switch
+    {
+        null => "in_progress"u8,
+        TurnOutcome.Completed => "completed"u8,
+        TurnOutcome.Incomplete => "incomplete"u8,
+        TurnOutcome.Cancelled => "cancelled"u8,
+        TurnOutcome.Interrupted => "interrupted"u8,
+        _ => "failed"u8,
+    };
+
+    private static void WriteNumber(Utf8JsonWriter json, string name, long? value)
+    {
+        if (value is { } number)
+        {
+            json.WriteNumber(name, number);
+        }
+        else
+        {
+            json.WriteNull(name);
+        }
+    }
+}
