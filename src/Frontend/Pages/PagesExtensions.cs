@@ -13,6 +13,7 @@ namespace Evergrain.Frontend.Pages;
 internal static class PagesExtensions
 {
     private const string Folder = "/pages";
+    private const string Inspector = "/inspect";
 
     /// <summary>
     /// A page may load and ask this server alone. It runs no script but its own files, and no frame holds it.
@@ -25,12 +26,13 @@ internal static class PagesExtensions
     {
         var places = routes.ServiceProvider.GetRequiredService<PlaceRules>();
         routes.MapGet("/", Page(places, static _ => "index.html"));
+        routes.MapGet(Inspector, Page(places, static _ => "inspect.html"));
         routes.MapGet($"{Folder}/{{name}}", Page(places, static context => (string)context.GetRouteValue("name")!));
     }
 
     /// <summary>Whether a path is one of theirs.</summary>
     public static bool IsPage(this PathString path) =>
-        path == "/" || path.StartsWithSegments(Folder, StringComparison.Ordinal);
+        path == "/" || path == Inspector || path.StartsWithSegments(Folder, StringComparison.Ordinal);
 
     private static RequestDelegate Page(PlaceRules places, Func<HttpContext, string> name) => context =>
     {

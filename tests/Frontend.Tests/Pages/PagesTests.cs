@@ -16,7 +16,8 @@ public sealed partial class PagesTests
 
     private static readonly (string, string) Key = ("ApiKeys:0", "key");
 
-    public static TheoryData<string> Paths => [.. PageFiles.All.Keys.Select(static name => $"/pages/{name}"), "/"];
+    public static TheoryData<string> Paths =>
+        [.. PageFiles.All.Keys.Select(static name => $"/pages/{name}"), "/", "/inspect"];
 
     [Theory]
     [MemberData(nameof(Paths))]

@@ -37,6 +37,9 @@ export function makeTable(caption, headings, rows) {
 /** Milliseconds for people. */
 export const inMs = (ms) => `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`;
 
+/** Whole milliseconds, the difference of two times of day, for people. */
+export const inWholeMs = (ms) => ms < 10_000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
+
 /** Bytes for people. */
 export const inBytes = (bytes) => bytes < 10_000 ? `${Math.round(bytes)} bytes`
   : bytes < 10_000_000 ? `${(bytes / 1000).toFixed(0)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`;

@@ -48,7 +48,9 @@ export class TurnView {
 
     if (!id) return;
     this.#actions.append(make('button', { type: 'button', class: 'fork-button', onclick: fork },
-      `Fork from turn ${number}`), ' ', make('code', { class: 'id' }, id));
+      `Fork from turn ${number}`), ' ',
+    make('a', { href: `inspect?id=${encodeURIComponent(id)}` }, `Inspect turn ${number}`), ' ',
+    make('code', { class: 'id' }, id));
   }
 
   #add(index, item) {

@@ -1,0 +1,58 @@
+// Shows one turn in the inspector. What clients and models said is asked for when a turn is opened, and not before.
+import { inMs, inWholeMs, make } from './dom.js';
+import { phaseBar, phases } from './phases.js';
+import { getJson } from './server.js';
+
+const ITEMS_MAX = 100;
+
+/** The element of a turn. */
+export function showTurn(turn) {
+  const { id, number, status, items, parent, isFork, gap, timing, from, to } = turn;
+  const origin = parent ? `${isFork ? 'fork of' : 'continues'} turn ${parent.number || parent.id}`
+    : turn.previous_response_id ? `continues ${turn.previous_response_id}` : 'begins the conversation';
+  const row = make('li', { class: isFork ? 'turn fork' : 'turn', id: `turn-${number || id}` },
+    make('h3', {}, number ? `Turn ${number} ` : 'Unstored turn ', make('small', {}, origin),
+      make('span', { class: `status ${status}` }, status)));
+  const waits = (timing?.tools ?? []).map(({ name, waited_ms: ms }) => `${name} ${inMs(ms)}`);
+  row.append(make('p', {}, gap === null ? 'It began ' : `It began ${inWholeMs(gap)} behind that turn`,
+    gap === null ? new Date(from).toLocaleString() : '',
+    waits.length > 0 ? `; tools were waited for: ${waits.join(', ')}` : '', '. ',
+    turn.ended_at_ms === null ? 'It runs.' : `It took ${timing ? inMs(totalOf(timing)) : inWholeMs(to - from)}.`));
+  if (timing) row.append(phaseBar({ ...timing, total_ms: totalOf(timing) }, `Turn ${number}`));
+  row.append(make('p', {}, `Items: ${items.input} came, ${items.output} were made, ${items.held} are held` +
+    `${timing ? `; context ${timing.context_source}` : '; its phases are not known here'}. `,
+  make('code', { class: 'id' }, turn.digest ? `digest ${turn.digest.slice(0, 16)}…` : 'no digest yet')));
+  row.append(content(turn));
+  return row;
+}
+
+const totalOf = ({ phases_ms: ms }) => phases.reduce((sum, [phase]) => sum + ms[phase], 0);
+
+/** The items of a turn, loaded when they are looked at. */
+function content({ id, items, digest }) {
+  const details = make('details', {}, make('summary', {}, 'Items and digest'));
+  details.ontoggle = async () => {
+    details.ontoggle = null;
+    const place = make('div', {}, 'Loading…');
+    details.append(place);
+    try {
+      place.replaceChildren(...await readContent(id, Math.min(items.input, ITEMS_MAX)));
+    } catch (error) {
+      place.replaceChildren(make('p', { class: 'error' }, error.message));
+    }
+
+    if (digest) place.append(make('p', {}, 'Digest: ', make('code', { class: 'id' }, digest)));
+  };
+  return details;
+}
+
+async function readContent(id, count) {
+  const path = `v1/responses/${encodeURIComponent(id)}`;
+  const response = await getJson(path);
+  const input = count > 0 ? (await getJson(`${path}/input_items?order=desc&limit=${count}`)).data.reverse() : [];
+  return [...input.map((item) => showItem('in', item)), ...response.output.map((item) => showItem('out', item))];
+}
+
+const showItem = (way, item) => make('details', { class: 'call' },
+  make('summary', {}, `${way}: ${item.type}${item.name ? ` ${item.name}` : ''}${item.role ? ` of ${item.role}` : ''}`),
+  make('pre', { tabIndex: 0 }, JSON.stringify(item, null, 2)));

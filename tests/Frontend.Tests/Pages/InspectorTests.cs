@@ -1,0 +1,146 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using Evergrain.Frontend.Tests.Hosts;
+using Evergrain.Suites.Hosting;
+using Microsoft.Playwright;
+
+namespace Evergrain.Frontend.Tests.Pages;
+
+/// <summary>The inspector in Debian's Chromium, over a real server with the demo model.</summary>
+[Trait("Needs", "Chromium")]
+public sealed class InspectorTests(PageBrowser browser) : IClassFixture<PageBrowser>
+{
+    private const int ItemsOfALongConversation = 10_000;
+
+    [Fact]
+    public async Task Conversation_Opened_ShowsItsTreeAndIsVerified()
+    {
+        await using var server = await StartAsync();
+        using var http = server.CreateHttpClient();
+        var first = await RunAsync(http, "first words");
+        await RunAsync(http, "second words", first);
+        await RunAsync(http, "third words", first);
+        await using var open = await browser.OpenAsync(server, $"/inspect?id={first}");
+
+        await open.SaysAsync("3 turns of conv_");
+        var fork = await open.TurnAsync(3);
+        Assert.Contains("fork of turn 1", await fork.InnerTextAsync(), StringComparison.Ordinal);
+        Assert.Contains("1 of them forks", await open.Page.Locator("#summary").InnerTextAsync(),
+            StringComparison.Ordinal);
+        Assert.Equal(3, await open.Page.Locator("#line rect").CountAsync());
+        Assert.StartsWith("Turn 3 took ", await fork.GetByRole(AriaRole.Img).GetAttributeAsync("aria-label"),
+            StringComparison.Ordinal);
+
+        await fork.GetByText("Items and digest").ClickAsync();
+        await fork.GetByText("in: message of user").ClickAsync();
+        await fork.GetByText("third words").WaitForAsync();
+
+        await open.PressAsync("Verify");
+        await open.Page.GetByText("Verified: the journal gives the same digest for 3 turns.").WaitForAsync();
+    }
+
+    [Fact]
+    public async Task Turn_ThatRuns_IsShownUntilItHasEnded()
+    {
+        await using var server = await StartAsync();
+        using var http = server.CreateHttpClient();
+        var running = await PostAsync(http, new
+        {
+            model = "demo", background = true, input = "go\n@@script [{\"say\":\"done\",\"delay_ms\":4000}]",
+        });
+        await using var open = await browser.OpenAsync(server, $"/inspect?id={running}");
+
+        await open.TurnAsync(1, "in_progress");
+        var ended = await open.TurnAsync(1);
+        Assert.Contains("1 were made", await ended.InnerTextAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Conversation_Unknown_IsSaid()
+    {
+        await using var server = await StartAsync();
+        await using var open = await browser.OpenAsync(server, "/inspect");
+        await open.SaysAsync("Ready.");
+
+        await open.Page.GetByLabel("Conversation or response").FillAsync("conv_0000000000000000000000");
+        await open.PressAsync("Open");
+
+        await open.SaysAsync("Conversation with id 'conv_0000000000000000000000' not found.");
+    }
+
+    [Fact]
+    public async Task OperatorKey_OpensShapesAndNoContent()
+    {
+        await using var server = await StartAsync(("ApiKeys:0", "a=alice"), ("OperatorKeys:0", "op"));
+        using var http = server.CreateHttpClient();
+        http.DefaultRequestHeaders.Add("Authorization", "Bearer a");
+        var first = await RunAsync(http, "secret words");
+        await using var open = await browser.OpenAsync(server, $"/inspect?id={first}&tenant=alice");
+        await open.SaysAsync("The server wants an API key.");
+
+        await open.Page.GetByLabel("API key").FillAsync("op");
+        await open.PressAsync("Use this key");
+        await open.SaysAsync("1 turn of conv_");
+        var turn = await open.TurnAsync(1);
+        await turn.GetByText("Items and digest").ClickAsync();
+
+        await turn.GetByText("An operator's key opens metrics and usage, and no conversation").WaitForAsync();
+        Assert.DoesNotContain("secret", await open.Page.ContentAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Conversation_OfTenThousandItems_OpensInAboutASecond()
+    {
+        await using var server = await StartAsync();
+        using var http = server.CreateHttpClient();
+        var items = Enumerable.Range(0, ItemsOfALongConversation - 2).Select(static i => (object)new
+        {
+            role = i % 2 == 0 ? "user" : "assistant", content = $"message {i}",
+        });
+        var first = await PostAsync(http, new { model = "demo", input = items });
+        await RunAsync(http, "go on", first);
+        await using var open = await browser.OpenAsync(server, "/inspect");
+        await open.SaysAsync("Ready.");
+
+        await open.Page.GetByLabel("Conversation or response").FillAsync(first);
+        await open.PressAsync("Open");
+        await open.SaysAsync("2 turns of conv_");
+
+        // The page's own clock, from the request to the last element. The bound leaves room on a busy machine.
+        var text = await open.Page.Locator("#state").InnerTextAsync();
+        var milliseconds = double.Parse(text.Split(" shown in ")[1].Split(' ')[0],
+            System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(milliseconds, 0, 3_000);
+        Assert.Contains("The last turn held 10001 items.", await open.Page.Locator("#summary").InnerTextAsync(),
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(ColorScheme.Light, 360)]
+    [InlineData(ColorScheme.Dark, 1280)]
+    public async Task Page_InEitherTheme_HasNoSeriousFaultAndFitsItsWidth(ColorScheme theme, int width)
+    {
+        await using var server = await StartAsync();
+        using var http = server.CreateHttpClient();
+        var first = await RunAsync(http, "first words");
+        await RunAsync(http, "second words", first);
+        await using var open = await browser.OpenAsync(
+            server, $"/inspect?id={first}", PageBrowser.Checked(theme, width));
+        await open.SaysAsync("2 turns of conv_");
+
+        await open.AssertUsableAsync(width);
+    }
+
+    private static async Task<TestServer> StartAsync(params (string Option, string Value)[] settings) =>
+        await TestServer.StartAsync(await InProcessWire.Hosts.StartAsync(), settings);
+
+    private static Task<string> RunAsync(HttpClient http, string text, string? previous = null) =>
+        PostAsync(http, new { model = "demo", input = text, previous_response_id = previous });
+
+    private static async Task<string> PostAsync(HttpClient http, object create)
+    {
+        using var answer = await http.PostAsJsonAsync(new Uri("/v1/responses", UriKind.Relative), create);
+        var response = await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonElement>();
+        return response.GetProperty("id").GetString()!;
+    }
+}
