@@ -123,6 +123,7 @@ public sealed class StartRequest
         IsCancelled = IsCancelled,
         PieceOffset = offset,
         PieceTotal = total,
+        Waited = Waited,
     };
 
     private static StartRequest Copy(StartTurn start, TimeSpan callTime) => new()

@@ -24,7 +24,7 @@ public sealed class LongTurnTests(FaultFixture fixture, ITestOutputHelper output
 
     private readonly CancellationTokenSource _patience = new(TurnTimeMax + TimeSpan.FromMinutes(10));
 
-    // What the turn takes: as many times longer as the machine is slower than a quiet one, so that it outlives them all.
+    // What the turn takes: the slower the machine is, the longer, so that the turn outlives the replacements.
     private TimeSpan _turnTime = TurnTime;
 
     private CancellationToken Token => _patience.Token;
