@@ -72,16 +72,18 @@ internal sealed class SqliteRoster : IDisposable
         var entries = new List<RosterEntry>();
         var lagging = new List<(long Conversation, long Next)>();
         var begun = TimeProvider.System.GetTimestamp();
+        var next = behind;
         _scan.Bind(1, behind);
         try
         {
             while (_scan.Step())
             {
-                behind = _scan.Int64(0);
+                // Numbers of a damaged page may not rise. The next part begins further on all the same.
+                next = Math.Max(behind + 1, _scan.Int64(0));
                 entries.Add(Look(lagging));
                 if (entries.Count == CountMax || TimeProvider.System.GetElapsedTime(begun) > TimeMax)
                 {
-                    return (new RosterPage(entries, behind), lagging);
+                    return (new RosterPage(entries, next), lagging);
                 }
             }
 
@@ -90,7 +92,7 @@ internal sealed class SqliteRoster : IDisposable
         catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_CORRUPT && entries.Count > 0)
         {
             // The next part begins with the damage.
-            return (new RosterPage(entries, behind), lagging);
+            return (new RosterPage(entries, next), lagging);
         }
         finally
         {

@@ -44,7 +44,7 @@ public sealed class DamageTests : IDisposable
         }
 
         // The last one in the index stays the last: no search for another meets it.
-        ids.Sort((one, other) => ConversationOf(one).CompareTo(ConversationOf(other)));
+        ids.Sort(static (left, right) => ConversationOf(left).CompareTo(ConversationOf(right)));
         Hide(ids[2]);
 
         await using var again = await ServerProcess.StartAsync(ServerSettings.OnSqlite(_data.FullName), Token);

@@ -2,6 +2,7 @@ using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 using Evergrain.Providers.Journals;
+using Evergrain.Providers.Sqlite;
 using Evergrain.Suites.Hosts;
 using Microsoft.Data.Sqlite;
 
@@ -59,6 +60,22 @@ public sealed class SqliteCheckTests : SqliteDamageFixture
 
         Assert.Equal([FoundDamaged], Log.Events);
         Assert.Single(await ReadAsync(journal, Third));
+    }
+
+    [Fact]
+    public async Task Check_TableOfAppendsCannotBeRead_NamesEachConversation_AndEnds()
+    {
+        await FillAsync(5, First, Second, Third);
+
+        // The page's kind; the table is the fourth thing that the schema makes.
+        var bytes = await File.ReadAllBytesAsync(Database, Token);
+        bytes[4 * JournalDatabase.PageBytes] ^= 16;
+        await File.WriteAllBytesAsync(Database, bytes, Token);
+
+        await using var journal = await OpenCheckedAsync();
+
+        Assert.Equal(Enumerable.Repeat(FoundDamaged, 3), Log.Events);
+        await Assert.ThrowsAsync<JournalCorruptException>(() => ReadAsync(journal, First));
     }
 
     [Fact]

@@ -22,6 +22,9 @@ public sealed class SqliteFlipTests(ITestOutputHelper output) : SqliteDamageFixt
     // The short run ends here, whatever the machine; the long one does not.
     private static readonly TimeSpan TimeMax = TimeSpan.FromSeconds(20);
 
+    // Milliseconds on a quiet machine.
+    private static readonly TimeSpan CheckTimeMax = TimeSpan.FromSeconds(30);
+
     private static readonly ConversationKey[] Keys =
         [.. Enumerable.Range(1, 12).Select(i => new ConversationKey(i % 2 == 0 ? "alice" : "bob", IdOf(i)))];
 
@@ -124,7 +127,7 @@ public sealed class SqliteFlipTests(ITestOutputHelper output) : SqliteDamageFixt
             ends[key] = await ReadAsync(journal, key, isLast ? Appends - 1 : Appends, Appends, flip);
         }
 
-        await journal.FirstCheck.WaitAsync(Token);
+        await EndsAsync(journal.FirstCheck, flip);
         await WriteAsync(journal, ends, flip);
         foreach (var (key, end) in ends)
         {
@@ -133,6 +136,18 @@ public sealed class SqliteFlipTests(ITestOutputHelper output) : SqliteDamageFixt
             var now = await ReadAsync(journal, key, expected, expected, flip);
             Assert.True(now != 0, $"{flip}: {key.Id} is gone, and nothing names it");
             Count(image.KindOf(flip), now > 0 && end > 0 ? "whole" : "damaged");
+        }
+    }
+
+    private static async Task EndsAsync(Task check, Flip flip)
+    {
+        try
+        {
+            await check.WaitAsync(CheckTimeMax);
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail($"{flip}: the check does not end");
         }
     }
 
