@@ -48,7 +48,7 @@ public static class EvergrainServer
             .AddAdmission(configuration)
             .AddDrain()
             .AddHealth()
-            .AddTelemetry();
+            .AddTelemetry(configuration);
     }
 
     /// <summary>Maps every path the server answers.</summary>

@@ -25,6 +25,9 @@ internal sealed partial class ServerProbe(int processId, int port) : IDisposable
     /// <summary>The key that it sends, for servers that have keys.</summary>
     public const string OperatorKey = "operator";
 
+    // The unit, then the kind. Source: how OpenTelemetry names become those of Prometheus.
+    private static readonly string[] Suffixes = ["_bytes", "_seconds", "_total"];
+
     private readonly HttpClient _http = new()
     {
         BaseAddress = new Uri($"http://127.0.0.1:{port}"),
@@ -106,7 +109,11 @@ internal sealed partial class ServerProbe(int processId, int port) : IDisposable
         foreach (var line in metrics.Split('\n'))
         {
             var rest = line.StartsWith(name, StringComparison.Ordinal) ? line[name.Length..] : "";
-            rest = rest.StartsWith("_total", StringComparison.Ordinal) ? rest["_total".Length..] : rest;
+            foreach (var suffix in Suffixes)
+            {
+                rest = rest.StartsWith(suffix, StringComparison.Ordinal) ? rest[suffix.Length..] : rest;
+            }
+
             if (rest.Length > 0 && rest[0] is ' ' or '{')
             {
                 sum += double.Parse(rest[(rest.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture);

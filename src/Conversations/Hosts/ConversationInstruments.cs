@@ -25,6 +25,7 @@ public sealed class ConversationInstruments
     private readonly Counter<long> _dehydrated;
     private readonly Counter<long> _rehydrated;
     private readonly Histogram<double> _appends;
+    private readonly InferenceInstruments _inference;
     private readonly UpDownCounter<long> _warm;
     private readonly UpDownCounter<long> _warmBytes;
 
@@ -43,7 +44,7 @@ public sealed class ConversationInstruments
         _rendered = meter.CreateCounter<long>("evergrain.items.rendered", "{item}", "Items rendered for a model.");
         _counted = meter.CreateCounter<long>("evergrain.items.counted", "{item}", "Items whose tokens were counted.");
         _recovered = meter.CreateCounter<long>("evergrain.items.recovered", "{item}", "Items read from the journal.");
-        _journaledBytes = meter.CreateCounter<long>("evergrain.bytes.journaled", "By", "Frames given to the journal.");
+        _journaledBytes = meter.CreateCounter<long>("evergrain.bytes.journaled", null, "Frames given to the journal.");
         _activated = meter.CreateCounter<long>("evergrain.conversations.activated", "{conversation}", "Activations.");
         _passivated = meter.CreateCounter<long>("evergrain.conversations.passivated", "{conversation}",
             "Activations that ended.");
@@ -57,7 +58,7 @@ public sealed class ConversationInstruments
             "Journals that no longer held what an activation had stored or read.");
         _damaged = meter.CreateCounter<long>("evergrain.conversations.damaged", "{conversation}",
             "Times that a conversation was found damaged, when it was opened or by the check of the journal.");
-        _checkedBytes = meter.CreateCounter<long>("evergrain.bytes.checked", "By",
+        _checkedBytes = meter.CreateCounter<long>("evergrain.bytes.checked", null,
             "Bytes that the check of the journal read.");
         _dehydrated = meter.CreateCounter<long>("evergrain.conversations.dehydrated", "{conversation}",
             "Warm conversations that left for another silo with all they hold.");
@@ -65,8 +66,9 @@ public sealed class ConversationInstruments
             "Activations that arrived warm from another silo; nothing was read from the journal.");
         _appends = meter.CreateHistogram<double>("evergrain.appends.ended", "s",
             "Appends to the journal, from the request to their durability.");
+        _inference = new InferenceInstruments(meter);
         _warm = meter.CreateUpDownCounter<long>("evergrain.conversations.warm", "{conversation}", "Warm now.");
-        _warmBytes = meter.CreateUpDownCounter<long>("evergrain.bytes.warm", "By", "Bytes of warm conversations.");
+        _warmBytes = meter.CreateUpDownCounter<long>("evergrain.bytes.warm", null, "Bytes of warm conversations.");
     }
 
     /// <summary>What the conversations of the process hold; null: nobody counts.</summary>
@@ -109,6 +111,9 @@ public sealed class ConversationInstruments
 
     /// <summary>An activation began with what another one wrote down.</summary>
     public void Rehydrated() => _rehydrated.Add(1);
+
+    /// <summary>A model call has ended.</summary>
+    internal void InferenceEnded(in InferenceReport report) => _inference.Ended(report);
 
     /// <summary>An append is durable; whether a turn waited for it is in <see cref="Timing.TurnTiming"/>.</summary>
     public void AppendEnded(TimeSpan elapsed) => _appends.Record(elapsed.TotalSeconds);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 using Microsoft.Extensions.Logging;
@@ -24,6 +25,9 @@ public sealed partial class ModelRun(
     private int _arrivedBytes;
     private Task _cancelling = Task.CompletedTask;
     private volatile bool _isCancelled;
+    private ModelEvent? _last;
+    private long _begun;
+    private long _firstAt;
 
     /// <summary>Ends when the call has ended and nothing more will be handed over. It never fails.</summary>
     public Task Ended { get; private set; } = Task.CompletedTask;
@@ -51,9 +55,14 @@ public sealed partial class ModelRun(
 
     private async Task RunAsync(Func<IReadOnlyList<ModelEvent>, Task> handOver, Func<string?, Task> end)
     {
-        var fault = await StreamAsync(handOver);
-        await HandOverAsync(handOver);
-        await end(fault);
+        _begun = services.Time.GetTimestamp();
+        using (var span = InferenceReport.Begin(call.Call, call.Backend.Origin))
+        {
+            var fault = await StreamAsync(handOver);
+            await HandOverAsync(handOver);
+            Report(span);
+            await end(fault);
+        }
 
         // What a backend registered on the token may throw here.
         await _cancelling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -100,9 +109,38 @@ public sealed partial class ModelRun(
             isOpen = await next;
             if (isOpen)
             {
+                Note(events.Current);
                 _arrived.Add(events.Current);
                 _arrivedBytes += events.Current.Text.Length + events.Current.Json.Length;
             }
+        }
+    }
+
+    private void Note(in ModelEvent model)
+    {
+        if (_firstAt == 0)
+        {
+            _firstAt = services.Time.GetTimestamp();
+        }
+
+        if (model.Kind is ModelEventKind.Completed or ModelEventKind.Incomplete or ModelEventKind.Failed)
+        {
+            _last = model;
+        }
+    }
+
+    private void Report(Activity? span)
+    {
+        var report = new InferenceReport(call.Call, call.Backend.Origin, services.Time.GetElapsedTime(_begun),
+            _firstAt == 0 ? null : services.Time.GetElapsedTime(_begun, _firstAt))
+        {
+            End = _last,
+            IsCancelled = _isCancelled,
+        };
+        services.Instruments.InferenceEnded(report);
+        if (span is not null)
+        {
+            report.Finish(span);
         }
     }
 

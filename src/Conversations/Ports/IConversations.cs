@@ -151,6 +151,9 @@ public sealed record StartTurn
     /// <summary>Bytes of the create, and of the items that it refers to.</summary>
     internal long Bytes => Create.Length + (References?.Values.Sum(static item => (long)item.Length) ?? 0);
 
+    /// <summary>The trace that the turn belongs to.</summary>
+    public TraceContext Trace { get; init; }
+
     /// <summary>How long ago the create's last byte came, when the conversation is asked.</summary>
     public TimeSpan Waited { get; init; }
 

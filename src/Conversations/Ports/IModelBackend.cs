@@ -1,4 +1,6 @@
 using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Conversations.Ports;
 
@@ -98,4 +100,10 @@ public sealed class ModelCall
 
     /// <summary>Names the conversation for affinity among several servers of one model.</summary>
     public required UInt128 Affinity { get; init; }
+
+    /// <summary>The response that it makes.</summary>
+    public ResponseId Response { get; init; }
+
+    /// <summary>The trace that its turn belongs to.</summary>
+    public TraceContext Trace { get; init; }
 }

@@ -111,6 +111,8 @@ internal sealed class RunningTurns(
                 NewItems = live.InputCount,
                 TokensBefore = live.Proposal.TokensBefore,
                 Affinity = state.Turns.IdOf(turn).Conversation.Value,
+                Response = state.Turns.IdOf(turn),
+                Trace = turn.Trace,
             }));
         }
     }

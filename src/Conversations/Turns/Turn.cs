@@ -86,6 +86,9 @@ internal sealed class Turn
     /// <summary>Its events, while it runs or is being read.</summary>
     public EventLog? Log { get; set; }
 
+    /// <summary>The trace it belongs to, while it runs.</summary>
+    public TraceContext Trace { get; init; }
+
     /// <summary>Measures it while it runs; null: nobody does, or it has ended.</summary>
     public TurnClock? Clock { get; set; }
 

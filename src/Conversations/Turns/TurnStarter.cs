@@ -113,6 +113,7 @@ internal sealed class TurnStarter(
             Lease = create.Store ? default : start.Lease,
             Log = log,
             Clock = start.Clock,
+            Trace = start.Trace,
             OrphanedAt = start.IsBackground ? null : now + Limits.OrphanTimeout,
             Live = new LiveTurn
             {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
@@ -28,6 +29,7 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
         using var create = new ReceivedCreate(body, fields, receivedAt)
         {
             IsBackground = fields.Background == JsonTokenType.True,
+            Trace = TraceOf(context.Request.Headers, fields),
         };
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Over);
         var tenant = context.Features.GetRequiredFeature<Caller>().Tenant;
@@ -62,6 +64,14 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
 
         return refusal is null ? fields : throw new ConversationException(refusal);
     }
+
+    // The header is where HTTP has its trace; it wins over the member.
+    private static TraceContext TraceOf(IHeaderDictionary headers, RoutingFields fields) =>
+        headers.TraceParent is [{ Length: TraceContext.ParentChars } parent]
+            ? new TraceContext(parent, headers.TraceState is [{ Length: <= TraceContext.StateCharsMax } state]
+                ? state
+                : null)
+            : new TraceContext(fields.TraceParent, fields.TraceState);
 
     private static Refusal? CheckFlags(RoutingFields fields)
     {

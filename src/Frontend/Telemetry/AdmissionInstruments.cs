@@ -14,9 +14,12 @@ internal sealed class AdmissionInstruments
     public AdmissionInstruments(IMeterFactory meters)
     {
         _meter = meters.Create(FrontendInstruments.MeterName);
-        _turns = _meter.CreateCounter<long>("evergrain.turns.refused", "{turn}");
-        _connections = _meter.CreateCounter<long>("evergrain.connections.refused", "{connection}");
-        _requests = _meter.CreateCounter<long>("evergrain.requests.refused", "{request}");
+        _turns = _meter.CreateCounter<long>("evergrain.turns.refused", "{turn}",
+            "Turns that were refused for a bound, by reason.");
+        _connections = _meter.CreateCounter<long>("evergrain.connections.refused", "{connection}",
+            "Upgrades that were refused for a bound, by reason.");
+        _requests = _meter.CreateCounter<long>("evergrain.requests.refused", "{request}",
+            "Requests that were refused for their bytes, by reason.");
     }
 
     public void TurnRefused(AdmissionBound bound) => _turns.Add(1, Reason(bound));
@@ -28,15 +31,18 @@ internal sealed class AdmissionInstruments
 
     /// <summary>Turns in line; read whenever metrics are.</summary>
     public void ObserveWaitingTurns(Func<long> count) =>
-        _meter.CreateObservableUpDownCounter("evergrain.turns.waiting", count, "{turn}");
+        _meter.CreateObservableUpDownCounter("evergrain.turns.waiting", count, "{turn}",
+            "Turns in line for a place.");
 
     /// <summary>Bytes of requests whose turn has not started; read whenever metrics are.</summary>
     public void ObserveReceivedBytes(Func<long> bytes) =>
-        _meter.CreateObservableUpDownCounter("evergrain.bytes.receiving", bytes, "By");
+        _meter.CreateObservableUpDownCounter("evergrain.bytes.receiving", bytes, null,
+            "Bytes of requests whose turn has not started.");
 
     /// <summary>Bytes that conversations hold and cannot give back at once; read whenever metrics are.</summary>
     public void ObserveHeldBytes(Func<long> bytes) =>
-        _meter.CreateObservableUpDownCounter("evergrain.bytes.held", bytes, "By");
+        _meter.CreateObservableUpDownCounter("evergrain.bytes.held", bytes, null,
+            "Bytes of running and unstored turns, which cannot leave memory.");
 
     private static KeyValuePair<string, object?> Reason(AdmissionBound bound) => new("reason", bound.Reason());
 }

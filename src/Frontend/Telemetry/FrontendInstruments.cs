@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Frontend.Telemetry;
@@ -7,7 +8,7 @@ namespace Evergrain.Frontend.Telemetry;
 /// <summary>What the frontend counts and times, behind verbs. Durations are in seconds.</summary>
 internal sealed class FrontendInstruments
 {
-    public const string MeterName = "Evergrain";
+    public const string MeterName = GenAi.SourceName;
 
     private readonly RefusalLog _refusals;
     private readonly UpDownCounter<long> _connections;
@@ -23,6 +24,12 @@ internal sealed class FrontendInstruments
         _errors = meter.CreateCounter<long>("evergrain.errors.sent", "{error}", "Errors that clients got, by code.");
         _keepalives = meter.CreateCounter<long>("evergrain.keepalives.sent", "{frame}",
             "Signs of life that clients got during silent waits.");
+
+        // The runtime publishes these two as counters, and they go up and down.
+        meter.CreateObservableUpDownCounter(ExportedMetrics.Threads, static () => (long)ThreadPool.ThreadCount,
+            "{thread}", "Threads of the thread pool.");
+        meter.CreateObservableUpDownCounter(ExportedMetrics.QueueLength,
+            static () => ThreadPool.PendingWorkItemCount, "{work_item}", "Work that waits for the thread pool.");
     }
 
     /// <summary>Counts turns, and where their time went.</summary>

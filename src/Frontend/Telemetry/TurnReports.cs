@@ -43,8 +43,8 @@ internal sealed partial class TurnReports
         var meter = meters.Create(FrontendInstruments.MeterName);
         _started = meter.CreateCounter<long>("evergrain.turns.started", "{turn}",
             "Turns that got a place. Those that ended, by outcome, and those that run add up to them.");
-        _received = meter.CreateCounter<long>("evergrain.bytes.received", "By", "Bytes of creates whose turn ended.");
-        _sent = meter.CreateCounter<long>("evergrain.bytes.sent", "By", "Bytes of events that were delivered.");
+        _received = meter.CreateCounter<long>("evergrain.bytes.received", null, "Bytes of creates whose turn ended.");
+        _sent = meter.CreateCounter<long>("evergrain.bytes.sent", null, "Bytes of events that were delivered.");
         _turns = meter.CreateHistogram<double>("evergrain.turns.ended", "s",
             "Turns that ended, by outcome, and their time from the create's last byte.");
         _phases = meter.CreateHistogram<double>("evergrain.phases.ended", "s",
@@ -53,7 +53,7 @@ internal sealed partial class TurnReports
             "What went on while a turn waited for something else, by phase.");
         _contexts = meter.CreateHistogram<double>("evergrain.contexts.made", "s",
             "The time of phase context, by where the context came from and by the items that it holds.");
-        _toolWaits = meter.CreateHistogram<double>("evergrain.tools.answered", "s",
+        _toolWaits = meter.CreateHistogram<double>("gen_ai.execute_tool.duration", "s",
             "Time between a call and the arrival of its output, by tool.");
     }
 
@@ -76,8 +76,8 @@ internal sealed partial class TurnReports
             new("items", NameOf(timing.ItemsHeld)));
         foreach (var tool in timing.Tools)
         {
-            _toolWaits.Record(
-                tool.Waited.TotalSeconds, new KeyValuePair<string, object?>("tool", _tools.Of(tool.Name)));
+            _toolWaits.Record(tool.Waited.TotalSeconds, new(GenAi.Operation, GenAi.ExecuteTool),
+                new(GenAi.ToolName, _tools.Of(tool.Name)));
         }
 
         LogTurn(response, timing.Total, timing.WithoutModel, timing);
@@ -105,7 +105,8 @@ internal sealed partial class TurnReports
         _ => "10000-",
     };
 
-    private static string NameOf(TurnEnd end) => end switch
+    /// <summary>An end's name in metrics and spans.</summary>
+    public static string NameOf(TurnEnd end) => end switch
     {
         TurnEnd.Delivered => "delivered",
         TurnEnd.Refused => "refused",

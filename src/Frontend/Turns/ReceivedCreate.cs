@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Frontend.Turns;
 
@@ -30,6 +31,9 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
     /// <summary>Whether it runs on however long nobody reads it.</summary>
     public bool IsBackground { get; init; }
 
+    /// <summary>The trace that its client names, then the span of its turn there; the default: none.</summary>
+    public TraceContext Trace { get; set; } = new(fields.TraceParent, fields.TraceState);
+
     /// <summary>Cancelled by a cancel that comes before the turn has started.</summary>
     public CancellationToken Cancelled => _cancelled.Token;
 
@@ -54,6 +58,7 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
             Create = Body.Written,
             IsBackground = IsBackground,
             Waited = waited,
+            Trace = Trace,
         };
     }
 

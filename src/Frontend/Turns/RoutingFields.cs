@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Frontend.Turns;
@@ -52,6 +53,13 @@ internal struct RoutingFields
 
     /// <summary>What <c>stream</c> is; <see cref="JsonTokenType.None"/>: it is not there.</summary>
     public JsonTokenType Stream;
+
+    /// <summary>The trace that <c>client_metadata</c> names; null: it names none.</summary>
+    public string? TraceParent;
+
+    /// <summary>The state of that trace; null: there is none.</summary>
+    public string? TraceState;
+    private bool _isMetadata;
 
     /// <summary>What <c>background</c> is; <see cref="JsonTokenType.None"/>: it is not there.</summary>
     public JsonTokenType Background;
@@ -108,8 +116,13 @@ internal struct RoutingFields
             if (isObject && json.CurrentDepth == 1 && json.TokenType == JsonTokenType.PropertyName)
             {
                 // Read on behind a mistake: the lane that waits for the answer may come later.
+                fields._isMetadata = false;
                 var found = ReadField(ref json, ref fields);
                 refusal ??= found;
+            }
+            else if (fields._isMetadata && json.CurrentDepth == 2 && json.TokenType == JsonTokenType.PropertyName)
+            {
+                ReadTrace(ref json, ref fields);
             }
         }
 
@@ -176,7 +189,35 @@ internal struct RoutingFields
             json.Read();
             fields.Background = json.TokenType;
         }
+        else if (json.ValueTextEquals("client_metadata"u8))
+        {
+            json.Read();
+            fields._isMetadata = json.TokenType == JsonTokenType.StartObject;
+        }
     }
+
+    /// <summary>
+    /// A trace in <c>client_metadata</c>, where a socket has no headers of its own for each create. Source: Codex.
+    /// </summary>
+    private static void ReadTrace(ref Utf8JsonReader json, ref RoutingFields fields)
+    {
+        if (json.ValueTextEquals("ws_request_header_traceparent"u8) || json.ValueTextEquals("traceparent"u8))
+        {
+            json.Read();
+            fields.TraceParent ??= ReadAscii(ref json, TraceContext.ParentChars);
+        }
+        else if (json.ValueTextEquals("ws_request_header_tracestate"u8) || json.ValueTextEquals("tracestate"u8))
+        {
+            json.Read();
+            fields.TraceState ??= ReadAscii(ref json, TraceContext.StateCharsMax);
+        }
+    }
+
+    private static string? ReadAscii(ref Utf8JsonReader json, int lengthMax) =>
+        json.TokenType == JsonTokenType.String && !json.ValueIsEscaped && json.ValueSpan.Length <= lengthMax &&
+        Ascii.IsValid(json.ValueSpan)
+            ? Encoding.ASCII.GetString(json.ValueSpan)
+            : null;
 
     private static string? ReadLane(ref Utf8JsonReader json)
     {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -32,6 +33,11 @@ internal static class TimingEvents
         json.WriteString("type"u8, "evergrain:turn"u8);
         json.WriteString("response_id"u8, response.ToString());
         json.WriteString("outcome"u8, timing.Outcome);
+        if (Activity.Current is { Recorded: true } span)
+        {
+            json.WriteString("trace_id"u8, span.TraceId.ToString());
+        }
+
         Write(json, "total_ms", timing.Total);
         Write(json, WithoutModel, timing.WithoutModel);
         WritePhases(json, timing);

@@ -33,6 +33,7 @@ internal sealed class TurnRunner(
     {
         gate.Rates.Enter(leases.Tenant);
         var meter = new TurnMeter(services.Time, create.ReceivedAt, create.Body.Length);
+        using var span = TurnSpans.Begin(create.Trace, services.Time.GetUtcNow() - meter.Elapsed);
         using var place = gate.TryEnter(leases.Tenant, create.Model) ??
             await WaitAsync(create, leases.Tenant, cancellationToken);
         meter.Granted();
@@ -42,6 +43,7 @@ internal sealed class TurnRunner(
         TurnTiming timing;
         try
         {
+            create.Trace = span is null ? create.Trace : TraceContext.Of(span);
             var start = create.ToStart(leases.Tenant, leases.Id, ids, meter.Waited);
             turn = await StartAsync(
                 place is null ? start with { IsCancelled = true } : start, create, leases, cancellationToken);
@@ -53,10 +55,12 @@ internal sealed class TurnRunner(
             await pump.RunAsync(turn, delivery, meter, cancellationToken);
             timing = meter.Read();
             reports.Ended(turn.Response, timing);
+            TurnSpans.End(span, turn.Response, timing);
         }
         catch (Exception e)
         {
             reports.BrokeOff(EndBy(e), meter.Elapsed);
+            TurnSpans.BreakOff(span, EndBy(e));
             throw;
         }
 

@@ -63,6 +63,14 @@ public sealed class StartRequest
     [Id(10)]
     public TimeSpan Waited { get; init; }
 
+    /// <summary>The trace that the turn belongs to, as W3C writes its parent; null: none.</summary>
+    [Id(11)]
+    public string? TraceParent { get; init; }
+
+    /// <summary>The state of that trace; null: none.</summary>
+    [Id(12)]
+    public string? TraceState { get; init; }
+
     /// <summary>How long the call may take; null, and never sent: as long as any other.</summary>
     [field: NonSerialized]
     internal TimeSpan? CallTime { get; init; }
@@ -139,6 +147,8 @@ public sealed class StartRequest
             static item => item.Key, static item => new Payload(item.Value), StringComparer.Ordinal),
         IsCancelled = start.IsCancelled,
         Waited = start.Waited,
+        TraceParent = start.Trace.Parent,
+        TraceState = start.Trace.State,
     };
 
     internal StartTurn For(ConversationKey key, TimeSpan opening) => new()
@@ -155,6 +165,7 @@ public sealed class StartRequest
         IsCancelled = IsCancelled,
         Waited = Waited,
         Opening = opening,
+        Trace = new TraceContext(TraceParent, TraceState),
     };
 }
 

@@ -1,5 +1,6 @@
 using Evergrain.Frontend;
 using Evergrain.Frontend.Http;
+using Evergrain.Frontend.Telemetry;
 using Evergrain.Grains;
 using Evergrain.Silo.Composition;
 using Evergrain.Silo.Membership;
@@ -39,6 +40,7 @@ internal static class ClusterHosting
 
         // It warns of the garbage collector's mode, which DOTNET_gcServer sets.
         builder.Logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error);
+        var isTraced = TelemetryExports.HasTraces(builder.Configuration);
         builder.Services.AddSingleton(plan.Member);
         builder.Services.AddTenantTotals();
         builder.Services.AddClock(plan.Database);
@@ -47,11 +49,25 @@ internal static class ClusterHosting
         {
             if (plan.Role.IsSilo())
             {
-                builder.UseOrleans(silo => AddSilo(silo, plan, place));
+                builder.UseOrleans(silo =>
+                {
+                    AddSilo(silo, plan, place);
+                    if (isTraced)
+                    {
+                        silo.AddActivityPropagation();
+                    }
+                });
             }
             else
             {
-                builder.UseOrleansClient(client => AddClient(client, plan));
+                builder.UseOrleansClient(client =>
+                {
+                    AddClient(client, plan);
+                    if (isTraced)
+                    {
+                        client.AddActivityPropagation();
+                    }
+                });
             }
         });
     }

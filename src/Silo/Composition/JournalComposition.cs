@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
@@ -79,6 +80,7 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         JournalOwner owner, IServiceProvider services, CancellationToken cancellationToken)
     {
         var logger = services.GetRequiredService<ILogger<JournalComposition>>();
+        var meters = services.GetRequiredService<IMeterFactory>();
 
         // A process that holds no conversations leaves the check to those that do.
         var check = services.GetService<ConversationInstruments>() is { } instruments
@@ -91,6 +93,7 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
                 Directory = _data, Format = _format, Logger = logger, Check = check,
             };
             _journal = await SqliteJournal.OpenAsync(sqlite, cancellationToken);
+            JournalInstruments.Add(meters, _journal);
             return;
         }
 
@@ -101,6 +104,7 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         _lock.Retaken = _returns.Returned;
         _journal = await patience.OpenAsync(
             () => PostgresJournal.OpenAsync(postgres, cancellationToken), cancellationToken);
+        JournalInstruments.Add(meters, _journal);
     }
 
     /// <inheritdoc/>

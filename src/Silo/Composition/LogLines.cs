@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -38,6 +39,11 @@ internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterNa
         else if (logEntry.Exception is { } fault)
         {
             text += $" {fault}";
+        }
+
+        if (Activity.Current is { Recorded: true } span)
+        {
+            text += $" trace={span.TraceId}";
         }
 
         textWriter.WriteLine($"{NameOf(logEntry.LogLevel)}: {logEntry.Category}[{logEntry.EventId.Id}] " +

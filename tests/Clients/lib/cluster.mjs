@@ -49,7 +49,7 @@ class Member {
   async counters() {
     const text = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
     const sum = (verb) => [...text.matchAll(
-      new RegExp(`^evergrain_items_${verb}(?:\\{[^}]*\\})? ([0-9.eE+-]+)`, 'gm'))]
+      new RegExp(`^evergrain_items_${verb}(?:_total)?(?:\\{[^}]*\\})? ([0-9.eE+-]+)`, 'gm'))]
       .reduce((total, match) => total + Number(match[1]), 0);
     return { validated: sum('validated'), rendered: sum('rendered'), counted: sum('counted') };
   }

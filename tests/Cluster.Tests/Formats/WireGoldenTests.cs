@@ -51,6 +51,7 @@ public sealed class WireGoldenTests
             RequestId = UInt128.MaxValue, IsKeyed = true, Lease = new LeaseId(7), Create = Json, IsOpenResponses = true,
             IsBackground = true, References = new() { ["msg_1"] = new Payload(Json) }, IsCancelled = true,
             PieceOffset = 8, PieceTotal = 16, Waited = Time,
+            TraceParent = "00-1-2-01", TraceState = "a=1",
         }),
         ["evergrain.StartedTurn"] = Sample.Of(
             Answer.Given(new StartedTurn(TurnId.Stored(4), new List<ForeignItem> { Foreign }))),

@@ -240,15 +240,16 @@ public sealed class AdmissionSocketTests : IDisposable
 
         var metrics = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
 
-        Assert.Contains("\nevergrain_turns_waiting 1\n", metrics, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_turns_refused{reason=\"tenant_waiting\"} 1\n", metrics, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_bytes_receiving ", metrics, StringComparison.Ordinal);
-        Assert.DoesNotContain("\nevergrain_bytes_receiving 0\n", metrics, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_turns_started 1\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_turns_waiting{} 1\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_turns_refused_total{reason=\"tenant_waiting\"} 1\n", metrics,
+            StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_bytes_receiving{} ", metrics, StringComparison.Ordinal);
+        Assert.DoesNotContain("\nevergrain_bytes_receiving{} 0\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_turns_started_total{} 1\n", metrics, StringComparison.Ordinal);
         _read.Release(2);
         await second.ReadTurnAsync();
         metrics = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
-        Assert.Contains("\nevergrain_turns_waiting 0\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_turns_waiting{} 0\n", metrics, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -271,7 +272,7 @@ public sealed class AdmissionSocketTests : IDisposable
         await second.ReadTurnAsync();
         await second.RunAsync("{}");
         var metrics = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
-        const string name = "evergrain_phases_ended_sum{phase=\"queue\"} ";
+        const string name = "evergrain_phases_ended_seconds_sum{phase=\"queue\"} ";
         var line = metrics.Split('\n').Single(line => line.StartsWith(name, StringComparison.Ordinal));
         Assert.True(double.Parse(line[name.Length..]) >= waited.TotalSeconds, line);
     }

@@ -217,15 +217,16 @@ public sealed class HttpTests
         var text = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
         var otherText = await otherHttp.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
 
-        Assert.Contains("\nevergrain_turns_started 1\n", text, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_connections_held 1\n", text, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_turns_ended_count{outcome=\"delivered\"} 1\n", text, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_errors_sent{code=\"missing_required_parameter\"} 1\n", text,
+        Assert.Contains("\nevergrain_turns_started_total{} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_connections_held{} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_turns_ended_seconds_count{outcome=\"delivered\"} 1\n", text,
             StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_phases_ended_bucket{phase=\"queue\",le=\"+Inf\"} 1\n", text,
+        Assert.Contains("\nevergrain_errors_sent_total{code=\"missing_required_parameter\"} 1\n", text,
             StringComparison.Ordinal);
-        Assert.Contains("\ndotnet_gc_heap_total_allocated ", text, StringComparison.Ordinal);
-        Assert.Contains("\ndotnet_process_cpu_time{cpu_mode=\"user\"} ", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_phases_ended_seconds_bucket{phase=\"queue\",le=\"+Inf\"} 1\n", text,
+            StringComparison.Ordinal);
+        Assert.Contains("\ndotnet_gc_heap_total_allocated_bytes_total{} ", text, StringComparison.Ordinal);
+        Assert.Contains("\ndotnet_process_cpu_time_seconds_total{cpu_mode=\"user\"} ", text, StringComparison.Ordinal);
         Assert.DoesNotContain("evergrain_turns_started", otherText, StringComparison.Ordinal);
     }
 

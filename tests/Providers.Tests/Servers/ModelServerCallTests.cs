@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -44,6 +45,22 @@ public sealed class ModelServerCallTests
         Assert.False(call.Headers.ContainsKey("Transfer-Encoding"));
         Assert.False(call.Headers.ContainsKey("Accept-Encoding"));
         Assert.False(call.Headers.ContainsKey("Expect"));
+    }
+
+    [Fact]
+    public async Task Call_WithinASpan_NamesItsTraceToTheServer()
+    {
+        await using var upstream = await ScriptedUpstream.StartAsync(UpstreamScript.Stream("end"));
+        using var fixture = ServerFixture.Over(upstream.Url);
+        using var span = new Activity("call").SetParentId("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        span.TraceStateString = "vendor=1";
+        span.Start();
+
+        await fixture.AskAsync();
+        var call = await upstream.ReceivedAsync();
+
+        Assert.Equal(span.Id, call.Headers["traceparent"]);
+        Assert.Equal("vendor=1", call.Headers["tracestate"]);
     }
 
     [Fact]

@@ -104,7 +104,7 @@ public abstract partial class TimingContract : HostContract
         await first.SendAsync(Create("hello"));
         var call = await Model.CallAsync("hello");
         await second.SendAsync(Create("later", model: "echo"));
-        await UntilAsync(server, "/metrics", "\nevergrain_turns_waiting 1\n");
+        await UntilAsync(server, "/metrics", "\nevergrain_turns_waiting{} 1\n");
 
         Host.Advance(Delay);
         await call.AnswerAsync();
@@ -125,6 +125,9 @@ public abstract partial class TimingContract : HostContract
 
         await client.SendAsync(Create("two", first.GetProperty("response_id").GetString(), "echo"));
         await arrived;
+
+        // The read begins a moment before the create has reached its conversation; this takes far longer.
+        await UntilAsync(server, "/metrics", "evergrain_turns_started");
         Host.Advance(Delay);
         gate.SetResult();
 

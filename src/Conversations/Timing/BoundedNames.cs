@@ -1,12 +1,12 @@
 using System.Collections.Concurrent;
 
-namespace Evergrain.Frontend.Telemetry;
+namespace Evergrain.Conversations.Timing;
 
 /// <summary>
 /// Names that clients choose, as values of a label: the first ones as they are, all others as one. So a client cannot
 /// make the metrics grow.
 /// </summary>
-internal sealed class BoundedNames
+public sealed class BoundedNames
 {
     /// <summary>What stands for the names that came later or are too long.</summary>
     public const string Other = "other";
@@ -20,6 +20,7 @@ internal sealed class BoundedNames
     /// <summary>The value of the label for a name.</summary>
     public string Of(string name)
     {
+        ArgumentNullException.ThrowIfNull(name);
         if (name.Length is 0 or > CharsMax)
         {
             return Other;
