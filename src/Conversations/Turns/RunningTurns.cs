@@ -224,19 +224,20 @@ internal sealed class RunningTurns(
     /// <summary>Tells a turn's clock what the turn waits for. Events that are held back wait for the journal.</summary>
     private static void Measure(Turn turn)
     {
-        if (turn.Clock is not { } clock)
+        // The log of an unstored turn goes with its connection, and nobody asks for its time.
+        if (turn is not { Clock: { } clock, Log: { } log })
         {
             return;
         }
 
-        clock.Show(turn.Log!.Visible);
+        clock.Show(log.Visible);
         if (turn.Status == TurnStatus.Ended)
         {
             (turn.Timing, turn.Calls, turn.Clock) = (clock.Report(turn.Ending), clock.ToolCalls, null);
             return;
         }
 
-        var isHeldBack = turn.Log.Count > turn.Log.Visible;
+        var isHeldBack = log.Count > log.Visible;
         if (turn.Live is { HasSpoken: false, IsOver: false })
         {
             clock.Enter(TurnPhase.ModelWait, isHeldBack ? TurnPhase.Persist : TurnPhase.ModelWait);
