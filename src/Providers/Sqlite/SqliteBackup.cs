@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Evergrain.Conversations.Ports;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -41,7 +42,7 @@ public static class SqliteBackup
         try
         {
             Copy(source, unfinished, cancellationToken);
-            File.Move(unfinished, copy);
+            Name(unfinished, copy);
         }
         catch (IOException) when (File.Exists(copy))
         {
@@ -59,6 +60,26 @@ public static class SqliteBackup
         }
     }
 
+    // .NET looks whether a name is free and renames then, so two backups can both find it free. A link is refused.
+    private static void Name(string unfinished, string copy)
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            if (Link(unfinished, copy) == 0)
+            {
+                return;
+            }
+
+            if (File.Exists(copy))
+            {
+                throw IsThere(copy);
+            }
+        }
+
+        // Windows refuses a name that is taken. Elsewhere this is a file system without links.
+        File.Move(unfinished, copy);
+    }
+
     private static JournalUnavailableException IsThere(string copy) =>
         new($"The file {copy} is there already: name a new one.");
 
@@ -69,6 +90,11 @@ public static class SqliteBackup
             File.Delete(file);
         }
     }
+
+    [DllImport("libc", EntryPoint = "link")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Link(
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string file, [MarshalAs(UnmanagedType.LPUTF8Str)] string name);
 
     private static void Copy(string source, string unfinished, CancellationToken cancellationToken)
     {
