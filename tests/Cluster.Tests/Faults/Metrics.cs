@@ -5,6 +5,9 @@ namespace Evergrain.Cluster.Tests.Faults;
 /// <summary>A process's counters and gauges at one moment, each the sum over its labels.</summary>
 internal sealed class Metrics
 {
+    // What the exporter adds to the name of a counter.
+    private const string CounterSuffix = "_total";
+
     private readonly Dictionary<string, double> _values = new(StringComparer.Ordinal);
 
     /// <summary>What an instrument says, by its name with dots; 0 if it said nothing yet.</summary>
@@ -18,6 +21,7 @@ internal sealed class Metrics
         {
             var end = line.LastIndexOf(' ');
             var name = line[..end].Split('{')[0];
+            name = name.EndsWith(CounterSuffix, StringComparison.Ordinal) ? name[..^CounterSuffix.Length] : name;
             metrics._values[name] = metrics._values.GetValueOrDefault(name) +
                 double.Parse(line[(end + 1)..], CultureInfo.InvariantCulture);
         }
