@@ -15,6 +15,10 @@ namespace Evergrain.Cluster.Tests.Programs;
 public sealed class LargeFrameTests(PostgresServer postgres, ITestOutputHelper output) : IAsyncLifetime
 {
     private const int ItemBytes = 15 << 20, Items = 4;
+
+    // 2 is wanted. 2.7 was measured on two cores: 22.3 ms beside creates of 60 MiB without a pause, 8.2 ms alone.
+    private const double SlowedMax = 4;
+
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 };
     private static readonly TimeSpan LoadTime = TimeSpan.FromSeconds(IsLong ? 30 : 1);
 
@@ -41,6 +45,8 @@ public sealed class LargeFrameTests(PostgresServer postgres, ITestOutputHelper o
     [Fact]
     public async Task Frames_OfSixtyMebibytes_AreTurns_AndOthersGoOn()
     {
+        // The first turns of a process are slow, and would hide what large ones do to others.
+        await RunOthersAsync(Task.Delay(LoadTime, TimeProvider.System, Token));
         var quiet = await RunOthersAsync(Task.Delay(LoadTime, TimeProvider.System, Token));
         foreach (var isStored in (bool[])[false, true])
         {
@@ -50,6 +56,11 @@ public sealed class LargeFrameTests(PostgresServer postgres, ITestOutputHelper o
             output.WriteLine(Invariant($"[note] {taken.Count} creates of {Items * ItemBytes >> 20} MiB, stored ") +
                 Invariant($"{isStored}, took {taken.Max().TotalSeconds:f1} s at most; the 99th of 100 turns of ") +
                 Invariant($"others took {beside.TotalMilliseconds:f1} ms, alone {quiet.TotalMilliseconds:f1} ms"));
+            if (IsLong)
+            {
+                // In ./test other tests keep the machine busy.
+                Assert.InRange(beside, TimeSpan.Zero, SlowedMax * quiet);
+            }
         }
     }
 

@@ -55,7 +55,7 @@ public sealed class DamageTests : IDisposable
         using var other = await client.GetAsync(new Uri($"v1/responses/{ids[1]}", UriKind.Relative), Token);
         Assert.Equal(HttpStatusCode.OK, other.StatusCode);
         var metrics = await client.GetStringAsync(new Uri("metrics", UriKind.Relative), Token);
-        Assert.Contains("evergrain_conversations_damaged", metrics, StringComparison.Ordinal);
+        Assert.Matches("(?m)^evergrain_conversations_damaged_total\\{.*\\} [1-9]", metrics);
     }
 
     private static UInt128 ConversationOf(string response)
