@@ -9,7 +9,7 @@ namespace Evergrain.Conversations.Holding;
 public static class PooledBytes
 {
     /// <summary>The longest array that the pool keeps.</summary>
-    public const int PooledMax = 1 << 20;
+    public const int PooledMax = 256 << 10;
 
     /// <summary>An array of at least so many bytes, with any content.</summary>
     public static byte[] Rent(int length) => length <= PooledMax
