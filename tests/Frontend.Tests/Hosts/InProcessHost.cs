@@ -14,7 +14,7 @@ namespace Evergrain.Frontend.Tests.Hosts;
 /// <summary>The in-process host over any journal, with a journal between them that can fail.</summary>
 internal sealed class InProcessHost : ContractHost
 {
-    private static readonly TimeSpan RetryTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryTime = TimeSpan.FromSeconds(20);
     private readonly Func<Task<IJournal>> _open;
     private readonly MeterFactory _meters = new();
     private readonly IInputCheck? _check;
