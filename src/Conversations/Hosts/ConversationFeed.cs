@@ -212,8 +212,13 @@ internal sealed class ConversationFeed
         {
             Finish(ActivationEnd.Left);
         }
-        else if (Conversation.IsEmpty)
+        else if (!Conversation.IsEmpty)
         {
+            _emptyAt = null;
+        }
+        else if (_emptyAt is null)
+        {
+            // Who asks again and again gets no longer life for it: what the journal holds by then counts.
             _emptyAt = Now + EmptyTime;
             _world.WakeAt(_emptyAt.Value);
         }

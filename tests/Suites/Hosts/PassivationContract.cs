@@ -66,6 +66,19 @@ public abstract class PassivationContract(IContractHosts hosts) : HostContract(h
     }
 
     [Fact]
+    public async Task UnknownId_AskedForAgainAndAgain_LeavesMemoryBetween()
+    {
+        var unknown = new ResponseId(ContractClient.NewConversation(), TurnId.Stored(1));
+        for (var second = 0; second < 20; second++)
+        {
+            await ContractClient.RefusedAsync(() => Client.GetTextAsync(unknown));
+            Host.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        await Host.Counts.PassivatedAsync(2);
+    }
+
+    [Fact]
     public async Task Passivate_WhileCallersCome_LosesNobody()
     {
         var root = await Client.TellAsync("root");
