@@ -79,7 +79,15 @@ public sealed class ClusterAccessTests(PostgresServer postgres) : IAsyncLifetime
     private async Task<Socket> ConnectAsync(int port)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        await socket.ConnectAsync(IPAddress.Loopback, port, Token);
+        try
+        {
+            await socket.ConnectAsync(IPAddress.Loopback, port, Token);
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.Shutdown or SocketError.ConnectionReset)
+        {
+            // The silo took it and closed it before this process looked.
+        }
+
         return socket;
     }
 

@@ -65,9 +65,13 @@ public sealed class OpenFilesTests : IDisposable
         await server.TerminateAsync(Token);
         var (code, error) = await server.ExitAsync(Token);
         Assert.Equal(0, code);
-        Assert.Equal(2, error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
-        Assert.Contains("cannot accept a connection", error, StringComparison.Ordinal);
-        Assert.Contains("accepts connections again", error, StringComparison.Ordinal);
+
+        // On a slow machine a stranger may be closed meanwhile, which makes room for one more.
+        var lines = error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.InRange(lines.Length, 2, 6);
+        Assert.All(lines.Index(), static line => Assert.Contains(line.Index % 2 == 0
+            ? "cannot accept a connection"
+            : "accepts connections again", line.Item, StringComparison.Ordinal));
     }
 
     [Fact]
