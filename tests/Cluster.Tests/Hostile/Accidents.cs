@@ -11,6 +11,9 @@ internal sealed class Accidents(ClusterProcesses cluster, PostgresServer postgre
     // The exit code of a silo that the others declared dead.
     private const int DeclaredDead = 3;
 
+    // Without a file the runtime cannot start a thread, and then it aborts the process ("Out of memory.").
+    private const int Aborted = 134;
+
     private static readonly TimeSpan Stop = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan WakeTime = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AwayMax = TimeSpan.FromSeconds(1);
@@ -23,13 +26,16 @@ internal sealed class Accidents(ClusterProcesses cluster, PostgresServer postgre
         new("a silo stopped for a while", StopSiloAsync),
         new("PostgreSQL killed", KillPostgresAsync),
         new("a frontend stopped for a while", StopFrontendAsync),
-        new("no file left for a frontend", token => TakeFilesAsync(Any(cluster.Frontends).Process, token)),
+        new("no file left for a frontend", TakeFilesOfFrontendAsync),
         new("a frontend killed", KillFrontendAsync),
-        new("no file left for a silo", token => TakeFilesAsync(Any(cluster.Silos).Process, token)),
+        new("no file left for a silo", TakeFilesOfSiloAsync),
     ];
 
     /// <summary>Silos that others declared dead while they were stopped, and that were started again.</summary>
     public int DeclaredDeadSilos { get; private set; }
+
+    /// <summary>Processes that the runtime ended, since they had no file left, and that were started again.</summary>
+    public int AbortedProcesses { get; private set; }
 
     private async Task KillSiloAsync(CancellationToken token)
     {
@@ -83,21 +89,48 @@ internal sealed class Accidents(ClusterProcesses cluster, PostgresServer postgre
         await process.SignalAsync("CONT", token);
     }
 
-    private static async Task TakeFilesAsync(ClusterProcess process, CancellationToken token)
+    private async Task TakeFilesOfFrontendAsync(CancellationToken token)
     {
-        var open = Directory.GetFiles($"/proc/{process.Id}/fd").Length;
-        await LimitAsync(process, open + 2, token);
-        await Task.Delay(ShortTime, TimeProvider.System, token);
-        await LimitAsync(process, HostileTests.FilesMax, token);
+        var (number, frontend) = Any(cluster.Frontends);
+        if (!await OutlivesAsync(frontend, token))
+        {
+            await cluster.RestartFrontendAsync(number, token);
+        }
     }
 
-    private static async Task LimitAsync(ClusterProcess process, int files, CancellationToken token)
+    private async Task TakeFilesOfSiloAsync(CancellationToken token)
+    {
+        var (number, silo) = Any(cluster.Silos);
+        if (!await OutlivesAsync(silo, token))
+        {
+            await cluster.RestartSiloAsync(number, token);
+        }
+    }
+
+    /// <summary>Whether a process goes on that had no file left for a while.</summary>
+    private async Task<bool> OutlivesAsync(ClusterProcess process, CancellationToken token)
+    {
+        var open = Directory.GetFiles($"/proc/{process.Id}/fd").Length;
+        Assert.True(await TryLimitAsync(process, open + 2, token));
+        await Task.Delay(ShortTime, TimeProvider.System, token);
+        if (await TryLimitAsync(process, HostileTests.FilesMax, token))
+        {
+            return true;
+        }
+
+        Assert.Equal(Aborted, await process.ExitAsync(token));
+        AbortedProcesses++;
+        return false;
+    }
+
+    /// <summary>Bounds a process' files; false: it is gone.</summary>
+    private static async Task<bool> TryLimitAsync(ClusterProcess process, int files, CancellationToken token)
     {
         using var limit = Process.Start("prlimit", [
             $"--pid={process.Id.ToString(CultureInfo.InvariantCulture)}",
             $"--nofile={files.ToString(CultureInfo.InvariantCulture)}:"]);
         await limit.WaitForExitAsync(token);
-        Assert.Equal(0, limit.ExitCode);
+        return limit.ExitCode == 0;
     }
 
     private (int Number, ClusterProcess Process) Any(IReadOnlyList<ClusterProcess> processes)

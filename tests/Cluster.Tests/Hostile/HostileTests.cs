@@ -69,7 +69,8 @@ public sealed class HostileTests(FaultFixture fixture, ITestOutputHelper output)
             var story = crowd.Since(began);
             await SettleAsync(cluster, watch, files + FilesMore);
             Note($"attacked for {TimeProvider.System.GetElapsedTime(began).TotalSeconds:f0} s ({Counts(_ended)}) " +
-                $"with accidents ({Counts(_happened)}, {accidents.DeclaredDeadSilos} silos declared dead): " +
+                $"with accidents ({Counts(_happened)}, {accidents.DeclaredDeadSilos} silos declared dead, " +
+                $"{accidents.AbortedProcesses} processes aborted by the runtime for want of a file): " +
                 $"{story.Turns} turns, {story.Interrupted.Count} interrupted, {crowd.Breaks} connections broke, " +
                 $"turns waited for {FaultStory.Spread(story.Pauses)}, " +
                 $"at most {watch.MemoryMax >> 20} MiB in a process");
