@@ -117,6 +117,13 @@ internal sealed class WorldJournal(CurrentWorld current) : IJournal
         ConversationId? after, int limit, CancellationToken cancellationToken) =>
         current.World.Faults.ListAsync(tenant, after, limit, cancellationToken);
 
+    public ValueTask<JournalListing> ListNewestAsync(IReadOnlyList<string> tenants, long before, int limit,
+        CancellationToken cancellationToken) =>
+        current.World.Faults.ListNewestAsync(tenants, before, limit, cancellationToken);
+
+    public ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken) =>
+        current.World.Faults.ListTenantsAsync(limit, cancellationToken);
+
     public ValueTask DeleteAsync(ConversationKey key, JournalEnd end,
         CancellationToken cancellationToken) => current.World.Faults.DeleteAsync(key, end, cancellationToken);
 

@@ -88,6 +88,18 @@ public interface IJournal : IAsyncDisposable
         CancellationToken cancellationToken);
 
     /// <summary>
+    /// Conversations of tenants that hold at least one append, newest created first, at most
+    /// <paramref name="limit"/>, with numbers below <paramref name="before"/>. An index leads to them, so that a page
+    /// costs the same however many there are.
+    /// </summary>
+    /// <exception cref="JournalCorruptException">An index leads to another tenant's conversation.</exception>
+    ValueTask<JournalListing> ListNewestAsync(IReadOnlyList<string> tenants, long before, int limit,
+        CancellationToken cancellationToken);
+
+    /// <summary>The tenants that have conversations here, at most <paramref name="limit"/>.</summary>
+    ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Removes all of a conversation's appends at once, durably, if the log still ends at <paramref name="end"/>. That
     /// it is not there is no error. Cancelling leaves the outcome unknown.
     /// </summary>
@@ -108,6 +120,22 @@ public readonly record struct JournalEnd(long Position, ulong LastWriter)
     /// <summary>The end behind an append.</summary>
     public static JournalEnd Behind(JournalEntry entry) => new(entry.Position + 1, entry.Writer);
 }
+
+/// <summary>A page of conversations.</summary>
+/// <param name="Found">The conversations, at least one if there is one.</param>
+/// <param name="HasMore">
+/// Whether the page ended before the limit, since a page of this journal reads a bounded number of bytes.
+/// </param>
+public sealed record JournalListing(IReadOnlyList<ListedConversation> Found, bool HasMore);
+
+/// <summary>A conversation of a page.</summary>
+/// <param name="Key">Whose, and which.</param>
+/// <param name="Number">Grows with each conversation that begins.</param>
+/// <param name="FirstTail">
+/// The last bytes of its first append, <see cref="JournalBounds.FirstTailBytes"/> of them if there are so many; empty
+/// where that append is missing.
+/// </param>
+public readonly record struct ListedConversation(ConversationKey Key, long Number, ReadOnlyMemory<byte> FirstTail);
 
 /// <summary>One append as it was stored.</summary>
 /// <param name="Position">Its place in the log, from 0.</param>

@@ -15,6 +15,8 @@ public sealed class InMemoryJournal : IJournal
     private readonly Dictionary<string, OrderedDictionary<ConversationId, List<JournalEntry>>> _tenants =
         new(StringComparer.Ordinal);
 
+    private readonly Dictionary<ConversationKey, long> _numbers = [];
+    private long _begun;
     private bool _disposed;
 
     /// <inheritdoc/>
@@ -76,6 +78,33 @@ public sealed class InMemoryJournal : IJournal
     }
 
     /// <inheritdoc/>
+    public ValueTask<JournalListing> ListNewestAsync(IReadOnlyList<string> tenants, long before, int limit,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(tenants);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return ValueTask.FromResult(new JournalListing([.. tenants.SelectMany(Listed)
+                .Where(log => log.Number < before).OrderByDescending(static log => log.Number).Take(limit)], false));
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return ValueTask.FromResult<IReadOnlyList<string>>([.. _tenants.Keys.Take(limit)]);
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken)
     {
         JournalBounds.CheckEnd(end);
@@ -89,6 +118,7 @@ public sealed class InMemoryJournal : IJournal
                 return ValueTask.FromException(new PositionTakenException(key, end));
             }
 
+            _numbers.Remove(key);
             if (_tenants.TryGetValue(key.Tenant, out var logs) && logs.Remove(key.Id) && logs.Count == 0)
             {
                 _tenants.Remove(key.Tenant);
@@ -137,8 +167,20 @@ public sealed class InMemoryJournal : IJournal
         if (!logs.TryGetValue(key.Id, out var log))
         {
             logs[key.Id] = log = [];
+            _numbers[key] = ++_begun;
         }
 
         return log;
+    }
+
+    private IEnumerable<ListedConversation> Listed(string tenant)
+    {
+        foreach (var (id, log) in _tenants.GetValueOrDefault(tenant) ?? [])
+        {
+            var key = new ConversationKey(tenant, id);
+            var first = log[0].Records;
+            yield return new ListedConversation(key, _numbers[key],
+                first.Length <= JournalBounds.FirstTailBytes ? first : first[^JournalBounds.FirstTailBytes..]);
+        }
     }
 }

@@ -9,6 +9,12 @@ public static class JournalBounds
     /// <summary>Positions end here: no conversation comes near 2^31 appends.</summary>
     public const long PositionMax = int.MaxValue;
 
+    /// <summary>
+    /// Bytes of the end of a first append that a list gives: they hold the append's last record, which takes about a
+    /// hundred.
+    /// </summary>
+    public const int FirstTailBytes = 1_024;
+
     /// <summary>Refuses what no journal may be asked to store.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The position or the size is out of bounds.</exception>
     public static void CheckAppend(JournalEnd end, ReadOnlyMemory<byte> records)

@@ -120,6 +120,21 @@ public sealed class PostgresJournal : IJournal, ITenantTotals, ICheckedJournal
     }
 
     /// <inheritdoc/>
+    public async ValueTask<JournalListing> ListNewestAsync(IReadOnlyList<string> tenants, long before, int limit,
+        CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return await _reader.ListNewestAsync(tenants, before, limit, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return await _reader.ListTenantsAsync(limit, cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken)
     {
         JournalBounds.CheckEnd(end);

@@ -49,6 +49,30 @@ internal sealed class PostgresReader(
         ORDER BY number LIMIT $2
         """;
 
+    private readonly string _newest = $"""
+        SELECT l.number, l.tenant, l.id,
+          substring(a.records FROM greatest(1, octet_length(a.records) - {JournalBounds.FirstTailBytes - 1}))
+        FROM (
+          SELECT c.number, c.tenant, c.id FROM unnest($1) AS t(tenant)
+          CROSS JOIN LATERAL (
+            SELECT number, tenant, id FROM "{options.Schema}".conversations
+            WHERE tenant = t.tenant AND number < $2 ORDER BY number DESC LIMIT $3) c
+          ORDER BY c.number DESC LIMIT $3) l
+        LEFT JOIN "{options.Schema}".appends a ON a.conversation = l.number AND a.position = 0
+        ORDER BY l.number DESC
+        """;
+
+    // Goes from name to name by the index.
+    private readonly string _tenants = $"""
+        WITH RECURSIVE names AS (
+          (SELECT tenant FROM "{options.Schema}".conversations ORDER BY tenant LIMIT 1)
+          UNION ALL
+          SELECT (SELECT c.tenant FROM "{options.Schema}".conversations c WHERE c.tenant > names.tenant
+            ORDER BY c.tenant LIMIT 1)
+          FROM names WHERE names.tenant IS NOT NULL)
+        SELECT tenant FROM names WHERE tenant IS NOT NULL LIMIT $1
+        """;
+
     /// <summary>The next appends, if the conversation is still the one that was begun with (0: any).</summary>
     /// <exception cref="PositionTakenException">The log never ended at <paramref name="from"/>.</exception>
     public Task<JournalPage> ReadAsync(ConversationKey key, JournalEnd from, long begunWith,
@@ -91,6 +115,46 @@ internal sealed class PostgresReader(
         }
 
         return page;
+    }, cancellationToken);
+
+    /// <summary>A page of the conversations of tenants, newest first.</summary>
+    public Task<JournalListing> ListNewestAsync(IReadOnlyList<string> tenants, long before, int limit,
+        CancellationToken cancellationToken) => RunAsync(async connection =>
+    {
+        await using var command = new NpgsqlCommand(_newest, connection);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. tenants] });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = before });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = limit });
+        var found = new List<ListedConversation>();
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+        while (await rows.ReadAsync(cancellationToken))
+        {
+            var key = new ConversationKey(rows.GetString(1), rows.GetGuid(2).ToConversationId());
+            var tail = await rows.IsDBNullAsync(3, cancellationToken)
+                ? []
+                : await rows.GetFieldValueAsync<byte[]>(3, cancellationToken);
+            found.Add(new ListedConversation(key, rows.GetInt64(0), tail));
+        }
+
+        return found.Exists(log => !tenants.Contains(log.Key.Tenant, StringComparer.Ordinal))
+            ? throw new JournalCorruptException("an index leads to another tenant's conversation")
+            : new JournalListing(found, HasMore: false);
+    }, cancellationToken);
+
+    /// <summary>The tenants that have conversations.</summary>
+    public Task<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken) =>
+        RunAsync<IReadOnlyList<string>>(async connection =>
+    {
+        await using var command = new NpgsqlCommand(_tenants, connection);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = limit });
+        var names = new List<string>();
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+        while (await rows.ReadAsync(cancellationToken))
+        {
+            names.Add(rows.GetString(0));
+        }
+
+        return names;
     }, cancellationToken);
 
     /// <summary>Waits for the reads under way and allows no more.</summary>

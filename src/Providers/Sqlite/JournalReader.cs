@@ -24,6 +24,7 @@ internal sealed class JournalReader : IDisposable
     private readonly SqliteConnection _connection;
     private readonly ConversationRows _rows;
     private readonly Statement _begin, _end, _read, _list, _totals;
+    private NewestConversations? _newest;
     private SqliteRoster? _roster;
 
     public JournalReader(JournalStore store)
@@ -103,6 +104,14 @@ internal sealed class JournalReader : IDisposable
         return page;
     }
 
+    /// <summary>A page of conversations, newest first.</summary>
+    public JournalListing ListNewest(IReadOnlyList<string> tenants, long before, int limit) =>
+        (_newest ??= new NewestConversations(_connection.Handle!)).List(tenants, before, limit);
+
+    /// <summary>The tenants that have conversations.</summary>
+    public IReadOnlyList<string> ListTenants(int limit) =>
+        (_newest ??= new NewestConversations(_connection.Handle!)).ListTenants(limit);
+
     public TurnCounts ReadTotals(string tenant)
     {
         _totals.Bind(1, tenant);
@@ -127,6 +136,7 @@ internal sealed class JournalReader : IDisposable
     public void Dispose()
     {
         _roster?.Dispose();
+        _newest?.Dispose();
         _begin.Dispose();
         _end.Dispose();
         _rows.Dispose();

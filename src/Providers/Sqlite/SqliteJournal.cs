@@ -97,6 +97,21 @@ public sealed class SqliteJournal : IJournal, ITenantTotals, ICheckedJournal
     }
 
     /// <inheritdoc/>
+    public async ValueTask<JournalListing> ListNewestAsync(IReadOnlyList<string> tenants, long before, int limit,
+        CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return await _readers.RunAsync(reader => reader.ListNewest(tenants, before, limit), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return await _readers.RunAsync(reader => reader.ListTenants(limit), cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken)
     {
         JournalBounds.CheckEnd(end);

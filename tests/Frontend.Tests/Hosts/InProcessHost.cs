@@ -157,6 +157,12 @@ internal sealed class InProcessHost : ContractHost
         public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
             CancellationToken cancellationToken) => journal.ListAsync(tenant, after, limit, cancellationToken);
 
+        public ValueTask<JournalListing> ListNewestAsync(IReadOnlyList<string> tenants, long before, int limit,
+            CancellationToken cancellationToken) => journal.ListNewestAsync(tenants, before, limit, cancellationToken);
+
+        public ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken) =>
+            journal.ListTenantsAsync(limit, cancellationToken);
+
         public ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken) =>
             journal.DeleteAsync(key, end, cancellationToken);
 

@@ -144,6 +144,60 @@ public abstract class JournalLogContract : JournalContract
     }
 
     [Fact]
+    public async Task ListNewest_OfTenants_GivesEachConversationOnceFromTheNewest()
+    {
+        var keys = Enumerable.Range(0, 12)
+            .Select(i => NewKey() with { Tenant = i % 3 == 0 ? "other" : Tenant }).ToList();
+        foreach (var key in keys)
+        {
+            await FillAsync(key, 2, bytes: 3_000);
+        }
+
+        await Journal.DeleteAsync(keys[5], Token);
+        await Journal.DeleteAsync(keys[6], Token);
+        await FillAsync(keys[6], 1);
+        var expected = keys.Where((_, i) => i is not (5 or 6)).Append(keys[6]).Reverse().ToList();
+
+        var listed = await ListNewestAsync([Tenant, "other"], limit: 4);
+        Assert.Equal(expected, listed.Select(static log => log.Key));
+        Assert.Equal(expected.Where(static key => key.Tenant == Tenant),
+            (await ListNewestAsync([Tenant], limit: 3)).Select(static log => log.Key));
+        Assert.Empty(await ListNewestAsync(["nobody"], limit: 3));
+        Assert.Equal(Bytes(0, 20), listed[0].FirstTail.ToArray());
+        Assert.All(listed.Skip(1), log => Assert.Equal(
+            Bytes(0, 3_000)[^JournalBounds.FirstTailBytes..], log.FirstTail.ToArray()));
+    }
+
+    [Fact]
+    public async Task ListNewest_OfLargeAppends_CoversThemInPages()
+    {
+        var keys = Enumerable.Range(0, 3).Select(_ => NewKey()).ToList();
+        foreach (var key in keys)
+        {
+            await FillAsync(key, 1, bytes: 9 << 20);
+        }
+
+        keys.Reverse();
+        Assert.Equal(keys, (await ListNewestAsync([Tenant], limit: 10)).Select(static log => log.Key));
+    }
+
+    [Fact]
+    public async Task ListTenants_GivesThoseThatHaveConversations()
+    {
+        Assert.Empty(await Journal.ListTenantsAsync(10, Token));
+        var keys = new[] { "b", "a", "c", "a" }.Select(tenant => NewKey() with { Tenant = tenant }).ToList();
+        foreach (var key in keys)
+        {
+            await FillAsync(key, 1);
+        }
+
+        await Journal.DeleteAsync(keys[2], Token);
+
+        Assert.Equal(["a", "b"], (await Journal.ListTenantsAsync(10, Token)).Order(StringComparer.Ordinal));
+        Assert.Single(await Journal.ListTenantsAsync(1, Token));
+    }
+
+    [Fact]
     public async Task List_AfterAnIdTheTenantDoesNotHold_GivesNothing()
     {
         await Journal.AppendAsync(NewKey(), 0, 1, Bytes(1, 10), Token);
@@ -152,5 +206,22 @@ public abstract class JournalLogContract : JournalContract
 
         Assert.Empty(await Journal.ListAsync(Tenant, other.Id, 10, Token));
         Assert.Empty(await Journal.ListAsync(Tenant, NewKey().Id, 10, Token));
+    }
+
+    private async Task<List<ListedConversation>> ListNewestAsync(IReadOnlyList<string> tenants, int limit)
+    {
+        var all = new List<ListedConversation>();
+        JournalListing page;
+        do
+        {
+            page = await Journal.ListNewestAsync(
+                tenants, all.Count == 0 ? long.MaxValue : all[^1].Number, limit, Token);
+            Assert.True(page.Found.Count <= limit);
+            Assert.False(page.HasMore && page.Found.Count == 0);
+            all.AddRange(page.Found);
+        }
+        while (page.Found.Count > 0);
+
+        return all;
     }
 }
