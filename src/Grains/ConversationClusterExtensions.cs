@@ -98,7 +98,10 @@ public static class ConversationClusterExtensions
             new RetryBounds(provider.GetRequiredService<TimeProvider>(), options.RetryTime, ClusterAccess.IsPassing)
             {
                 AnsweredAfter = (2 * options.CallTimeout) + CallSlack,
-            });
+            })
+        {
+            Roster = cluster.FindAsync,
+        };
     }
 
     private static void AddMoving(this ISiloBuilder silo, ConversationClusterOptions options)
@@ -106,6 +109,8 @@ public static class ConversationClusterExtensions
         var services = silo.Services;
         silo.AddPlacementDirector<ConversationPlacement, ConversationPlacementDirector>();
         silo.AddGrainService<SiloLoads>();
+        silo.AddGrainService<SiloRosters>();
+        services.AddSingleton<SiloRostersClient>();
         services.AddSingleton<SiloLoadsClient>();
         services.AddSingleton<WarmConversations>();
         services.AddSingleton<ClusterLoads>();

@@ -68,6 +68,14 @@ public interface IConversationGrain : IGrainWithStringKey
     [Alias("ListTurns")]
     Task<Answer<Payload>> ListTurns(int after, int limit);
 
+    /// <summary>The turns that run or ended since a time, as the JSON list object.</summary>
+    [Alias("ListLive")]
+    Task<Answer<Payload>> ListLive(long since);
+
+    /// <summary>What the context of a turn is made of, as JSON.</summary>
+    [Alias("GetContext")]
+    Task<Answer<Payload>> GetContext(TurnId turn, int rendered);
+
     /// <summary>Deletes a response.</summary>
     [Alias("Delete")]
     Task<Answer<bool>> Delete(TurnRequest turn);

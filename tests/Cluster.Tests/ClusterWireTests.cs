@@ -36,4 +36,7 @@ public sealed class ClusterMutatedBodiesTests() : MutatedBodiesSuite(ClusterWire
 [Trait("Needs", "Long")]
 public sealed class ClusterTurnListTests() : ConversationsSuite(ClusterWire.Hosts);
 
+[Trait("Needs", "Long")]
+public sealed class ClusterConversationListTests() : ConversationListSuite(ClusterWire.Hosts);
+
 public sealed class ClusterOpenApiTests() : OpenApiSuite(ClusterWire.Hosts);

@@ -187,6 +187,7 @@ public sealed class Activation
             {
                 start.Clock?.ContextFrom(_source);
                 var turn = conversation.StartTurn(start, now).Turn;
+                _services.Instruments.Roster.Began(start, turn.IsStored);
                 _source = ContextSource.Warm;
                 return (new StartedTurn(turn), conversation.StartRecord(turn));
             }

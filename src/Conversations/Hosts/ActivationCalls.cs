@@ -94,6 +94,15 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
         AskAsync((conversation, _) => conversation.ListTurns(after, limit), cancellationToken);
 
     /// <inheritdoc/>
+    public Task<Answer<ReadOnlyMemory<byte>>> ListLiveAsync(long since, CancellationToken cancellationToken) =>
+        AskAsync((conversation, now) => conversation.ListLive(since, now), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Answer<ReadOnlyMemory<byte>>> GetContextAsync(
+        TurnId turn, int rendered, CancellationToken cancellationToken) =>
+        AskAsync((conversation, _) => conversation.GetContext(turn, rendered), cancellationToken);
+
+    /// <inheritdoc/>
     public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
         WaitAsync<bool>((activation, answer) => activation.AskDurable((conversation, now) =>
             (true, conversation.Delete(turn.Response.Turn, turn.Lease, now)), answer), cancellationToken);

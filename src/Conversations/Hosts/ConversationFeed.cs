@@ -30,7 +30,7 @@ internal sealed class ConversationFeed
         (_key, _services, _world, _readers) = (key, services, world, readers);
         Writer = services.Ids.Next64();
         _holding = services.Instruments.Holding?.Of(key.Tenant);
-        _report = new ActivationReport(key.Tenant, services, _holding);
+        _report = new ActivationReport(key, services, _holding);
         Conversation = NewConversation();
     }
 

@@ -31,6 +31,9 @@ public sealed class ConversationInstruments
 
     private readonly TenantUsage? _usage;
 
+    /// <summary>What is in memory of this process.</summary>
+    public ConversationRoster Roster { get; } = new();
+
     /// <summary>Creates the instruments in a factory's meter, so that each server of a process has its own.</summary>
     /// <param name="meters">Makes the meter.</param>
     /// <param name="usage">Receives the turns of tenants; null: nobody asks for them.</param>

@@ -46,6 +46,13 @@ public interface IConversationCalls
     /// <summary>A page of the turns, as the JSON list object.</summary>
     Task<Answer<ReadOnlyMemory<byte>>> ListTurnsAsync(int after, int limit, CancellationToken cancellationToken);
 
+    /// <summary>The turns that run or ended since a time, as the JSON list object.</summary>
+    Task<Answer<ReadOnlyMemory<byte>>> ListLiveAsync(long since, CancellationToken cancellationToken);
+
+    /// <summary>What the context of a turn is made of, as JSON.</summary>
+    Task<Answer<ReadOnlyMemory<byte>>> GetContextAsync(
+        TurnId turn, int rendered, CancellationToken cancellationToken);
+
     /// <summary>Deletes a response.</summary>
     Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken);
 

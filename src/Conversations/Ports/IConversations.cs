@@ -71,6 +71,33 @@ public interface IConversations
         CancellationToken cancellationToken);
 
     /// <summary>
+    /// The turns that run, and those that ended at <paramref name="since"/> or later, as the same list without pages.
+    /// Its member <c>now_ms</c> is the time for the next call; both are in milliseconds since the Unix epoch.
+    /// </summary>
+    /// <exception cref="ConversationException">The conversation has no turn.</exception>
+    ValueTask<ReadOnlyMemory<byte>> ListLiveAsync(
+        ConversationKey key, long since, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// What the context of a turn is made of, as JSON: segments with sizes, renderings and digests, and no content; and
+    /// the last <paramref name="rendered"/> items as a model server gets them, if the turn is stored.
+    /// </summary>
+    /// <param name="key">The conversation.</param>
+    /// <param name="turn">The turn.</param>
+    /// <param name="rendered">0 to 100. These items are content: 0 for a caller who is not the tenant.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ConversationException">The turn is not found.</exception>
+    ValueTask<ReadOnlyMemory<byte>> GetContextAsync(
+        ConversationKey key, TurnId turn, int rendered, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Conversations as shapes and times: a page of the newest, or those that have an id or a word. Unstored ones are
+    /// found while they are in memory.
+    /// </summary>
+    /// <exception cref="ConversationException">They cannot be listed now.</exception>
+    ValueTask<ConversationPage> FindAsync(ConversationQuery query, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Rebuilds a conversation from its journal, and compares the digest of each stored turn that has ended with the
     /// one in memory. It takes as much memory as the conversation itself while it lasts.
     /// </summary>
@@ -153,6 +180,9 @@ public sealed record StartTurn
 
     /// <summary>The trace that the turn belongs to.</summary>
     public TraceContext Trace { get; init; }
+
+    /// <summary>How its request may be found again.</summary>
+    public TurnOrigin Origin { get; init; }
 
     /// <summary>How long ago the create's last byte came, when the conversation is asked.</summary>
     public TimeSpan Waited { get; init; }

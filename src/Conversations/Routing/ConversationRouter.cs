@@ -21,6 +21,9 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
     Func<ConversationKey, IConversationCalls?> findWarm, IJournal journal, IIdSource ids, RetryBounds bounds)
     : IConversations
 {
+    /// <summary>Asks every process that holds conversations what it holds.</summary>
+    public required Func<RosterQuery, CancellationToken, ValueTask<RosterAnswer>> Roster { get; init; }
+
     /// <inheritdoc/>
     public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
@@ -71,6 +74,23 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
     public ValueTask<ReadOnlyMemory<byte>> ListTurnsAsync(ConversationKey key, int after, int limit,
         CancellationToken cancellationToken) => AskAsync(
             () => find(key).ListTurnsAsync(after, limit, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<ReadOnlyMemory<byte>> ListLiveAsync(
+        ConversationKey key, long since, CancellationToken cancellationToken) => AskAsync(
+            () => find(key).ListLiveAsync(since, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<ReadOnlyMemory<byte>> GetContextAsync(
+        ConversationKey key, TurnId turn, int rendered, CancellationToken cancellationToken) => AskAsync(
+            () => find(key).GetContextAsync(turn, rendered, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<ConversationPage> FindAsync(ConversationQuery query, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return new ConversationFinder(journal, Roster).FindAsync(query, cancellationToken);
+    }
 
     /// <inheritdoc/>
     public ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken) =>

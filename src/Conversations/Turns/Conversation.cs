@@ -113,8 +113,19 @@ public sealed class Conversation
     /// <summary>How many of this activation's records are durable; see <see cref="Delete"/>.</summary>
     public long DurableRecords => _state.Outbox.Durable;
 
+    /// <summary>Stored turns, unstored ones and those that run: it changes when a turn begins or ends.</summary>
+    internal (int Stored, int Unstored, int Running) Population =>
+        (_state.Turns.Stored.Count, _state.Turns.Unstored.Count, _running.Count);
+
     /// <summary>Where the journal ends, as far as this activation knows.</summary>
     public JournalEnd End => _state.Outbox.End;
+
+    /// <summary>What is held now, as shapes and times; null: there is no turn.</summary>
+    /// <param name="key">Whose conversation, and which.</param>
+    /// <param name="before">What was held before; null: it is the first time.</param>
+    /// <param name="now">The time.</param>
+    internal HeldConversation? Describe(ConversationKey key, HeldConversation? before, DateTimeOffset now) =>
+        _state.Turns.Describe(key, before, _running.Count, now);
 
     /// <summary>Starts a turn, or attaches to the one that this request id started.</summary>
     /// <returns>The response's id; nobody may see it before the first event is visible.</returns>
@@ -279,6 +290,14 @@ public sealed class Conversation
     /// <summary>A page of the turns: their tree, times, sizes and digests, and no content.</summary>
     /// <exception cref="ConversationException">There is no turn.</exception>
     public ReadOnlyMemory<byte> ListTurns(int after, int limit) => _readers.ListTurns(after, limit);
+
+    /// <summary>What the context of a turn is made of.</summary>
+    /// <exception cref="ConversationException">The turn is not found.</exception>
+    public ReadOnlyMemory<byte> GetContext(TurnId id, int rendered) => _readers.GetContext(id, rendered);
+
+    /// <summary>The turns that run or ended since a time, as the same list.</summary>
+    /// <exception cref="ConversationException">There is no turn.</exception>
+    public ReadOnlyMemory<byte> ListLive(long since, DateTimeOffset now) => _readers.ListLive(since, now);
 
     /// <summary>Deletes a response; a running turn is cancelled first.</summary>
     /// <returns>The record that must be durable before the caller may be told; 0: none.</returns>

@@ -24,6 +24,9 @@ internal sealed class RunningTurns(
     /// <summary>Turns that run, or whose end is not durable yet.</summary>
     public int Count => _turns.Count;
 
+    /// <summary>Those turns.</summary>
+    public IReadOnlyList<Turn> All => _turns;
+
     /// <summary>Bytes of items that are no part of a branch yet, estimated.</summary>
     public long Bytes
     {

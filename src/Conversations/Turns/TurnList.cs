@@ -10,12 +10,32 @@ namespace Evergrain.Conversations.Turns;
 /// </summary>
 internal sealed class TurnList(TurnTree turns)
 {
+    // Of a live list: turns in it, and stored turns that are looked at, from the newest.
+    private const int LiveMax = 100;
+    private const int LookedAtMax = 256;
+
     /// <summary>Stored turns behind a number, in order; behind the last one the unstored turns in memory.</summary>
     public ReadOnlyMemory<byte> Write(int after, int limit)
     {
-        var stored = turns.Stored.Skip(after);
-        var chosen = stored.Concat(turns.Unstored.OrderBy(static turn => turn.CreatedAt))
-            .Where(static turn => !turn.IsHidden && turn.Status != TurnStatus.Proposed).Take(limit + 1).ToList();
+        var chosen = turns.Stored.Skip(after).Concat(turns.Unstored.OrderBy(static turn => turn.CreatedAt))
+            .Where(IsShown).Take(limit + 1).ToList();
+        return Write(chosen, limit, now: null);
+    }
+
+    /// <summary>The turns that run, and of the newest ones those that ended at a time or later.</summary>
+    public ReadOnlyMemory<byte> WriteLive(IReadOnlyList<Turn> running, long since, long now)
+    {
+        var recent = turns.Stored.Skip(turns.Stored.Count - LookedAtMax).Concat(turns.Unstored)
+            .Where(turn => turn.Ending is not { } ending || ending.EndedAt >= since);
+        var chosen = running.Union(recent).Where(IsShown).OrderBy(static turn => turn.CreatedAt)
+            .Take(LiveMax + 1).ToList();
+        return Write(chosen, LiveMax, now);
+    }
+
+    private static bool IsShown(Turn turn) => !turn.IsHidden && turn.Status != TurnStatus.Proposed;
+
+    private ReadOnlyMemory<byte> Write(List<Turn> chosen, int limit, long? now)
+    {
         var buffer = new WireBuffer();
         using (var json = new Utf8JsonWriter(buffer))
         {
@@ -29,6 +49,11 @@ internal sealed class TurnList(TurnTree turns)
 
             json.WriteEndArray();
             json.WriteBoolean("has_more"u8, chosen.Count > limit);
+            if (now is { } time)
+            {
+                json.WriteNumber("now_ms"u8, time);
+            }
+
             json.WriteEndObject();
         }
 

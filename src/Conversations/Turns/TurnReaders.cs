@@ -93,11 +93,28 @@ internal sealed class TurnReaders(ConversationState state, RunningTurns running,
         return new ItemList(state.Turns.IdOf(turn).Conversation, turn.Input).Write(page);
     }
 
-    public ReadOnlyMemory<byte> ListTurns(int after, int limit) =>
-        state.Turns.HasVisibleStored || state.Turns.HasUnstored
-            ? new TurnList(state.Turns).Write(after, limit)
-            : throw ConversationException.Of(
-                RefusalKind.NotFound, $"Conversation with id '{state.Turns.Conversation}' not found.");
+    public ReadOnlyMemory<byte> ListTurns(int after, int limit) => List().Write(after, limit);
+
+    public ReadOnlyMemory<byte> ListLive(long since, DateTimeOffset now) =>
+        List().WriteLive(running.All, since, now.ToUnixTimeMilliseconds());
+
+    public ReadOnlyMemory<byte> GetContext(TurnId id, int rendered)
+    {
+        if (state.Turns.ById(id) is not { IsHidden: false, Status: not TurnStatus.Proposed } turn)
+        {
+            throw ConversationException.Of(
+                RefusalKind.NotFound, $"Response with id '{state.Turns.IdOf(id)}' not found.");
+        }
+
+        // The content of an unstored turn is for its own connection.
+        return ContextShape.Write(state.Turns.IdOf(turn), turn.Ending is null ? turn.Input : turn.End,
+            id.IsStored ? rendered : 0);
+    }
+
+    private TurnList List() => state.Turns.HasVisibleStored || state.Turns.HasUnstored
+        ? new TurnList(state.Turns)
+        : throw ConversationException.Of(
+            RefusalKind.NotFound, $"Conversation with id '{state.Turns.Conversation}' not found.");
 
     // A reader of a response that is deleted gets its events to the end.
     private Turn? BeingRead(TurnId id) =>

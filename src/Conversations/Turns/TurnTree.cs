@@ -14,6 +14,9 @@ internal sealed class TurnTree(ConversationId conversation)
     // lease: an unstored turn is for its own connection to find.
     private readonly Dictionary<(ulong Key, LeaseId Lease), Turn> _byRequest = [];
 
+    // The turn that was added last, unless it was evicted.
+    private Turn? _newest;
+
     /// <summary>Whose turns they are.</summary>
     public ConversationId Conversation => conversation;
 
@@ -65,8 +68,38 @@ internal sealed class TurnTree(ConversationId conversation)
     public bool IsOfRequest(Turn turn) =>
         _byRequest.GetValueOrDefault((KeyOf(turn.RequestId), turn.Lease)) == turn;
 
+    /// <summary>What is held, as shapes and times; null: there is no turn.</summary>
+    /// <param name="key">Whose conversation, and which.</param>
+    /// <param name="before">What was held before; null: all turns are looked at, once.</param>
+    /// <param name="running">How many turns run.</param>
+    /// <param name="now">The time.</param>
+    public HeldConversation? Describe(
+        ConversationKey key, HeldConversation? before, int running, DateTimeOffset now)
+    {
+        if (_stored.Count == 0 && _unstored.Count == 0)
+        {
+            return null;
+        }
+
+        var newest = _newest ?? (_stored.Count > 0 ? _stored[^1] : _unstored.Values.First());
+        return new HeldConversation(
+            key.Tenant,
+            key.Id.Value,
+            IsStored: _stored.Count > 0,
+            IsHeld: true,
+            before?.CreatedAt ??
+                (_stored.Count > 0 ? _stored[0].CreatedAt : _unstored.Values.Min(static turn => turn.CreatedAt)),
+            ActiveAt: now.ToUnixTimeMilliseconds(),
+            Turns: _stored.Count + _unstored.Count,
+            Unstored: _unstored.Count,
+            Running: running,
+            Items: newest.Ending is null ? newest.Input.Length : newest.End.Length,
+            Digest: newest.Ending is null ? null : newest.Digest.ToString());
+    }
+
     private void AddById(Turn turn)
     {
+        _newest = turn;
         if (turn.Id.IsStored)
         {
             _stored.Add(turn);
@@ -133,6 +166,7 @@ internal sealed class TurnTree(ConversationId conversation)
     public void Evict(Turn turn)
     {
         turn.IsHidden = true;
+        _newest = _newest == turn ? null : _newest;
         _unstored.Remove(turn.Id.Random);
         _byRequest.Remove((KeyOf(turn.RequestId), turn.Lease));
         if (turn.Status == TurnStatus.Ended)

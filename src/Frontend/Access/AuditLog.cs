@@ -39,8 +39,8 @@ internal sealed class AuditLog(AuditSink sink, TimeProvider time)
         }
     }
 
-    /// <summary>An operator asked for what belongs to a tenant.</summary>
-    public void OperatorRead(HttpContext context, string tenant)
+    /// <summary>An operator asked for what belongs to a tenant, or to every tenant (null).</summary>
+    public void OperatorRead(HttpContext context, string? tenant)
     {
         if (sink.IsOn)
         {

@@ -39,6 +39,20 @@ internal static class OperatorPages
         return named;
     }
 
+    /// <summary>The same, but an operator who names no tenant asks about every tenant: null.</summary>
+    /// <exception cref="ConversationException">As above.</exception>
+    public static string? ReadTenantOrAll(this HttpContext context, AuditLog audit)
+    {
+        var caller = context.Features.Get<Caller>()!;
+        if (!caller.IsOperator || ApiKeySet.IsTenant(caller.Tenant) || context.Request.Query["tenant"].Count > 0)
+        {
+            return context.ReadTenant(audit);
+        }
+
+        audit.OperatorRead(context, tenant: null);
+        return null;
+    }
+
     /// <summary>Refuses everybody but an operator.</summary>
     /// <exception cref="ConversationException">The caller is none.</exception>
     public static void EnsureOperator(this HttpContext context)

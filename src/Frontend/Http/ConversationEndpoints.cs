@@ -1,11 +1,10 @@
 using System.Buffers;
-using System.Globalization;
 using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Evergrain.Frontend.Http;
 
@@ -17,7 +16,7 @@ internal sealed class ConversationEndpoints(IConversations conversations, AuditL
 {
     private const int LimitMax = 500;
     private const int LimitDefault = 100;
-    private const string IdPrefix = "conv_";
+    private const int RenderedMax = 100;
 
     // Each holds a whole conversation in memory beside the warm one.
     private const int VerificationsMax = 1;
@@ -26,15 +25,38 @@ internal sealed class ConversationEndpoints(IConversations conversations, AuditL
 
     public async Task ListTurnsAsync(HttpContext context)
     {
-        var key = ReadKey(context);
-        var limit = ReadNumber(context, "limit", LimitDefault, 1, LimitMax);
-        var after = ReadNumber(context, "after", 0, 0, int.MaxValue);
+        var key = context.ReadConversation(audit);
+        var limit = context.ReadNumber("limit", LimitDefault, 1, LimitMax);
+        var after = context.ReadNumber("after", 0, 0, int.MaxValue);
         await context.WriteJsonAsync(await conversations.ListTurnsAsync(key, after, limit, context.RequestAborted));
+    }
+
+    /// <summary>
+    /// What the context of a turn is made of. Rendered items are content, and no operator's to read.
+    /// </summary>
+    public async Task GetContextAsync(HttpContext context)
+    {
+        var key = context.ReadConversation(audit);
+        var rendered = context.ReadNumber("rendered", 0, 0, RenderedMax);
+        if (rendered > 0 && key.Tenant != context.Features.GetRequiredFeature<Caller>().Tenant)
+        {
+            throw ConversationException.Of(RefusalKind.Forbidden,
+                "Rendered items are for the conversation's tenant: send its key, or leave 'rendered' out.");
+        }
+
+        var text = context.Request.Query["response"].ToString();
+        if (!ResponseId.TryParse(text, out var response) || response.Conversation != key.Id)
+        {
+            throw ConversationException.Of(RefusalKind.NotFound, $"Response with id '{text}' not found.");
+        }
+
+        await context.WriteJsonAsync(await conversations.GetContextAsync(
+            key, response.Turn, rendered, context.RequestAborted));
     }
 
     public async Task VerifyAsync(HttpContext context)
     {
-        var key = ReadKey(context);
+        var key = context.ReadConversation(audit);
         await _verifications.WaitAsync(context.RequestAborted);
         try
         {
@@ -47,31 +69,6 @@ internal sealed class ConversationEndpoints(IConversations conversations, AuditL
     }
 
     public void Dispose() => _verifications.Dispose();
-
-    private ConversationKey ReadKey(HttpContext context)
-    {
-        var tenant = context.ReadTenant(audit);
-        var text = (string)context.GetRouteValue("id")!;
-        return text.StartsWith(IdPrefix, StringComparison.Ordinal) &&
-            ConversationId.TryParseCode(text.AsSpan(IdPrefix.Length), out var id)
-                ? new ConversationKey(tenant, id)
-                : throw ConversationException.Of(RefusalKind.NotFound, $"Conversation with id '{text}' not found.");
-    }
-
-    private static int ReadNumber(HttpContext context, string name, int none, int least, int most)
-    {
-        var text = context.Request.Query[name].ToString();
-        if (text.Length == 0)
-        {
-            return none;
-        }
-
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) &&
-            number >= least && number <= most
-                ? number
-                : throw ConversationException.Of(RefusalKind.InvalidRequest,
-                    $"'{name}' must be a number from {least} to {most}, not '{text}'.", name);
-    }
 
     private static ReadOnlyMemory<byte> Write(Verification verification)
     {

@@ -30,6 +30,7 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
         {
             IsBackground = fields.Background == JsonTokenType.True,
             Trace = TraceOf(context.Request.Headers, fields),
+            Origin = TurnOrigins.Of(context),
         };
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Over);
         var tenant = context.Features.GetRequiredFeature<Caller>().Tenant;

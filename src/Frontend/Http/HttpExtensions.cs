@@ -14,7 +14,9 @@ internal static class HttpExtensions
         .AddSingleton<ResponsesEndpoints>()
         .AddSingleton<RateHeaders>()
         .AddSingleton<ModelsEndpoints>()
-        .AddSingleton<ConversationEndpoints>();
+        .AddSingleton<ConversationEndpoints>()
+        .AddSingleton<ConversationListEndpoint>()
+        .AddSingleton<ConversationLiveEndpoint>();
 
     public static IServiceCollection AddHealth(this IServiceCollection services) =>
         services.AddSingleton<HealthEndpoints>();
@@ -45,6 +47,11 @@ internal static class HttpExtensions
     public static void MapConversations(this IEndpointRouteBuilder routes)
     {
         var conversations = routes.ServiceProvider.GetRequiredService<ConversationEndpoints>();
+        var list = routes.ServiceProvider.GetRequiredService<ConversationListEndpoint>();
+        var live = routes.ServiceProvider.GetRequiredService<ConversationLiveEndpoint>();
+        routes.MapGet("/evergrain/conversations", (RequestDelegate)list.InvokeAsync);
+        routes.MapGet("/evergrain/conversations/{id}/live", (RequestDelegate)live.InvokeAsync);
+        routes.MapGet("/evergrain/conversations/{id}/context", (RequestDelegate)conversations.GetContextAsync);
         routes.MapGet("/evergrain/conversations/{id}/turns", (RequestDelegate)conversations.ListTurnsAsync);
         routes.MapGet("/evergrain/conversations/{id}/verify", (RequestDelegate)conversations.VerifyAsync);
     }

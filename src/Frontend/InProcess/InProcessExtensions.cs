@@ -57,12 +57,16 @@ public static class InProcessExtensions
     private static ConversationRouter CreateRouter(IServiceProvider provider)
     {
         var host = provider.GetRequiredService<InProcessConversations>();
+        var roster = provider.GetRequiredService<ConversationInstruments>().Roster;
         return new ConversationRouter(
             host.Find,
             host.FindWarm,
             provider.GetRequiredService<IJournal>(),
             provider.GetRequiredService<IIdSource>(),
-            new RetryBounds(provider.GetRequiredService<TimeProvider>(), RetryTime, static _ => false));
+            new RetryBounds(provider.GetRequiredService<TimeProvider>(), RetryTime, static _ => false))
+        {
+            Roster = (query, _) => ValueTask.FromResult(new RosterAnswer([.. roster.Find(query)], IsComplete: true)),
+        };
     }
 
     // An activation that ended is replaced within milliseconds. Longer than this its journal is broken.

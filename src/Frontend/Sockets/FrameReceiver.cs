@@ -19,6 +19,9 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
     /// <summary>Counts the messages that are no create.</summary>
     public required FrameRate Frames { get; init; }
 
+    /// <summary>How the handshake may be found again.</summary>
+    public required TurnOrigin Origin { get; init; }
+
     /// <summary>Receives until the peer closes, is gone, or breaks a rule that ends the connection.</summary>
     public async Task<SocketEnd> RunAsync()
     {
@@ -79,7 +82,7 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
             refusal = await ChargeAsync(buffer);
             if (refusal is null)
             {
-                await QueueAsync(new QueuedFrame(new ReceivedCreate(buffer, fields, receivedAt)));
+                await QueueAsync(new QueuedFrame(new ReceivedCreate(buffer, fields, receivedAt) { Origin = Origin }));
                 return;
             }
         }

@@ -36,7 +36,8 @@ internal sealed class ResponsesSocket(TurnServices services, SocketServices sock
         var timing = TimingWishes.Of(context.Request);
         using var socket = await context.WebSockets.AcceptWebSocketAsync(Terms(caller));
         var peer = new PeerConnection(
-            context.Abort, context.RequestAborted, context.Features.GetRequiredFeature<CorkedUpgrade>().Stream!);
+            context.Abort, context.RequestAborted, context.Features.GetRequiredFeature<CorkedUpgrade>().Stream!,
+            TurnOrigins.Of(context));
         using var session = new SocketSession(services, sockets, socket, caller, peer)
         {
             WantsKeepalive = wantsKeepalive,

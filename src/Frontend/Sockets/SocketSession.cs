@@ -50,6 +50,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
         _receiver = new FrameReceiver(services, _reader, _queue, _leases, _closing.Token)
         {
             Frames = peer.Stream.Frames,
+            Origin = peer.Origin,
         };
     }
 
@@ -257,7 +258,9 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
 /// <param name="Abort">Cuts it.</param>
 /// <param name="Gone">Cancelled when the peer has left it.</param>
 /// <param name="Stream">What its frames come from and are written to.</param>
-internal sealed record PeerConnection(Action Abort, CancellationToken Gone, CorkedStream Stream);
+/// <param name="Origin">How its handshake may be found again.</param>
+internal sealed record PeerConnection(
+    Action Abort, CancellationToken Gone, CorkedStream Stream, TurnOrigin Origin = default);
 
 /// <summary>What every connection needs beside <see cref="TurnServices"/>.</summary>
 /// <param name="Runner">Runs its turns.</param>

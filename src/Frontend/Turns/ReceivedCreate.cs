@@ -34,6 +34,9 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
     /// <summary>The trace that its client names, then the span of its turn there; the default: none.</summary>
     public TraceContext Trace { get; set; } = new(fields.TraceParent, fields.TraceState);
 
+    /// <summary>How its request may be found again; what the create itself names as its session wins.</summary>
+    public TurnOrigin Origin { get; init; }
+
     /// <summary>Cancelled by a cancel that comes before the turn has started.</summary>
     public CancellationToken Cancelled => _cancelled.Token;
 
@@ -59,6 +62,7 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
             IsBackground = IsBackground,
             Waited = waited,
             Trace = Trace,
+            Origin = Origin with { Session = _fields.Session ?? Origin.Session },
         };
     }
 

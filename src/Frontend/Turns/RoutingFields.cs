@@ -59,6 +59,9 @@ internal struct RoutingFields
 
     /// <summary>The state of that trace; null: there is none.</summary>
     public string? TraceState;
+
+    /// <summary>The session that <c>client_metadata</c> names; null: it names none.</summary>
+    public string? Session;
     private bool _isMetadata;
 
     /// <summary>What <c>background</c> is; <see cref="JsonTokenType.None"/>: it is not there.</summary>
@@ -122,7 +125,7 @@ internal struct RoutingFields
             }
             else if (fields._isMetadata && json.CurrentDepth == 2 && json.TokenType == JsonTokenType.PropertyName)
             {
-                ReadTrace(ref json, ref fields);
+                ReadOrigin(ref json, ref fields);
             }
         }
 
@@ -197,9 +200,10 @@ internal struct RoutingFields
     }
 
     /// <summary>
-    /// A trace in <c>client_metadata</c>, where a socket has no headers of its own for each create. Source: Codex.
+    /// A trace and a session in <c>client_metadata</c>, where a socket has no headers of its own for each create.
+    /// Source: Codex.
     /// </summary>
-    private static void ReadTrace(ref Utf8JsonReader json, ref RoutingFields fields)
+    private static void ReadOrigin(ref Utf8JsonReader json, ref RoutingFields fields)
     {
         if (json.ValueTextEquals("ws_request_header_traceparent"u8) || json.ValueTextEquals("traceparent"u8))
         {
@@ -210,6 +214,11 @@ internal struct RoutingFields
         {
             json.Read();
             fields.TraceState ??= ReadAscii(ref json, TraceContext.StateCharsMax);
+        }
+        else if (json.ValueTextEquals("session_id"u8))
+        {
+            json.Read();
+            fields.Session ??= ReadAscii(ref json, TurnOrigin.SessionCharsMax);
         }
     }
 

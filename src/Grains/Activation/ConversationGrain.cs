@@ -177,6 +177,14 @@ internal sealed class ConversationGrain(GrainServices services)
         Payload.Wrap(await _activation.ListTurnsAsync(after, limit, default));
 
     /// <inheritdoc/>
+    public async Task<Answer<Payload>> ListLive(long since) =>
+        Payload.Wrap(await _activation.ListLiveAsync(since, default));
+
+    /// <inheritdoc/>
+    public async Task<Answer<Payload>> GetContext(TurnId turn, int rendered) =>
+        Payload.Wrap(await _activation.GetContextAsync(turn, rendered, default));
+
+    /// <inheritdoc/>
     public Task<Answer<bool>> Delete(TurnRequest turn) => _activation.DeleteAsync(AddressOf(turn), default);
 
     /// <inheritdoc/>

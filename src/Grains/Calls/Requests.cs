@@ -71,6 +71,14 @@ public sealed class StartRequest
     [Id(12)]
     public string? TraceState { get; init; }
 
+    /// <summary>The id of the request that brought it; null: none.</summary>
+    [Id(13)]
+    public string? Request { get; init; }
+
+    /// <summary>The client's name of its session; null: none.</summary>
+    [Id(14)]
+    public string? Session { get; init; }
+
     /// <summary>How long the call may take; null, and never sent: as long as any other.</summary>
     [field: NonSerialized]
     internal TimeSpan? CallTime { get; init; }
@@ -132,6 +140,10 @@ public sealed class StartRequest
         PieceOffset = offset,
         PieceTotal = total,
         Waited = Waited,
+        TraceParent = TraceParent,
+        TraceState = TraceState,
+        Request = Request,
+        Session = Session,
     };
 
     private static StartRequest Copy(StartTurn start, TimeSpan callTime) => new()
@@ -149,6 +161,8 @@ public sealed class StartRequest
         Waited = start.Waited,
         TraceParent = start.Trace.Parent,
         TraceState = start.Trace.State,
+        Request = start.Origin.Request,
+        Session = start.Origin.Session,
     };
 
     internal StartTurn For(ConversationKey key, TimeSpan opening) => new()
@@ -166,6 +180,7 @@ public sealed class StartRequest
         Waited = Waited,
         Opening = opening,
         Trace = new TraceContext(TraceParent, TraceState),
+        Origin = new TurnOrigin(Request, Session),
     };
 }
 

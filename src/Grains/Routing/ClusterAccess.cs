@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
 using Orleans.Runtime;
 
 namespace Evergrain.Grains.Routing;
@@ -23,6 +24,23 @@ internal sealed record ClusterAccess(IGrainFactory Grains, GatewayLosses? Losses
     /// <summary>A conversation's grain.</summary>
     public IConversationCalls Find(ConversationKey key) =>
         new GrainCalls(Grains.GetGrain<IConversationGrain>(ConversationGrainKey.Format(key)), this);
+
+    /// <summary>What every silo holds of the conversations that are asked for.</summary>
+    public async ValueTask<RosterAnswer> FindAsync(RosterQuery query, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var asking = UnlessLost(cancellationToken);
+            return await Grains.GetGrain<IClusterRosterGrain>(0).Find(query)
+                .WaitAsync(asking?.Token ?? cancellationToken);
+        }
+        catch (Exception e) when (IsPassing(e) || e is ArgumentException ||
+            (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            // What the journal holds is listed all the same. Silos of an earlier build have no such grain.
+            return new RosterAnswer([], IsComplete: false);
+        }
+    }
 
     /// <summary>Puts together what comes in pieces for a tenant.</summary>
     public ArrivingPieces PiecesOf(string tenant) => new(Holding?.Of(tenant));

@@ -88,6 +88,13 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
         int after, int limit, CancellationToken cancellationToken) =>
         Payload.Unwrap(await CallAsync(() => grain.ListTurns(after, limit), cancellationToken));
 
+    public async Task<Answer<ReadOnlyMemory<byte>>> ListLiveAsync(long since, CancellationToken cancellationToken) =>
+        Payload.Unwrap(await CallAsync(() => grain.ListLive(since), cancellationToken));
+
+    public async Task<Answer<ReadOnlyMemory<byte>>> GetContextAsync(
+        TurnId turn, int rendered, CancellationToken cancellationToken) =>
+        Payload.Unwrap(await CallAsync(() => grain.GetContext(turn, rendered), cancellationToken));
+
     public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
         CallAsync(() => grain.Delete(RequestFor(turn)), cancellationToken);
 

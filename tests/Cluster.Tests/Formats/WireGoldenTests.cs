@@ -42,16 +42,21 @@ public sealed class WireGoldenTests
             IsPiece = true, Timing = Timing,
         }),
         ["evergrain.ForeignItem"] = Sample.Of(Foreign),
+        ["evergrain.HeldConversation"] = Sample.Of(Held),
         ["evergrain.LeaseId"] = Sample.Of(new LeaseId(ulong.MaxValue)),
+        ["evergrain.OriginKind"] = Sample.Of(OriginKind.Session),
         ["evergrain.Payload"] = Sample.Of(new Payload(Json)),
         ["evergrain.Refusal"] = Sample.Of(Answer.Refused<bool>(Refused)),
+        ["evergrain.RosterAnswer"] = Sample.Of(new RosterAnswer([Held], true)),
+        ["evergrain.RosterQuery"] = Sample.Of(new RosterQuery(
+            "acme", 1, 1L << 40, UInt128.MaxValue / 7, [UInt128.MaxValue / 9], OriginKind.Trace, "a word")),
         ["evergrain.SiloLoad"] = Sample.Of(new SiloLoad(300, true)),
         ["evergrain.StartRequest"] = Sample.Of(new StartRequest
         {
             RequestId = UInt128.MaxValue, IsKeyed = true, Lease = new LeaseId(7), Create = Json, IsOpenResponses = true,
             IsBackground = true, References = new() { ["msg_1"] = new Payload(Json) }, IsCancelled = true,
             PieceOffset = 8, PieceTotal = 16, Waited = Time,
-            TraceParent = "00-1-2-01", TraceState = "a=1",
+            TraceParent = "00-1-2-01", TraceState = "a=1", Request = "req_1", Session = "s",
         }),
         ["evergrain.StartedTurn"] = Sample.Of(
             Answer.Given(new StartedTurn(TurnId.Stored(4), new List<ForeignItem> { Foreign }))),
@@ -63,6 +68,9 @@ public sealed class WireGoldenTests
             new TurnRequest(TurnId.Stored(4), new LeaseId(7)) { PieceBytes = 9 }),
         ["evergrain.TurnTiming"] = Sample.Of(Timing),
     };
+
+    private static HeldConversation Held =>
+        new("acme", UInt128.MaxValue / 11, true, true, 1L << 40, 1L << 41, 1, 2, 3, 4, "5");
 
     private static TimeSpan Time => TimeSpan.FromSeconds(2.5);
 

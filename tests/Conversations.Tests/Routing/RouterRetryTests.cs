@@ -168,7 +168,10 @@ public sealed class RouterRetryTests
         (await Assert.ThrowsAsync<ConversationException>(ask)).Refusal;
 
     private ConversationRouter Router() => new(_ => _calls, _ => _calls, new InMemoryJournal(), new RandomIdSource(),
-        new RetryBounds(_time, TimeSpan.FromSeconds(5), static _ => false));
+        new RetryBounds(_time, TimeSpan.FromSeconds(5), static _ => false))
+    {
+        Roster = static (_, _) => throw new NotSupportedException(),
+    };
 
     /// <summary>A clock on which every timer is due as soon as it is set.</summary>
     private sealed class InstantTime : TimeProvider
@@ -234,6 +237,12 @@ public sealed class RouterRetryTests
 
         public Task<Answer<ReadOnlyMemory<byte>>> ListTurnsAsync(int after, int limit,
             CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<Answer<ReadOnlyMemory<byte>>> ListLiveAsync(long since, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public Task<Answer<ReadOnlyMemory<byte>>> GetContextAsync(
+            TurnId turn, int rendered, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
             Task.FromResult(OnDelete());

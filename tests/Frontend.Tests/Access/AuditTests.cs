@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Suites.Hosting;
 using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.Options;
@@ -47,6 +48,26 @@ public sealed class AuditTests : IDisposable
         Assert.Equal(deleted.Headers.GetValues("x-request-id").Single(), line.GetProperty("request").GetString());
         Assert.Equal("127.0.0.1", line.GetProperty("address").GetString());
         Assert.Equal(_time.GetUtcNow(), line.GetProperty("time").GetDateTimeOffset());
+    }
+
+    [Fact]
+    public async Task List_OfEveryTenantsConversations_IsALineWithoutATenant()
+    {
+        var server = await TestServer.StartAsync(await InProcessWire.Hosts.StartAsync(),
+            ("ApiKeys:0", "secret-1=alice"), ("OperatorKeys:0", "secret-2"), ("Audit", AuditFile));
+        using var http = server.CreateHttpClient();
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret-2");
+        foreach (var query in new[] { "", "?tenant=alice" })
+        {
+            using var listed = await http.GetAsync(new Uri($"/evergrain/conversations{query}", UriKind.Relative));
+            Assert.Equal(HttpStatusCode.OK, listed.StatusCode);
+        }
+
+        var lines = await StopAndReadAsync(server);
+
+        Assert.Equal([null, "alice"], lines.Select(static line => line.GetProperty("tenant").GetString()));
+        Assert.All(lines, static line => Assert.Equal(("operator_read", "/evergrain/conversations"),
+            (line.GetProperty("event").GetString(), line.GetProperty("page").GetString())));
     }
 
     [Fact]

@@ -35,6 +35,10 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
     /// <summary>Called before the last events of a reading; may throw.</summary>
     public Func<TurnAddress, ValueTask> OnEnd { get; set; } = static _ => ValueTask.CompletedTask;
 
+    /// <summary>Answers each look at what runs: nothing does.</summary>
+    public Func<ValueTask<ReadOnlyMemory<byte>>> OnLive { get; set; } =
+        static () => new("""{"data":[],"now_ms":0}"""u8.ToArray());
+
     /// <summary>Called before each cancel; may throw.</summary>
     public Action OnCancel { get; set; } = static () => { };
 
@@ -131,6 +135,19 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
 
     public ValueTask<ReadOnlyMemory<byte>> ListTurnsAsync(ConversationKey key, int after, int limit,
         CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public ValueTask<ReadOnlyMemory<byte>> ListLiveAsync(ConversationKey key, long since,
+        CancellationToken cancellationToken)
+    {
+        Note("live", key, default);
+        return OnLive();
+    }
+
+    public ValueTask<ReadOnlyMemory<byte>> GetContextAsync(ConversationKey key, TurnId turn, int rendered,
+        CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public ValueTask<ConversationPage> FindAsync(ConversationQuery query, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
     public ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken) =>
         throw new NotSupportedException();

@@ -126,7 +126,11 @@ internal sealed class InProcessHost : ContractHost
         // Nobody moves the manual clock for a caller that asks again.
         var bounds = new RetryBounds(TimeProvider.System, RetryTime, static _ => false);
         var host = provider.GetRequiredService<InProcessConversations>();
-        return (provider, new ConversationRouter(host.Find, host.FindWarm, _faults, new RandomIdSource(), bounds));
+        var roster = provider.GetRequiredService<ConversationInstruments>().Roster;
+        return (provider, new ConversationRouter(host.Find, host.FindWarm, _faults, new RandomIdSource(), bounds)
+        {
+            Roster = (query, _) => ValueTask.FromResult(new RosterAnswer([.. roster.Find(query)], IsComplete: true)),
+        });
     }
 
     private sealed class MeterFactory : IMeterFactory

@@ -25,4 +25,6 @@ public sealed class InProcessMutatedBodiesTests() : MutatedBodiesSuite(InProcess
 
 public sealed class InProcessTurnListTests() : ConversationsSuite(InProcessWire.Hosts);
 
+public sealed class InProcessConversationListTests() : ConversationListSuite(InProcessWire.Hosts);
+
 public sealed class InProcessOpenApiTests() : OpenApiSuite(InProcessWire.Hosts);

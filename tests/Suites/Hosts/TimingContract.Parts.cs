@@ -72,6 +72,15 @@ public abstract partial class TimingContract
         public ValueTask<ReadOnlyMemory<byte>> ListTurnsAsync(ConversationKey key, int after, int limit,
             CancellationToken cancellationToken) => inner.ListTurnsAsync(key, after, limit, cancellationToken);
 
+        public ValueTask<ReadOnlyMemory<byte>> ListLiveAsync(ConversationKey key, long since,
+            CancellationToken cancellationToken) => inner.ListLiveAsync(key, since, cancellationToken);
+
+        public ValueTask<ReadOnlyMemory<byte>> GetContextAsync(ConversationKey key, TurnId turn, int rendered,
+            CancellationToken cancellationToken) => inner.GetContextAsync(key, turn, rendered, cancellationToken);
+
+        public ValueTask<ConversationPage> FindAsync(ConversationQuery query, CancellationToken cancellationToken) =>
+            inner.FindAsync(query, cancellationToken);
+
         public ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken) =>
             inner.VerifyAsync(key, cancellationToken);
 

@@ -16,6 +16,7 @@ public abstract class ConversationsSuite(IWireHosts hosts)
     [Theory]
     [InlineData("turns")]
     [InlineData("verify")]
+    [InlineData("live")]
     public async Task OfAnotherTenant_IsTheSameAsUnknown(string page)
     {
         await using var server = await TestServer.StartAsync(await hosts.StartAsync(), Keys);
@@ -66,9 +67,40 @@ public abstract class ConversationsSuite(IWireHosts hosts)
         Assert.Equal(1, verification.GetProperty("turns").GetInt32());
     }
 
+    [Fact]
+    public async Task Context_IsShapesForOperatorsAndRenderedForItsTenantAlone()
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync(), Keys);
+        using var alice = HttpTurns.Connect(server, "a");
+        using var bob = HttpTurns.Connect(server, "b");
+        using var operators = HttpTurns.Connect(server, "op");
+        var response = (await alice.AnswerAsync("""{"model":"demo","input":"secret words"}""")).Id;
+        var id = $"conv_{response.Split('_')[1]}";
+        var path = $"/evergrain/conversations/{id}/context?response={response}";
+
+        var own = await GetAsync(alice, $"{path}&rendered=100");
+        var segment = own.GetProperty("segments").EnumerateArray().Last();
+        var schemas = (await GetAsync(alice, "/openapi.json")).GetProperty("components").GetProperty("schemas");
+        Assert.Equal(Required(schemas, "Context"), Names(own));
+        Assert.Equal(Required(schemas, "Segment"), Names(segment));
+        Assert.Equal(own.GetProperty("digest").GetString(), segment.GetProperty("digest").GetString());
+        Assert.NotEmpty(own.GetProperty("rendered").GetProperty("items").EnumerateArray());
+        Assert.Contains("secret words", own.GetRawText(), StringComparison.Ordinal);
+
+        var shapes = await operators.GetStringAsyncOf($"{path}&tenant=alice", HttpStatusCode.OK);
+        Assert.DoesNotContain("secret", shapes, StringComparison.Ordinal);
+        await operators.GetStringAsyncOf($"{path}&tenant=alice&rendered=1", HttpStatusCode.Forbidden);
+        var theirs = await bob.GetStringAsyncOf(path, HttpStatusCode.NotFound);
+        var unknown = response.Replace(id[5..], Unknown[5..], StringComparison.Ordinal);
+        Assert.Equal(theirs, (await bob.GetStringAsyncOf(
+            $"/evergrain/conversations/{Unknown}/context?response={unknown}", HttpStatusCode.NotFound))
+            .Replace(unknown, response, StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("turns?limit=0", "limit")]
     [InlineData("turns?limit=501", "limit")]
+    [InlineData("context?rendered=101", "rendered")]
     [InlineData("turns?after=-1", "after")]
     [InlineData("turns?after=x", "after")]
     public async Task Turns_OfAWrongPage_IsRefusedByName(string page, string param)
