@@ -1,25 +1,24 @@
 // The inspector: one conversation as its tree of turns, with the times, sizes and digests that the server tells.
 import { enter, guard, say } from './entrance.js';
 import { byId, inMs, inWholeMs, make } from './dom.js';
+import { startList } from './list.js';
+import { follow } from './live.js';
 import { legend } from './phases.js';
 import { getJson } from './server.js';
 import { drawLine, place } from './time-line.js';
 import { showTurn } from './turn-row.js';
 
 const PAGE_TURNS = 200;
-
-// How soon a conversation is looked at again while a turn runs.
-const LIVE_MS = 1000;
 const idOf = (text) => text.trim().replace(/^resp_([^_]+)_.*$/, 'conv_$1');
 const asked = new URLSearchParams(location.search);
 
-/** A path of a conversation. An operator names its tenant in the address of the page. */
+/** A path of a conversation. An operator names its tenant in the address of the page, or takes one of the list. */
 const pathOf = (id, page, query = {}) => `evergrain/conversations/${encodeURIComponent(id)}/${page}?` +
   new URLSearchParams(asked.has('tenant') ? { ...query, tenant: asked.get('tenant') } : query);
 
 const count = (turns) => turns === 1 ? '1 turn' : `${turns} turns`;
 
-/** The conversation that is open, and the number behind which each page of its turns begins. */
+/** The conversation that is open, its turns that are shown, and the number behind which each page of them begins. */
 let open = null;
 
 async function load() {
@@ -27,29 +26,52 @@ async function load() {
   const after = open.pages.at(-1);
   const { data, has_more: hasMore } = await getJson(pathOf(open.id, 'turns', { after, limit: PAGE_TURNS }));
   if (data.length === 0) return say('No turn follows.');
-  const turns = place(data);
+  Object.assign(open, { turns: data, hasMore, next: data.at(-1)?.number ?? after });
+  show();
+  asked.set('id', open.id);
+  history.replaceState(null, '', `?${asked}`);
+  say(`${count(data.length)} of ${open.id}, shown in ${inMs(performance.now() - started)}.`);
+}
+
+function show() {
+  const turns = place(open.turns);
   byId('found').hidden = false;
   byId('summary').textContent = describe(turns);
   byId('line').replaceChildren(drawLine(turns));
-  byId('turns').replaceChildren(...turns.map(rowOf));
+  showRows(turns.map(rowOf));
   byId('previous').disabled = open.pages.length === 1;
-  byId('next').disabled = !hasMore;
+  byId('next').disabled = !open.hasMore;
   byId('verify').disabled = byId('refresh').disabled = false;
-  open.next = data.at(-1)?.number ?? after;
-  asked.set('id', open.id);
-  history.replaceState(null, '', `?${asked}`);
-  clearTimeout(open.timer);
-  if (turns.some(({ ended_at_ms: endedAt }) => endedAt === null)) open.timer = setTimeout(guard(load), LIVE_MS);
-  say(`${count(turns.length)} of ${open.id}, shown in ${inMs(performance.now() - started)}.`);
+}
+
+// Rows that are there already stay in their place: one that is taken out and put in again loses its focus.
+function showRows(rows) {
+  const list = byId('turns');
+  rows.forEach((row, i) => {
+    if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
+  });
+  for (const row of [...list.children]) if (!rows.includes(row)) row.remove();
 }
 
 // A turn that has ended does not change: its row stays, with what the user has opened in it.
 function rowOf(turn) {
+  const { id } = open;
   const known = open.rows.get(turn.id);
   if (known && !known.isRunning) return known.row;
-  const row = showTurn(turn);
+  const row = showTurn(turn, (rendered) => getJson(pathOf(id, 'context', { response: turn.id, rendered })));
   open.rows.set(turn.id, { row, isRunning: turn.ended_at_ms === null });
   return row;
+}
+
+/** Takes in what a turn is now, if it belongs to the page that is shown. */
+function take(turn) {
+  const at = open.turns.findIndex(({ id }) => id === turn.id);
+  if (at < 0 && open.hasMore) return;
+  if (at >= 0) open.turns[at] = turn;
+  else if (open.turns.length < PAGE_TURNS) open.turns.push(turn);
+  else open.hasMore = true;
+  open.next = Math.max(open.next, ...open.turns.map(({ number }) => number));
+  show();
 }
 
 function describe(turns) {
@@ -63,12 +85,16 @@ function describe(turns) {
     `The last turn held ${turns.at(-1).items.held} items.`;
 }
 
-async function show(text) {
+async function inspect(text, tenant) {
+  if (tenant) asked.set('tenant', tenant);
   byId('verified').textContent = '';
   byId('id').value = idOf(text);
-  clearTimeout(open?.timer);
-  open = { id: idOf(text), pages: [0], rows: new Map() };
+  open?.leaving.abort();
+  const leaving = new AbortController();
+  open = { id: idOf(text), pages: [0], rows: new Map(), leaving };
   await load();
+  if (leaving.signal.aborted) return;
+  follow(pathOf(open.id, 'live'), leaving.signal, (turn) => { if (!leaving.signal.aborted) take(turn); });
 }
 
 async function verify() {
@@ -79,7 +105,7 @@ async function verify() {
     : `Not equal. ${fault ?? `The digests of these turns differ: ${different.join(', ')}.`}`;
 }
 
-byId('open').onsubmit = guard(() => show(byId('id').value));
+byId('open').onsubmit = guard(() => inspect(byId('id').value));
 byId('verify').onclick = guard(verify);
 byId('refresh').onclick = guard(load);
 byId('next').onclick = guard(() => {
@@ -93,5 +119,6 @@ byId('previous').onclick = guard(() => {
 byId('legend').append(make('details', {}, make('summary', {}, 'Colours of the bars'), legend()));
 await enter(async () => {
   say('Ready.');
-  if (asked.has('id')) await show(asked.get('id'));
+  await startList(asked.get('tenant'), inspect);
+  if (asked.has('id')) await inspect(asked.get('id'));
 });

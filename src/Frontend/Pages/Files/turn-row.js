@@ -1,12 +1,13 @@
 // Shows one turn in the inspector. What clients and models said is asked for when a turn is opened, and not before.
+import { contextDetails } from './context-view.js';
 import { inMs, inWholeMs, make } from './dom.js';
 import { phaseBar, phases } from './phases.js';
 import { getJson } from './server.js';
 
 const ITEMS_MAX = 100;
 
-/** The element of a turn. */
-export function showTurn(turn) {
+/** The element of a turn. `context` asks for its context. */
+export function showTurn(turn, context) {
   const { id, number, status, items, parent, isFork, gap, timing, from, to } = turn;
   const origin = parent ? `${isFork ? 'fork of' : 'continues'} turn ${parent.number || parent.id}`
     : turn.previous_response_id ? `continues ${turn.previous_response_id}` : 'begins the conversation';
@@ -22,7 +23,7 @@ export function showTurn(turn) {
   row.append(make('p', {}, `Items: ${items.input} came, ${items.output} were made, ${items.held} are held` +
     `${timing ? `; context ${timing.context_source}` : '; its phases are not known here'}. `,
   make('code', { class: 'id' }, turn.digest ? `digest ${turn.digest.slice(0, 16)}…` : 'no digest yet')));
-  row.append(content(turn));
+  row.append(content(turn), contextDetails(context));
   return row;
 }
 
