@@ -6,7 +6,7 @@ namespace Evergrain.Frontend.Admission;
 /// <summary>
 /// Bounds open sockets, by tenant and in all. There is no line: an upgrade that waits holds a socket as well.
 /// </summary>
-internal sealed class ConnectionGate(AdmissionSettings settings, AdmissionInstruments instruments)
+internal sealed class ConnectionGate
 {
     /// <summary>
     /// When a refused upgrade may be tried again. Codex waits out whatever it is told, five times, before it goes on
@@ -14,15 +14,23 @@ internal sealed class ConnectionGate(AdmissionSettings settings, AdmissionInstru
     /// </summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
+    private readonly AdmissionSettings _settings;
+    private readonly AdmissionInstruments _instruments;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, int> _tenants = new(StringComparer.Ordinal);
     private int _open;
+
+    public ConnectionGate(AdmissionSettings settings, AdmissionInstruments instruments)
+    {
+        (_settings, _instruments) = (settings, instruments);
+        instruments.ObserveAllowedConnections(() => settings.Current.All.ConnectionsMax);
+    }
 
     /// <summary>Counts a socket until what is returned is disposed.</summary>
     /// <exception cref="ConversationException">There are as many as there may be.</exception>
     public IDisposable Enter(string tenant)
     {
-        var bounds = settings.Current;
+        var bounds = _settings.Current;
         lock (_gate)
         {
             var own = _tenants.GetValueOrDefault(tenant);
@@ -57,7 +65,7 @@ internal sealed class ConnectionGate(AdmissionSettings settings, AdmissionInstru
 
     private ConversationException Refuse(AdmissionBound bound, int max)
     {
-        instruments.ConnectionRefused(bound);
+        _instruments.ConnectionRefused(bound);
         return new ConversationException(bound.Refuse(max, RetryAfter));
     }
 

@@ -1,17 +1,30 @@
+using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Telemetry;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
 
 namespace Evergrain.Frontend.Http;
 
 /// <summary>What an orchestrator asks: whether the process lives, and whether it takes work.</summary>
-internal sealed class HealthEndpoints(
-    ServerDrain drain, IEnumerable<IReadiness> conditions, IEnumerable<IHealthRemark> remarks)
+internal sealed class HealthEndpoints
 {
     private static readonly byte[] Fine = """{"status":"ok"}"""u8.ToArray();
-    private readonly IReadiness[] _conditions = [.. conditions];
-    private readonly IHealthRemark[] _remarks = [.. remarks];
+    private readonly ServerDrain _drain;
+    private readonly IReadiness[] _conditions;
+    private readonly IHealthRemark[] _remarks;
+
+    public HealthEndpoints(ServerDrain drain, IEnumerable<IReadiness> conditions,
+        IEnumerable<IHealthRemark> remarks, IMeterFactory meters)
+    {
+        (_drain, _conditions, _remarks) = (drain, [.. conditions], [.. remarks]);
+        var meter = meters.Create(FrontendInstruments.MeterName);
+        meter.CreateObservableGauge("evergrain.server.ready", () => Obstacle() is null ? 1 : 0, null,
+            "1 while the process takes work, as /health/ready says, and 0 otherwise.");
+        meter.CreateObservableGauge("evergrain.server.draining", () => _drain.IsDraining ? 1 : 0, null,
+            "1 while the process ends what runs and takes no new work, and 0 otherwise.");
+    }
 
     public Task LiveAsync(HttpContext context) => context.WriteJsonAsync(Fine);
 
@@ -43,7 +56,7 @@ internal sealed class HealthEndpoints(
 
     private string? Obstacle()
     {
-        if (drain.IsStopping)
+        if (_drain.IsStopping)
         {
             return "The server is stopping.";
         }

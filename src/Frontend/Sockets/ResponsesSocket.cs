@@ -43,15 +43,7 @@ internal sealed class ResponsesSocket(TurnServices services, SocketServices sock
             WantsKeepalive = wantsKeepalive,
             Timing = timing,
         };
-        services.Instruments.ConnectionOpened();
-        try
-        {
-            await open.RunAsync(session);
-        }
-        finally
-        {
-            services.Instruments.ConnectionClosed();
-        }
+        await open.RunAsync(session);
     }
 
     // A proxy takes the headers of the connection away, and leaves those of the WebSocket.

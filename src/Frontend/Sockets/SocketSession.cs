@@ -4,6 +4,7 @@ using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Timing;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Admission;
+using Evergrain.Frontend.Telemetry;
 using Evergrain.Frontend.Turns;
 
 namespace Evergrain.Frontend.Sockets;
@@ -35,6 +36,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
     private readonly CancellationTokenSource _closing = new();
     private SocketEnd _stopReason = SocketEnd.Draining;
     private TurnMeter? _meter;
+    private int _state = (int)ConnectionState.Idle;
 
     public SocketSession(
         TurnServices services, SocketServices sockets, WebSocket socket, Caller caller, PeerConnection peer)
@@ -62,20 +64,20 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
 
     int ITurnDelivery.From => 0;
 
-    /// <summary>Serves the connection until it is closed.</summary>
+    private ConnectionStates States => _services.Instruments.Connections;
+
+    /// <summary>Serves the connection until it is closed, and counts it meanwhile.</summary>
     public async Task RunAsync()
     {
-        var lifetime = _services.Options.ConnectionLifetime * (1 - LifetimeJitter + (2 * LifetimeJitter * Chance()));
-        await using var limit = _services.Time.CreateTimer(
-            static session => ((SocketSession)session!).Stop(SocketEnd.LifetimeOver), this, lifetime,
-            Timeout.InfiniteTimeSpan);
-        var receiving = _receiver.RunAsync();
-        var turning = RunTurnsAsync();
-        var end = await await Task.WhenAny(receiving, turning, _peer.Stream.Flooded);
-        StopNow(end);
-        await CloseAsync(end, receiving, turning);
-        await Task.WhenAll(receiving, turning);
-        await _leases.ReleaseAllAsync();
+        States.Open();
+        try
+        {
+            await ServeAsync();
+        }
+        finally
+        {
+            States.End(_state);
+        }
     }
 
     /// <summary>Ends the connection after the running turn, or at once if none runs.</summary>
@@ -125,6 +127,22 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
     ValueTask ITurnDelivery.KeepAliveAsync(CancellationToken cancellationToken) =>
         _writer.SendKeepaliveAsync(cancellationToken);
 
+    private async Task ServeAsync()
+    {
+        var lifetime = _services.Options.ConnectionLifetime * (1 - LifetimeJitter + (2 * LifetimeJitter * Chance()));
+        await using var limit = _services.Time.CreateTimer(
+            static session => ((SocketSession)session!).Stop(SocketEnd.LifetimeOver), this, lifetime,
+            Timeout.InfiniteTimeSpan);
+        var receiving = _receiver.RunAsync();
+        var turning = RunTurnsAsync();
+        var end = await await Task.WhenAny(receiving, turning, _peer.Stream.Flooded);
+        States.Close(ref _state);
+        StopNow(end);
+        await CloseAsync(end, receiving, turning);
+        await Task.WhenAll(receiving, turning);
+        await _leases.ReleaseAllAsync();
+    }
+
     // Clients that came together do not leave together.
     private double Chance() => (_sockets.Ids.Next64() >> 11) * (1.0 / (1UL << 53));
 
@@ -135,7 +153,9 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
             while (!_stopping.IsCancellationRequested && !_closing.IsCancellationRequested)
             {
                 var frame = await _queue.TakeAsync(_stopping.Token);
+                States.Change(ref _state, ConnectionState.Idle, ConnectionState.Turn);
                 await AnswerAsync(frame);
+                States.Change(ref _state, ConnectionState.Turn, ConnectionState.Idle);
                 _queue.Finished();
             }
 

@@ -34,6 +34,11 @@ internal sealed class AdmissionInstruments
         _meter.CreateObservableUpDownCounter("evergrain.turns.waiting", count, "{turn}",
             "Turns in line for a place.");
 
+    /// <summary>How many WebSockets may be open; read whenever metrics are.</summary>
+    public void ObserveAllowedConnections(Func<long> count) =>
+        _meter.CreateObservableUpDownCounter("evergrain.connections.allowed", count, "{connection}",
+            "WebSockets that the process takes, at most.");
+
     /// <summary>Bytes of requests whose turn has not started; read whenever metrics are.</summary>
     public void ObserveReceivedBytes(Func<long> bytes) =>
         _meter.CreateObservableUpDownCounter("evergrain.bytes.receiving", bytes, null,

@@ -11,7 +11,6 @@ internal sealed class FrontendInstruments
     public const string MeterName = GenAi.SourceName;
 
     private readonly RefusalLog _refusals;
-    private readonly UpDownCounter<long> _connections;
     private readonly Counter<long> _errors;
     private readonly Counter<long> _keepalives;
 
@@ -19,8 +18,7 @@ internal sealed class FrontendInstruments
     {
         (_refusals, Turns) = (refusals, turns);
         var meter = meters.Create(MeterName);
-        _connections = meter.CreateUpDownCounter<long>("evergrain.connections.held", "{connection}",
-            "WebSockets that are open.");
+        Connections = new ConnectionStates(meter);
         _errors = meter.CreateCounter<long>("evergrain.errors.sent", "{error}", "Errors that clients got, by code.");
         _keepalives = meter.CreateCounter<long>("evergrain.keepalives.sent", "{frame}",
             "Signs of life that clients got during silent waits.");
@@ -35,9 +33,8 @@ internal sealed class FrontendInstruments
     /// <summary>Counts turns, and where their time went.</summary>
     public TurnReports Turns { get; }
 
-    public void ConnectionOpened() => _connections.Add(1);
-
-    public void ConnectionClosed() => _connections.Add(-1);
+    /// <summary>Counts open WebSockets by what they do.</summary>
+    public ConnectionStates Connections { get; }
 
     /// <summary>An error goes to a client.</summary>
     public void ErrorSent(Refusal refusal)

@@ -218,7 +218,7 @@ public sealed class HttpTests
         var otherText = await otherHttp.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
 
         Assert.Contains("\nevergrain_turns_started_total{} 1\n", text, StringComparison.Ordinal);
-        Assert.Contains("\nevergrain_connections_held{} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_connections_held{state=\"closing\"} 0\n", text, StringComparison.Ordinal);
         Assert.Contains("\nevergrain_turns_ended_seconds_count{outcome=\"delivered\"} 1\n", text,
             StringComparison.Ordinal);
         Assert.Contains("\nevergrain_errors_sent_total{code=\"missing_required_parameter\"} 1\n", text,

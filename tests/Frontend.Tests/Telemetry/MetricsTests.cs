@@ -130,6 +130,31 @@ public sealed class MetricsTests
     }
 
     [Fact]
+    public async Task Connections_Open_AreCountedByWhatTheyDo()
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = await TestServer.StartAsync(
+            new ScriptedConversations { OnEnd = _ => new ValueTask(gate.Task) }, ("Admission:ConnectionsMax", "7"));
+        using var http = server.CreateHttpClient();
+        using var stays = await WireClient.ConnectAsync(server);
+        using (var goes = await WireClient.ConnectAsync(server))
+        {
+            await goes.SendAsync(WireClient.Create("""[{"say":"hi"}]"""));
+            await UntilHeldAsync(http, idle: 1, turn: 1);
+            gate.SetResult();
+            await goes.ReadTurnAsync();
+            await UntilHeldAsync(http, idle: 2, turn: 0);
+            goes.Socket.Abort();
+        }
+
+        await UntilHeldAsync(http, idle: 1, turn: 0);
+        var text = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
+        Assert.Contains("\nevergrain_connections_allowed{} 7\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_server_ready{} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nevergrain_server_draining{} 0\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Names_BeyondTheBound_AreOne()
     {
         var names = new BoundedNames();
@@ -139,6 +164,21 @@ public sealed class MetricsTests
         Assert.Equal(BoundedNames.Other, names.Of("one_more"));
         Assert.Equal(BoundedNames.Other, names.Of(new string('x', 65)));
         Assert.Equal("tool_7", names.Of("tool_7"));
+    }
+
+    private static async Task UntilHeldAsync(HttpClient http, int idle, int turn)
+    {
+        using var patience = new CancellationTokenSource(TestServer.Patience);
+        string text;
+        do
+        {
+            patience.Token.ThrowIfCancellationRequested();
+            text = await http.GetStringAsyncOf("/metrics", HttpStatusCode.OK);
+        }
+        while (!Holds("idle", idle) || !Holds("turn", turn) || !Holds("closing", 0));
+
+        bool Holds(string state, int count) => text.Contains(
+            $"\nevergrain_connections_held{{state=\"{state}\"}} {count}\n", StringComparison.Ordinal);
     }
 
     private static Func<string, bool> IsA(string start) => line => line.StartsWith(start, StringComparison.Ordinal);
