@@ -66,6 +66,8 @@ internal sealed class ExportedMetrics(IMeterFactory meters)
         FrontendInstruments.MeterName => instrument.Meter.Scope == meters,
         Runtime => instrument.Name is not (RuntimeThreads or QueueLength) &&
             RuntimePrefixes.Any(prefix => instrument.Name.StartsWith(prefix, StringComparison.Ordinal)),
-        _ => instrument.IsObservable,
+
+        // Prometheus counts in bytes, and the runtime's own instruments say the same.
+        _ => instrument is { IsObservable: true, Unit: not "MB" },
     };
 }
