@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Turns;
 using Microsoft.Extensions.Logging;
 
@@ -51,24 +52,27 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
     }
 
     /// <summary>Appends. An append is never abandoned: its outcome must be known.</summary>
-    public async Task<AppendOutcome> AppendAsync(
-        ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records)
+    public async Task<AppendOutcome> AppendAsync(ConversationKey key, Effect.Append append, ulong writer)
     {
         var begun = services.Time.GetTimestamp();
+        var end = append.End;
+        using var span = AppendSpans.Begin(key.Id, append);
         try
         {
-            await journal.AppendAsync(key, end, writer, records, CancellationToken.None);
+            await journal.AppendAsync(key, end, writer, append.Records, CancellationToken.None);
             services.Instruments.AppendEnded(services.Time.GetElapsedTime(begun));
             return AppendOutcome.Stored;
         }
         catch (PositionTakenException)
         {
+            AppendSpans.Fail(span, "position_taken");
             LogTaken(logger, key.Id, end.Position);
             return await HoldsAsync(key, end) ? AppendOutcome.Taken : AppendOutcome.Shortened;
         }
         catch (Exception e)
         {
             // Whatever became of it, the next activation reads it in the journal.
+            AppendSpans.Fail(span, GenAi.OtherError);
             if (!IsReported(e))
             {
                 LogAppendFailed(logger, e, key.Id, end.Position);

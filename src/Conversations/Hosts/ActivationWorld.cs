@@ -21,17 +21,17 @@ public sealed partial class ActivationWorld(ConversationKey key, HostContext con
     private Task _calling = Task.CompletedTask;
 
     /// <inheritdoc/>
-    public void Append(JournalEnd end, ulong writer, ReadOnlyMemory<byte> records) =>
+    public void Append(Effect.Append append, ulong writer) =>
         _writing = host.BesideAsync(async () =>
         {
             // Never done at once: what follows is an input of its own, after this one.
-            var outcome = await context.Journal.AppendAsync(key, end, writer, records)
+            var outcome = await context.Journal.AppendAsync(key, append, writer)
                 .ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             await host.TellAsync(activation =>
             {
                 if (outcome == AppendOutcome.Shortened)
                 {
-                    context.Journal.Shortened(activation, end);
+                    context.Journal.Shortened(activation, append.End);
                 }
 
                 activation.Appended(outcome);

@@ -185,7 +185,7 @@ internal sealed class ConversationFeed
         switch (effect)
         {
             case Effect.Append append:
-                _world.Append(append.End, Writer, append.Records);
+                _world.Append(append, Writer);
                 break;
             case Effect.CallModel call:
                 _world.Call(call);

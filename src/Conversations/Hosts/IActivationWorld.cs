@@ -13,7 +13,7 @@ public interface IActivationWorld
     /// <summary>
     /// Append to the journal, then report with <see cref="Activation.Appended"/>. One append is under way at a time.
     /// </summary>
-    void Append(JournalEnd end, ulong writer, ReadOnlyMemory<byte> records);
+    void Append(Effect.Append append, ulong writer);
 
     /// <summary>
     /// Call a model, then report with <see cref="Activation.ModelSaid"/> and <see cref="Activation.ModelEnded"/>.

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Ports;
@@ -21,13 +22,17 @@ public interface IInputCheck
 public sealed record NewInput(string Tenant, string Model, ReadOnlyMemory<byte> Instructions,
     IReadOnlyList<ReadOnlyMemory<byte>> Items)
 {
+    /// <summary>The trace that the turn belongs to.</summary>
+    public TraceContext Trace { get; init; }
+
     /// <summary>Reads it from a create.</summary>
     /// <exception cref="ConversationException">The create is malformed or too large.</exception>
     public static NewInput Read(string tenant, ReadOnlyMemory<byte> create) =>
         Of(tenant, CreateRequest.Parse(create));
 
     /// <summary>The same of a create that its conversation reads too.</summary>
-    internal static NewInput Of(StartTurn start) => Of(start.Key.Tenant, start.Read());
+    internal static NewInput Of(StartTurn start) =>
+        Of(start.Key.Tenant, start.Read()) with { Trace = start.Trace };
 
     private static NewInput Of(string tenant, CreateRequest create)
     {

@@ -23,6 +23,11 @@ public readonly record struct TraceContext(string? Parent, string? State = null)
         return new TraceContext($"00-{span.TraceId}-{span.SpanId}-{flags}", span.TraceStateString);
     }
 
+    /// <summary>The trace that a call of another server belongs to: our span around it, where one is made.</summary>
+    /// <param name="turn">The trace of the turn.</param>
+    public static TraceContext Around(TraceContext turn) =>
+        Activity.Current is { } span && span.Source == GenAi.Source ? Of(span) : turn;
+
     /// <summary>The same for the framework; the default where it is none.</summary>
     public ActivityContext Read() =>
         ActivityContext.TryParse(Parent, State, isRemote: true, out var context) ? context : default;

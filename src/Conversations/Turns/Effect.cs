@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Conversations.Turns;
 
@@ -14,7 +15,11 @@ public abstract record Effect
     /// Append to the journal; then call <see cref="Conversation.OnAppended"/> or
     /// <see cref="Conversation.OnAppendFailed"/>. One is under way at a time.
     /// </summary>
-    public sealed record Append(JournalEnd End, ReadOnlyMemory<byte> Records) : Effect;
+    public sealed record Append(JournalEnd End, ReadOnlyMemory<byte> Records) : Effect
+    {
+        /// <summary>The trace of the turn that gave the last of the records; the default: none has one.</summary>
+        public TraceContext Trace { get; init; }
+    }
 
     /// <summary>Call a model; feed its events to <see cref="Conversation.OnModelEvent"/>.</summary>
     public sealed record CallModel(TurnId Turn, IModelBackend Backend, ModelCall Call) : Effect;

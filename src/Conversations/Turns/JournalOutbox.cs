@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
+using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Conversations.Turns;
 
@@ -13,6 +14,7 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
 {
     private readonly List<Record> _pending = [];
     private IReadOnlyList<Record> _inFlight = [];
+    private TraceContext _trace;
     private bool _hasClaimed;
 
     /// <summary>Where the journal ends, as far as this activation knows.</summary>
@@ -52,6 +54,9 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
         return ++Made;
     }
 
+    /// <summary>Notes whose records come next.</summary>
+    public void For(Turn turn) => _trace = turn.Trace;
+
     /// <summary>The next append, or null where one is under way or there is nothing to write.</summary>
     public Effect.Append? Next()
     {
@@ -69,7 +74,9 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
         var bytes = RecordFrames.Write(_inFlight, owner, format(), size);
         BytesWritten += bytes.Length;
         AppendBytes = bytes.Length;
-        return new Effect.Append(End, bytes);
+        var trace = _trace;
+        _trace = default;
+        return new Effect.Append(End, bytes) { Trace = trace };
     }
 
     /// <summary>The append under way is durable: gives its records, to be applied.</summary>

@@ -8,6 +8,7 @@ internal static class TurnRecords
     /// <summary>The input items, then the start, which makes them part of the conversation.</summary>
     public static long AddStart(JournalOutbox outbox, Turn turn)
     {
+        outbox.For(turn);
         var input = turn.Live!.Proposal.Items;
         foreach (var item in input)
         {
@@ -31,6 +32,7 @@ internal static class TurnRecords
     /// <summary>The finished items that have no record yet.</summary>
     public static long AddItems(JournalOutbox outbox, Turn turn, LiveTurn live)
     {
+        outbox.For(turn);
         for (; live.Recorded < live.Items.Count; live.Recorded++)
         {
             outbox.Add(new OutputHeld(

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Servers;
 
 namespace Evergrain.Providers.Checks;
 
@@ -27,6 +28,7 @@ internal sealed class EndpointCheck : IDisposable
         {
             AllowAutoRedirect = false,
             UseProxy = false,
+            ActivityHeadersPropagator = null,
             UseCookies = false,
             ConnectTimeout = options.Timeout,
             MaxConnectionsPerServer = ConnectionsMax,
@@ -50,6 +52,7 @@ internal sealed class EndpointCheck : IDisposable
         try
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, _url) { Content = body };
+            TraceHeaders.Add(request, input.Trace);
             using var response = await _client.SendAsync(
                 request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             return response.StatusCode == HttpStatusCode.OK

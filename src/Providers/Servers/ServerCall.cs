@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Providers.Servers;
@@ -169,7 +170,10 @@ internal sealed partial class ServerCall : IAsyncDisposable
     }
 
     private ServerTry Open(Upstream upstream) => new(_server, upstream, _server.Api.Decode(_call),
-        new CallClock(_server.Services.Time, _begun, _server.Options.TurnTimeout, _caller));
+        new CallClock(_server.Services.Time, _begun, _server.Options.TurnTimeout, _caller))
+    {
+        Trace = TraceContext.Around(_call.Trace),
+    };
 
     private async ValueTask LeaveAsync()
     {

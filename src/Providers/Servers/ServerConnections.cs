@@ -51,6 +51,7 @@ internal sealed class ServerConnections : IDisposable
     {
         AllowAutoRedirect = false,
         UseProxy = false,
+        ActivityHeadersPropagator = null,
         UseCookies = false,
         ConnectTimeout = options.ConnectTimeout,
         PooledConnectionLifetime = lifetime,

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Providers.Servers;
 
@@ -34,6 +35,9 @@ internal sealed class ServerTry : IAsyncDisposable
 
     public CallClock Clock { get; }
 
+    /// <summary>The trace that the request belongs to.</summary>
+    public TraceContext Trace { get; init; }
+
     /// <summary>The connection that the request went over; null where it was not sent.</summary>
     public ConnectionUse? Connection { get; private set; }
 
@@ -53,6 +57,7 @@ internal sealed class ServerTry : IAsyncDisposable
             Content = new BodyContent(body, _server.Services.Time, _server.Services.Instruments),
         };
         request.Headers.Accept.Add(EventStream);
+        TraceHeaders.Add(request, Trace);
         Connection = CallConnection.Use();
         _response = await _server.Connections.SendAsync(request, isNew, Clock.Token);
         _bytes = await _response.Content.ReadAsStreamAsync(Clock.Token);

@@ -151,10 +151,10 @@ internal sealed class SimulatedActivation : IActivationWorld
         Inner.ModelEnded(turn, null);
     }
 
-    public void Append(JournalEnd end, ulong writer, ReadOnlyMemory<byte> records)
+    public void Append(Effect.Append append, ulong writer)
     {
         _isWriting = true;
-        _host.World.Journal.Append(_host, Key, new Effect.Append(end, records), writer, error =>
+        _host.World.Journal.Append(_host, Key, append, writer, error =>
         {
             _isWriting = false;
             Inner.Appended(error switch

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Providers.Checks;
 using Evergrain.Suites.Checks;
 using Microsoft.AspNetCore.Http;
@@ -45,6 +46,18 @@ public sealed class EndpointCheckTests : IAsyncLifetime
         Assert.All(Endpoint.Heads, static head => Assert.Equal(("", "application/json"), (head.Key, head.Type)));
         Assert.Single(Endpoint.Heads.Select(static head => head.Connection).Distinct());
         Assert.Empty(check.Failures);
+    }
+
+    [Fact]
+    public async Task Trace_OfTheTurn_IsNamedToTheEndpoint()
+    {
+        const string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        using var check = Check();
+
+        await check.CheckAsync(CheckDriver.Input(Item) with { Trace = new TraceContext(parent) });
+        await check.CheckAsync(Item);
+
+        Assert.Equal([parent, ""], Endpoint.Heads.Select(static head => head.Trace));
     }
 
     [Fact]

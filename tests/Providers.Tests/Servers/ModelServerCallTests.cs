@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Providers.Servers;
 using Evergrain.Suites.Hosts;
 using Evergrain.Suites.Upstream;
@@ -12,6 +13,9 @@ namespace Evergrain.Providers.Tests.Servers;
 /// <summary>One call to one URL: what is sent, what comes back, what ends it.</summary>
 public sealed class ModelServerCallTests
 {
+    private static readonly TraceContext Client =
+        new("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "vendor=1");
+
     [Fact]
     public async Task Call_Answered_GivesTheEventsInOrder()
     {
@@ -48,20 +52,41 @@ public sealed class ModelServerCallTests
     }
 
     [Fact]
-    public async Task Call_WithinASpan_NamesItsTraceToTheServer()
+    public async Task Call_WithinItsSpan_NamesThatSpanToTheServer()
     {
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == GenAi.SourceName,
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) =>
+                ActivitySamplingResult.AllDataAndRecorded,
+        };
+        ActivitySource.AddActivityListener(listener);
         await using var upstream = await ScriptedUpstream.StartAsync(UpstreamScript.Stream("end"));
         using var fixture = ServerFixture.Over(upstream.Url);
-        using var span = new Activity("call").SetParentId("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-        span.TraceStateString = "vendor=1";
-        span.Start();
+        using var span = GenAi.Source.StartActivity("chat", ActivityKind.Client, Client.Read());
 
         await fixture.AskAsync();
         var call = await upstream.ReceivedAsync();
 
-        // The runtime's client puts a span of its own between: the trace is the same, its span is not.
-        Assert.Matches($"^00-{span.TraceId}-[0-9a-f]{{16}}-01$", call.Headers["traceparent"]);
+        Assert.Equal(span!.Id, call.Headers["traceparent"]);
         Assert.Equal("vendor=1", call.Headers["tracestate"]);
+    }
+
+    [Fact]
+    public async Task Call_WithoutASpan_PassesTheClientsTraceOn()
+    {
+        await using var upstream = await ScriptedUpstream.StartAsync(
+            UpstreamScript.Stream("end"), UpstreamScript.Stream("end"));
+        using var fixture = ServerFixture.Over(upstream.Url);
+        using var others = new Activity("a request of HTTP").Start();
+
+        await fixture.AskAsync(ServerFixture.Call(Client));
+        await fixture.AskAsync(ServerFixture.Call(new TraceContext("00-no-trace", "vendor=1")));
+        var calls = new[] { await upstream.ReceivedAsync(), await upstream.ReceivedAsync() };
+
+        Assert.Equal((Client.Parent, Client.State), (calls[0].Headers["traceparent"], calls[0].Headers["tracestate"]));
+        Assert.False(calls[1].Headers.ContainsKey("traceparent"));
+        Assert.False(calls[1].Headers.ContainsKey("tracestate"));
     }
 
     [Fact]

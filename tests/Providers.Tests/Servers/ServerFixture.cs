@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Text;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Timing;
 using Evergrain.Providers.Dialects;
 using Evergrain.Providers.Servers;
 using Evergrain.Suites.Hosts;
@@ -64,7 +65,11 @@ internal sealed class ServerFixture : IDisposable
     }
 
     /// <summary>A call whose context holds these items.</summary>
-    public static ModelCall Call(UInt128 affinity = default, params string[] items)
+    public static ModelCall Call(UInt128 affinity = default, params string[] items) =>
+        Call(default(TraceContext), affinity, items);
+
+    /// <summary>The same within a trace.</summary>
+    public static ModelCall Call(TraceContext trace, UInt128 affinity = default, params string[] items)
     {
         ReadOnlyMemory<byte>[] chunks =
             [.. items.Select(static item => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(',' + item))];
@@ -81,6 +86,7 @@ internal sealed class ServerFixture : IDisposable
             },
             NewItems = chunks.Length,
             Affinity = affinity,
+            Trace = trace,
         };
     }
 

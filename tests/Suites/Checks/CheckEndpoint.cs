@@ -29,8 +29,8 @@ internal sealed class CheckEndpoint : IAsyncDisposable
     /// <summary>The bodies that came, in order.</summary>
     public ConcurrentQueue<string> Bodies { get; } = new();
 
-    /// <summary>Key, media type and connection of each request.</summary>
-    public ConcurrentQueue<(string Key, string? Type, string Connection)> Heads { get; } = new();
+    /// <summary>Key, media type, connection and trace of each request.</summary>
+    public ConcurrentQueue<(string Key, string? Type, string Connection, string Trace)> Heads { get; } = new();
 
     /// <summary>Ends when the client has gone away from a request that stalls.</summary>
     public Task Abandoned => _abandoned.Task.WaitAsync(Patience);
@@ -91,7 +91,7 @@ internal sealed class CheckEndpoint : IAsyncDisposable
         context.Items[nameof(BodyOf)] = body;
         Bodies.Enqueue(body);
         Heads.Enqueue((context.Request.Headers.Authorization.ToString(), context.Request.ContentType,
-            context.Connection.Id));
+            context.Connection.Id, context.Request.Headers.TraceParent.ToString()));
         _asked.Release();
         await Answer(context);
     }

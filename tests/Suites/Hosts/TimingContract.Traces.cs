@@ -38,6 +38,11 @@ public abstract partial class TimingContract
         Assert.Equal(Delay.TotalSeconds, turns[1].StartTimeUtc.Subtract(turns[0].StartTimeUtc).TotalSeconds, 3);
         Assert.Single(all.Select(static span => span.GetTagItem(GenAi.Conversation)).Distinct());
         Assert.Equal(asked.GetProperty("response_id").GetString(), turns[0].GetTagItem(GenAi.Response));
+        Assert.NotEmpty(spans.Appends);
+        Assert.All(spans.Appends,
+            append => Assert.Contains(append.ParentSpanId, turns.Select(static turn => turn.SpanId)));
+        Assert.All(spans.Appends, append => Assert.Equal(
+            turns[0].GetTagItem(GenAi.Conversation), append.GetTagItem(GenAi.Conversation)));
         Assert.Equal((3L, 1L), (turns[0].GetTagItem(GenAi.InputTokens), calls[0].GetTagItem(GenAi.OutputTokens)));
     }
 
@@ -58,7 +63,7 @@ public abstract partial class TimingContract
 
         var all = await spans.ReadAsync(2);
 
-        var tags = all.SelectMany(static span => span.TagObjects).ToList();
+        var tags = all.Concat(spans.Appends).SelectMany(static span => span.TagObjects).ToList();
         var page = await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "telemetry.md"));
         Assert.All(tags, tag => Assert.Contains($"`{tag.Key}`", page, StringComparison.Ordinal));
         Assert.DoesNotContain(tags, static tag => $"{tag.Value}".Contains(Secret, StringComparison.Ordinal));
@@ -84,6 +89,7 @@ public abstract partial class TimingContract
     private sealed class SpanCollector : IDisposable
     {
         private readonly ConcurrentQueue<Activity> _ended = new();
+        private readonly ConcurrentQueue<Activity> _appends = new();
         private readonly ActivityListener _listener;
 
         public SpanCollector()
@@ -97,7 +103,7 @@ public abstract partial class TimingContract
                 {
                     if (span.TraceId.ToHexString() == Trace)
                     {
-                        _ended.Enqueue(span);
+                        (span.OperationName == "append journal" ? _appends : _ended).Enqueue(span);
                     }
                 },
             };
@@ -106,10 +112,13 @@ public abstract partial class TimingContract
 
         public string Trace { get; } = ActivityTraceId.CreateRandom().ToHexString();
 
+        /// <summary>The spans of appends: as many as the journal's speed makes them.</summary>
+        public IReadOnlyCollection<Activity> Appends => _appends;
+
         /// <summary>What a client sends.</summary>
         public string Parent => $"00-{Trace}-00f067aa0ba902b7-01";
 
-        /// <summary>So many spans, by their begin.</summary>
+        /// <summary>So many other spans, by their begin.</summary>
         public async Task<List<Activity>> ReadAsync(int count)
         {
             using var patience = new CancellationTokenSource(Waits.Patience);
