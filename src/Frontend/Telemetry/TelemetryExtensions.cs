@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -43,14 +44,15 @@ internal static class TelemetryExtensions
 
         if (TelemetryExports.HasMetrics(configuration))
         {
-            telemetry.WithMetrics(static metrics => metrics.AddOtlpExporter());
+            telemetry.WithMetrics(metrics => metrics.AddOtlpExporter(
+                otlp => TelemetryExports.AimMetrics(otlp, configuration)));
         }
 
         if (TelemetryExports.HasTraces(configuration))
         {
-            telemetry.WithTracing(static traces => traces
+            telemetry.WithTracing(traces => traces
                 .AddSource(GenAi.SourceName, ExportedMetrics.Orleans + ".*")
-                .AddOtlpExporter());
+                .AddOtlpExporter(otlp => TelemetryExports.AimTraces(otlp, configuration)));
         }
 
         return services;
@@ -69,14 +71,32 @@ internal static class TelemetryExports
     public const string ServiceName = "OTEL_SERVICE_NAME";
 
     private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    private const string OfMetrics = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+    private const string OfTraces = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 
     /// <summary>Whether metrics go to a collector.</summary>
-    public static bool HasMetrics(IConfiguration configuration) => Has(configuration, "METRICS");
+    public static bool HasMetrics(IConfiguration configuration) => Has(configuration, OfMetrics);
 
     /// <summary>Whether spans go to a collector.</summary>
-    public static bool HasTraces(IConfiguration configuration) => Has(configuration, "TRACES");
+    public static bool HasTraces(IConfiguration configuration) => Has(configuration, OfTraces);
 
-    private static bool Has(IConfiguration configuration, string signal) =>
-        configuration[Endpoint] is { Length: > 0 } ||
-        configuration[$"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"] is { Length: > 0 };
+    /// <summary>Sends metrics where their own variable says, which the exporter does not read itself.</summary>
+    public static void AimMetrics(OtlpExporterOptions otlp, IConfiguration configuration) =>
+        Aim(otlp, configuration[OfMetrics]);
+
+    /// <summary>The same for spans.</summary>
+    public static void AimTraces(OtlpExporterOptions otlp, IConfiguration configuration) =>
+        Aim(otlp, configuration[OfTraces]);
+
+    private static bool Has(IConfiguration configuration, string own) =>
+        configuration[Endpoint] is { Length: > 0 } || configuration[own] is { Length: > 0 };
+
+    // An endpoint that is set counts as a whole address: the signal's path is added to the common one alone.
+    private static void Aim(OtlpExporterOptions otlp, string? own)
+    {
+        if (Uri.TryCreate(own, UriKind.Absolute, out var endpoint))
+        {
+            otlp.Endpoint = endpoint;
+        }
+    }
 }

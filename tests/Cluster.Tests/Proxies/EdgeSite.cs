@@ -195,6 +195,12 @@ internal static class Chat
     /// <summary>A whole answer, at once.</summary>
     public static UpstreamScript Answer() => UpstreamScript.Stream(Delta("ok"), Finish(), Done);
 
+    /// <summary>A call of the tool <c>look</c>.</summary>
+    public static UpstreamScript Call(string id) => UpstreamScript.Stream(
+        Chunk("{\"tool_calls\":[{\"index\":0,\"id\":\"" + id + "\",\"type\":\"function\"," +
+            "\"function\":{\"name\":\"look\",\"arguments\":\"{}\"}}]}", "null"),
+        Chunk("{}", "\"tool_calls\""), Done);
+
     /// <summary>The beginning of an answer, and nothing more.</summary>
     public static UpstreamScript Silence() => UpstreamScript.Stream(Delta("ok")).Stall();
 
