@@ -58,6 +58,10 @@ internal sealed class DataDirectory : IDisposable
         }
     }
 
+    /// <summary>Whether that is why a directory could not be held: another process holds it.</summary>
+    public static bool IsHeldElsewhere(JournalUnavailableException failure) =>
+        failure.InnerException is IOException inner && LockedCodes.Contains(inner.HResult);
+
     public void Dispose() => _lock.Dispose();
 
     private static string LockFileIn(string path) => Path.Combine(path, LockName);

@@ -27,13 +27,13 @@ internal sealed class JournalReader : IDisposable
     private NewestConversations? _newest;
     private SqliteRoster? _roster;
 
-    public JournalReader(JournalStore store)
+    public JournalReader(string file, HiddenConversations hidden)
     {
-        _connection = JournalDatabase.OpenReader(store.File);
+        _connection = JournalDatabase.OpenReader(file);
         var database = _connection.Handle!;
         _begin = new Statement(database, "BEGIN");
         _end = new Statement(database, "COMMIT");
-        _rows = new ConversationRows(database, store.Hidden);
+        _rows = new ConversationRows(database, hidden);
         _read = new Statement(database, """
             SELECT i.position, r.conversation, r.position, r.writer, r.records
             FROM appends i LEFT JOIN appends r ON r.sequence = i.sequence

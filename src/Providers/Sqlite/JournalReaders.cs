@@ -28,7 +28,7 @@ internal sealed class JournalReaders(JournalStore store, int readersMax) : IAsyn
     private JournalReader Open()
     {
         store.Files.Check();
-        return new JournalReader(store);
+        return new JournalReader(store.File, store.Hidden);
     }
 
     private T Use<T>(Func<JournalReader, T> read)

@@ -162,12 +162,28 @@ public sealed class SqliteJournal : IJournal, ITenantTotals, ICheckedJournal
         return page;
     }
 
-    private static SqliteJournal Open(SqliteJournalOptions options)
+    /// <summary>Holds a directory, whose log nobody but a writer of ours has written.</summary>
+    /// <exception cref="JournalUnavailableException">It is held already, or its log is damaged.</exception>
+    internal static DataDirectory Hold(string path)
     {
-        var directory = DataDirectory.Hold(options.Directory);
+        var directory = DataDirectory.Hold(path);
         try
         {
             WriteAheadLog.Check(directory.DatabaseFile);
+            return directory;
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    private static SqliteJournal Open(SqliteJournalOptions options)
+    {
+        var directory = Hold(options.Directory);
+        try
+        {
             return new SqliteJournal(options, directory);
         }
         catch
