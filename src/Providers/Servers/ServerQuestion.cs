@@ -19,6 +19,9 @@ internal sealed record ServerAnswer(HttpStatusCode? Status, string Product, Json
     /// <summary>Why there was no answer, for people.</summary>
     public string Failure { get; init; } = "";
 
+    /// <summary>The server's clock, in whole seconds; null: it does not say.</summary>
+    public DateTimeOffset? Date { get; init; }
+
     /// <summary>Why it is not what was asked for, with what to do.</summary>
     public string Cause => Status switch
     {
@@ -54,7 +57,10 @@ internal static class ServerQuestion
             await using var stream = await response.Content.ReadAsStreamAsync(clock.Token);
             var (body, isWhole) = await BoundedRead.ReadAsync(stream, BodyBytesMax, clock.Token);
             return new ServerAnswer(
-                response.StatusCode, response.Headers.Server.ToString(), isWhole ? Parse(body) : default);
+                response.StatusCode, response.Headers.Server.ToString(), isWhole ? Parse(body) : default)
+            {
+                Date = response.Headers.Date,
+            };
         }
         catch (Exception e) when (
             e is HttpRequestException or IOException or OperationCanceledException &&

@@ -13,12 +13,18 @@ internal static class StartFailure
     /// <param name="run">Ends when the program has stopped; throws if it could not start.</param>
     /// <param name="isExpected">Which other failures are told, and not left to crash the process.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> ReportAsync(Func<Task> run, Func<Exception, bool> isExpected)
+    public static Task<int> ReportAsync(Func<Task> run, Func<Exception, bool> isExpected) => ReportCodeAsync(async () =>
+    {
+        await run();
+        return 0;
+    }, isExpected);
+
+    /// <summary>The same, of a program that has an exit code of its own.</summary>
+    public static async Task<int> ReportCodeAsync(Func<Task<int>> run, Func<Exception, bool> isExpected)
     {
         try
         {
-            await run();
-            return 0;
+            return await run();
         }
         catch (Exception e) when (IsExpected(e) || isExpected(e))
         {

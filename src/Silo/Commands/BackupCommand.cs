@@ -4,7 +4,7 @@ using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Sqlite;
 using Evergrain.Silo.Composition;
 
-namespace Evergrain.Silo;
+namespace Evergrain.Silo.Commands;
 
 /// <summary><c>evergrain backup FILE</c>: copies the journal of SQLite while a server writes it.</summary>
 internal static class BackupCommand
@@ -18,17 +18,17 @@ internal static class BackupCommand
     };
 
     /// <summary>The command, which finds the journal by the settings of the server.</summary>
-    public static Command Create(Option<string> data, Option<string> config)
+    public static Command Create()
     {
         var command = new Command("backup",
             "Copies the journal of SQLite into a file, also while a server writes it. To restore: stop the server, " +
             "put the file as evergrain.db into a new directory, and start the server with --data on that.")
         {
-            Copy, data, config,
+            Copy, ServerFlags.Data, ServerFlags.Config,
         };
         command.SetAction((line, cancellationToken) => StartFailure.ReportAsync(
-            () => Task.Run(() => Run(line.GetValue(data), line.GetValue(config), line.GetRequiredValue(Copy)),
-                cancellationToken),
+            () => Task.Run(() => Run(line.GetValue(ServerFlags.Data), line.GetValue(ServerFlags.Config),
+                line.GetRequiredValue(Copy)), cancellationToken),
             static _ => false));
         return command;
     }

@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Evergrain.Frontend.Tests.Crash;
+using Evergrain.Suites.Hosting;
+using Evergrain.Tests.Services;
+
+namespace Evergrain.Frontend.Tests.Cli;
+
+/// <summary><c>evergrain doctor</c>.</summary>
+[Collection(nameof(ProcessTests))]
+public sealed class DoctorTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("evergrain-doctor-");
+    private readonly CancellationTokenSource _patience = new(3 * TestServer.Patience);
+    private readonly CommandProcess _commands;
+
+    public DoctorTests() => _commands = new CommandProcess(_patience.Token);
+
+    private string DataPath => Path.Combine(_folder.FullName, "data");
+
+    public void Dispose()
+    {
+        _patience.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task Nothing_ThatIsWrong_IsExitCodeZero()
+    {
+        var said = (await _commands.RunAsync("doctor", "--port", "0", "--data", DataPath, "--json")).Succeeded().Json;
+        var table = (await _commands.RunAsync("doctor", "--port", "0", "--data", DataPath)).Succeeded().Output;
+
+        Assert.True(said.GetProperty("is_healthy").GetBoolean());
+        Assert.Equal((string?[])["settings", "port", "journal", "model", "clock"], said.GetProperty("checks")
+            .EnumerateArray().Select(static check => check.GetProperty("part").GetString()));
+        Assert.Contains("The demo model is built in: demo.", table, StringComparison.Ordinal);
+        Assert.DoesNotContain("to do", table, StringComparison.Ordinal);
+        Assert.Empty(_folder.GetFileSystemInfos());
+    }
+
+    [Fact]
+    public async Task Server_ThatRuns_IsFineWhereItIsTheOneThatIsMeant()
+    {
+        await using var server = await ServerProcess.StartAsync(
+            ServerSettings.OnSqlite(DataPath), _patience.Token);
+        var port = server.Address.Port.ToString(CultureInfo.InvariantCulture);
+
+        var own = (await _commands.RunAsync("doctor", "--port", port, "--data", DataPath, "--json")).Succeeded().Json;
+        var other = await _commands.RunAsync("doctor", "--port", "0", "--data", DataPath, "--json");
+
+        Assert.Contains("The running server holds", Said(own, "journal"), StringComparison.Ordinal);
+        Assert.Contains("is ready", Said(own, "port"), StringComparison.Ordinal);
+        Assert.Equal(1, other.ExitCode);
+        Assert.Contains("Another process holds", Said(other.Json, "journal"), StringComparison.Ordinal);
+
+        // A server of ours is a model server too.
+        var before = (await _commands.RunAsync("doctor", "--port", "0", "--data", DataPath + "2", "--model-url",
+            $"{server.Address}v1", "--model-api", "responses", "--json")).Succeeded().Json;
+        Assert.Contains("answers, and lists 1 models", Said(before, "model"), StringComparison.Ordinal);
+        Assert.Contains("clock agrees with http://", Said(before, "clock"), StringComparison.Ordinal);
+        await server.KillAsync();
+        var left = (await _commands.RunAsync("doctor", "--port", port, "--data", DataPath, "--json")).Succeeded().Json;
+        Assert.Contains("can be read", Said(left, "journal"), StringComparison.Ordinal);
+        Assert.Contains("is free", Said(left, "port"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Mistakes_SayWhatToDo()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
+
+        var settings = await _commands.RunAsync("doctor", "--port", "70000", "--address", "0.0.0.0", "--json");
+        var rest = await _commands.RunAsync("doctor", "--port", port, "--data", "/dev/null/x", "--model-url",
+            "http://127.0.0.1:1/v1", "--model-api", "chat", "--json");
+
+        Assert.Equal((1, 1), (settings.ExitCode, rest.ExitCode));
+        Assert.Equal(2, settings.Json.GetProperty("checks").GetArrayLength());
+        Assert.Contains("choose another --port", Said(rest.Json, "port"), StringComparison.Ordinal);
+        Assert.Contains("name one with --data", Said(rest.Json, "journal"), StringComparison.Ordinal);
+        Assert.Contains("lists no models (connection refused)", Said(rest.Json, "model"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Journal_ThatWasWrittenInTheFuture_SaysThatTheClockIsBehind()
+    {
+        await using (var server = await ServerProcess.StartAsync(ServerSettings.OnSqlite(DataPath), _patience.Token))
+        {
+            await server.KillAsync();
+        }
+
+        var file = Path.Combine(DataPath, "evergrain.db");
+        File.SetLastWriteTimeUtc(file, File.GetLastWriteTimeUtc(file) + TimeSpan.FromHours(1));
+
+        var said = await _commands.RunAsync("doctor", "--port", "0", "--data", DataPath, "--json");
+
+        Assert.Equal(1, said.ExitCode);
+        Assert.Contains("s behind that of the last write", Said(said.Json, "clock"), StringComparison.Ordinal);
+    }
+
+    internal static string? Said(JsonElement doctor, string part) => doctor.GetProperty("checks").EnumerateArray()
+        .Single(check => check.GetProperty("part").GetString() == part).GetProperty("said").GetString();
+}
+
+/// <summary>The same, where the journal is in PostgreSQL.</summary>
+[Trait("Needs", "Postgres")]
+[Collection(nameof(PostgresProcessTests))]
+public sealed class PostgresDoctorTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task Postgres_ThatAnswersOrNot_IsTold()
+    {
+        using var patience = new CancellationTokenSource(2 * TestServer.Patience);
+        var commands = new CommandProcess(patience.Token);
+        var url = postgres.Url(await postgres.CreateDatabaseAsync());
+
+        var fine = await commands.RunAsync("doctor", "--port", "0", "--json", "--journal-url", url);
+        var wrong = await commands.RunAsync(
+            "doctor", "--port", "0", "--json", "--journal-url", "postgres://nobody@127.0.0.1:1/none");
+
+        Assert.EndsWith("answers.", DoctorTests.Said(fine.Succeeded().Json, "journal"), StringComparison.Ordinal);
+        Assert.Contains("agrees with PostgreSQL", DoctorTests.Said(fine.Json, "clock"), StringComparison.Ordinal);
+        Assert.Equal(1, wrong.ExitCode);
+        Assert.Contains("127.0.0.1:1", DoctorTests.Said(wrong.Json, "journal"), StringComparison.Ordinal);
+    }
+}
