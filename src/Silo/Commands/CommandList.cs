@@ -17,6 +17,7 @@ internal static class CommandList
         ["tail"] = TailCommand.Create,
         ["verify"] = VerifyCommand.Create,
         ["export"] = ExportCommand.Create,
+        ["import"] = ImportCommand.Create,
         ["chat"] = ChatCommand.Create,
         ["doctor"] = DoctorCommand.Create,
         ["backup"] = BackupCommand.Create,
