@@ -57,6 +57,12 @@ public static class Limits
     public const int RunningTurnsMax = 64;
 
     /// <summary>
+    /// Turns of one conversation that run when a history that is sent again no longer continues it: a crowd that sends
+    /// one history at once spreads over conversations.
+    /// </summary>
+    public const int RecognisedTurnsMax = 16;
+
+    /// <summary>
     /// Bytes at which a segment is sealed: large enough to be rare, small enough that a view is cheap.
     /// </summary>
     public const int SegmentBytesMax = 256 << 10;

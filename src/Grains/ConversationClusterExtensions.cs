@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Routing;
 using Evergrain.Grains.Activation;
 using Evergrain.Grains.Moving;
@@ -78,11 +79,11 @@ public static class ConversationClusterExtensions
     {
         OptionRules.Check(options);
         services.TryAddSingleton(options);
-        services.AddSingleton<IConversations>(CreateRouter);
+        services.AddSingleton<IConversations>(CreateConversations);
         return services;
     }
 
-    private static ConversationRouter CreateRouter(IServiceProvider provider)
+    private static IConversations CreateConversations(IServiceProvider provider)
     {
         var options = provider.GetRequiredService<ConversationClusterOptions>();
         var cluster = new ClusterAccess(provider.GetRequiredService<IGrainFactory>(),
@@ -90,7 +91,7 @@ public static class ConversationClusterExtensions
         {
             Holding = provider.GetService<ProcessHolding>(),
         };
-        return new ConversationRouter(
+        var router = new ConversationRouter(
             cluster.Find,
             cluster.Find,
             provider.GetRequiredService<IJournal>(),
@@ -102,6 +103,9 @@ public static class ConversationClusterExtensions
         {
             Roster = cluster.FindAsync,
         };
+        return provider.GetService<RecognitionIndex>() is { } known
+            ? new RecognisingConversations(router, cluster.Find, known)
+            : router;
     }
 
     private static void AddMoving(this ISiloBuilder silo, ConversationClusterOptions options)
@@ -165,7 +169,8 @@ public static class ConversationClusterExtensions
             GrainsClock(provider),
             provider.GetRequiredService<ConversationInstruments>())
         {
-            Format = () => store.Format,
+            Rules = new ConversationRules(
+                () => store.Format, Recognises: provider.GetService<RecognitionIndex>() is not null),
         };
         var journal = new ActivationJournal(store, services, logger);
 

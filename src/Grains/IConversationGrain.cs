@@ -20,6 +20,10 @@ public interface IConversationGrain : IGrainWithStringKey
     [Alias("StartTurn")]
     Task<Answer<StartedTurn>> StartTurn(StartRequest request);
 
+    /// <summary>Whether a history that was sent again, of this digest, may continue a stored turn.</summary>
+    [Alias("MayContinue")]
+    Task<Answer<bool>> MayContinue(TurnRequest turn, Payload context);
+
     /// <summary>
     /// The events of a response from a number on, up to and with the terminal event. It may end earlier, by
     /// <see cref="AnswerKind.AskAgain"/>, by a timeout or with its activation: whoever reads asks again from the next

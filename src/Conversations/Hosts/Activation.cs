@@ -185,7 +185,7 @@ public sealed class Activation
 
             try
             {
-                start.Clock?.ContextFrom(_source);
+                start.Clock?.ContextFrom(start.IsRecognised ? ContextSource.Recognised : _source);
                 var turn = conversation.StartTurn(start, now).Turn;
                 _services.Instruments.Roster.Began(start, turn.IsStored);
                 _source = ContextSource.Warm;

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Timing;
@@ -39,6 +40,11 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
 
         return await SettledAsync(started, cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> MayContinueAsync(
+        TurnAddress turn, Digest context, CancellationToken cancellationToken) => AskAsync(
+            (conversation, _) => conversation.MayContinue(turn.Response.Turn, context), cancellationToken);
 
     /// <inheritdoc/>
     public virtual async IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(TurnAddress turn, int from, ulong reader,

@@ -11,6 +11,11 @@ namespace Evergrain.Conversations.Hosts;
 public sealed record ActivationServices(ModelCatalog Models, IIdSource Ids, TimeProvider Time,
     ConversationInstruments Instruments)
 {
-    /// <summary>Gives the format in which records are written now: <see cref="IJournal.Format"/>.</summary>
-    public Func<int> Format { get; init; } = static () => RecordFormat.Newest;
+    /// <summary>What conversations do by the host's settings.</summary>
+    public ConversationRules Rules { get; init; } = new(static () => RecordFormat.Newest, Recognises: false);
 }
+
+/// <summary>What conversations do by the settings of their host.</summary>
+/// <param name="Format">Gives the format in which records are written now: <see cref="IJournal.Format"/>.</param>
+/// <param name="Recognises">Whether readers are told by what key the context of a turn is found.</param>
+public sealed record ConversationRules(Func<int> Format, bool Recognises);

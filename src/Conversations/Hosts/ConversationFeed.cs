@@ -157,7 +157,11 @@ internal sealed class ConversationFeed
     }
 
     private Conversation NewConversation() =>
-        new(_key, Writer, _services.Models, _services.Ids, _services.Format) { Holding = _holding };
+        new(_key, Writer, _services.Models, _services.Ids, _services.Rules.Format)
+        {
+            Holding = _holding,
+            Recognises = _services.Rules.Recognises,
+        };
 
     private void RunEffects()
     {

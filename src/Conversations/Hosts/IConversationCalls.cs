@@ -1,5 +1,7 @@
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Hosts;
 
@@ -14,6 +16,14 @@ public interface IConversationCalls
     /// refers to items of other conversations is answered with those, and asked again with them.
     /// </summary>
     Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Whether a history that was sent again may continue a stored turn; see <see cref="Conversation.MayContinue"/>.
+    /// </summary>
+    /// <param name="turn">The turn.</param>
+    /// <param name="context">The digest of the history.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    Task<Answer<bool>> MayContinueAsync(TurnAddress turn, Digest context, CancellationToken cancellationToken);
 
     /// <summary>
     /// The events of a response from a number on, up to and with the terminal event. The enumeration may end earlier:

@@ -70,7 +70,11 @@ internal class ReaderQueue
             { IsGone: true } => Answer.Refused<EventBatch>(
                 ActivationRefusals.NotFound(reader.Turn.Response)),
             { IsLost: true } => Answer.AskAgain<EventBatch>(),
-            _ => Answer.Given(new EventBatch(reader.From, step.Events, step.IsLast) { Timing = step.Timing }),
+            _ => Answer.Given(new EventBatch(reader.From, step.Events, step.IsLast)
+            {
+                Timing = step.Timing,
+                HistoryKey = step.HistoryKey,
+            }),
         };
         handOver(() => reader.Answer.TrySetResult(answer));
         return true;

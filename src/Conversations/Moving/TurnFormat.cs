@@ -63,6 +63,7 @@ internal static class TurnFormat
             Dialect = (EventDialect)input.Payload.Int(),
             Parameters = At(tables.Parameters.Sets, input.Payload.Int()) ?? throw new FormatException("no parameters"),
             Generate = flags.HasFlag(TurnFlags.Generate),
+            IsRecognised = flags.HasFlag(TurnFlags.Recognised),
             IsHidden = flags.HasFlag(TurnFlags.Hidden),
             Input = SegmentTable.Read(ref input, tables.Segments),
             Partial = input.Payload.Bytes(),
@@ -84,7 +85,8 @@ internal static class TurnFormat
         TurnFlags If(bool holds, TurnFlags flag) => holds ? flag : TurnFlags.None;
         return If(turn.Id.IsStored, TurnFlags.Stored) | If(turn.IsHidden, TurnFlags.Hidden) |
             If(turn.Generate, TurnFlags.Generate) | If(isOfRequest, TurnFlags.OfRequest) |
-            If(turn.Ending is not null, TurnFlags.Ended) | If(turn.Id.Tag != 0, TurnFlags.Tagged);
+            If(turn.Ending is not null, TurnFlags.Ended) | If(turn.Id.Tag != 0, TurnFlags.Tagged) |
+            If(turn.IsRecognised, TurnFlags.Recognised);
     }
 
     private static int TagOf(int value) =>
@@ -191,6 +193,9 @@ internal enum TurnFlags
 
     /// <summary>Its id has a tag; from version 2 of a snapshot on.</summary>
     Tagged = 32,
+
+    /// <summary>The server found its parent. A build that does not know this shows the parent's id.</summary>
+    Recognised = 64,
 }
 
 /// <summary>What a snapshot names by number while it is written.</summary>

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Turns;
@@ -175,6 +176,23 @@ public sealed record StartTurn
     /// </summary>
     public bool IsCancelled { get; init; }
 
+    /// <summary>
+    /// Whether the create may hold a history that a conversation has. A frontend that has read a parent in it, or that
+    /// it is not stored, says false: nobody looks then.
+    /// </summary>
+    public bool MayBeKnown { get; init; } = true;
+
+    /// <summary>
+    /// Whether the server found the parent, by the history that the client sent: its response names none.
+    /// </summary>
+    public bool IsRecognised { get; init; }
+
+    /// <summary>
+    /// The digests behind the first items of a create without a parent, where they were worked out before; null: they
+    /// were not. They stay in the process.
+    /// </summary>
+    internal IReadOnlyList<Digest>? Digests { get; init; }
+
     /// <summary>Bytes of the create, and of the items that it refers to.</summary>
     internal long Bytes => Create.Length + (References?.Values.Sum(static item => (long)item.Length) ?? 0);
 
@@ -221,6 +239,12 @@ public readonly record struct EventBatch(int From, IReadOnlyList<ReadOnlyMemory<
     /// turn, where it went so far. Null: it is not known, as for a turn that an earlier activation ran.
     /// </summary>
     public TurnTiming? Timing { get; init; }
+
+    /// <summary>
+    /// In the last batch of a stored turn with output, by what key its context is found when a client sends it again;
+    /// null where nobody recognises histories.
+    /// </summary>
+    public Digest? HistoryKey { get; init; }
 }
 
 /// <summary>What came of comparing a conversation with its journal.</summary>

@@ -49,6 +49,9 @@ internal sealed record TurnStarted : Record
     /// <summary>The tag of its id; 0 for none. A field: formats below 3 have none.</summary>
     public int Tag { get; init; }
 
+    /// <summary>Whether the server found its parent. A field: it is there where this is so.</summary>
+    public bool IsRecognised { get; init; }
+
     /// <summary>Its parent's number; 0 for none.</summary>
     public required int Parent { get; init; }
 

@@ -128,6 +128,9 @@ public enum ContextSource
 
     /// <summary>It came from the memory of another process.</summary>
     Moved,
+
+    /// <summary>It was in a conversation that the server found by the history that the client sent.</summary>
+    Recognised,
 }
 
 /// <summary>How long a client's tool took.</summary>

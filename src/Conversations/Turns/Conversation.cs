@@ -1,4 +1,5 @@
 using System.Buffers;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Moving;
@@ -89,6 +90,13 @@ public sealed class Conversation
         init => _state.Holding = value;
     }
 
+    /// <summary>Whether readers are told by what key the context of a turn is found.</summary>
+    public bool Recognises
+    {
+        get => _state.Recognises;
+        init => _state.Recognises = value;
+    }
+
     /// <summary>
     /// Bytes this activation holds, estimated, in steps of 4 KiB: items, renderings, parameters, events, the append
     /// under way, and what goes with each.
@@ -154,6 +162,12 @@ public sealed class Conversation
         ArgumentNullException.ThrowIfNull(start);
         return _starter.Known(start) is not null;
     }
+
+    /// <summary>
+    /// Whether a history that was sent again may continue a turn: the turn is stored and has ended, its context has the
+    /// digest of that history, and not too many turns run.
+    /// </summary>
+    public bool MayContinue(TurnId id, Digest context) => _starter.MayContinue(id, context);
 
     /// <summary>
     /// The record that must be durable before a started turn's id means anything: until then another activation may

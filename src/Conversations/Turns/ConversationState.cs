@@ -8,6 +8,9 @@ namespace Evergrain.Conversations.Turns;
 /// <summary>What an activation holds of its conversation. The types beside it read and change it.</summary>
 internal sealed class ConversationState(ConversationKey key, ulong activation, Func<int> format)
 {
+    /// <summary>Whose conversation it is.</summary>
+    public string Tenant { get; } = key.Tenant;
+
     /// <summary>Every turn, in whatever state.</summary>
     public TurnTree Turns { get; } = new(key.Id);
 
@@ -31,4 +34,7 @@ internal sealed class ConversationState(ConversationKey key, ulong activation, F
 
     /// <summary>What its tenant holds in this process; null: nobody counts.</summary>
     public TenantHolding? Holding { get; set; }
+
+    /// <summary>Whether readers are told by what key the context of a turn is found.</summary>
+    public bool Recognises { get; set; }
 }

@@ -10,7 +10,8 @@ namespace Evergrain.Conversations.Turns;
 /// </summary>
 /// <remarks>
 /// A reference of a few bytes may stand for a large item. So from the first reference on, items are digested only when
-/// the size of all is known; they are read again for it.
+/// the size of all is known; they are read again for it. Digests that were worked out before stand for items before
+/// that.
 /// </remarks>
 internal sealed class InputItems
 {
@@ -21,14 +22,17 @@ internal sealed class InputItems
     private readonly List<(Item Item, Digest? Digest)> _items;
     private readonly ReferenceTable _references;
     private readonly CallLedger _ledger;
+    private readonly IReadOnlyList<Digest> _known;
     private Digest? _digest;
     private long _bytes;
 
-    private InputItems(Turn? parent, ReferenceTable references, CallLedger ledger, int count)
+    private InputItems(
+        Turn? parent, ReferenceTable references, CallLedger ledger, IReadOnlyList<Digest>? known, int count)
     {
         _items = new List<(Item, Digest?)>(count);
         _references = references;
         _ledger = ledger;
+        _known = parent is null && known is not null ? known : [];
         _digest = (parent?.End ?? default).Digest;
     }
 
@@ -54,11 +58,17 @@ internal sealed class InputItems
     }
 
     /// <summary>Reads all of a create's items; <paramref name="ledger"/> takes each into account.</summary>
+    /// <param name="create">The create.</param>
+    /// <param name="parent">What it continues; null: nothing.</param>
+    /// <param name="references">Finds items that it refers to.</param>
+    /// <param name="ledger">The calls that are open.</param>
+    /// <param name="known">See <see cref="StartTurn.Digests"/>.</param>
     /// <exception cref="ConversationException">An item is refused; the refusal names it.</exception>
     /// <exception cref="ForeignItemsException">Items of other conversations are referred to.</exception>
-    public static InputItems Read(CreateRequest create, Turn? parent, ReferenceTable references, CallLedger ledger)
+    public static InputItems Read(CreateRequest create, Turn? parent, ReferenceTable references, CallLedger ledger,
+        IReadOnlyList<Digest>? known)
     {
-        var input = new InputItems(parent, references, ledger, create.Input.Count);
+        var input = new InputItems(parent, references, ledger, known, create.Input.Count);
         for (var i = 0; i < create.Input.Count; i++)
         {
             input.Read(create.Input[i], $"input[{i}]");
@@ -146,7 +156,9 @@ internal sealed class InputItems
     private void Add(Item item, in ItemHead head, ItemTree tree, string path)
     {
         _ledger.Add(item, head, path);
-        _digest = _digest is { } before ? ItemDigest.Chain(before, tree) : null;
+        _digest = _digest is not { } before ? null
+            : _items.Count < _known.Count ? _known[_items.Count]
+            : ItemDigest.Chain(before, tree);
         _bytes += item.Json.Length;
         _items.Add((item, _digest));
     }

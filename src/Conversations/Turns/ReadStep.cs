@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Conversations.Turns;
@@ -9,6 +10,9 @@ public readonly record struct ReadStep(IReadOnlyList<ReadOnlyMemory<byte>> Event
 {
     /// <summary>See <see cref="Ports.EventBatch.Timing"/>.</summary>
     public TurnTiming? Timing { get; init; }
+
+    /// <summary>See <see cref="Ports.EventBatch.HistoryKey"/>.</summary>
+    public Digest? HistoryKey { get; init; }
 
     /// <summary>Whether the activation is over before the turn was: read on in the next one.</summary>
     public bool IsLost { get; init; }

@@ -130,6 +130,7 @@ internal sealed class RecordApplier(ConversationState state)
             Parameters = state.Parameters.ByNumbers(started.Values),
             Dialect = started.Dialect,
             Generate = started.Generate,
+            IsRecognised = started.IsRecognised,
         };
         state.Turns.Add(turn);
         return turn;

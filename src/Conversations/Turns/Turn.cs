@@ -39,6 +39,9 @@ internal sealed class Turn
 
     public required bool Generate { get; init; }
 
+    /// <summary>Whether the server found its parent by the history that the client sent: it names none.</summary>
+    public bool IsRecognised { get; init; }
+
     /// <summary>The lease that holds an unstored turn; the default for a stored one.</summary>
     public LeaseId Lease { get; init; }
 

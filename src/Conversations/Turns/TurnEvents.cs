@@ -65,12 +65,15 @@ internal sealed class TurnEvents(TurnTree turns, ConversationCounts counts)
         Digest digest) => new()
         {
             Id = turns.IdOf(turn),
-            Previous = turn.Parent is null ? null : turns.IdOf(turn.Parent),
+            Previous = turn.Parent is null || turn.IsRecognised ? null : turns.IdOf(turn.Parent),
             IsStored = turn.Id.IsStored,
             CreatedAt = turn.CreatedAt,
             Parameters = turn.Parameters,
             Ending = ending,
             Output = output,
             Digest = digest,
+            Items = turn is { IsRecognised: true, Parent: { } parent }
+                ? (parent.End.Length, turn.Live?.InputCount ?? (turn.Input.Length - parent.End.Length))
+                : null,
         };
 }

@@ -104,6 +104,7 @@ internal sealed class TurnList(TurnTree turns)
             ContextSource.Warm => "warm"u8,
             ContextSource.Reloaded => "reloaded"u8,
             ContextSource.Rebuilt => "rebuilt"u8,
+            ContextSource.Recognised => "recognised"u8,
             _ => "moved"u8,
         });
         json.WriteStartArray("tools"u8);

@@ -24,6 +24,7 @@ internal static class TurnRecords
             CreatedAt = turn.CreatedAt,
             Dialect = turn.Dialect,
             Generate = turn.Generate,
+            IsRecognised = turn.IsRecognised,
             Values = turn.Parameters.Numbers,
             InputCount = input.Count,
         });

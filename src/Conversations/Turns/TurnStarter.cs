@@ -38,6 +38,11 @@ internal sealed class TurnStarter(
             : turn;
     }
 
+    /// <summary>See <see cref="Conversation.MayContinue"/>.</summary>
+    public bool MayContinue(TurnId id, Digest context) =>
+        running.Count < Limits.RecognisedTurnsMax && state.Outbox.Format > RecordFormat.First && id.IsStored &&
+        state.Turns.Find(id, default) is { Status: TurnStatus.Ended } turn && turn.Digest == context;
+
     /// <summary>Begins a turn.</summary>
     public Turn Start(StartTurn start, DateTimeOffset now)
     {
@@ -89,7 +94,7 @@ internal sealed class TurnStarter(
         BackendRules.Check(backend, create.Model, values);
         var ledger = new CallLedger(parent, Parameters.ToolsOf(values));
         var references = new ReferenceTable(state.Turns, parent, start, create.Store);
-        var items = InputItems.Read(create, parent, references, ledger);
+        var items = InputItems.Read(create, parent, references, ledger, start.Digests);
         ledger.CheckAllAnswered(backend);
         items.CheckSizeWith(values);
         var proposal = Prepare(items, parent?.End ?? default, backend, start.Clock);
@@ -110,6 +115,7 @@ internal sealed class TurnStarter(
             Parameters = state.Parameters.Of(values),
             Dialect = start.Dialect,
             Generate = create.Generate,
+            IsRecognised = start.IsRecognised,
             Lease = create.Store ? default : start.Lease,
             Log = log,
             Clock = start.Clock,

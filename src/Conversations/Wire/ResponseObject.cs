@@ -25,6 +25,11 @@ internal sealed record ResponseSnapshot
     public required IReadOnlyList<ReadOnlyMemory<byte>> Output { get; init; }
 
     public required Digest Digest { get; init; }
+
+    /// <summary>
+    /// Where the server found the history that the client sent: its items that were known, and those that were new.
+    /// </summary>
+    public (int Known, int New)? Items { get; init; }
 }
 
 /// <summary>
@@ -58,7 +63,13 @@ internal static class ResponseObject
         if (ending is not null)
         {
             output.Raw(",\"evergrain\":{\"digest\":\""u8)
-                .Raw(System.Text.Encoding.ASCII.GetBytes(response.Digest.ToString())).Raw("\"}"u8);
+                .Raw(System.Text.Encoding.ASCII.GetBytes(response.Digest.ToString())).Raw("\""u8);
+            if (response.Items is { } items)
+            {
+                output.Raw(",\"items_known\":"u8).Number(items.Known).Raw(",\"items_new\":"u8).Number(items.New);
+            }
+
+            output.Raw("}"u8);
         }
 
         output.Raw("}"u8);

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Routing;
 using Evergrain.Frontend.Turns;
 using Microsoft.Extensions.DependencyInjection;
@@ -25,7 +26,7 @@ public static class InProcessExtensions
         services.AddSingleton<ConversationInstruments>();
         services.TryAddSingleton<JournalReturns>();
         services.AddSingleton(provider => CreateHost(provider, options));
-        services.AddSingleton<IConversations>(CreateRouter);
+        services.AddSingleton<IConversations>(CreateConversations);
         services.AddHostedService<InProcessStop>();
         services.PostConfigure<HostOptions>(host => host.ShutdownTimeout += options.StopGrace + options.CallEndTime);
         return services;
@@ -41,7 +42,8 @@ public static class InProcessExtensions
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ConversationInstruments>())
         {
-            Format = () => store.Format,
+            Rules = new ConversationRules(
+                () => store.Format, Recognises: provider.GetService<RecognitionIndex>() is not null),
         };
         var journal = new ActivationJournal(store, services, logger);
 
@@ -54,11 +56,11 @@ public static class InProcessExtensions
             provider.GetRequiredService<JournalReturns>());
     }
 
-    private static ConversationRouter CreateRouter(IServiceProvider provider)
+    private static IConversations CreateConversations(IServiceProvider provider)
     {
         var host = provider.GetRequiredService<InProcessConversations>();
         var roster = provider.GetRequiredService<ConversationInstruments>().Roster;
-        return new ConversationRouter(
+        var router = new ConversationRouter(
             host.Find,
             host.FindWarm,
             provider.GetRequiredService<IJournal>(),
@@ -67,6 +69,9 @@ public static class InProcessExtensions
         {
             Roster = (query, _) => ValueTask.FromResult(new RosterAnswer([.. roster.Find(query)], IsComplete: true)),
         };
+        return provider.GetService<RecognitionIndex>() is { } known
+            ? new RecognisingConversations(router, host.Find, known)
+            : router;
     }
 
     // An activation that ended is replaced within milliseconds. Longer than this its journal is broken.

@@ -92,6 +92,7 @@ internal sealed partial class TurnReports
         ContextSource.Reloaded => "reloaded",
         ContextSource.Rebuilt => "rebuilt",
         ContextSource.Moved => "moved",
+        ContextSource.Recognised => "recognised",
         _ => "warm",
     };
 

@@ -60,6 +60,7 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
             Lease = lease,
             Create = Body.Written,
             IsBackground = IsBackground,
+            MayBeKnown = _fields.Parent is null && !_fields.IsUnstored,
             Waited = waited,
             Trace = Trace,
             Origin = Origin with { Session = _fields.Session ?? Origin.Session },

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -118,6 +119,10 @@ internal sealed class ConversationGrain(GrainServices services)
             AfterInput();
         }
     }
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> MayContinue(TurnRequest turn, Payload context) =>
+        _activation.MayContinueAsync(AddressOf(turn), Digest.From(context.Bytes.Span), default);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<EventsAnswer> ReadEvents(TurnRequest turn, int from, ulong reader,

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Evergrain.Conversations;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -79,6 +80,10 @@ public sealed class StartRequest
     [Id(14)]
     public string? Session { get; init; }
 
+    /// <summary>Whether the server found the parent that the create names.</summary>
+    [Id(15)]
+    public bool IsRecognised { get; init; }
+
     /// <summary>How long the call may take; null, and never sent: as long as any other.</summary>
     [field: NonSerialized]
     internal TimeSpan? CallTime { get; init; }
@@ -144,6 +149,7 @@ public sealed class StartRequest
         TraceState = TraceState,
         Request = Request,
         Session = Session,
+        IsRecognised = IsRecognised,
     };
 
     private static StartRequest Copy(StartTurn start, TimeSpan callTime) => new()
@@ -163,6 +169,7 @@ public sealed class StartRequest
         TraceState = start.Trace.State,
         Request = start.Origin.Request,
         Session = start.Origin.Session,
+        IsRecognised = start.IsRecognised,
     };
 
     internal StartTurn For(ConversationKey key, TimeSpan opening) => new()
@@ -181,6 +188,7 @@ public sealed class StartRequest
         Opening = opening,
         Trace = new TraceContext(TraceParent, TraceState),
         Origin = new TurnOrigin(Request, Session),
+        IsRecognised = IsRecognised,
     };
 }
 
@@ -232,6 +240,10 @@ public sealed class EventsAnswer
     [Id(5)]
     public TurnTiming? Timing { get; init; }
 
+    /// <summary>By what key the turn's context is found; see <see cref="EventBatch.HistoryKey"/>.</summary>
+    [Id(6)]
+    public byte[]? HistoryKey { get; init; }
+
     /// <summary>Whether a batch is one event that is to come in pieces. Larger batches hold small events.</summary>
     internal static bool IsInPieces(Answer<EventBatch> answer, int pieceBytes) =>
         pieceBytes > 0 && answer.Kind == AnswerKind.Given && answer.Value.Events is [{ Length: var length }] &&
@@ -251,6 +263,7 @@ public sealed class EventsAnswer
                 IsPiece = left > 0,
                 IsLast = left == 0 && batch.IsLast,
                 Timing = left == 0 ? batch.Timing : null,
+                HistoryKey = left == 0 ? BytesOf(batch.HistoryKey) : null,
             };
         }
     }
@@ -262,6 +275,7 @@ public sealed class EventsAnswer
         IsLast = answer.Value.IsLast,
         Refusal = answer.Refusal,
         Timing = answer.Value.Timing,
+        HistoryKey = BytesOf(answer.Value.HistoryKey),
     };
 
     /// <summary>What a reader gets.</summary>
@@ -276,6 +290,12 @@ public sealed class EventsAnswer
             events[0] = before.WrittenMemory;
         }
 
-        return new(Kind, new EventBatch(from, events, IsLast) { Timing = Timing }, Refusal);
+        return new(Kind, new EventBatch(from, events, IsLast)
+        {
+            Timing = Timing,
+            HistoryKey = HistoryKey is { Length: Digest.Size } ? Digest.From(HistoryKey) : null,
+        }, Refusal);
     }
+
+    private static byte[]? BytesOf(Digest? key) => key?.AsSpan().ToArray();
 }

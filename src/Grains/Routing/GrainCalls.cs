@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -31,6 +32,10 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
 
         return answer;
     }
+
+    public Task<Answer<bool>> MayContinueAsync(
+        TurnAddress turn, Digest context, CancellationToken cancellationToken) => CallAsync(
+            () => grain.MayContinue(RequestFor(turn), new Payload(context.AsSpan().ToArray())), cancellationToken);
 
     public async IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(TurnAddress turn, int from, ulong reader,
         [EnumeratorCancellation] CancellationToken cancellationToken)

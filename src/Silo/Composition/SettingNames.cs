@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Recognition;
 using Evergrain.Frontend;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.InProcess;
@@ -21,7 +22,8 @@ internal static class SettingNames
     private static readonly string[] BesidePostgres =
         [nameof(PostgresJournalOptions.Url), nameof(PostgresJournalOptions.Format)];
 
-    private static readonly HashSet<string> Top = NamesOf([typeof(EvergrainOptions), typeof(InProcessOptions)],
+    private static readonly HashSet<string> Top = NamesOf(
+    [typeof(EvergrainOptions), typeof(InProcessOptions), typeof(RecognitionOptions)],
     [
         "Role", "Data", "Journal", "JournalUrl", "JournalFormat", "Models", "ModelUrl", "ModelApi", "ModelKey",
         "ModelServer", "ModelServers", "Admission", "Tenants", Postgres, Cluster, InputCheck,

@@ -39,7 +39,7 @@ public sealed class WireGoldenTests
         ["evergrain.EventsAnswer"] = Sample.Of(new EventsAnswer
         {
             Kind = AnswerKind.Refused, Events = [new Payload(Json)], IsLast = true, Refusal = Refused,
-            IsPiece = true, Timing = Timing,
+            IsPiece = true, Timing = Timing, HistoryKey = Json.ToArray(),
         }),
         ["evergrain.ForeignItem"] = Sample.Of(Foreign),
         ["evergrain.HeldConversation"] = Sample.Of(Held),
@@ -57,6 +57,7 @@ public sealed class WireGoldenTests
             IsBackground = true, References = new() { ["msg_1"] = new Payload(Json) }, IsCancelled = true,
             PieceOffset = 8, PieceTotal = 16, Waited = Time,
             TraceParent = "00-1-2-01", TraceState = "a=1", Request = "req_1", Session = "s",
+            IsRecognised = true,
         }),
         ["evergrain.StartedTurn"] = Sample.Of(
             Answer.Given(new StartedTurn(TurnId.Stored(4), new List<ForeignItem> { Foreign }))),

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -232,6 +233,9 @@ public sealed class RouterRetryTests
             Reads.Add(from);
             return OnRead(from).ToAsyncEnumerable();
         }
+
+        public Task<Answer<bool>> MayContinueAsync(
+            TurnAddress turn, Digest context, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task StopReadingAsync(ulong reader) => Task.CompletedTask;
 

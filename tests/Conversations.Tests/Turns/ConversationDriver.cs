@@ -61,18 +61,21 @@ internal sealed class ConversationDriver
 
     public List<Effect> Effects { get; } = [];
 
-    public ResponseId Create(string json, ulong request = 0, LeaseId? lease = null)
+    public ResponseId Create(string json, ulong request = 0, LeaseId? lease = null) => Begin(
+        new StartTurn
+        {
+            Key = Key,
+            RequestId = request == 0 ? Requests.Next128() : request,
+            Lease = lease ?? Lease,
+            Clock = Clock,
+            Create = Encoding.UTF8.GetBytes(json),
+        });
+
+    public ResponseId Begin(StartTurn start)
     {
         try
         {
-            return Conversation.StartTurn(new StartTurn
-            {
-                Key = Key,
-                RequestId = request == 0 ? Requests.Next128() : request,
-                Lease = lease ?? Lease,
-                Clock = Clock,
-                Create = Encoding.UTF8.GetBytes(json),
-            }, Now);
+            return Conversation.StartTurn(start, Now);
         }
         finally
         {
