@@ -23,6 +23,8 @@ public sealed class ClusterPassivationTests() : PassivationContract(ClusterHosts
 
 public sealed class ClusterHoldingTests() : HoldingContract(ClusterHosts.OneSilo);
 
+public sealed class ClusterRecognitionTests() : RecognitionContract(ClusterHosts.TwoSilos);
+
 /// <summary>Starts clusters for contracts.</summary>
 internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : IContractHosts
 {
@@ -38,6 +40,10 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
         var world = new TestWorld { Check = setup.Check, Holding = setup.Holding };
         return ClusterHost.StartAloneAsync(world, count: 1, options);
     });
+
+    /// <summary>Two silos for each test, and a client that recognises histories.</summary>
+    public static readonly ClusterHosts TwoSilos = new(static setup =>
+        ClusterHost.StartAloneAsync(new TestWorld { Recognition = setup.Recognition }));
 
     public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);
 }

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Grains;
 using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.DependencyInjection;
@@ -37,6 +38,8 @@ internal sealed class ClusterHost : ContractHost
     public override FaultyJournal Faults => _world.Faults;
 
     public override IJournal Store => _world.Journal;
+
+    public override RecognitionIndex? Known => _silos.Known;
 
     public override ErrorLog Log => _world.Log;
 

@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using Evergrain.Cluster.Tests.Moving;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Grains;
 using Evergrain.Providers.Demo;
 using Evergrain.Suites.Hosts;
@@ -27,6 +28,9 @@ internal sealed class TestSilos : IAsyncDisposable
     private TestSilos(TestWorld world, short count, ConversationClusterOptions options)
     {
         _current = new CurrentWorld(world);
+        Known = world.Recognition is { } recognition
+            ? new RecognitionIndex(recognition, Meters, world.Time)
+            : null;
         var builder = new InProcessTestClusterBuilder(count);
         builder.Options.ConfigureFileLogging = false;
 #pragma warning disable ORLEANSEXP003 // The one of AddConversations; by default one of tests' own takes its place.
@@ -60,6 +64,9 @@ internal sealed class TestSilos : IAsyncDisposable
     }
 
     public InProcessTestCluster Cluster => _cluster;
+
+    /// <summary>The turns that histories may continue; null: they are not recognised.</summary>
+    public RecognitionIndex? Known { get; }
 
     /// <summary>What silos answer, on its way out.</summary>
     public HeldAnswers Answers { get; } = new();
@@ -188,6 +195,11 @@ internal sealed class TestSilos : IAsyncDisposable
     {
         host.Services.AddSingleton(journal);
         host.Services.AddSingleton<IIdSource, RandomIdSource>();
+        if (Known is not null)
+        {
+            host.Services.AddSingleton(Known);
+        }
+
         host.Logging.ClearProviders().AddProvider(new WorldLog(_current));
     }
 }

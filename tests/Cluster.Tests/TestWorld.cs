@@ -3,6 +3,7 @@ using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Suites.Hosting;
 using Evergrain.Suites.Hosts;
 using Microsoft.Extensions.Logging;
@@ -51,6 +52,9 @@ internal sealed class TestWorld
 
     /// <summary>What may be held in silos that are started in this world; null: nobody counts.</summary>
     public ProcessHolding? Holding { get; init; }
+
+    /// <summary>How histories are recognised by silos that are started in this world; null: they are not.</summary>
+    public RecognitionOptions? Recognition { get; init; }
 }
 
 /// <summary>The world that a cluster's silos are in now, as the services they were started with.</summary>

@@ -26,4 +26,6 @@ public sealed class InProcessHoldingTests() : HoldingContract(InProcessHosts.InM
 
 public sealed class InProcessTimingTests() : TimingContract(InProcessHosts.InMemory);
 
+public sealed class InProcessRecognitionTests() : RecognitionContract(InProcessHosts.InMemory);
+
 public sealed class InProcessCheckTests() : CheckContract(InProcessHosts.InMemory);

@@ -3,6 +3,7 @@ using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Routing;
 using Evergrain.Frontend.InProcess;
 using Evergrain.Suites.Hosts;
@@ -17,20 +18,18 @@ internal sealed class InProcessHost : ContractHost
     private static readonly TimeSpan RetryTime = TimeSpan.FromSeconds(20);
     private readonly Func<Task<IJournal>> _open;
     private readonly MeterFactory _meters = new();
-    private readonly IInputCheck? _check;
-    private readonly ProcessHolding? _holding;
+    private readonly HostSetup _setup;
     private IJournal _journal;
     private FaultyJournal _faults;
     private ServiceProvider _services;
-    private ConversationRouter _router;
+    private IConversations _conversations;
 
-    private InProcessHost(Func<Task<IJournal>> open, IJournal journal, InProcessOptions options, IInputCheck? check,
-        ProcessHolding? holding)
+    private InProcessHost(Func<Task<IJournal>> open, IJournal journal, InProcessOptions options, HostSetup setup)
     {
-        (_open, _journal, Options, _check, _holding) = (open, journal, options, check, holding);
+        (_open, _journal, Options, _setup) = (open, journal, options, setup);
         _faults = new FaultyJournal(journal);
         Counts.Follow(_meters);
-        (_services, _router) = Create();
+        (_services, _conversations) = Create();
     }
 
     public InProcessOptions Options { get; }
@@ -45,7 +44,9 @@ internal sealed class InProcessHost : ContractHost
 
     public override GatedModel Model { get; } = new();
 
-    public override IConversations Conversations => _router;
+    public override IConversations Conversations => _conversations;
+
+    public override RecognitionIndex? Known => _services.GetService<RecognitionIndex>();
 
     /// <summary>What is removed when the host is disposed; null: nothing.</summary>
     public string? Directory { get; set; }
@@ -54,15 +55,14 @@ internal sealed class InProcessHost : ContractHost
 
     /// <summary>Starts a host; <paramref name="open"/> opens its journal, and opens it again later.</summary>
     public static async Task<InProcessHost> StartAsync(Func<Task<IJournal>> open, InProcessOptions? options = null,
-        IInputCheck? check = null, ProcessHolding? holding = null) =>
-        new(open, await open(), options ?? new InProcessOptions(), check, holding);
+        HostSetup? setup = null) =>
+        new(open, await open(), options ?? new InProcessOptions(), setup ?? new HostSetup());
 
     /// <summary>Starts a host over an in-memory journal.</summary>
-    public static Task<InProcessHost> StartInMemoryAsync(InProcessOptions? options = null, IInputCheck? check = null,
-        ProcessHolding? holding = null)
+    public static Task<InProcessHost> StartInMemoryAsync(InProcessOptions? options = null, HostSetup? setup = null)
     {
         var journal = new InMemoryJournal();
-        return StartAsync(() => Task.FromResult<IJournal>(new Kept(journal)), options, check, holding);
+        return StartAsync(() => Task.FromResult<IJournal>(new Kept(journal)), options, setup);
     }
 
     public override async Task PassivateAsync() => await InProcess.PassivateIdleAsync().WaitAsync(Waits.Patience);
@@ -75,7 +75,7 @@ internal sealed class InProcessHost : ContractHost
         await _journal.DisposeAsync();
         _journal = await _open();
         _faults = new FaultyJournal(_journal);
-        (_services, _router) = Create();
+        (_services, _conversations) = Create();
     }
 
     public override async Task KillAsync()
@@ -85,7 +85,7 @@ internal sealed class InProcessHost : ContractHost
         var dead = _services;
         Faults.Kill();
         _faults = new FaultyJournal(_journal);
-        (_services, _router) = Create();
+        (_services, _conversations) = Create();
         await dead.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
     }
 
@@ -102,7 +102,7 @@ internal sealed class InProcessHost : ContractHost
         await base.DisposeAsync();
     }
 
-    private (ServiceProvider Services, ConversationRouter Router) Create()
+    private (ServiceProvider Services, IConversations Conversations) Create()
     {
         var services = new ServiceCollection()
             .AddLogging(logging => logging.AddProvider(Log))
@@ -111,14 +111,19 @@ internal sealed class InProcessHost : ContractHost
             .AddSingleton<IIdSource, RandomIdSource>()
             .AddSingleton<IJournal>(Faults)
             .AddSingleton<IModelBackend>(Model);
-        if (_check is not null)
+        if (_setup.Check is not null)
         {
-            services.AddSingleton(_check);
+            services.AddSingleton(_setup.Check);
         }
 
-        if (_holding is not null)
+        if (_setup.Holding is not null)
         {
-            services.AddSingleton(_holding);
+            services.AddSingleton(_setup.Holding);
+        }
+
+        if (_setup.Recognition is not null)
+        {
+            services.AddSingleton(_setup.Recognition).AddSingleton<RecognitionIndex>();
         }
 
         var provider = services.AddInProcessConversations(Options).BuildServiceProvider();
@@ -127,10 +132,13 @@ internal sealed class InProcessHost : ContractHost
         var bounds = new RetryBounds(TimeProvider.System, RetryTime, static _ => false);
         var host = provider.GetRequiredService<InProcessConversations>();
         var roster = provider.GetRequiredService<ConversationInstruments>().Roster;
-        return (provider, new ConversationRouter(host.Find, host.FindWarm, _faults, new RandomIdSource(), bounds)
+        var router = new ConversationRouter(host.Find, host.FindWarm, _faults, new RandomIdSource(), bounds)
         {
             Roster = (query, _) => ValueTask.FromResult(new RosterAnswer([.. roster.Find(query)], IsComplete: true)),
-        });
+        };
+        return (provider, provider.GetService<RecognitionIndex>() is { } known
+            ? new RecognisingConversations(router, host.Find, known)
+            : router);
     }
 
     private sealed class MeterFactory : IMeterFactory

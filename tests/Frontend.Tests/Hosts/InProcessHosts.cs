@@ -12,7 +12,7 @@ namespace Evergrain.Frontend.Tests.Hosts;
 internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start) : IContractHosts
 {
     public static readonly InProcessHosts InMemory = new(static setup =>
-        InProcessHost.StartInMemoryAsync(OptionsFor(setup), setup.Check, setup.Holding));
+        InProcessHost.StartInMemoryAsync(OptionsFor(setup), setup));
 
     public static readonly InProcessHosts Sqlite = new(StartSqliteAsync);
 
@@ -22,7 +22,7 @@ internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start)
         return await InProcessHost.StartAsync(
             async () => await PostgresJournal.OpenAsync(
                 new PostgresJournalOptions { Url = url }, CancellationToken.None),
-            OptionsFor(setup), setup.Check, setup.Holding);
+            OptionsFor(setup), setup);
     });
 
     public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);
@@ -33,7 +33,7 @@ internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start)
         var host = await InProcessHost.StartAsync(
             async () => await SqliteJournal.OpenAsync(
                 new SqliteJournalOptions { Directory = directory }, CancellationToken.None),
-            OptionsFor(setup), setup.Check, setup.Holding);
+            OptionsFor(setup), setup);
         host.Directory = directory;
         return host;
     }

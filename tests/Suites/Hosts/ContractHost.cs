@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Suites.Hosting;
 
 namespace Evergrain.Suites.Hosts;
@@ -25,6 +26,9 @@ public abstract class ContractHost : ConversationsHost
 
     /// <summary>The journal behind that one, which never fails.</summary>
     public abstract IJournal Store { get; }
+
+    /// <summary>The turns that histories may continue; null: they are not recognised.</summary>
+    public abstract RecognitionIndex? Known { get; }
 
     /// <summary>The errors that the host logs.</summary>
     public abstract ErrorLog Log { get; }

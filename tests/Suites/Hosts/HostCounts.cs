@@ -23,7 +23,14 @@ public sealed class HostCounts : IDisposable
                 }
             },
         };
-        following.SetMeasurementEventCallback<long>((instrument, value, _, _) => Add(instrument.Name, value));
+        following.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+        {
+            Add(instrument.Name, value);
+            foreach (var tag in tags)
+            {
+                Add($"{instrument.Name} {tag.Value}", value);
+            }
+        });
         following.Start();
         _listeners.Add(following);
     }
@@ -37,6 +44,12 @@ public sealed class HostCounts : IDisposable
     public long Lost => Total("evergrain.conversations.lost");
 
     public long Shortened => Total("evergrain.conversations.shortened");
+
+    /// <summary>Histories that creates brought along, by what became of them.</summary>
+    public long Histories(string outcome) => Total($"evergrain.histories.received {outcome}");
+
+    /// <summary>Histories that would be recognised.</summary>
+    public long Indexed => Total("evergrain.histories.indexed");
 
     public long Warm => Total("evergrain.conversations.warm");
 

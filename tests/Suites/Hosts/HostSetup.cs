@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 
 namespace Evergrain.Suites.Hosts;
 
@@ -14,6 +15,9 @@ public sealed record HostSetup
 
     /// <summary>What conversations may hold; null: nobody counts.</summary>
     public ProcessHolding? Holding { get; init; }
+
+    /// <summary>How histories that are sent again are recognised; null: they are not.</summary>
+    public RecognitionOptions? Recognition { get; init; }
 }
 
 /// <summary>Starts hosts of one kind. It has no state.</summary>

@@ -1,0 +1,185 @@
+using System.Text;
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Suites.Hosts;
+
+/// <content>What speaks against continuing a conversation: it costs time, and changes no answer.</content>
+public abstract partial class RecognitionContract
+{
+    private const int Lives = 8;
+    private const int LifeSteps = 12;
+    private const int RunningMax = 16;
+    private static readonly TimeSpan OpenTime = TimeSpan.FromMilliseconds(50);
+
+    // Lives of clients that go back, change what they said and go on, while entries of the index get lost.
+    [Fact]
+    public async Task Index_LosingEntriesAtRandom_ChangesNoDigest()
+    {
+        var seed = (int)(new RandomIdSource().Next64() >> 40);
+        await Task.WhenAll(Enumerable.Range(seed, Lives).Select(LiveAsync));
+        Assert.InRange(Host.Counts.Histories("recognised") + Host.Counts.Histories("forked"), 1, Lives * LifeSteps);
+    }
+
+    [Fact]
+    public async Task Delete_OfTheLastTurn_LetsTheHistoryGoOnFromTheOneBefore()
+    {
+        var chat = Chat;
+        var first = await chat.SayAsync("one");
+        var second = await chat.SayAsync("two");
+        await Client.DeleteAsync(second);
+        var elsewhere = await chat.Fork().DigestElsewhereAsync();
+        var again = await chat.SendAsync();
+
+        Assert.Equal(first.Conversation, again.Conversation);
+        Assert.Equal(first.Turn.Number, (await StartsAsync(first.Conversation))[^1].Parent);
+        Assert.Equal(elsewhere, await Client.DigestAsync(again));
+        await Client.DeleteAsync(first);
+        await Client.DeleteAsync(again);
+        Assert.NotEqual(first.Conversation, (await chat.SayAsync("three")).Conversation);
+        Assert.Equal(1, Host.Counts.Histories("unknown"));
+    }
+
+    // As where another process deleted the turn, or a key is another context's.
+    [Fact]
+    public async Task Entry_ThatIsWrong_IsNotFollowed()
+    {
+        var chat = Chat;
+        var first = await chat.SayAsync("one");
+        var key = await KeyOfAsync(first);
+        var wrong = await Chat.SayAsync("something else");
+        Host.Known!.Add("default", key, wrong);
+        chat.Items.Add(ResentChat.User("two"));
+        var elsewhere = await chat.Fork().DigestElsewhereAsync();
+        var second = await chat.Fork().SendAsync();
+        Assert.NotEqual(wrong.Conversation, second.Conversation);
+        Assert.Equal(elsewhere, await Client.DigestAsync(second));
+
+        await Client.DeleteAsync(first);
+        Host.Known!.Add("default", key, first);
+        var third = await chat.Fork().SendAsync();
+        Assert.NotEqual(first.Conversation, third.Conversation);
+        Assert.Equal(elsewhere, await Client.DigestAsync(third));
+        Assert.Equal(2, Host.Counts.Histories("unknown"));
+    }
+
+    [Fact]
+    public async Task Create_ThatIsRefused_IsRefusedAsItCame()
+    {
+        var chat = Chat;
+        await chat.SayAsync("one");
+        chat.Items.Add("""{"role":"user"}""");
+        var refusal = await ContractClient.RefusedAsync(() => chat.StartAsync());
+        Assert.Equal((RefusalKind.MissingField, "input[2].content"), (refusal.Kind, refusal.Param));
+        Assert.Single(await Client.ListAsync());
+    }
+
+    [Fact]
+    public async Task Crowd_WithOneHistory_SpreadsOverConversations()
+    {
+        var chat = Chat;
+        var first = await chat.SayAsync("one");
+        chat.Items.Add(ResentChat.User("all at once"));
+        var running = new List<ResponseId>();
+        for (var i = 0; i <= RunningMax; i++)
+        {
+            running.Add(await chat.StartAsync("gated"));
+            await (await Model.CallAsync("all at once")).SayAsync(Speech.Message("wait"));
+        }
+
+        Assert.All(running[..RunningMax], id => Assert.Equal(first.Conversation, id.Conversation));
+        Assert.NotEqual(first.Conversation, running[^1].Conversation);
+        foreach (var id in running)
+        {
+            await Client.CancelAsync(id);
+        }
+    }
+
+    [Fact]
+    public async Task Conversation_ThatDoesNotOpenInTime_IsLeftAlone()
+    {
+        var chat = Chat;
+        var first = await chat.SayAsync("one");
+        chat.Items.Add(ResentChat.User("two"));
+        await Host.PassivateAsync();
+        var armed = Host.Time.ArmedAsync(OpenTime);
+        var (arrived, gate) = Host.Faults.HoldReads();
+        var starting = chat.StartAsync();
+        await arrived;
+        await armed;
+        Host.Time.Advance(OpenTime);
+        gate.SetResult();
+        var second = await starting;
+        Assert.NotEqual(first.Conversation, second.Conversation);
+        await Client.ReadAsync(second);
+        Assert.Equal(await chat.DigestElsewhereAsync(), await Client.DigestAsync(second));
+    }
+
+    [Fact]
+    public async Task Conversation_ThatIsCold_IsOpened()
+    {
+        var chat = Chat;
+        var first = await chat.SayAsync("one");
+        await Host.PassivateAsync();
+        Assert.Equal(first.Conversation, (await chat.SayAsync("two")).Conversation);
+    }
+
+    [Fact]
+    public async Task Create_ThatIsUnstoredOrHasAKey_IsNotLookedUp()
+    {
+        var chat = Chat;
+        var first = await chat.SayAsync("one");
+        var items = $"[{string.Join(',', chat.Items)},{ResentChat.User("two")}]";
+        var unstored = await Client.CreateAsync(
+            ContractClient.Json(items, model: "echo", store: false), ContractClient.NewConversation());
+        Assert.NotEqual(first.Conversation, unstored.Conversation);
+        var conversation = ContractClient.NewConversation();
+        var keyed = await Host.Conversations.StartTurnAsync(new StartTurn
+        {
+            Key = Client.Key(conversation),
+            RequestId = ContractClient.NewRequest(),
+            IsKeyed = true,
+            Lease = Client.Lease,
+            Create = Encoding.UTF8.GetBytes(ContractClient.Json(items, model: "echo")),
+        }, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
+        Assert.Equal(conversation, keyed.Conversation);
+        await Client.ReadAsync(unstored);
+        await Client.ReadAsync(keyed);
+    }
+
+    private async Task LiveAsync(int seed)
+    {
+        var random = new Random(seed);
+        var chat = Chat;
+        for (var step = 0; step < LifeSteps; step++)
+        {
+            if (chat.Items.Count > 2 && random.Next(4) == 0)
+            {
+                chat.Items.RemoveRange(random.Next(1, chat.Items.Count - 1), 1);
+            }
+
+            chat.Items.Add(ResentChat.User($"{seed} says {random.Next(3)}"));
+            var elsewhere = await chat.Fork().DigestElsewhereAsync();
+            var id = await chat.SendAsync();
+            Assert.True(elsewhere == await Client.DigestAsync(id), $"seed {seed}, step {step}: {id}");
+            if (random.Next(3) == 0)
+            {
+                Host.Known!.Remove(Client.Address(id));
+            }
+        }
+    }
+
+    private async Task<Digest> KeyOfAsync(ResponseId id)
+    {
+        await foreach (var batch in Host.Conversations.ReadEventsAsync(Client.Address(id), 0, CancellationToken.None))
+        {
+            if (batch.HistoryKey is { } key)
+            {
+                return key;
+            }
+        }
+
+        throw new InvalidOperationException($"{id} has no key");
+    }
+}

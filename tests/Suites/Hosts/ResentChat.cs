@@ -1,0 +1,71 @@
+using System.Text;
+using System.Text.Json;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+
+namespace Evergrain.Suites.Hosts;
+
+/// <summary>A client that sends its whole history with each create, as most clients do.</summary>
+/// <param name="host">The host.</param>
+/// <param name="tenant">Whose client it is.</param>
+/// <param name="more">Members that each of its creates has, with a comma behind each.</param>
+internal sealed class ResentChat(ContractHost host, string tenant = "default", string more = "")
+{
+    private readonly ContractClient _client = new(host, tenant, lease: 1);
+
+    /// <summary>The items so far, as JSON.</summary>
+    public List<string> Items { get; init; } = [];
+
+    /// <summary>The same client with the same history, which goes its own way from here.</summary>
+    public ResentChat Fork() => new(host, tenant, more) { Items = [.. Items] };
+
+    public static string User(string text) => $$"""{"role":"user","content":{{JsonSerializer.Serialize(text)}}}""";
+
+    public static string ToolOutput(string callId, string output) =>
+        $$"""{"type":"function_call_output","call_id":"{{callId}}","output":"{{output}}"}""";
+
+    /// <summary>Says something, and takes the answer into its history.</summary>
+    public async Task<ResponseId> SayAsync(string text)
+    {
+        Items.Add(User(text));
+        return await SendAsync();
+    }
+
+    /// <summary>Sends what it has, and takes the answer into its history.</summary>
+    public async Task<ResponseId> SendAsync(string model = "echo")
+    {
+        var id = await StartAsync(model);
+        await TakeAsync(id);
+        return id;
+    }
+
+    /// <summary>Takes the output of a response into its history.</summary>
+    public async Task TakeAsync(ResponseId id)
+    {
+        await _client.ReadAsync(id);
+        Items.AddRange((await _client.GetAsync(id)).GetProperty("output").EnumerateArray()
+            .Select(static item => item.GetRawText()));
+    }
+
+    /// <summary>Sends what it has.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="mayBeKnown">Whether anybody looks whether the history is known.</param>
+    public async Task<ResponseId> StartAsync(string model = "echo", bool mayBeKnown = true) =>
+        await host.Conversations.StartTurnAsync(new StartTurn
+        {
+            Key = new ConversationKey(tenant, ContractClient.NewConversation()),
+            RequestId = ContractClient.NewRequest(),
+            Lease = _client.Lease,
+            MayBeKnown = mayBeKnown,
+            Create = Encoding.UTF8.GetBytes(
+                $$"""{"model":"{{model}}",{{more}}"input":[{{string.Join(',', Items)}}]}"""),
+        }, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
+
+    /// <summary>The digest that the same history has in a conversation of its own, answer included.</summary>
+    public async Task<string> DigestElsewhereAsync()
+    {
+        var id = await StartAsync(mayBeKnown: false);
+        await _client.ReadAsync(id);
+        return await _client.DigestAsync(id);
+    }
+}
