@@ -37,6 +37,10 @@ public sealed class ReadingCommandTests : IDisposable
 
         var (asked, exported) = await ReadAsync(commands, sample, url);
         (await commands.RunAsync(["inspect", sample.Id, .. data])).AssertRefused("A running server holds");
+        var served = (await commands.RunAsync(["list", "--json", .. url])).Succeeded().Json;
+        var held = Assert.Single(served.GetProperty("data").EnumerateArray());
+        Assert.Equal((sample.Id, 4), (held.GetProperty("id").GetString(),
+            held.GetProperty("memory").GetProperty("turns").GetInt32()));
         await server.KillAsync();
         var before = HashOf(DataPath);
         var (read, copied) = await ReadAsync(commands, sample, data);
