@@ -36,6 +36,7 @@ internal static class ServerBuilder
         builder.Services.AddSettingsRule(_ => SettingNames.FindUnknown(builder.Configuration));
         builder.Logging.ClearProviders()
             .SetMinimumLevel(LogLevel.Warning)
+            .AddConfiguration(builder.Configuration.GetSection("Logging"))
 
             // A failed start is one sentence of ours, not a stack trace.
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical)
