@@ -14,12 +14,18 @@ internal sealed class TurnList(TurnTree turns)
     private const int LiveMax = 100;
     private const int LookedAtMax = 256;
 
-    /// <summary>Stored turns behind a number, in order; behind the last one the unstored turns in memory.</summary>
+    /// <summary>
+    /// Stored turns behind a number, in order; behind the last one the unstored turns in memory. These have no number
+    /// to go on from: they stand on one page, the newest that fit.
+    /// </summary>
     public ReadOnlyMemory<byte> Write(int after, int limit)
     {
-        var chosen = turns.Stored.Skip(after).Concat(turns.Unstored.OrderBy(static turn => turn.CreatedAt))
-            .Where(IsShown).Take(limit + 1).ToList();
-        return Write(chosen, limit, now: null);
+        var stored = turns.Stored.Skip(after).Where(IsShown).Take(limit + 1).ToList();
+        var unstored = turns.Unstored.Where(IsShown).OrderBy(static turn => turn.CreatedAt).ToList();
+        return stored.Count > 0 && stored.Count + unstored.Count > limit
+            ? Write(stored.Take(limit), hasMore: true, leftOut: 0, now: null)
+            : Write(stored.Concat(unstored.TakeLast(limit)), hasMore: false,
+                leftOut: Math.Max(0, unstored.Count - limit), now: null);
     }
 
     /// <summary>The turns that run, and of the newest ones those that ended at a time or later.</summary>
@@ -29,12 +35,12 @@ internal sealed class TurnList(TurnTree turns)
             .Where(turn => turn.Ending is not { } ending || ending.EndedAt >= since);
         var chosen = running.Union(recent).Where(IsShown).OrderBy(static turn => turn.CreatedAt)
             .Take(LiveMax + 1).ToList();
-        return Write(chosen, LiveMax, now);
+        return Write(chosen.Take(LiveMax), chosen.Count > LiveMax, leftOut: 0, now);
     }
 
     private static bool IsShown(Turn turn) => !turn.IsHidden && turn.Status != TurnStatus.Proposed;
 
-    private ReadOnlyMemory<byte> Write(List<Turn> chosen, int limit, long? now)
+    private ReadOnlyMemory<byte> Write(IEnumerable<Turn> chosen, bool hasMore, int leftOut, long? now)
     {
         var buffer = new WireBuffer();
         using (var json = new Utf8JsonWriter(buffer))
@@ -42,13 +48,18 @@ internal sealed class TurnList(TurnTree turns)
             json.WriteStartObject();
             json.WriteString("object"u8, "list"u8);
             json.WriteStartArray("data"u8);
-            foreach (var turn in chosen.Take(limit))
+            foreach (var turn in chosen)
             {
                 Write(json, turn);
             }
 
             json.WriteEndArray();
-            json.WriteBoolean("has_more"u8, chosen.Count > limit);
+            json.WriteBoolean("has_more"u8, hasMore);
+            if (leftOut > 0)
+            {
+                json.WriteNumber("unstored_left_out"u8, leftOut);
+            }
+
             if (now is { } time)
             {
                 json.WriteNumber("now_ms"u8, time);

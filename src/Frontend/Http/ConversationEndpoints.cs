@@ -45,6 +45,12 @@ internal sealed class ConversationEndpoints(IConversations conversations, AuditL
         }
 
         var text = context.Request.Query["response"].ToString();
+        if (text.Length == 0)
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest,
+                "'response' must name a response of the conversation.", "response");
+        }
+
         if (!ResponseId.TryParse(text, out var response) || response.Conversation != key.Id)
         {
             throw ConversationException.Of(RefusalKind.NotFound, $"Response with id '{text}' not found.");

@@ -68,7 +68,7 @@ internal sealed class ConversationListEndpoint(IConversations conversations, Aud
         }
 
         var names = Words.Select(static word => word.Name).Append("id")
-            .Where(name => context.Request.Query[name].ToString().Length > 0).ToList();
+            .Where(context.Request.Query.ContainsKey).ToList();
         return names switch
         {
             [] => query,
@@ -87,10 +87,10 @@ internal sealed class ConversationListEndpoint(IConversations conversations, Aud
     private static OriginWord ReadWord(HttpContext context, string name)
     {
         var text = context.Request.Query[name].ToString();
-        return text.Length <= WordCharsMax
+        return text.Length is > 0 and <= WordCharsMax
             ? new OriginWord(Array.Find(Words, word => word.Name == name).Kind, text)
             : throw ConversationException.Of(
-                RefusalKind.InvalidRequest, $"'{name}' has at most {WordCharsMax} characters.", name);
+                RefusalKind.InvalidRequest, $"'{name}' has 1 to {WordCharsMax} characters.", name);
     }
 
     private static ReadOnlyMemory<byte> Write(ConversationPage page)

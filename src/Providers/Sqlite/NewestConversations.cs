@@ -132,7 +132,12 @@ internal sealed class NewestConversations : IDisposable
             }
 
             bytes = _first.Int64(2);
-            return _first.IsNull(3) ? null : _first.Bytes(3).ToArray();
+            if (_first.IsNull(3))
+            {
+                return null;
+            }
+
+            return _first.Bytes(3).ToArray();
         }
         finally
         {

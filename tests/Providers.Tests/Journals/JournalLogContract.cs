@@ -178,7 +178,9 @@ public abstract class JournalLogContract : JournalContract
         }
 
         keys.Reverse();
-        Assert.Equal(keys, (await ListNewestAsync([Tenant], limit: 10)).Select(static log => log.Key));
+        var listed = await ListNewestAsync([Tenant], limit: 10);
+        Assert.Equal(keys, listed.Select(static log => log.Key));
+        Assert.All(listed, static log => Assert.Equal(JournalBounds.FirstTailBytes, log.FirstTail.Length));
     }
 
     [Fact]
