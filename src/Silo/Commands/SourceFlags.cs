@@ -53,9 +53,14 @@ internal static class SourceFlags
             return new HttpConversations(line.OpenServer(), line.GetValue(Tenant));
         }
 
-        return line.GetValue(Url) is null
+        if (line.GetValue(Url) is not null)
+        {
+            throw new CommandException("Give --url for a running server or --data for a stopped one, not both.");
+        }
+
+        return line.GetValue(Tenant) is null
             ? StoppedConversations.Open(data)
-            : throw new CommandException("Give --url for a running server or --data for a stopped one, not both.");
+            : throw new CommandException("--tenant is for a server: with --data all tenants are read.");
     }
 
     /// <summary>The server that the options name.</summary>

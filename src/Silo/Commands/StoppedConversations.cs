@@ -147,7 +147,7 @@ internal sealed class StoppedConversations : IConversationSource
             ["created_at_ms"] = turns.Count > 0 ? turns[0].Number("created_at_ms") : null,
             ["is_stored"] = true,
             ["turns"] = turns.Count,
-            ["items"] = turns.Max(static turn => turn.Number("items", "held")),
+            ["items"] = turns.Count > 0 ? turns[^1].Number("items", "held") : null,
             ["status"] = turns.Count > 0 ? turns[^1].Text("status") : null,
         };
     }

@@ -47,9 +47,15 @@ internal sealed class TurnImport(ServerClient server, string? model)
     /// <exception cref="CommandException">The file has another shape, or the server refuses a turn.</exception>
     public async Task<IReadOnlyList<ImportedTurn>> RunAsync(JsonElement file, CancellationToken cancellationToken)
     {
+        var turns = file.List("turns");
+        if (turns.Count == 0)
+        {
+            throw new CommandException("The file holds no turns: 'turns' must be a list of them.");
+        }
+
         try
         {
-            foreach (var (index, turn) in file.List("turns").Index())
+            foreach (var (index, turn) in turns.Index())
             {
                 await MakeAsync(turn, index, cancellationToken);
             }
@@ -65,6 +71,12 @@ internal sealed class TurnImport(ServerClient server, string? model)
 
     private async Task MakeAsync(JsonElement turn, int index, CancellationToken cancellationToken)
     {
+        if (turn.At("input") is not { ValueKind: JsonValueKind.Array } ||
+            turn.At("response", "output") is not { ValueKind: JsonValueKind.Array })
+        {
+            throw new CommandException($"turns[{index}] must have the lists 'input' and 'response.output'.");
+        }
+
         var from = IdArgument.ReadResponse(turn.Text("id"));
         var parent = FindParent(turn, index);
         List<JsonElement> items =
