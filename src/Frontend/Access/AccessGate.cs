@@ -97,7 +97,8 @@ internal sealed class AccessGate(RequestDelegate next, ApiKeyStore keys, PlaceRu
         {
             reports.RefusedKey(context, tenant);
             return new Refusal(RefusalKind.Forbidden,
-                "An operator's key opens metrics and usage, and no conversation: send a tenant's key.");
+                "An operator's key opens metrics, usage and the shapes of conversations, and no content: " +
+                "send a tenant's key.");
         }
 
         return null;

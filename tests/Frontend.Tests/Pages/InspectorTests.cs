@@ -157,7 +157,7 @@ public sealed class InspectorTests(PageBrowser browser, ITestOutputHelper output
         var turn = await open.TurnAsync(1);
         await turn.GetByText("Items and digest").ClickAsync();
 
-        await turn.GetByText("An operator's key opens metrics and usage, and no conversation").WaitForAsync();
+        await turn.GetByText("An operator's key opens metrics, usage and the shapes of conversations").WaitForAsync();
         Assert.DoesNotContain("secret", await open.Page.ContentAsync(), StringComparison.Ordinal);
     }
 

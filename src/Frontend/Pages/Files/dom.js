@@ -38,7 +38,7 @@ export function makeTable(caption, headings, rows) {
 export const inMs = (ms) => `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`;
 
 /** Whole milliseconds, the difference of two times of day, for people. */
-export const inWholeMs = (ms) => ms < 10_000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
+export const inWholeMs = (ms) => ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 
 /** Bytes for people. */
 export const inBytes = (bytes) => bytes < 10_000 ? `${Math.round(bytes)} bytes`

@@ -16,6 +16,9 @@ export const phases = [
   ['transport', 'transport', 'everything else'],
 ];
 
+/** The time of a turn: its phases add up to it. */
+export const totalOf = ({ phases_ms: ms }) => phases.reduce((sum, [phase]) => sum + ms[phase], 0);
+
 /** The time that a turn takes beside the model and the tools. */
 export const serverTime = (timing) => timing.responses_duration_excl_engine_and_client_tool_time_ms;
 

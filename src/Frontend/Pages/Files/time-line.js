@@ -1,10 +1,10 @@
 // Places the turns of a conversation: on which branch, and when. Draws them on one line of time.
-import { inWholeMs, makeSvg } from './dom.js';
+import { inMs, inWholeMs, make, makeSvg } from './dom.js';
+import { totalOf } from './phases.js';
 
 const WIDTH = 1000;
 const LANE = 14;
 const LEFT = 6;
-const BOTTOM = 20;
 const LANES_MAX = 40;
 
 /** Adds to each turn when it ran, what it continues, its lane, and how long after its parent it began. */
@@ -16,7 +16,8 @@ export function place(turns) {
     const parent = byId.get(turn.previous_response_id);
     turn.parent = parent ?? null;
     turn.from = turn.created_at_ms;
-    turn.to = turn.ended_at_ms ?? Date.now();
+    turn.took = turn.timing ? totalOf(turn.timing) : (turn.ended_at_ms ?? Date.now()) - turn.from;
+    turn.to = turn.from + turn.took;
     turn.gap = parent ? Math.max(0, turn.from - parent.to) : null;
     turn.isFork = continued.has(turn.previous_response_id) && turn.previous_response_id !== null;
     turn.lane = parent && !turn.isFork ? parent.lane : lanes++;
@@ -35,7 +36,7 @@ export function drawLine(turns) {
   const x = (time) => LEFT + (time - start) / span * width;
   const y = ({ lane }) => Math.min(lane, LANES_MAX - 1) * LANE;
   const line = makeSvg('svg', {
-    class: 'time-line', role: 'img', viewBox: `0 0 ${WIDTH} ${height + BOTTOM}`,
+    class: 'time-line', role: 'img', viewBox: `0 0 ${WIDTH} ${height}`,
     'aria-label': `${turns.length} turns on ${lanes} branches within ${inWholeMs(span)}; the list below has each of them`,
   });
   for (const turn of turns) {
@@ -49,10 +50,10 @@ export function drawLine(turns) {
     line.append(makeSvg('rect', {
       class: `mark ${turn.status}`, x: x(turn.from), y: y(turn) + 2, height: LANE - 4, rx: 1.5,
       width: Math.max(2, x(turn.to) - x(turn.from)),
-    }, makeSvg('title', {}, `turn ${turn.number || turn.id}: ${turn.status}, ${inWholeMs(turn.to - turn.from)}`)));
+    }, makeSvg('title', {}, `turn ${turn.number || turn.id}: ${turn.status}, ${inMs(turn.took)}`)));
   }
 
-  line.append(makeSvg('text', { x: LEFT, y: height + 14 }, new Date(start).toLocaleString()),
-    makeSvg('text', { x: WIDTH - LEFT, y: height + 14, 'text-anchor': 'end' }, `+ ${inWholeMs(span)}`));
-  return line;
+  // Text of the drawing would shrink with it on a phone.
+  return make('div', {}, line, make('p', { class: 'ends' },
+    make('small', {}, new Date(start).toLocaleString()), make('small', {}, `+ ${inWholeMs(span)}`)));
 }

@@ -1,24 +1,24 @@
 // Shows one turn in the inspector. What clients and models said is asked for when a turn is opened, and not before.
 import { contextDetails } from './context-view.js';
 import { inMs, inWholeMs, make } from './dom.js';
-import { phaseBar, phases } from './phases.js';
+import { phaseBar, totalOf } from './phases.js';
 import { getJson } from './server.js';
 
 const ITEMS_MAX = 100;
 
 /** The element of a turn. `context` asks for its context. */
 export function showTurn(turn, context) {
-  const { id, number, status, items, parent, isFork, gap, timing, from, to } = turn;
+  const { id, number, status, items, parent, isFork, gap, timing, from, took } = turn;
   const origin = parent ? `${isFork ? 'fork of' : 'continues'} turn ${parent.number || parent.id}`
     : turn.previous_response_id ? `continues ${turn.previous_response_id}` : 'begins the conversation';
   const row = make('li', { class: isFork ? 'turn fork' : 'turn', id: `turn-${number || id}` },
     make('h3', {}, number ? `Turn ${number} ` : 'Unstored turn ', make('small', {}, origin),
       make('span', { class: `status ${status}` }, status)));
   const waits = (timing?.tools ?? []).map(({ name, waited_ms: ms }) => `${name} ${inMs(ms)}`);
-  row.append(make('p', {}, gap === null ? 'It began ' : `It began ${inWholeMs(gap)} behind that turn`,
+  row.append(make('p', {}, gap === null ? 'It began ' : `It began ${inWholeMs(gap)} behind the end of that turn`,
     gap === null ? new Date(from).toLocaleString() : '',
     waits.length > 0 ? `; tools were waited for: ${waits.join(', ')}` : '', '. ',
-    turn.ended_at_ms === null ? 'It runs.' : `It took ${timing ? inMs(totalOf(timing)) : inWholeMs(to - from)}.`));
+    turn.ended_at_ms === null ? 'It runs.' : `It took ${inMs(took)}.`));
   if (timing) row.append(phaseBar({ ...timing, total_ms: totalOf(timing) }, `Turn ${number}`));
   row.append(make('p', {}, `Items: ${items.input} came, ${items.output} were made, ${items.held} are held` +
     `${timing ? `; context ${timing.context_source}` : '; its phases are not known here'}. `,
@@ -26,8 +26,6 @@ export function showTurn(turn, context) {
   row.append(content(turn), contextDetails(context));
   return row;
 }
-
-const totalOf = ({ phases_ms: ms }) => phases.reduce((sum, [phase]) => sum + ms[phase], 0);
 
 /** The items of a turn, loaded when they are looked at. */
 function content({ id, items, digest }) {
