@@ -15,9 +15,6 @@ internal sealed record JournalCheckSetup(ILogger Logger, ConversationInstruments
     /// <summary>From the begin of one round to that of the next.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromDays(1);
 
-    /// <summary>Before the first round, which would slow the start of the process.</summary>
-    public TimeSpan StartPause { get; init; } = TimeSpan.Zero;
-
     /// <summary>How long to wait after the store could not be read.</summary>
     public TimeSpan RetryPause { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -58,7 +55,6 @@ internal sealed partial class JournalCheck : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        await PauseAsync(_setup.StartPause);
         while (!_closed.IsCancellationRequested)
         {
             var begun = _setup.Time.GetTimestamp();
@@ -78,12 +74,10 @@ internal sealed partial class JournalCheck : IAsyncDisposable
             }
 
             var left = _setup.Interval - _setup.Time.GetElapsedTime(begun);
-            await PauseAsync(left > _setup.RetryPause ? left : _setup.RetryPause);
+            await Task.Delay(left > _setup.RetryPause ? left : _setup.RetryPause, _setup.Time, _closed.Token)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
-
-    private async Task PauseAsync(TimeSpan pause) => await Task.Delay(pause, _setup.Time, _closed.Token)
-        .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     [LoggerMessage(450, LogLevel.Error, "The check of the journal failed; the next one is in a day.")]
     private static partial void LogFailed(ILogger logger, Exception e);

@@ -21,9 +21,6 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
     private const string DataDefault = "data";
     private const string Sqlite = "sqlite", Postgres = "postgres";
 
-    // The process is ready by then on most machines.
-    private static readonly TimeSpan CheckPause = TimeSpan.FromSeconds(2);
-
     private readonly ServerRole _role;
     private readonly string _data;
     private readonly JournalReturns _returns = new();
@@ -87,7 +84,7 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
 
         // A process that holds no conversations leaves the check to those that do.
         var check = services.GetService<ConversationInstruments>() is { } instruments
-            ? new JournalCheckSetup(logger, instruments) { StartPause = CheckPause }
+            ? new JournalCheckSetup(logger, instruments)
             : null;
         if (PostgresOptions is not { } postgres)
         {
