@@ -121,9 +121,11 @@ public sealed class Conversation
     /// <summary>How many of this activation's records are durable; see <see cref="Delete"/>.</summary>
     public long DurableRecords => _state.Outbox.Durable;
 
-    /// <summary>Stored turns, unstored ones and those that run: it changes when a turn begins or ends.</summary>
+    /// <summary>
+    /// Stored turns that may be found, unstored ones, and those that run: it changes when a turn begins, ends or goes.
+    /// </summary>
     internal (int Stored, int Unstored, int Running) Population =>
-        (_state.Turns.Stored.Count, _state.Turns.Unstored.Count, _running.Count);
+        (_state.Turns.VisibleStored, _state.Turns.Unstored.Count, _running.Count);
 
     /// <summary>Where the journal ends, as far as this activation knows.</summary>
     public JournalEnd End => _state.Outbox.End;

@@ -16,6 +16,7 @@ internal sealed class TurnTree(ConversationId conversation)
 
     // The turn that was added last, unless it was evicted.
     private Turn? _newest;
+    private int _hidden;
 
     /// <summary>Whose turns they are.</summary>
     public ConversationId Conversation => conversation;
@@ -42,7 +43,10 @@ internal sealed class TurnTree(ConversationId conversation)
     public bool HasDeletions { get; set; }
 
     /// <summary>Whether any stored turn is still to be found.</summary>
-    public bool HasVisibleStored => _stored.Exists(turn => !turn.IsHidden);
+    public bool HasVisibleStored => VisibleStored > 0;
+
+    /// <summary>How many stored turns are still to be found.</summary>
+    public int VisibleStored => _stored.Count - _hidden;
 
     public void Add(Turn turn)
     {
@@ -76,12 +80,14 @@ internal sealed class TurnTree(ConversationId conversation)
     public HeldConversation? Describe(
         ConversationKey key, HeldConversation? before, int running, DateTimeOffset now)
     {
-        if (_stored.Count == 0 && _unstored.Count == 0)
+        var newest = _newest is { IsHidden: false }
+            ? _newest
+            : _stored.FindLast(static turn => !turn.IsHidden) ?? _unstored.Values.FirstOrDefault();
+        if (newest is null)
         {
             return null;
         }
 
-        var newest = _newest ?? (_stored.Count > 0 ? _stored[^1] : _unstored.Values.First());
         return new HeldConversation(
             key.Tenant,
             key.Id.Value,
@@ -90,7 +96,7 @@ internal sealed class TurnTree(ConversationId conversation)
             before?.CreatedAt ??
                 (_stored.Count > 0 ? _stored[0].CreatedAt : _unstored.Values.Min(static turn => turn.CreatedAt)),
             ActiveAt: now.ToUnixTimeMilliseconds(),
-            Turns: _stored.Count + _unstored.Count,
+            Turns: VisibleStored + _unstored.Count,
             Unstored: _unstored.Count,
             Running: running,
             Items: newest.Ending is null ? newest.Input.Length : newest.End.Length,
@@ -103,6 +109,7 @@ internal sealed class TurnTree(ConversationId conversation)
         if (turn.Id.IsStored)
         {
             _stored.Add(turn);
+            _hidden += turn.IsHidden ? 1 : 0;
         }
         else
         {
@@ -158,6 +165,7 @@ internal sealed class TurnTree(ConversationId conversation)
     public void Delete(Turn turn)
     {
         // One record does not tell whether this was the last turn: more records may follow it in the journal.
+        _hidden += turn.IsHidden ? 0 : 1;
         turn.IsHidden = true;
         HasDeletions = true;
     }

@@ -50,6 +50,21 @@ public abstract partial class ConversationsContract
     }
 
     [Fact]
+    public async Task Find_AfterTheNewestTurnIsDeleted_GivesTheOneBeforeIt()
+    {
+        var first = await Client.TellAsync("first");
+        var before = Assert.Single(await FindAllAsync(limit: 10)).Held!;
+        var second = await Client.TellAsync("second", first);
+        var both = Assert.Single(await FindAllAsync(limit: 10)).Held!;
+        await Client.DeleteAsync(second);
+        var after = Assert.Single(await FindAllAsync(limit: 10)).Held!;
+
+        Assert.Equal((2, 4), (both.Turns, both.Items));
+        Assert.NotEqual(before.Digest, both.Digest);
+        Assert.Equal((before.Turns, before.Items, before.Digest), (after.Turns, after.Items, after.Digest));
+    }
+
+    [Fact]
     public async Task Find_EveryTenants_MergesThem()
     {
         var other = new ContractClient(Host, "other", lease: 3);
