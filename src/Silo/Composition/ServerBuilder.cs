@@ -15,6 +15,7 @@ namespace Evergrain.Silo.Composition;
 internal static class ServerBuilder
 {
     private const string SettingsFile = "evergrain.json";
+    private const string Logging = "Logging";
     private const string ModelKey = $"{EvergrainOptions.Section}:ModelKey";
 
     /// <summary>A builder with the settings of the file, the environment and the command line; the last wins.</summary>
@@ -36,7 +37,7 @@ internal static class ServerBuilder
         builder.Services.AddSettingsRule(_ => SettingNames.FindUnknown(builder.Configuration));
         builder.Logging.ClearProviders()
             .SetMinimumLevel(LogLevel.Warning)
-            .AddConfiguration(builder.Configuration.GetSection("Logging"))
+            .AddConfiguration(builder.Configuration.GetSection(Logging))
 
             // A failed start is one sentence of ours, not a stack trace.
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical)
@@ -73,7 +74,9 @@ internal static class ServerBuilder
 
         configuration.AddJsonFile(file, optional: true, reloadOnChange: false);
         var alone = new ConfigurationBuilder().AddJsonFile(file, optional: true).Build();
-        if (alone.GetChildren().Any() && !alone.GetSection(EvergrainOptions.Section).Exists())
+        var names = alone.GetChildren().Select(static section => section.Key)
+            .Where(static name => !name.Equals(Logging, StringComparison.OrdinalIgnoreCase)).ToList();
+        if (names.Count > 0 && !names.Contains(EvergrainOptions.Section, StringComparer.OrdinalIgnoreCase))
         {
             throw new InvalidDataException(
                 $"{file} has no section Evergrain; write {{\"Evergrain\": {{…}}}} around its settings.");

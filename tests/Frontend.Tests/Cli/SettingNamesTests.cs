@@ -39,19 +39,26 @@ public sealed class SettingNamesTests
          "InputCheck":{"Url":"u","Rules":[{"Name":"n","Types":["message"]}]}}
         """)));
 
-    [Fact]
-    public void File_WithoutTheSection_IsRefused()
+    [Theory]
+    [InlineData("""{"Port":1}""", true)]
+    [InlineData("""{"Port":1,"Logging":{"LogLevel":{"Default":"Error"}}}""", true)]
+    [InlineData("""{"Logging":{"LogLevel":{"Default":"Error"}}}""", false)]
+    [InlineData("""{"Evergrain":{}}""", false)]
+    [InlineData("{}", false)]
+    public void File_WithSettingsOutsideTheSection_IsRefused(string settings, bool isRefused)
     {
         var file = Path.GetTempFileName();
         try
         {
-            File.WriteAllText(file, """{"Port":1}""");
-            var error = Assert.Throws<InvalidDataException>(() => ServerBuilder.Create(new CommandLineSettings
+            File.WriteAllText(file, settings);
+            var error = Record.Exception(() => ServerBuilder.Create(new CommandLineSettings
             {
                 Scalars = new Dictionary<string, string?>(), SettingsFile = file, Models = [], ApiKeys = [],
             }));
 
-            Assert.Contains($"{file} has no section Evergrain", error.Message, StringComparison.Ordinal);
+            Assert.Equal(isRefused ? $"{file} has no section Evergrain" : null,
+                (error as InvalidDataException)?.Message.Split(';')[0]);
+            Assert.Equal(isRefused, error is not null);
         }
         finally
         {
