@@ -16,9 +16,11 @@ internal sealed class CorkedStream(Stream inner, FrameRate frames, TimeProvider 
     // As much as a socket's send buffer takes at once on most systems; more is written through.
     private const int GatheredBytesMax = 64 << 10;
 
-    // Of a peer that is being sent away: read to be dropped, so slowly that it takes next to no processor time.
+    // Of a peer that is being sent away: read to be dropped, and ever slower. What a client has sent by then is read
+    // soon; one that sends on is held back by TCP, and hundreds of those take next to no processor time.
     private const int DroppedBytesMax = 64 << 10;
-    private static readonly TimeSpan DropPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan DropPauseMin = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan DropPauseMax = TimeSpan.FromMilliseconds(640);
 
     private readonly TaskCompletionSource<SocketEnd> _flooded =
         new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -113,11 +115,13 @@ internal sealed class CorkedStream(Stream inner, FrameRate frames, TimeProvider 
     {
         _flooded.TrySetResult(SocketEnd.Flooded);
         var dropped = new byte[DroppedBytesMax];
+        var pause = DropPauseMin;
         for (var read = 1; read > 0 && !frames.HasClosed;)
         {
             read = await inner.ReadAsync(dropped, cancellationToken);
             frames.Pass(dropped.AsSpan(0, read));
-            await Task.Delay(DropPause, time, cancellationToken);
+            await Task.Delay(pause, time, cancellationToken);
+            pause = pause < DropPauseMax ? pause * 2 : pause;
         }
 
         return 0;

@@ -2,6 +2,7 @@ using System.Text;
 using Evergrain.Frontend.Sockets;
 using Evergrain.Frontend.Tests.Hosting;
 using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Frontend.Tests.Sockets;
 
@@ -104,6 +105,32 @@ public sealed class FloodTests
         Assert.True(rate.IsOver);
     }
 
+    [Fact]
+    public async Task Peer_ThatSendsOn_IsReadEverSlower()
+    {
+        var time = new ManualTime();
+        using var endless = new Pings();
+        await using var corked = new CorkedStream(endless, new FrameRate(time), time);
+        var armed = time.ArmedAsync(TimeSpan.FromMilliseconds(10));
+        var reading = corked.ReadAsync(new byte[16 << 10]).AsTask();
+        await corked.Flooded;
+        for (var (pause, i) = (10, 0); i < 8; i++, pause = Math.Min(2 * pause, 640))
+        {
+            await armed;
+            armed = time.ArmedAsync(TimeSpan.FromMilliseconds(Math.Min(2 * pause, 640)));
+            time.Advance(TimeSpan.FromMilliseconds(pause));
+        }
+
+        await armed;
+        Assert.False(reading.IsCompleted);
+        endless.HasClosed = true;
+        armed = time.ArmedAsync(TimeSpan.FromMilliseconds(640));
+        time.Advance(TimeSpan.FromMilliseconds(640));
+        await armed;
+        time.Advance(TimeSpan.FromMilliseconds(640));
+        Assert.Equal(0, await reading);
+    }
+
     /// <summary>A client's frame with an all-zero mask.</summary>
     private static byte[] Frame(byte first, string payload)
     {
@@ -129,5 +156,23 @@ public sealed class FloodTests
         }
 
         return (-1, "");
+    }
+
+    /// <summary>A peer that sends pings without end, and then a close frame.</summary>
+    private sealed class Pings : MemoryStream
+    {
+        public bool HasClosed { get; set; }
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var frame = Frame(HasClosed ? (byte)0x88 : (byte)0x89, "");
+            var count = HasClosed ? frame.Length : buffer.Length / frame.Length * frame.Length;
+            for (var i = 0; i < count; i++)
+            {
+                buffer.Span[i] = frame[i % frame.Length];
+            }
+
+            return ValueTask.FromResult(count);
+        }
     }
 }
