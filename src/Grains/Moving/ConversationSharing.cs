@@ -72,7 +72,7 @@ internal sealed class ConversationSharing(WarmConversations warm, ConversationMo
     {
         try
         {
-            await moves.EndedAsync().WaitAsync(bounds.Interval, bounds.Time, cancellationToken);
+            await moves.EndedAsync().WaitAsync(bounds.MoveTime, bounds.Time, cancellationToken);
             return true;
         }
         catch (TimeoutException)
@@ -85,7 +85,7 @@ internal sealed class ConversationSharing(WarmConversations warm, ConversationMo
     private async Task ShareAsync(CancellationToken cancellationToken)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, loads.Drains);
-        using var late = new CancellationTokenSource(bounds.Interval, bounds.Time);
+        using var late = new CancellationTokenSource(bounds.MoveTime, bounds.Time);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(over.Token, late.Token);
         try
         {
@@ -128,4 +128,8 @@ internal sealed class ConversationSharing(WarmConversations warm, ConversationMo
 }
 
 /// <summary>How often silos look at their shares, by which clock, and whose chance rounds them.</summary>
-internal sealed record ShareBounds(TimeSpan Interval, TimeProvider Time, IIdSource Chance);
+internal sealed record ShareBounds(TimeSpan Interval, TimeProvider Time, IIdSource Chance)
+{
+    /// <summary>How long a round moves conversations, and waits for those of the round before.</summary>
+    public TimeSpan MoveTime => Interval * 0.8;
+}
