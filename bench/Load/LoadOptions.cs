@@ -21,6 +21,9 @@ internal sealed record LoadOptions
     /// <summary>The server's settings by name; a question sets its own.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Where the server exports spans and metrics to, by OTLP over HTTP; null: nowhere.</summary>
+    public string? Collector { get; init; }
+
     /// <summary>The directory in which the server's data directory is made.</summary>
     public required string Data { get; init; }
 
@@ -44,7 +47,7 @@ internal sealed record LoadOptions
             HelpName = "PATH",
         };
         var command = new QuestionsCommand("bench/Load", "Measures the server as one process.",
-            "turns", "forks", "memory", "sockets", "added", "upstream", "overload", "pair", "pair-chat")
+            "turns", "forks", "memory", "sockets", "added", "upstream", "overload", "pair", "pair-chat", "watched")
         {
             answerBytes,
             server,

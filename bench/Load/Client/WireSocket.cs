@@ -29,11 +29,14 @@ internal sealed class WireSocket : IDisposable
     private int _end;
 
     /// <summary>Connects and upgrades, with a key if the server asks for one.</summary>
-    public static WireSocket Open(int port, string? key = null)
+    /// <param name="port">The server's port.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="isTimed">Whether each turn's timing is to follow it.</param>
+    public static WireSocket Open(int port, string? key = null, bool isTimed = false)
     {
         var wire = new WireSocket();
         wire._socket.Connect(IPAddress.Loopback, port);
-        wire._socket.Send(Handshake(port, key));
+        wire._socket.Send(Handshake(port, key, isTimed));
         while (!wire.TakeHandshake())
         {
             wire.Received(wire._socket.Receive(wire.Free().Span));
@@ -92,13 +95,14 @@ internal sealed class WireSocket : IDisposable
 
     public void Dispose() => _socket.Dispose();
 
-    private static byte[] Handshake(int port, string? key)
+    private static byte[] Handshake(int port, string? key, bool isTimed)
     {
         var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
         var access = key is null ? "" : $"Authorization: Bearer {key}\r\n";
+        var timing = isTimed ? "evergrain-timing: 1\r\n" : "";
         return Encoding.ASCII.GetBytes(
             $"GET /v1/responses HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-            $"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {nonce}\r\n{access}\r\n");
+            $"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {nonce}\r\n{access}{timing}\r\n");
     }
 
     private bool TakeHandshake()

@@ -23,6 +23,13 @@ internal static class PairQuestion
         Console.WriteLine($"## pair: this build beside {options.Other}");
         Console.WriteLine();
         var other = options with { Server = options.Other ?? throw new InvalidOperationException("Give --other.") };
+        return (await CompareAsync(options, other, cancellationToken)).Judge();
+    }
+
+    /// <summary>Asks both in turn, and prints each figure.</summary>
+    public static async Task<Figures> CompareAsync(
+        LoadOptions options, LoadOptions other, CancellationToken cancellationToken)
+    {
         var figures = new Figures();
         var pairs = options.Count(Pairs);
         for (var pair = 0; pair < pairs; pair++)
@@ -48,7 +55,7 @@ internal static class PairQuestion
         figures.Print();
         Console.WriteLine($"Load at the end: {Machine.Load()}.");
         Console.WriteLine();
-        return figures.Judge();
+        return figures;
     }
 
     private static async Task<double> StartMsAsync(LoadOptions options, CancellationToken cancellationToken)
@@ -58,7 +65,8 @@ internal static class PairQuestion
         return Stopwatch.GetElapsedTime(begun).TotalMilliseconds;
     }
 
-    private enum Figure
+    /// <summary>What is measured.</summary>
+    internal enum Figure
     {
         Start,
         Wall,
@@ -70,15 +78,15 @@ internal static class PairQuestion
     }
 
     /// <summary>One of the two servers.</summary>
-    private sealed class Side(ServerProcess server) : IAsyncDisposable
+    private sealed class Side(ServerProcess server, bool isWatched) : IAsyncDisposable
     {
-        private readonly WireSocket _wire = WireSocket.Open(server.Port);
+        private readonly WireSocket _wire = WireSocket.Open(server.Port, isTimed: isWatched);
         private Conversation _conversation = null!;
 
         public Dictionary<Figure, double> Last { get; } = [];
 
         public static async Task<Side> StartAsync(LoadOptions options, CancellationToken cancellationToken) =>
-            new(await options.StartServerAsync(cancellationToken));
+            new(await options.StartServerAsync(cancellationToken), options.Collector is not null);
 
         public async Task RunAsync(CancellationToken cancellationToken)
         {
@@ -116,7 +124,7 @@ internal static class PairQuestion
             var ready = new Barrier(Clients + 1);
             var clients = Enumerable.Range(0, Clients).Select(_ => Task.Factory.StartNew(() =>
             {
-                using var wire = WireSocket.Open(server.Port);
+                using var wire = WireSocket.Open(server.Port, isTimed: isWatched);
                 var conversation = new Conversation(wire);
                 conversation.Begin(ClientTurns + 1, argumentBytes: 0);
                 ready.SignalAndWait();
@@ -134,7 +142,8 @@ internal static class PairQuestion
         }
     }
 
-    private sealed class Figures
+    /// <summary>What was measured of both.</summary>
+    internal sealed class Figures
     {
         private readonly Dictionary<Figure, Ratios> _ratios =
             Enum.GetValues<Figure>().ToDictionary(static figure => figure, static _ => new Ratios());
@@ -161,12 +170,15 @@ internal static class PairQuestion
             Console.WriteLine();
         }
 
+        /// <summary>The lower end of a ratio's interval.</summary>
+        public double Low(Figure figure) => _ratios[figure].Interval().Low;
+
         public Verdicts Judge()
         {
             var verdicts = new Verdicts();
             foreach (var figure in (Figure[])[Figure.Start, Figure.Wall, Figure.Processor])
             {
-                verdicts.AtMost($"{figure} ratio, the interval's lower end", _ratios[figure].Interval().Low, 1, "");
+                verdicts.AtMost($"{figure} ratio, the interval's lower end", Low(figure), 1, "");
             }
 
             verdicts.Must("turns/s with 32 clients: the interval's upper end is at least 1.1",

@@ -18,6 +18,15 @@ internal static class EmbeddedStart
         {
             Data = data,
             Settings = options.Settings,
+            Variables = options.Collector is { } collector ? Exporting(collector) : new Dictionary<string, string>(),
         }, cancellationToken);
     }
+
+    // Each span is sampled, and metrics leave each second rather than each minute.
+    private static Dictionary<string, string> Exporting(string collector) => new(StringComparer.Ordinal)
+    {
+        ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector,
+        ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+        ["OTEL_METRIC_EXPORT_INTERVAL"] = "1000",
+    };
 }

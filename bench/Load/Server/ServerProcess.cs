@@ -53,6 +53,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             start.Environment["Evergrain__" + setting.Replace(":", "__", StringComparison.Ordinal)] = value;
         }
 
+        foreach (var (name, value) in server.Variables)
+        {
+            start.Environment[name] = value;
+        }
+
         var process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };
         process.BeginOutputReadLine();

@@ -10,4 +10,7 @@ internal sealed record ServerStart(string Assembly, IReadOnlyList<string> Argume
 
     /// <summary>Settings by name, given in the environment.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Other variables of its environment.</summary>
+    public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>();
 }
