@@ -60,6 +60,11 @@ internal sealed record LoadOptions
             {
                 line.AddError($"There is no server at '{path}'.");
             }
+
+            if (line.GetValue(other) is null && line.Tokens.Any(static token => token.Value is "pair" or "pair-chat"))
+            {
+                line.AddError("Give --other: the build to stand beside.");
+            }
         });
         return command.RunAsync(arguments, line => new LoadOptions
         {

@@ -19,9 +19,16 @@ internal static class ChatPairQuestion
 
     public static async Task<Verdicts> AskAsync(LoadOptions options, CancellationToken cancellationToken)
     {
-        Console.WriteLine($"## pair-chat: turns through 'chat' of this build beside {options.Other}");
+        if (options.Other is not { } build)
+        {
+            Console.WriteLine("## pair-chat: not asked, since --other names no build");
+            Console.WriteLine();
+            return new Verdicts();
+        }
+
+        Console.WriteLine($"## pair-chat: turns through 'chat' of this build beside {build}");
         Console.WriteLine();
-        var other = options with { Server = options.Other ?? throw new InvalidOperationException("Give --other.") };
+        var other = options with { Server = build };
         using var upstream = new DiscardingUpstream(deltas: 10);
         upstream.Start();
         string[] settings = ["--model-url", upstream.Url, "--model-api", "chat"];

@@ -20,9 +20,16 @@ internal static class PairQuestion
 
     public static async Task<Verdicts> AskAsync(LoadOptions options, CancellationToken cancellationToken)
     {
-        Console.WriteLine($"## pair: this build beside {options.Other}");
+        if (options.Other is not { } build)
+        {
+            Console.WriteLine("## pair: not asked, since --other names no build");
+            Console.WriteLine();
+            return new Verdicts();
+        }
+
+        Console.WriteLine($"## pair: this build beside {build}");
         Console.WriteLine();
-        var other = options with { Server = options.Other ?? throw new InvalidOperationException("Give --other.") };
+        var other = options with { Server = build };
         return (await CompareAsync(options, other, cancellationToken)).Judge();
     }
 
