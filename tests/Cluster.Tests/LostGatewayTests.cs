@@ -42,11 +42,11 @@ public sealed class LostGatewayTests : IAsyncLifetime
     {
         // The losses lie further apart than the router asks again: the model says nothing, and the grain answers all
         // the same. A busy machine has seconds for each call.
-        var apart = TimeSpan.FromSeconds(7);
+        var apart = TimeSpan.FromSeconds(17);
         var bounds = new ConversationClusterOptions
         {
-            CallTimeout = TimeSpan.FromSeconds(1),
-            RetryTime = TimeSpan.FromSeconds(5),
+            CallTimeout = TimeSpan.FromSeconds(3),
+            RetryTime = TimeSpan.FromSeconds(15),
         };
         await using var host = await ClusterHost.StartAloneAsync(new TestWorld(), options: bounds);
         var client = new ContractClient(host, "default", lease: 1);
