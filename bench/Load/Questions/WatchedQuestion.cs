@@ -21,7 +21,8 @@ internal static class WatchedQuestion
         var figures = await PairQuestion.CompareAsync(watched, options, cancellationToken);
         var verdicts = new Verdicts();
         verdicts.Must("the collector was sent something", collector.LastCall > TimeSpan.Zero);
-        verdicts.AtMost("CPU of a turn, the interval's lower end", figures.Low(PairQuestion.Figure.Processor), CostMax, "");
+        verdicts.AtMost(
+            "CPU of a turn, the interval's lower end", figures.Low(PairQuestion.Figure.Processor), CostMax, "");
         return verdicts;
     }
 }

@@ -87,7 +87,7 @@ public sealed class MemoryTests : IDisposable
         return outcome;
     }
 
-    /// <summary>Ends the load when its time is over, on a slow machine later: when all were served or refused.</summary>
+    /// <summary>Ends the load after its time; on a slow machine later, when all were served or refused.</summary>
     private async Task EndAsync(Outcome outcome, bool hold, CancellationTokenSource over)
     {
         await Task.Delay(HoldTime, TimeProvider.System, Token);
