@@ -49,7 +49,7 @@ public sealed partial class ActivationWorld(ConversationKey key, HostContext con
     public void Call(Effect.CallModel call)
     {
         ArgumentNullException.ThrowIfNull(call);
-        var run = new ModelRun(call, context.Services, context.ModelCallTime, context.Logger);
+        var run = new ModelRun(call, key.Tenant, context);
         _calls.Add(call.Turn, run);
 
         // Behind this input: a model may say all it has to say at once.

@@ -38,10 +38,12 @@ public sealed class ConversationInstruments
     /// <param name="meters">Makes the meter.</param>
     /// <param name="usage">Receives the turns of tenants; null: nobody asks for them.</param>
     /// <param name="holding">Receives what conversations hold, and bounds it; null: nobody does.</param>
-    public ConversationInstruments(IMeterFactory meters, TenantUsage? usage = null, ProcessHolding? holding = null)
+    /// <param name="content">Notes content on spans; null: nobody wants any.</param>
+    public ConversationInstruments(IMeterFactory meters, TenantUsage? usage = null, ProcessHolding? holding = null,
+        SpanContent? content = null)
     {
         ArgumentNullException.ThrowIfNull(meters);
-        (_usage, Holding) = (usage, holding);
+        (_usage, Holding, Content) = (usage, holding, content);
         var meter = meters.Create("Evergrain");
         _validated = meter.CreateCounter<long>("evergrain.items.validated", "{item}", "Items validated.");
         _rendered = meter.CreateCounter<long>("evergrain.items.rendered", "{item}", "Items rendered for a model.");
@@ -76,6 +78,9 @@ public sealed class ConversationInstruments
 
     /// <summary>What the conversations of the process hold; null: nobody counts.</summary>
     public ProcessHolding? Holding { get; }
+
+    /// <summary>Notes content on the spans of model calls; null: nobody wants any.</summary>
+    internal SpanContent? Content { get; }
 
     /// <summary>An activation is open.</summary>
     public void Activated()

@@ -27,6 +27,14 @@ internal readonly record struct InferenceReport(ModelCall Call, string Provider,
         _ => GenAi.OtherError,
     };
 
+    /// <summary>Why the model stopped, as a word of the conventions.</summary>
+    public string FinishReason => End?.Kind switch
+    {
+        ModelEventKind.Completed => "stop",
+        ModelEventKind.Incomplete => End?.Code == "content_filter" ? "content_filter" : "length",
+        _ => "error",
+    };
+
     /// <summary>Begins the span of a call; null: nobody wants it.</summary>
     public static Activity? Begin(ModelCall call, string provider)
     {
@@ -49,7 +57,7 @@ internal readonly record struct InferenceReport(ModelCall Call, string Provider,
     /// <summary>Ends that span.</summary>
     public void Finish(Activity span)
     {
-        span.SetTag(GenAi.FinishReasons, (string[])[FinishReason()]);
+        span.SetTag(GenAi.FinishReasons, (string[])[FinishReason]);
         if (FirstChunk is { } firstChunk)
         {
             span.SetTag(GenAi.TimeToFirstChunk, firstChunk.TotalSeconds);
@@ -65,11 +73,4 @@ internal readonly record struct InferenceReport(ModelCall Call, string Provider,
             GenAi.SetError(span, error);
         }
     }
-
-    private string FinishReason() => End?.Kind switch
-    {
-        ModelEventKind.Completed => "stop",
-        ModelEventKind.Incomplete => End?.Code == "content_filter" ? "content_filter" : "length",
-        _ => "error",
-    };
 }

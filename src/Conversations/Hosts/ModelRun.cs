@@ -9,18 +9,16 @@ namespace Evergrain.Conversations.Hosts;
 /// One model call: it hands the events over in order, those that have arrived together. It ends within its time.
 /// </summary>
 /// <param name="call">The call.</param>
-/// <param name="services">The clock and the instruments.</param>
-/// <param name="timeMax">How long the call may run.</param>
-/// <param name="logger">Is told of a call that failed.</param>
-public sealed partial class ModelRun(
-    Effect.CallModel call, ActivationServices services, TimeSpan timeMax, ILogger logger)
+/// <param name="tenant">Whose conversation it is.</param>
+/// <param name="context">The clock, the instruments, and how long the call may run.</param>
+public sealed partial class ModelRun(Effect.CallModel call, string tenant, HostContext context)
 {
     // As many as readers take in one batch: an input must not keep other callers waiting.
     private const int HandedOverMax = Limits.BatchEventsMax;
     private const int HandedOverBytesMax = Limits.BatchBytesMax;
 
     // Disposed when the host has heard of the end: after that it cancels no more.
-    private readonly CancellationTokenSource _over = new(timeMax, services.Time);
+    private readonly CancellationTokenSource _over = new(context.ModelCallTime, context.Services.Time);
     private List<ModelEvent> _arrived = [];
     private int _arrivedBytes;
     private Task _cancelling = Task.CompletedTask;
@@ -55,7 +53,7 @@ public sealed partial class ModelRun(
 
     private async Task RunAsync(Func<IReadOnlyList<ModelEvent>, Task> handOver, Func<string?, Task> end)
     {
-        _begun = services.Time.GetTimestamp();
+        _begun = context.Services.Time.GetTimestamp();
         using (var span = InferenceReport.Begin(call.Call, call.Backend.Origin))
         {
             var fault = await StreamAsync(handOver);
@@ -84,11 +82,11 @@ public sealed partial class ModelRun(
         }
         catch (OperationCanceledException) when (_over.IsCancellationRequested)
         {
-            return $"The model call took longer than {timeMax}.";
+            return $"The model call took longer than {context.ModelCallTime}.";
         }
         catch (Exception e)
         {
-            LogCallFailed(logger, e, call.Call.Model);
+            LogCallFailed(context.Logger, e, call.Call.Model);
             return "The model server could not be asked.";
         }
     }
@@ -120,7 +118,7 @@ public sealed partial class ModelRun(
     {
         if (_firstAt == 0)
         {
-            _firstAt = services.Time.GetTimestamp();
+            _firstAt = context.Services.Time.GetTimestamp();
         }
 
         if (model.Kind is ModelEventKind.Completed or ModelEventKind.Incomplete or ModelEventKind.Failed)
@@ -131,6 +129,7 @@ public sealed partial class ModelRun(
 
     private void Report(Activity? span)
     {
+        var services = context.Services;
         var report = new InferenceReport(call.Call, call.Backend.Origin, services.Time.GetElapsedTime(_begun),
             _firstAt == 0 ? null : services.Time.GetElapsedTime(_begun, _firstAt))
         {
@@ -141,6 +140,7 @@ public sealed partial class ModelRun(
         if (span is not null)
         {
             report.Finish(span);
+            services.Instruments.Content?.Note(span, tenant, report);
         }
     }
 

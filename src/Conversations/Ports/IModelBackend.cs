@@ -106,4 +106,9 @@ public sealed class ModelCall
 
     /// <summary>The trace that its turn belongs to.</summary>
     public TraceContext Trace { get; init; }
+
+    /// <summary>
+    /// The turn's own items: its input, then its output as far as it is made. Null: the turn is not stored.
+    /// </summary>
+    internal IReadOnlyList<PreparedItem>? StoredItems { get; init; }
 }

@@ -63,6 +63,12 @@ public static class GenAi
     /// <summary>The call of the tool.</summary>
     public const string ToolCall = "gen_ai.tool.call.id";
 
+    /// <summary>What came in with the turn, as messages; only where <see cref="Hosts.SpanContent"/> notes it.</summary>
+    public const string InputMessages = "gen_ai.input.messages";
+
+    /// <summary>What the model said, likewise.</summary>
+    public const string OutputMessages = "gen_ai.output.messages";
+
     /// <summary>What went wrong, as a word.</summary>
     public const string Error = "error.type";
 

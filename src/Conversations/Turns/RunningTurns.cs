@@ -116,6 +116,7 @@ internal sealed class RunningTurns(
                 Affinity = state.Turns.IdOf(turn).Conversation.Value,
                 Response = state.Turns.IdOf(turn),
                 Trace = turn.Trace,
+                StoredItems = turn.Id.IsStored ? live.Proposal.Items : null,
             }));
         }
     }

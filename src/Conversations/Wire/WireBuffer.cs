@@ -18,6 +18,9 @@ internal sealed class WireBuffer : IBufferWriter<byte>
     private byte[] _bytes = [];
     private int _count;
 
+    /// <summary>Bytes of the text so far.</summary>
+    public int Count => _count;
+
     /// <summary>Appends bytes as they are: a literal, or JSON made before.</summary>
     public WireBuffer Raw(ReadOnlySpan<byte> json)
     {

@@ -18,6 +18,9 @@ internal sealed record TenantBounds(int ConnectionsMax, int RunningTurnsMax, int
     /// <summary>Tokens that its turns may take in a minute; null: no bound.</summary>
     public long? TokensPerMinute { get; init; }
 
+    /// <summary>Whether spans hold what its stored turns say.</summary>
+    public bool HasContentInSpans { get; init; }
+
     /// <summary>Whether anything is bounded by the minute.</summary>
     public bool HasRates => TurnsPerMinute is not null || TokensPerMinute is not null;
 }
@@ -82,6 +85,7 @@ internal sealed class AdmissionBounds
         MemoryBytesMax = own.MemoryBytesMax ?? others.MemoryBytesMax ?? long.MaxValue,
         TurnsPerMinute = own.TurnsPerMinute ?? others.TurnsPerMinute,
         TokensPerMinute = own.TokensPerMinute ?? others.TokensPerMinute,
+        HasContentInSpans = own.ContentInSpans ?? others.ContentInSpans ?? false,
     };
 
     private static T Read<T>(IConfigurationSection section, List<string> mistakes)

@@ -101,4 +101,10 @@ public sealed class TenantOptions
     /// <summary>Its share of places that are short, against the others' weights, 1 to 1000. Default 1.</summary>
     [Range(1, 1000)]
     public int? Weight { get; set; }
+
+    /// <summary>
+    /// Whether the spans of its model calls hold what its stored turns say. The process of the conversation reads it.
+    /// Default false.
+    /// </summary>
+    public bool? ContentInSpans { get; set; }
 }

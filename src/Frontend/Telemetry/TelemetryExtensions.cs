@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
+using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Timing;
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Admission;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -50,6 +52,7 @@ internal static class TelemetryExtensions
 
         if (TelemetryExports.HasTraces(configuration))
         {
+            services.AddSingleton(static provider => ContentOf(provider.GetRequiredService<AdmissionSettings>()));
             telemetry.WithTracing(traces => traces
                 .AddSource(GenAi.SourceName, ExportedMetrics.Orleans + ".*")
                 .AddOtlpExporter(otlp => TelemetryExports.AimTraces(otlp, configuration)));
@@ -62,6 +65,9 @@ internal static class TelemetryExtensions
         routes.MapPrometheusScrapingEndpoint("/metrics")
             .WithMetadata(new HttpMethodMetadata([HttpMethods.Get]))
             .Add(static endpoint => endpoint.RequestDelegate = endpoint.RequestDelegate!.ForOperators());
+
+    private static SpanContent ContentOf(AdmissionSettings settings) =>
+        new(tenant => settings.Current.Of(tenant).HasContentInSpans);
 }
 
 /// <summary>What is exported beside <c>GET /metrics</c>: only what OpenTelemetry's own variables ask for.</summary>

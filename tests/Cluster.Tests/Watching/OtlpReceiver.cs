@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -9,8 +10,12 @@ namespace Evergrain.Cluster.Tests.Watching;
 /// <summary>A collector on loopback that keeps the spans that it gets, over HTTP as protobuf.</summary>
 internal sealed class OtlpReceiver : IAsyncDisposable
 {
+    /// <summary>Where metrics come in.</summary>
+    public const string MetricsPath = "/v1/metrics";
+
     private readonly WebApplication _app;
     private readonly ConcurrentQueue<ReceivedSpan> _spans = new();
+    private readonly ConcurrentQueue<(string Path, string Text)> _bodies = new();
 
     private int _metrics;
 
@@ -24,6 +29,10 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 
     /// <summary>The spans so far.</summary>
     public IReadOnlyCollection<ReceivedSpan> Spans => _spans;
+
+    /// <summary>Whether a text came in, at one path or at any.</summary>
+    public bool Received(string text, string? path = null) => _bodies.Any(body =>
+        (path is null || body.Path == path) && body.Text.Contains(text, StringComparison.Ordinal));
 
     public static async Task<OtlpReceiver> StartAsync()
     {
@@ -42,7 +51,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     {
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-        if (context.Request.Path == "/v1/metrics")
+        _bodies.Enqueue((context.Request.Path, Encoding.UTF8.GetString(body.ToArray())));
+        if (context.Request.Path == MetricsPath)
         {
             Interlocked.Increment(ref _metrics);
         }
@@ -106,7 +116,7 @@ internal sealed record ReceivedSpan(
         public IEnumerable<byte[]> All(int field) =>
             _fields.Where(entry => entry.Field == field).Select(static entry => entry.Bytes);
 
-        public string Text(int field) => System.Text.Encoding.UTF8.GetString(All(field).SingleOrDefault([]));
+        public string Text(int field) => Encoding.UTF8.GetString(All(field).SingleOrDefault([]));
 
         public string Hex(int field) => Convert.ToHexStringLower(All(field).SingleOrDefault([]));
     }
