@@ -21,14 +21,14 @@ process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 class Member {
   #log = '';
 
-  static async start(role, journalUrl) {
+  static async start(role, journalUrl, settings) {
     const member = new Member();
     member.port = await freePort();
     const ports = role === 'silo' ? ['--silo-port', await freePort(), '--gateway-port', await freePort()] : [];
     // Frontends stand behind a proxy, so they need keys. Silos do not.
     const keys = role === 'frontend' ? ['--api-key', clusterKey] : [];
     const args = [built, '--role', role, '--port', member.port, ...ports, ...keys].map(String);
-    const env = { ...process.env, Evergrain__JournalUrl: journalUrl };
+    const env = { ...process.env, ...settings, Evergrain__JournalUrl: journalUrl };
     member.child = spawn('dotnet', args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     children.add(member.child);
     member.child.on('exit', () => children.delete(member.child));
@@ -68,8 +68,13 @@ class Member {
 export class Cluster {
   members = [];
 
-  static async start(silos) {
+  /**
+   * @param {number} silos how many
+   * @param {Record<string, string>} settings variables of every process
+   */
+  static async start(silos, settings = {}) {
     const cluster = new Cluster();
+    cluster.settings = settings;
     cluster.postgres = await Postgres.start();
     try {
       for (let count = 0; count < silos; count += 1) await cluster.#add('silo');
@@ -83,7 +88,7 @@ export class Cluster {
   }
 
   async #add(role) {
-    const member = await Member.start(role, this.postgres.url);
+    const member = await Member.start(role, this.postgres.url, this.settings);
     this.members.push(member);
     return member;
   }

@@ -31,15 +31,16 @@ export class Codex {
   /**
    * @param {string} baseUrl the server's, ending in /v1
    * @param {Record<string, unknown>} provider more settings of the model provider
+   * @param {string | null} traces where its own spans go, if anywhere; only then it sends the trace along
    */
-  static async create(baseUrl, model = 'demo', apiKey = 'sk-none', provider = {}) {
+  static async create(baseUrl, model = 'demo', apiKey = 'sk-none', provider = {}, traces = null) {
     const codex = new Codex();
     codex.root = await mkdtemp(join(tmpdir(), 'evergrain-codex-'));
     codex.work = join(codex.root, 'work');
     codex.apiKey = apiKey;
     await mkdir(codex.work);
     await mkdir(join(codex.root, 'home'));
-    await writeFile(join(codex.root, 'home', 'config.toml'), configuration(baseUrl, model, provider));
+    await writeFile(join(codex.root, 'home', 'config.toml'), configuration(baseUrl, model, provider, traces));
     return codex;
   }
 
@@ -144,7 +145,7 @@ async function ended(child, timeoutMs) {
   return { code, log };
 }
 
-function configuration(baseUrl, model, provider) {
+function configuration(baseUrl, model, provider, traces) {
   const settings = { supports_websockets: true, ...provider };
   return `model = "${model}"
 model_provider = "evergrain"
@@ -164,5 +165,5 @@ plugins = false
 
 [analytics]
 enabled = false
-`;
+${traces ? `[otel]\ntrace_exporter = { "otlp-http" = { endpoint = "${traces}", protocol = "binary" } }\n` : ''}`;
 }
