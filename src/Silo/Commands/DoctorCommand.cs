@@ -11,8 +11,10 @@ internal static class DoctorCommand
     public static Command Create()
     {
         var command = new Command("doctor", """
-            Checks what a server with these options needs: settings, ports, the journal, model servers, the clock.
-            It changes nothing. Each line is ok, or says what to do; then the exit code is 1. A server may run as well.
+            Checks what a server with these options needs, from its settings to its clock.
+            It looks at settings, ports, the journal, the cluster's certificate, model servers and the clock, and
+            changes nothing. Each line is ok, or says what to do soon or now; what is to be done now makes the exit code
+            1. A server may run as well.
 
             Examples:
               evergrain doctor
@@ -37,7 +39,10 @@ internal static class DoctorCommand
                 ["is_healthy"] = isHealthy,
                 ["checks"] = new JsonArray([.. findings.Select(static finding => new JsonObject
                 {
-                    ["part"] = finding.Part, ["is_fine"] = finding.IsFine, ["said"] = finding.Said,
+                    ["part"] = finding.Part,
+                    ["is_fine"] = finding.IsFine,
+                    ["is_warning"] = finding.IsWarning,
+                    ["said"] = finding.Said,
                 })]),
             });
             return isHealthy ? 0 : 1;
@@ -46,14 +51,19 @@ internal static class DoctorCommand
         var table = Terminal.NewTable("", "part", "found");
         foreach (var finding in findings)
         {
-            table.AddRow(
-                finding.IsFine ? Terminal.Cell("ok", Color.Green) : Terminal.Cell("to do", Color.Red),
-                Terminal.Cell(finding.Part), Terminal.Cell(finding.Said));
+            table.AddRow(StateOf(finding), Terminal.Cell(finding.Part), Terminal.Cell(finding.Said));
         }
 
         Terminal.Write(table);
         return isHealthy ? 0 : 1;
     }
+
+    private static Text StateOf(DoctorFinding finding) => finding switch
+    {
+        { IsFine: false } => Terminal.Cell("to do", Color.Red),
+        { IsWarning: true } => Terminal.Cell("soon", Color.Yellow),
+        _ => Terminal.Cell("ok", Color.Green),
+    };
 
     private static async Task<IReadOnlyList<DoctorFinding>> FindAsync(
         ParseResult line, CancellationToken cancellationToken)

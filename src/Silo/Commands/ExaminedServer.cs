@@ -27,6 +27,9 @@ internal sealed class ExaminedServer : IAsyncDisposable
 
     private ExaminedServer(WebApplication app, JournalComposition journal) => (_app, _journal) = (app, journal);
 
+    /// <summary>Its place in a cluster; null: it is alone.</summary>
+    private MemberOptions? Member { get; init; }
+
     /// <summary>Reads the settings.</summary>
     /// <exception cref="OptionsValidationException">There is a mistake; it holds all of them.</exception>
     public static ExaminedServer Create(CommandLineSettings settings)
@@ -35,13 +38,14 @@ internal sealed class ExaminedServer : IAsyncDisposable
         var (services, configuration) = (builder.Services, builder.Configuration);
         var role = ServerRoles.Read(configuration);
         var journal = JournalComposition.Add(services, configuration, role);
+        MemberOptions? member = null;
         if (role == ServerRole.Alone)
         {
             services.AddSettings<InProcessOptions>(configuration, EvergrainOptions.Section);
         }
         else
         {
-            services.AddSettings<MemberOptions>(configuration, MemberOptions.Section);
+            member = services.AddSettings<MemberOptions>(configuration, MemberOptions.Section);
             services.AddSettings<ConversationClusterOptions>(configuration, MemberOptions.Section);
         }
 
@@ -50,7 +54,7 @@ internal sealed class ExaminedServer : IAsyncDisposable
         services.UseApiKeys(settings.ApiKeys);
         var app = builder.Build();
         app.CheckSettings();
-        return new ExaminedServer(app, journal);
+        return new ExaminedServer(app, journal) { Member = member };
     }
 
     /// <summary>Looks at every part.</summary>
@@ -66,6 +70,12 @@ internal sealed class ExaminedServer : IAsyncDisposable
             ? await JournalCheckup.FindAsync(postgres, _clocks, cancellationToken)
             : new JournalCheckup(ports.IsServing).Find(
                 JournalComposition.SqliteDirectory(_app.Configuration)!, _clocks));
+        if (Member is not null)
+        {
+            _findings.Add(await CertificateCheckup.FindAsync(
+                Member, TimeProvider.System.GetUtcNow(), cancellationToken));
+        }
+
         foreach (var backend in _app.Services.GetServices<IModelBackend>())
         {
             await AskAsync(backend, cancellationToken);

@@ -74,6 +74,26 @@ internal sealed class TestAuthority
         return X509CertificateLoader.LoadCertificate(renewed.RawData);
     }
 
+    /// <summary>An authority, and the certificate of a process that was made a year before its end.</summary>
+    public static X509Certificate2 Yearly(DateTimeOffset end, out X509Certificate2 issued)
+    {
+        var curve = ECCurve.NamedCurves.nistP256;
+        using ECDsa key = ECDsa.Create(curve), ownKey = ECDsa.Create(curve);
+        var begin = end.AddDays(-365);
+        var top = new CertificateRequest("CN=yearly", key, HashAlgorithmName.SHA256);
+        top.CertificateExtensions.Add(X509BasicConstraintsExtension.CreateForCertificateAuthority());
+        using var authority = top.CreateSelfSigned(begin, end.AddDays(365));
+        var own = new CertificateRequest("CN=own", ownKey, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(Cluster);
+        own.CertificateExtensions.Add(names.Build());
+        own.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(
+            [new Oid(ClusterAuthority.ServerAuthentication), new Oid(ClusterAuthority.ClientAuthentication)], false));
+        using var certificate = own.Create(authority, begin, end, [5]);
+        issued = certificate.CopyWithPrivateKey(ownKey);
+        return X509CertificateLoader.LoadCertificate(authority.RawData);
+    }
+
     private static CertificateRequest ForAuthority(string name, RSA key)
     {
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
