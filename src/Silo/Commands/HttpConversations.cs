@@ -17,9 +17,12 @@ internal sealed class HttpConversations(ServerClient server, string? tenant) : I
     private readonly string _tenant = tenant is null ? "" : $"&tenant={Uri.EscapeDataString(tenant)}";
 
     /// <inheritdoc/>
-    public Task<JsonElement> ListAsync(string? after, int limit, CancellationToken cancellationToken) =>
-        server.GetAsync(string.Create(CultureInfo.InvariantCulture,
-            $"/evergrain/conversations?limit={limit}{After(after)}{_tenant}"), cancellationToken);
+    public Task<JsonElement> ListAsync(ListQuery query, CancellationToken cancellationToken)
+    {
+        var search = query.Search is (var name, var text) ? $"&{name}={Uri.EscapeDataString(text)}" : "";
+        return server.GetAsync(string.Create(CultureInfo.InvariantCulture,
+            $"/evergrain/conversations?limit={query.Limit}{After(query.After)}{search}{_tenant}"), cancellationToken);
+    }
 
     /// <inheritdoc/>
     public Task<JsonElement> ListTurnsAsync(
@@ -27,6 +30,11 @@ internal sealed class HttpConversations(ServerClient server, string? tenant) : I
         server.GetAsync(string.Create(CultureInfo.InvariantCulture,
             $"/evergrain/conversations/{conversation}/turns?limit={TurnsMax}&after={after}{_tenant}"),
             cancellationToken);
+
+    /// <summary>Begins to follow a conversation: turns that run or end from now on are told.</summary>
+    /// <exception cref="CommandException">It is not there.</exception>
+    public Task<HttpResponseMessage> FollowAsync(ConversationId conversation, CancellationToken cancellationToken) =>
+        server.FollowAsync($"/evergrain/conversations/{conversation}/live?{_tenant}", cancellationToken);
 
     /// <inheritdoc/>
     public Task<JsonElement> VerifyAsync(ConversationId conversation, CancellationToken cancellationToken) =>

@@ -10,7 +10,8 @@ namespace Evergrain.Silo.Commands;
 internal interface IConversationSource : IAsyncDisposable
 {
     /// <summary>Conversations, the newest first.</summary>
-    Task<JsonElement> ListAsync(string? after, int limit, CancellationToken cancellationToken);
+    /// <exception cref="CommandException">They cannot be searched so here.</exception>
+    Task<JsonElement> ListAsync(ListQuery query, CancellationToken cancellationToken);
 
     /// <summary>A page of turns behind a number: shapes and times.</summary>
     Task<JsonElement> ListTurnsAsync(ConversationId conversation, int after, CancellationToken cancellationToken);
@@ -23,4 +24,16 @@ internal interface IConversationSource : IAsyncDisposable
 
     /// <summary>A page of the items that a response was made from, the last one first.</summary>
     Task<JsonElement> ListInputItemsAsync(ResponseId response, string? after, CancellationToken cancellationToken);
+}
+
+/// <summary>Which conversations are listed.</summary>
+/// <param name="Limit">How many, at most.</param>
+/// <param name="After">What the page before gave as its next; null: the first page.</param>
+internal sealed record ListQuery(int Limit, string? After)
+{
+    /// <summary>The name of a search by a conversation, or one of its responses.</summary>
+    public const string ById = "id";
+
+    /// <summary>A search, by its name in the server's HTTP; null: none.</summary>
+    public (string Name, string Text)? Search { get; init; }
 }

@@ -66,6 +66,11 @@ internal sealed class ServerClient : IDisposable
     public Task<HttpResponseMessage> StreamAsync(byte[] create, CancellationToken cancellationToken) =>
         SendAsync(() => CreateRequest(create), isStreamed: true, cancellationToken);
 
+    /// <summary>Reads a resource that goes on.</summary>
+    /// <exception cref="CommandException">It cannot be read.</exception>
+    public Task<HttpResponseMessage> FollowAsync(string path, CancellationToken cancellationToken) =>
+        SendAsync(() => Request(HttpMethod.Get, path), isStreamed: true, cancellationToken);
+
     /// <summary>Deletes a response.</summary>
     /// <exception cref="CommandException">It is not there.</exception>
     public async Task DeleteAsync(string response, CancellationToken cancellationToken) => (await SendAsync(

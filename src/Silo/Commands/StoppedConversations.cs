@@ -52,9 +52,10 @@ internal sealed class StoppedConversations : IConversationSource
     }
 
     /// <inheritdoc/>
-    public async Task<JsonElement> ListAsync(string? after, int limit, CancellationToken cancellationToken)
+    public async Task<JsonElement> ListAsync(ListQuery query, CancellationToken cancellationToken)
     {
-        var keys = _file.List(after is null ? null : IdArgument.Read(after), limit + 1);
+        var limit = query.Limit;
+        var keys = Find(query);
         var list = new JsonArray();
         foreach (var key in keys.Take(limit))
         {
@@ -122,6 +123,15 @@ internal sealed class StoppedConversations : IConversationSource
     private static JsonElement Element(ReadOnlyMemory<byte> json) => JsonElement.Parse(json.Span);
 
     private static JsonElement Element(JsonObject json) => JsonElement.Parse(json.ToJsonString());
+
+    /// <summary>The conversations of a page, and one more where there are more.</summary>
+    private IReadOnlyList<ConversationKey> Find(ListQuery query) => query.Search switch
+    {
+        null => _file.List(query.After is null ? null : IdArgument.Read(query.After), query.Limit + 1),
+        (ListQuery.ById, var id) => _file.Find(IdArgument.Read(id)) is { } key ? [key] : [],
+        _ => throw new CommandException("A file does not say which request, trace or session made a turn: search by " +
+            "--id, or ask a server that runs."),
+    };
 
     private async Task<ConversationKey> FindAsync(ConversationId id, CancellationToken cancellationToken)
     {
