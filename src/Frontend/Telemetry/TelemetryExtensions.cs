@@ -3,6 +3,7 @@ using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Timing;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Admission;
+using Evergrain.Frontend.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -23,6 +24,7 @@ internal static class TelemetryExtensions
     public static IServiceCollection AddTelemetry(this IServiceCollection services, IConfiguration configuration)
     {
         services
+            .AddSettingsRule(_ => TelemetryVariables.FindMistakes(configuration))
             .AddMetrics()
             .AddSingleton<RefusalLog>()
             .AddSingleton<TurnReports>()

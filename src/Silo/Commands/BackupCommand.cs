@@ -20,9 +20,16 @@ internal static class BackupCommand
     /// <summary>The command, which finds the journal by the settings of the server.</summary>
     public static Command Create()
     {
-        var command = new Command("backup",
-            "Copies the journal of SQLite into a file, also while a server writes it. To restore: stop the server, " +
-            "put the file as evergrain.db into a new directory, and start the server with --data on that.")
+        var command = new Command("backup", """
+            Copies the journal of SQLite into a file, also while a server writes it.
+            To restore: stop the server, put the file as evergrain.db into a new directory, and start the server with
+            --data on that.
+
+            Examples:
+              evergrain backup /backups/monday.db
+              evergrain backup /backups/monday.db --data /srv/evergrain
+              evergrain backup /backups/monday.db --config evergrain.json
+            """)
         {
             Copy, ServerFlags.Data, ServerFlags.Config,
         };

@@ -162,7 +162,7 @@ internal static class ChatCommand
             switch (type)
             {
                 case "response.output_text.delta" or "response.refusal.delta":
-                    await Console.Out.WriteAsync(Terminal.Safe(happened.Text("delta") ?? ""));
+                    await Console.Out.WriteAsync(Terminal.SafeLines(happened.Text("delta") ?? ""));
                     break;
                 case "response.failed":
                     await Console.Error.WriteLineAsync(

@@ -38,12 +38,18 @@ internal static class CommandList
     /// <param name="arguments">What asks for one.</param>
     public static void AddTo(RootCommand root, Action<Command> makeServer, string[] arguments)
     {
-        var serve = new Command(Serve, "Serves, as the program does without a command.");
+        var serve = new Command(Serve, """
+            Serves, as the program does without a command.
+
+            Examples:
+              evergrain serve
+              evergrain serve --port 9000 --data /srv/evergrain --api-keys keys.txt
+              evergrain serve --model-url http://127.0.0.1:8000/v1 --model-api chat
+              evergrain serve --role both --journal-url postgres://evergrain@127.0.0.1:5432/evergrain
+            """);
         makeServer(serve);
-        root.Subcommands.Add(serve);
-        foreach (var create in Commands.Values)
+        foreach (var command in Commands.Values.Select(static create => create()).Prepend(serve))
         {
-            var command = create();
             if (!arguments.Contains(command.Name, StringComparer.Ordinal))
             {
                 command.Description = command.Description?.Split('\n')[0];

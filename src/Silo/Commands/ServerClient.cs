@@ -35,6 +35,12 @@ internal sealed class ServerClient : IDisposable
         _http = new HttpClient { Timeout = Timeout, MaxResponseContentBufferSize = AnswerBytesMax };
         if (Environment.GetEnvironmentVariable(KeyVariable) is { Length: > 0 } key)
         {
+            if (!key.All(static letter => letter is > ' ' and <= '~'))
+            {
+                throw new CommandException($"{KeyVariable} holds a character that no key has: a key is printable " +
+                    "ASCII without spaces.");
+            }
+
             _http.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", $"Bearer {key}");
         }
     }
@@ -141,7 +147,7 @@ internal sealed class ServerClient : IDisposable
 
     private async Task<CommandException> RefusalOfAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
     {
-        var said = SentenceOf(await answer.Content.ReadAsByteArrayAsync(cancellationToken));
+        var said = Terminal.Safe(SentenceOf(await answer.Content.ReadAsByteArrayAsync(cancellationToken)));
         var way = answer.StatusCode == HttpStatusCode.Unauthorized
             ? $" Put a key of this server into {KeyVariable}."
             : "";

@@ -54,8 +54,11 @@ internal static class Terminal
     /// <summary>Prints JSON as it came.</summary>
     public static void Write(JsonElement json) => Console.Out.WriteLine(json.GetRawText());
 
-    /// <summary>A text that somebody else wrote, without what would steer the terminal.</summary>
-    public static string Safe(string text)
+    /// <summary>A text that somebody else wrote, on one line and without what would steer the terminal.</summary>
+    public static string Safe(string text) => SafeLines(text.ReplaceLineEndings(" ").Replace('\t', ' '));
+
+    /// <summary>The same, which keeps its lines.</summary>
+    public static string SafeLines(string text)
     {
         if (!text.Any(IsSteering))
         {

@@ -48,6 +48,24 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Variables_OfOpenTelemetryThatMeanNothing_AreNamedInOneLine()
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["OTEL_TRACES_SAMPLER"] = "sometimes", ["OTEL_EXPORTER_OTLP_HEADERS"] = "secret",
+        };
+        using var process = Start(variables, "--port", "0", "--data", _data.FullName);
+
+        var error = (await process.StandardError.ReadToEndAsync(_patience.Token)).TrimEnd();
+        await process.WaitForExitAsync(_patience.Token);
+
+        Assert.Equal(1, process.ExitCode);
+        Assert.DoesNotContain('\n', error);
+        Assert.All(variables.Keys, name => Assert.Contains($"{name} must be", error, StringComparison.Ordinal));
+        Assert.DoesNotContain("secret", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Server_Started_GreetsAnswersAndStopsInOrder()
     {
         using var process = Start("--port", "0", "--data", _data.FullName, "--model", "one", "--model", "@cf/two");
@@ -78,7 +96,9 @@ public sealed class CommandLineTests : IDisposable
         Assert.Empty(await process.StandardError.ReadToEndAsync(_patience.Token));
     }
 
-    private Process Start(params string[] arguments)
+    private Process Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
+
+    private Process Start(Dictionary<string, string> variables, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -89,6 +109,11 @@ public sealed class CommandLineTests : IDisposable
         };
         // Of somebody else's, and no setting.
         start.Environment["EVERGRAIN"] = _data.FullName;
+        foreach (var (name, value) in variables)
+        {
+            start.Environment[name] = value;
+        }
+
         start.ArgumentList.Add(typeof(Evergrain.Silo.EvergrainCommand).Assembly.Location);
         foreach (var argument in arguments)
         {

@@ -29,11 +29,11 @@ public sealed partial class CommandListTests : IDisposable
             Assert.Contains($"  {name} ", root, StringComparison.Ordinal);
         }
 
-        foreach (var name in CommandList.Names.Except(["backup", "serve"]))
+        foreach (var name in CommandList.Names)
         {
             var help = (await commands.RunAsync(name, "--help")).Succeeded().Output;
             Assert.Contains($"  evergrain {name}", help, StringComparison.Ordinal);
-            Assert.Contains("--json", help, StringComparison.Ordinal);
+            Assert.Equal(name is not ("backup" or "serve"), help.Contains("--json", StringComparison.Ordinal));
         }
     }
 

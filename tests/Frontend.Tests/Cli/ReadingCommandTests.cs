@@ -143,6 +143,12 @@ public sealed class ReadingCommandTests : IDisposable
 
         (await new CommandProcess(Token).RunAsync(["verify", Unknown, .. url])).AssertRefused("EVERGRAIN_KEY");
         (await new CommandProcess(Token) { Key = "wrong" }.RunAsync(["verify", Unknown, .. url])).AssertRefused("401");
+        foreach (var key in (string[])["schl\u00fcssel", "right\r", "two words"])
+        {
+            (await new CommandProcess(Token) { Key = key }.RunAsync(["verify", Unknown, .. url]))
+                .AssertRefused("EVERGRAIN_KEY holds a character that no key has");
+        }
+
         var commands = new CommandProcess(Token) { Key = "right" };
         foreach (var command in (string[])["inspect", "tail", "verify", "export"])
         {
@@ -161,6 +167,21 @@ public sealed class ReadingCommandTests : IDisposable
         var none = Path.Combine(DataPath, "none");
         (await commands.RunAsync("list", "--data", none)).AssertRefused("There is no journal");
         Assert.False(Directory.Exists(none));
+    }
+
+    [Fact]
+    public async Task Code_WithLineBreaks_StaysInItsRow()
+    {
+        await using var server = await ServerProcess.StartAsync(ServerSettings.OnSqlite(DataPath), Token);
+        var commands = new CommandProcess(Token);
+        string[] url = ["--url", server.Address.ToString()];
+        var failed = await commands.RunAsync(["chat", """@@script [{"fail":"two\nlines\tand \u001b[31m"}]""", .. url]);
+        var id = failed.Error.Split("--after ")[1].Trim();
+
+        var table = (await commands.RunAsync(["inspect", id, .. url])).Succeeded().Output;
+
+        var row = Assert.Single(table.Split('\n'), line => line.Contains(id, StringComparison.Ordinal));
+        Assert.Contains("(two lines and \uFFFD[31m)", row, StringComparison.Ordinal);
     }
 
     [Fact]
