@@ -41,6 +41,7 @@ internal sealed class TestSilos : IAsyncDisposable
         builder.ConfigureSilo((named, silo) =>
         {
             silo.AddConversations(options);
+            silo.Services.AddOrleansConversations(options);
             silo.Services.Configure<ConversationDrainOptions>(drain => drain.DrainTimeout = world.DrainTimeout);
             silo.Configure<SiloConnectionOptions>(connections => connections.ConfigureSiloOutboundConnection(
                 connection => connection.Use(next => Connections.Through(named.SiloName, next))));

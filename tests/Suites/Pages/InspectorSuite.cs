@@ -1,15 +1,14 @@
 using System.Net.Http.Json;
 using System.Text.Json;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Suites.Hosting;
 using Microsoft.Playwright;
 using Xunit.Abstractions;
 
-namespace Evergrain.Frontend.Tests.Pages;
+namespace Evergrain.Suites.Pages;
 
 /// <summary>The inspector in Debian's Chromium, over a real server with the demo model.</summary>
-[Trait("Needs", "Chromium")]
-public sealed class InspectorTests(PageBrowser browser, ITestOutputHelper output) : IClassFixture<PageBrowser>
+public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITestOutputHelper output)
+    : IClassFixture<PageBrowser>
 {
     private const int ItemsOfALongConversation = 10_000;
     private const int OpenedWithinMilliseconds = 1_000;
@@ -209,8 +208,8 @@ public sealed class InspectorTests(PageBrowser browser, ITestOutputHelper output
 
     private static string ConversationOf(string response) => $"conv_{response.Split('_')[1]}";
 
-    private static async Task<TestServer> StartAsync(params (string Option, string Value)[] settings) =>
-        await TestServer.StartAsync(await InProcessWire.Hosts.StartAsync(), settings);
+    private async Task<TestServer> StartAsync(params (string Option, string Value)[] settings) =>
+        await TestServer.StartAsync(await hosts.StartAsync(), settings);
 
     private static Task<string> RunAsync(HttpClient http, string text, string? previous = null) =>
         PostAsync(http, new { model = "demo", input = text, previous_response_id = previous });

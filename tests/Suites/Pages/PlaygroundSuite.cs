@@ -1,14 +1,12 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Evergrain.Frontend.Tests.Hosts;
 using Evergrain.Suites.Hosting;
 using Microsoft.Playwright;
 
-namespace Evergrain.Frontend.Tests.Pages;
+namespace Evergrain.Suites.Pages;
 
 /// <summary>The playground in Debian's Chromium, over a real server with the demo model.</summary>
-[Trait("Needs", "Chromium")]
-public sealed partial class PlaygroundTests(PageBrowser browser) : IClassFixture<PageBrowser>
+public abstract partial class PlaygroundSuite(IWireHosts hosts, PageBrowser browser) : IClassFixture<PageBrowser>
 {
     private const int TimeoutMilliseconds = 10_000;
 
@@ -194,8 +192,8 @@ public sealed partial class PlaygroundTests(PageBrowser browser) : IClassFixture
         await open.AssertUsableAsync(width);
     }
 
-    private static async Task<TestServer> StartAsync(params (string Option, string Value)[] settings) =>
-        await TestServer.StartAsync(await InProcessWire.Hosts.StartAsync(), settings);
+    private async Task<TestServer> StartAsync(params (string Option, string Value)[] settings) =>
+        await TestServer.StartAsync(await hosts.StartAsync(), settings);
 
     private static double Number(Match match) =>
         double.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture);
