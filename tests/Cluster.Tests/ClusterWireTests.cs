@@ -39,4 +39,7 @@ public sealed class ClusterTurnListTests() : ConversationsSuite(ClusterWire.Host
 [Trait("Needs", "Long")]
 public sealed class ClusterConversationListTests() : ConversationListSuite(ClusterWire.Hosts);
 
+// What crosses to a grain is said by the frontend.
+public sealed class ClusterTurnConnectionTests() : TurnConnectionSuite(ClusterWire.Hosts);
+
 public sealed class ClusterOpenApiTests() : OpenApiSuite(ClusterWire.Hosts);

@@ -50,7 +50,7 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
     public virtual async IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(TurnAddress turn, int from, ulong reader,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var attached = await AttachAsync(turn, cancellationToken);
+        var attached = await AttachAsync(turn, from, cancellationToken);
         if (attached.Kind != AnswerKind.Given)
         {
             yield return attached;
@@ -133,9 +133,9 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
     /// <summary>Ends when a caller that was told to ask again may do that.</summary>
     protected abstract ValueTask ReplacedAsync(CancellationToken cancellationToken);
 
-    /// <summary>Attaches a reader; the value of the answer says nothing.</summary>
-    protected Task<Answer<EventBatch>> AttachAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        AskAsync(activation => Attach(activation, turn), cancellationToken);
+    /// <summary>Attaches a reader from a number on; the value of the answer says nothing.</summary>
+    protected Task<Answer<EventBatch>> AttachAsync(TurnAddress turn, int from, CancellationToken cancellationToken) =>
+        AskAsync(activation => Attach(activation, turn, from), cancellationToken);
 
     /// <summary>The next events of an attached reader.</summary>
     protected Task<Answer<EventBatch>> NextAsync(TurnAddress turn, int from, CancellationToken cancellationToken) =>
@@ -149,7 +149,7 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
         return true;
     }));
 
-    private static Answer<EventBatch> Attach(Activation activation, TurnAddress turn)
+    private static Answer<EventBatch> Attach(Activation activation, TurnAddress turn, int from)
     {
         var isErased = activation is { Life: ActivationLife.Erasing } or { EndedBy: ActivationEnd.Erased };
         if (isErased && !turn.Response.Turn.IsStored)
@@ -160,7 +160,7 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
 
         return activation.Ask((conversation, now) =>
         {
-            conversation.Attach(turn.Response.Turn, turn.Lease, now);
+            conversation.Attach(turn.Response.Turn, turn.Lease, now, from);
             return default(EventBatch);
         });
     }

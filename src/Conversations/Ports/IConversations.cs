@@ -202,6 +202,9 @@ public sealed record StartTurn
     /// <summary>How its request may be found again.</summary>
     public TurnOrigin Origin { get; init; }
 
+    /// <summary>By what connection it came.</summary>
+    public TurnConnection Connection { get; init; }
+
     /// <summary>How long ago the create's last byte came, when the conversation is asked.</summary>
     public TimeSpan Waited { get; init; }
 

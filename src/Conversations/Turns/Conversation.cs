@@ -277,9 +277,10 @@ public sealed class Conversation
         _running.CancelOrphans(now);
     }
 
-    /// <summary>Attaches a reader to a turn; <see cref="Detach"/> must follow.</summary>
+    /// <summary>Attaches a reader from a number on; <see cref="Detach"/> must follow.</summary>
     /// <exception cref="ConversationException">The turn is not found.</exception>
-    public void Attach(TurnId id, LeaseId lease, DateTimeOffset now) => _readers.Attach(id, lease, now);
+    public void Attach(TurnId id, LeaseId lease, DateTimeOffset now, int from = 0) =>
+        _readers.Attach(id, lease, now, from);
 
     /// <summary>
     /// A reader leaves. An unstored turn that nobody reads is cancelled, a stored one is after a while.

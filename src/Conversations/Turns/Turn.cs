@@ -101,6 +101,12 @@ internal sealed class Turn
     /// <summary>The calls it made, until the first turn that continues it; null: none, or it ran elsewhere.</summary>
     public IReadOnlyList<ShownCall>? Calls { get; set; }
 
+    /// <summary>How it came.</summary>
+    public TurnArrival Arrival { get; init; }
+
+    /// <summary>From which number another connection than its own read on last; null: none did here.</summary>
+    public int? ReadOnFrom { get; set; }
+
     /// <summary>Readers attached now.</summary>
     public int Readers { get; set; }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Wire;
@@ -90,6 +91,30 @@ internal sealed class TurnList(TurnTree turns)
         json.WriteEndObject();
         json.WriteString("digest"u8, turn.Ending is null ? null : turn.Digest.ToString());
         WriteTiming(json, turn.Timing ?? turn.Clock?.Report());
+        WriteConnection(json, turn);
+        json.WriteEndObject();
+    }
+
+    /// <summary>By what connection a turn came, and who read on; null: this life of the conversation saw neither.
+    /// </summary>
+    private static void WriteConnection(Utf8JsonWriter json, Turn turn)
+    {
+        var connection = turn.Arrival.Connection;
+        if (connection == TurnConnection.Unknown && turn.ReadOnFrom is null)
+        {
+            json.WriteNull("connection"u8);
+            return;
+        }
+
+        json.WriteStartObject("connection"u8);
+        json.WriteString("kind"u8, connection switch
+        {
+            TurnConnection.Unknown => null,
+            TurnConnection.Http => "http",
+            _ => "websocket",
+        });
+        json.WriteBoolean("is_other"u8, turn.Arrival.IsOther);
+        WriteNumber(json, "read_on_from", turn.ReadOnFrom);
         json.WriteEndObject();
     }
 

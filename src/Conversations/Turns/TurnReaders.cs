@@ -12,9 +12,15 @@ internal sealed class TurnReaders(ConversationState state, RunningTurns running,
     /// <summary>Readers attached now, to all turns.</summary>
     public int Count { get; private set; }
 
-    public void Attach(TurnId id, LeaseId lease, DateTimeOffset now)
+    public void Attach(TurnId id, LeaseId lease, DateTimeOffset now, int from)
     {
         var turn = state.Turns.Get(id, lease);
+        if (from > 0 && lease == default)
+        {
+            // A connection that brings turns has a lease: this is a request that reads on.
+            turn.ReadOnFrom = from;
+        }
+
         state.Leases.RenewIfHeld(lease, now);
         turn.Readers++;
         turn.OrphanedAt = null;

@@ -120,6 +120,7 @@ internal sealed class TurnStarter(
             Log = log,
             Clock = start.Clock,
             Trace = start.Trace,
+            Arrival = TurnArrival.Of(start, parent),
             OrphanedAt = start.IsBackground ? null : now + Limits.OrphanTimeout,
             Live = new LiveTurn
             {

@@ -36,6 +36,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
     private readonly CancellationTokenSource _closing = new();
     private SocketEnd _stopReason = SocketEnd.Draining;
     private TurnMeter? _meter;
+    private TurnConnection _brings = TurnConnection.NewSocket;
     private int _state = (int)ConnectionState.Idle;
 
     public SocketSession(
@@ -110,7 +111,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
 
     bool ITurnDelivery.Started(ResponseId response, TurnMeter meter)
     {
-        _meter = meter;
+        (_meter, _brings) = (meter, TurnConnection.Socket);
         return _queue.Started(response);
     }
 
@@ -214,6 +215,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
         {
             if (create is not null)
             {
+                create.Connection = _brings;
                 await _sockets.Runner.RunAsync(create, _leases, this, _closing.Token);
                 return;
             }

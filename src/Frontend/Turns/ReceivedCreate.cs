@@ -37,6 +37,9 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
     /// <summary>How its request may be found again; what the create itself names as its session wins.</summary>
     public TurnOrigin Origin { get; init; }
 
+    /// <summary>By what connection it came.</summary>
+    public TurnConnection Connection { get; set; } = TurnConnection.Http;
+
     /// <summary>Cancelled by a cancel that comes before the turn has started.</summary>
     public CancellationToken Cancelled => _cancelled.Token;
 
@@ -64,6 +67,7 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
             Waited = waited,
             Trace = Trace,
             Origin = Origin with { Session = _fields.Session ?? Origin.Session },
+            Connection = Connection,
         };
     }
 

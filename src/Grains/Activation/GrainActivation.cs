@@ -40,7 +40,7 @@ internal sealed class GrainActivation : ActivationCalls, IActivationHost
     public override async IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(TurnAddress turn, int from,
         ulong reader, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var attached = await AttachAsync(turn, cancellationToken);
+        var attached = await AttachAsync(turn, from, cancellationToken);
         if (attached.Kind != AnswerKind.Given)
         {
             yield return attached;

@@ -84,6 +84,10 @@ public sealed class StartRequest
     [Id(15)]
     public bool IsRecognised { get; init; }
 
+    /// <summary>By what connection it came: a value of <see cref="TurnConnection"/>.</summary>
+    [Id(16)]
+    public byte Connection { get; init; }
+
     /// <summary>How long the call may take; null, and never sent: as long as any other.</summary>
     [field: NonSerialized]
     internal TimeSpan? CallTime { get; init; }
@@ -150,6 +154,7 @@ public sealed class StartRequest
         Request = Request,
         Session = Session,
         IsRecognised = IsRecognised,
+        Connection = Connection,
     };
 
     private static StartRequest Copy(StartTurn start, TimeSpan callTime) => new()
@@ -170,6 +175,7 @@ public sealed class StartRequest
         Request = start.Origin.Request,
         Session = start.Origin.Session,
         IsRecognised = start.IsRecognised,
+        Connection = (byte)start.Connection,
     };
 
     internal StartTurn For(ConversationKey key, TimeSpan opening) => new()
@@ -189,6 +195,7 @@ public sealed class StartRequest
         Trace = new TraceContext(TraceParent, TraceState),
         Origin = new TurnOrigin(Request, Session),
         IsRecognised = IsRecognised,
+        Connection = (TurnConnection)Connection,
     };
 }
 

@@ -57,7 +57,7 @@ public sealed class WireGoldenTests
             IsBackground = true, References = new() { ["msg_1"] = new Payload(Json) }, IsCancelled = true,
             PieceOffset = 8, PieceTotal = 16, Waited = Time,
             TraceParent = "00-1-2-01", TraceState = "a=1", Request = "req_1", Session = "s",
-            IsRecognised = true,
+            IsRecognised = true, Connection = 3,
         }),
         ["evergrain.StartedTurn"] = Sample.Of(
             Answer.Given(new StartedTurn(TurnId.Stored(4), new List<ForeignItem> { Foreign }))),

@@ -27,4 +27,6 @@ public sealed class InProcessTurnListTests() : ConversationsSuite(InProcessWire.
 
 public sealed class InProcessConversationListTests() : ConversationListSuite(InProcessWire.Hosts);
 
+public sealed class InProcessTurnConnectionTests() : TurnConnectionSuite(InProcessWire.Hosts);
+
 public sealed class InProcessOpenApiTests() : OpenApiSuite(InProcessWire.Hosts);

@@ -19,8 +19,8 @@ public abstract class ConversationListSuite(IWireHosts hosts)
 
     private static readonly string[] TurnMembers =
     [
-        "code", "created_at_ms", "digest", "ended_at_ms", "id", "items", "number", "object", "previous_response_id",
-        "status", "timing",
+        "code", "connection", "created_at_ms", "digest", "ended_at_ms", "id", "items", "number", "object",
+        "previous_response_id", "status", "timing",
     ];
 
     private static readonly (string, string)[] Keys =

@@ -45,6 +45,30 @@ public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITes
     }
 
     [Fact]
+    public async Task Turns_OverOtherConnections_AreMarkedOnTheTimeLine()
+    {
+        await using var server = await StartAsync();
+        await using var open = await browser.OpenAsync(server);
+        await open.SaysAsync("Ready.");
+        await open.PressAsync("A slow answer");
+        await open.Page.GetByText("An answer that takes").WaitForAsync();
+        await open.PressAsync("Cut the socket, read on");
+        await open.TurnAsync(1);
+        await open.PressAsync("Hello");
+        await open.TurnAsync(2);
+
+        await open.Page.GetByText("Inspect turn 2").ClickAsync();
+        await open.SaysAsync("2 turns of conv_");
+
+        var (cut, next) = (await open.TurnAsync(1), await open.TurnAsync(2));
+        Assert.Contains("Its events were read on over HTTP, from number ", await cut.InnerTextAsync(),
+            StringComparison.Ordinal);
+        Assert.Contains("over another connection: a WebSocket", await next.InnerTextAsync(), StringComparison.Ordinal);
+        Assert.Equal(1, await open.Page.Locator("#line .time-line .read-on").CountAsync());
+        Assert.Equal(1, await open.Page.Locator("#line .time-line .other").CountAsync());
+    }
+
+    [Fact]
     public async Task Turn_ThatRuns_IsShownUntilItHasEnded()
     {
         await using var server = await StartAsync();

@@ -53,13 +53,14 @@ function showRows(rows) {
   for (const row of [...list.children]) if (!rows.includes(row)) row.remove();
 }
 
-// A turn that has ended does not change: its row stays, with what the user has opened in it.
+// A turn that has ended changes where it is read on: else its row stays, with what the user has opened in it.
 function rowOf(turn) {
   const { id } = open;
   const known = open.rows.get(turn.id);
-  if (known && !known.isRunning) return known.row;
+  const readOn = turn.connection?.read_on_from;
+  if (known && !known.isRunning && known.readOn === readOn) return known.row;
   const row = showTurn(turn, (rendered) => getJson(pathOf(id, 'context', { response: turn.id, rendered })));
-  open.rows.set(turn.id, { row, isRunning: turn.ended_at_ms === null });
+  open.rows.set(turn.id, { row, isRunning: turn.ended_at_ms === null, readOn });
   return row;
 }
 
@@ -76,11 +77,12 @@ function take(turn) {
 
 function describe(turns) {
   const forks = turns.filter(({ isFork }) => isFork).length;
+  const others = turns.filter(({ connection }) => connection?.is_other).length;
   const tools = turns.flatMap(({ timing }) => timing?.tools ?? []);
   const waited = tools.reduce((sum, { waited_ms: ms }) => sum + ms, 0);
   const span = Math.max(...turns.map(({ to }) => to)) - turns[0].from;
   return `Turns ${turns[0].number} to ${turns.at(-1).number || 'the last, unstored'}, ` +
-    `${forks} of them forks, within ${inWholeMs(span)}. ` +
+    `${forks} of them forks, ${others} over another connection than the turn before, within ${inWholeMs(span)}. ` +
     `Tools were waited for ${tools.length} times, ${inMs(waited)} in all. ` +
     `The last turn held ${turns.at(-1).items.held} items.`;
 }

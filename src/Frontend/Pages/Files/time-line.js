@@ -27,7 +27,18 @@ export function place(turns) {
   return turns;
 }
 
-/** One line of time for the turns: a lane for each branch, a mark for each turn, a thread to what it continues. */
+/** How a turn came, in words; empty: the server does not know. */
+export function describeConnection({ connection, parent }) {
+  const way = { http: 'HTTP', websocket: 'a WebSocket' }[connection?.kind];
+  if (!way) return '';
+  if (connection.is_other) return `over another connection: ${way}`;
+  return parent && connection.kind === 'websocket' ? 'over the same WebSocket' : `over ${way}`;
+}
+
+/**
+ * One line of time for the turns: a lane for each branch, a mark for each turn, a thread to what it continues. A bar
+ * before a mark is another connection, and a ring behind it is a reader that went on.
+ */
 export function drawLine(turns) {
   const start = turns[0].from;
   const span = Math.max(1, Math.max(...turns.map(({ to }) => to)) - start);
@@ -51,9 +62,37 @@ export function drawLine(turns) {
       class: `mark ${turn.status}`, x: x(turn.from), y: y(turn) + 2, height: LANE - 4, rx: 1.5,
       width: Math.max(2, x(turn.to) - x(turn.from)),
     }, makeSvg('title', {}, `turn ${turn.number || turn.id}: ${turn.status}, ${inMs(turn.took)}`)));
+    if (turn.connection?.is_other) {
+      line.append(makeSvg('rect', { class: 'other', x: x(turn.from) - 4, y: y(turn), width: 4, height: LANE },
+        makeSvg('title', {}, describeConnection(turn))));
+    }
+
+    if (isReadOn(turn)) {
+      line.append(makeSvg('circle', { class: 'read-on', cx: x(turn.to), cy: y(turn) + LANE / 2, r: 4 },
+        makeSvg('title', {}, `read on from event ${turn.connection.read_on_from}`)));
+    }
   }
 
   // Text of the drawing would shrink with it on a phone.
   return make('div', {}, line, make('p', { class: 'ends' },
-    make('small', {}, new Date(start).toLocaleString()), make('small', {}, `+ ${inWholeMs(span)}`)));
+    make('small', {}, new Date(start).toLocaleString()), make('small', {}, `+ ${inWholeMs(span)}`)), keyOf(turns));
+}
+
+/** Whether a reader went on with the events of a turn over a connection of its own. */
+export const isReadOn = ({ connection }) => connection?.read_on_from != null;
+
+// What the signs mean, where there are some.
+function keyOf(turns) {
+  const sign = (shape, words) => make('li', {},
+    makeSvg('svg', { viewBox: '0 0 10 10', 'aria-hidden': 'true' }, shape), make('span', {}, words));
+  const signs = [];
+  if (turns.some(({ connection }) => connection?.is_other)) {
+    signs.push(sign(makeSvg('rect', { class: 'other', x: 3, width: 4, height: 10 }), 'came over another connection'));
+  }
+
+  if (turns.some(isReadOn)) {
+    signs.push(sign(makeSvg('circle', { class: 'read-on', cx: 5, cy: 5, r: 4 }), 'was read on after a cut'));
+  }
+
+  return make('ul', { class: 'legend row' }, ...signs);
 }

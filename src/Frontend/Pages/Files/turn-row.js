@@ -3,6 +3,7 @@ import { contextDetails } from './context-view.js';
 import { inMs, inWholeMs, make } from './dom.js';
 import { phaseBar, totalOf } from './phases.js';
 import { getJson } from './server.js';
+import { describeConnection, isReadOn } from './time-line.js';
 
 const ITEMS_MAX = 100;
 
@@ -17,8 +18,10 @@ export function showTurn(turn, context) {
   const waits = (timing?.tools ?? []).map(({ name, waited_ms: ms }) => `${name} ${inMs(ms)}`);
   row.append(make('p', {}, gap === null ? 'It began ' : `It began ${inWholeMs(gap)} behind the end of that turn`,
     gap === null ? new Date(from).toLocaleString() : '',
+    ...[describeConnection(turn)].filter(Boolean).map((way) => `, ${way}`),
     waits.length > 0 ? `; tools were waited for: ${waits.join(', ')}` : '', '. ',
-    turn.ended_at_ms === null ? 'It runs.' : `It took ${inMs(took)}.`));
+    turn.ended_at_ms === null ? 'It runs.' : `It took ${inMs(took)}.`,
+    isReadOn(turn) ? ` Its events were read on over HTTP, from number ${turn.connection.read_on_from}.` : ''));
   if (timing) row.append(phaseBar({ ...timing, total_ms: totalOf(timing) }, `Turn ${number}`));
   row.append(make('p', {}, `Items: ${items.input} came, ${items.output} were made, ${items.held} are held` +
     `${timing ? `; context ${timing.context_source}` : '; its phases are not known here'}. `,
