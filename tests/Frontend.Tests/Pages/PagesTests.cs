@@ -128,9 +128,36 @@ public sealed partial class PagesTests
         });
     }
 
+    /// <summary>The phases without a hue are told apart by their lightness.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Greys_OfPhases_DifferInEachTheme(int theme)
+    {
+        var style = System.Text.Encoding.UTF8.GetString(PageFiles.All["style.css"].Bytes.Span);
+        double Of(string phase) => Lightness(Regex.Matches(style, $"--{phase}: #(?<hex>[0-9a-f]{{6}})",
+            RegexOptions.ExplicitCapture, TimeSpan.FromMilliseconds(TimeoutMilliseconds))[theme].Groups["hex"].Value);
+        var greys = new[] { Of("model_wait"), Of("model_stream"), Of("transport") }.Order().ToList();
+
+        Assert.All(greys.Zip(greys.Skip(1)), static pair =>
+            Assert.InRange((pair.Second + 0.05) / (pair.First + 0.05), 2, 21));
+    }
+
     [Fact]
     public void Files_AllTogether_AreSmall() =>
         Assert.InRange(PageFiles.All.Values.Sum(static file => file.Bytes.Length), 1, BytesMax);
+
+    // Source: WCAG 2.2, relative luminance.
+    private static double Lightness(string hex)
+    {
+        double Part(int at)
+        {
+            var value = Convert.ToInt32(hex.Substring(at, 2), 16) / 255.0;
+            return value <= 0.04045 ? value / 12.92 : Math.Pow((value + 0.055) / 1.055, 2.4);
+        }
+
+        return (0.2126 * Part(0)) + (0.7152 * Part(2)) + (0.0722 * Part(4));
+    }
 
     private static async Task<HttpStatusCode> AskAsync(HttpClient http, string path)
     {

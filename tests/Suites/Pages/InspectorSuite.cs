@@ -26,7 +26,7 @@ public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITes
         await open.SaysAsync("3 turns of conv_");
         var fork = await open.TurnAsync(3);
         Assert.Contains("fork of turn 1", await fork.InnerTextAsync(), StringComparison.Ordinal);
-        Assert.Contains("1 of them forks", await open.Page.Locator("#summary").InnerTextAsync(),
+        Assert.Contains(", 1 fork, within ", await open.Page.Locator("#summary").InnerTextAsync(),
             StringComparison.Ordinal);
         Assert.Equal(3, await open.Page.Locator("#line rect").CountAsync());
         Assert.StartsWith("Turn 3 took ", await fork.GetByRole(AriaRole.Img).GetAttributeAsync("aria-label"),
@@ -42,6 +42,31 @@ public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITes
 
         await open.PressAsync("Verify");
         await open.Page.GetByText("Verified: the journal gives the same digest for 3 turns.").WaitForAsync();
+    }
+
+    [Theory]
+    [InlineData(390)]
+    [InlineData(1280)]
+    public async Task Turn_NamedByItsResponse_StandsAtTheTop(int width)
+    {
+        await using var server = await StartAsync();
+        using var http = server.CreateHttpClient();
+        List<string> turns = [await RunAsync(http, "words")];
+        while (turns.Count < 8)
+        {
+            turns.Add(await RunAsync(http, "words", turns[^1]));
+        }
+
+        await using var open = await browser.OpenAsync(
+            server, $"/inspect?id={turns[3]}", PageBrowser.Checked(ColorScheme.Light, width));
+        await open.SaysAsync("8 turns of conv_");
+
+        var turn = await open.TurnAsync(4);
+        Assert.InRange(await turn.EvaluateAsync<double>("turn => turn.getBoundingClientRect().top"), -1, 100);
+        Assert.True(await turn.EvaluateAsync<bool>("turn => turn === document.activeElement"));
+        await open.Page.ReloadAsync();
+        await open.SaysAsync("8 turns of conv_");
+        Assert.InRange(await turn.EvaluateAsync<double>("turn => turn.getBoundingClientRect().top"), -1, 100);
     }
 
     [Fact]
@@ -81,7 +106,7 @@ public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITes
 
         await open.TurnAsync(1, "in_progress");
         var ended = await open.TurnAsync(1);
-        Assert.Contains("1 were made", await ended.InnerTextAsync(), StringComparison.Ordinal);
+        Assert.Contains("1 out, ", await ended.InnerTextAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

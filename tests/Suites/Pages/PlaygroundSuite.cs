@@ -178,6 +178,28 @@ public abstract partial class PlaygroundSuite(IWireHosts hosts, PageBrowser brow
         Assert.Equal(0, await open.Page.Locator("#mark").CountAsync());
     }
 
+    [Fact]
+    public async Task Figures_OnAPhone_OpenAboveTheTurns()
+    {
+        await using var server = await StartAsync();
+        await using var open = await browser.OpenAsync(
+            server, "/", PageBrowser.Checked(ColorScheme.Light, width: 390));
+        await open.SaysAsync("Ready.");
+        await open.PressAsync("Hello");
+        var turn = await open.TurnAsync(1);
+        var figures = open.Page.Locator("#figures summary");
+        Assert.Contains("1 turn, ", await figures.InnerTextAsync(), StringComparison.Ordinal);
+        Assert.False(await open.Page.Locator("#time-plot").IsVisibleAsync());
+
+        await figures.ClickAsync();
+
+        var plot = open.Page.Locator("#time-plot svg");
+        await plot.WaitForAsync();
+        var (above, below) = (await plot.BoundingBoxAsync(), await turn.BoundingBoxAsync());
+        Assert.InRange(above!.Y + above.Height, 1, below!.Y);
+        await open.AssertUsableAsync(width: 390);
+    }
+
     [Theory]
     [InlineData(ColorScheme.Light, 1280)]
     [InlineData(ColorScheme.Dark, 360)]

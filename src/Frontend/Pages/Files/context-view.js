@@ -1,5 +1,5 @@
 // Shows what the context of a turn is made of. It is asked for when it is looked at, and not before.
-import { inBytes, make, makeTable } from './dom.js';
+import { counted, inBytes, make, makeTable } from './dom.js';
 import { Refused } from './server.js';
 
 const RENDERED = 20;
@@ -33,12 +33,12 @@ async function read(ask) {
 function show({ items, digest, segments, rendered }) {
   const rows = segments.map(({ first, items: count, bytes, is_stored: isStored, digest: end, renderings }) => [
     `${first} to ${first + count - 1}`, inBytes(bytes), isStored ? 'stored' : 'unstored',
-    renderings.map(({ name, items: made, bytes: made_bytes }) => `${name}: ${made} items, ${inBytes(made_bytes)}`)
+    renderings.map(({ name, items: made, bytes: made_bytes }) => `${name}: ${counted(made, 'item')}, ${inBytes(made_bytes)}`)
       .join('; ') || 'none now',
     `${end.slice(0, 16)}…`,
   ]);
   return [
-    make('p', {}, `${items} items in ${segments.length === 1 ? '1 segment' : `${segments.length} segments`}. Digest: `,
+    make('p', {}, `${counted(items, 'item')} in ${counted(segments.length, 'segment')}. Digest: `,
       make('code', { class: 'id' }, digest)),
     make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'Segments of the context' },
       makeTable('Segments', ['items', 'size', 'kept', 'rendered', 'digest at its end'], rows)),
@@ -46,7 +46,7 @@ function show({ items, digest, segments, rendered }) {
       ? make('p', {}, 'What a model server gets is not shown: nothing is rendered now, the turn is not stored, or ' +
         'the key is an operator\'s.')
       : make('details', { class: 'call' },
-        make('summary', {}, `The last ${rendered.items.length} items as rendered for ${rendered.rendering}`),
+        make('summary', {}, `The last ${counted(rendered.items.length, 'item')} as rendered for ${rendered.rendering}`),
         make('pre', { tabIndex: 0 }, rendered.items.join('\n'))),
   ];
 }

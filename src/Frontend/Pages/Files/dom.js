@@ -34,6 +34,9 @@ export function makeTable(caption, headings, rows) {
     make('tbody', {}, ...rows.map((row) => cells('td', row, ''))));
 }
 
+/** So many of something. */
+export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
 /** Milliseconds for people. */
 export const inMs = (ms) => `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`;
 
@@ -41,5 +44,5 @@ export const inMs = (ms) => `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed
 export const inWholeMs = (ms) => ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 
 /** Bytes for people. */
-export const inBytes = (bytes) => bytes < 10_000 ? `${Math.round(bytes)} bytes`
+export const inBytes = (bytes) => bytes < 10_000 ? counted(Math.round(bytes), 'byte')
   : bytes < 10_000_000 ? `${(bytes / 1000).toFixed(0)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`;

@@ -1,6 +1,6 @@
 // The inspector: one conversation as its tree of turns, with the times, sizes and digests that the server tells.
 import { enter, guard, say } from './entrance.js';
-import { byId, inMs, inWholeMs, make } from './dom.js';
+import { byId, counted, inMs, inWholeMs, make } from './dom.js';
 import { startList } from './list.js';
 import { follow } from './live.js';
 import { legend } from './phases.js';
@@ -16,9 +16,13 @@ const asked = new URLSearchParams(location.search);
 const pathOf = (id, page, query = {}) => `evergrain/conversations/${encodeURIComponent(id)}/${page}?` +
   new URLSearchParams(asked.has('tenant') ? { ...query, tenant: asked.get('tenant') } : query);
 
-const count = (turns) => turns === 1 ? '1 turn' : `${turns} turns`;
+/** The number of the stored turn that has this id; 0: it names none. */
+const numberOf = (text) => Number(/^resp_[^_]+_(\d{1,10})(x\w{4})?$/.exec(text)?.[1] ?? 0);
 
-/** The conversation that is open, its turns that are shown, and the number behind which each page of them begins. */
+/**
+ * The conversation that is open: how it was named, its turns that are shown, and the number behind which each page of
+ * them begins.
+ */
 let open = null;
 
 async function load() {
@@ -28,9 +32,9 @@ async function load() {
   if (data.length === 0) return say('No turn follows.');
   Object.assign(open, { turns: data, hasMore, next: data.at(-1)?.number ?? after });
   show();
-  asked.set('id', open.id);
+  asked.set('id', open.named);
   history.replaceState(null, '', `?${asked}`);
-  say(`${count(data.length)} of ${open.id}, shown in ${inMs(performance.now() - started)}.`);
+  say(`${counted(data.length, 'turn')} of ${open.id}, shown in ${inMs(performance.now() - started)}.`);
 }
 
 function show() {
@@ -81,10 +85,16 @@ function describe(turns) {
   const tools = turns.flatMap(({ timing }) => timing?.tools ?? []);
   const waited = tools.reduce((sum, { waited_ms: ms }) => sum + ms, 0);
   const span = Math.max(...turns.map(({ to }) => to)) - turns[0].from;
-  return `Turns ${turns[0].number} to ${turns.at(-1).number || 'the last, unstored'}, ` +
-    `${forks} of them forks, ${others} over another connection than the turn before, within ${inWholeMs(span)}. ` +
-    `Tools were waited for ${tools.length} times, ${inMs(waited)} in all. ` +
-    `The last turn held ${turns.at(-1).items.held} items.`;
+  const [first, last] = [turns[0], turns.at(-1)].map(({ number }) => number || 'unstored');
+  const parts = [
+    turns.length === 1 ? `Turn ${first}` : `Turns ${first} to ${last}`,
+    ...forks > 0 ? [counted(forks, 'fork')] : [],
+    ...others > 0 ? [counted(others, 'change of the connection', 'changes of the connection')] : [],
+    `within ${inWholeMs(span)}`,
+  ];
+  return `${parts.join(', ')}. ` +
+    `${tools.length > 0 ? `Tools were waited for ${counted(tools.length, 'time')}, ${inMs(waited)} in all. ` : ''}` +
+    `The last turn held ${counted(turns.at(-1).items.held, 'item')}.`;
 }
 
 async function inspect(text, tenant) {
@@ -93,17 +103,30 @@ async function inspect(text, tenant) {
   byId('id').value = idOf(text);
   open?.leaving.abort();
   const leaving = new AbortController();
-  open = { id: idOf(text), pages: [0], rows: new Map(), leaving };
+  const named = text.trim();
+  const page = Math.floor(Math.max(0, numberOf(named) - 1) / PAGE_TURNS);
+  const pages = Array.from({ length: page + 1 }, (_, i) => i * PAGE_TURNS);
+  open = { id: idOf(named), named, pages, turns: [], rows: new Map(), leaving };
   await load();
   if (leaving.signal.aborted) return;
+  choose(open.rows.get(named)?.row);
   follow(pathOf(open.id, 'live'), leaving.signal, (turn) => { if (!leaving.signal.aborted) take(turn); });
+}
+
+// The turn that was asked for. Those before it stand above.
+function choose(row) {
+  if (!row) return;
+  row.classList.add('chosen');
+  row.tabIndex = -1;
+  row.focus({ preventScroll: true });
+  row.scrollIntoView();
 }
 
 async function verify() {
   byId('verified').textContent = 'The server rebuilds the conversation from its journal…';
   const { is_equal: isEqual, turns, different, fault } = await getJson(pathOf(open.id, 'verify'));
   byId('verified').textContent = isEqual
-    ? `Verified: the journal gives the same digest for ${count(turns)}.`
+    ? `Verified: the journal gives the same digest for ${counted(turns, 'turn')}.`
     : `Not equal. ${fault ?? `The digests of these turns differ: ${different.join(', ')}.`}`;
 }
 

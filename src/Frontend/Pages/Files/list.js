@@ -1,6 +1,6 @@
 // The inspector's list of conversations: the newest, or those that a word finds, as the server tells them.
 import { guard } from './entrance.js';
-import { byId, make } from './dom.js';
+import { byId, counted, make } from './dom.js';
 import { getJson } from './server.js';
 
 const PAGE = 20;
@@ -36,7 +36,7 @@ function showConversation({ id, tenant, created_at_ms: createdAt, is_stored: isS
   const button = make('button', { type: 'button', class: 'id' }, id);
   button.onclick = guard(() => open(id, tenant));
   const held = memory === null ? 'not in memory'
-    : `${memory.turns} ${memory.turns === 1 ? 'turn' : 'turns'}, ${memory.items} items` +
+    : `${counted(memory.turns, 'turn')}, ${counted(memory.items, 'item')}` +
       `${memory.running > 0 ? `, ${memory.running} running` : ''}`;
   return make('li', { class: 'conversation' }, button,
     make('span', {}, `${createdAt === null ? 'unknown time' : new Date(createdAt).toLocaleString()}; `,

@@ -1,5 +1,5 @@
 // The playground: talks to a model over the WebSocket, and shows what each turn costs.
-import { byId, inBytes, inMs } from './dom.js';
+import { byId, counted, inBytes, inMs } from './dom.js';
 import { enter, guard, say } from './entrance.js';
 import { legend, serverTime } from './phases.js';
 import { drawPlot } from './plot.js';
@@ -10,6 +10,7 @@ import { TurnView } from './turn-view.js';
 // So many times the middle: what is slower does not flatten the rest of its plot. The first turn of a server is.
 const OUTLIER = 5;
 
+const wide = matchMedia('(min-width: 60rem)');
 const views = new Map();
 
 const talk = new Talk({
@@ -48,6 +49,7 @@ function drawFigures() {
       byId(`${part}-text`).textContent = 'No turn has ended yet.';
     }
 
+    byId('cost').textContent = '';
     return;
   }
 
@@ -55,9 +57,9 @@ function drawFigures() {
   const times = turns.map(({ timing }) => serverTime(timing)).sort((a, b) => a - b);
   const median = times[Math.floor(times.length / 2)];
   const last = turns.at(-1);
-  const timesText = `${turns.length} turns. The server’s own time: ${inMs(median)} in the middle, ` +
+  const timesText = `${counted(turns.length, 'turn')}. The server’s own time: ${inMs(median)} in the middle, ` +
     `${inMs(times.at(-1))} at most${times.at(-1) > median * OUTLIER ? ', beyond the plot' : ''}. ` +
-    `The last turn held ${last.timing.items.held} items.`;
+    `The last turn held ${counted(last.timing.items.held, 'item')}.`;
   const bytesText = `The last turn sent ${inBytes(last.timing.bytes.in)}. A server without conversations would have ` +
     `read ${inBytes(last.bytesStateless)}.`;
   byId('time-plot').replaceChildren(drawPlot({
@@ -68,6 +70,7 @@ function drawFigures() {
     label: bytesText, format: inBytes,
     lines: [{ points: points(({ timing }) => timing.bytes.in) }, { points: points((turn) => turn.bytesStateless) }],
   }));
+  byId('cost').textContent = `${counted(turns.length, 'turn')}, ${inMs(median)} in the middle`;
   byId('time-text').textContent = timesText;
   byId('bytes-text').textContent = bytesText;
 }
@@ -113,6 +116,10 @@ byId('new').onclick = guard(() => {
   drawFigures();
 });
 byId('legend').append(legend());
+
+// Beside the turns there is room for the figures. Above them they would hide the newest turn.
+wide.onchange = () => { byId('figures').open = wide.matches; };
+wide.onchange();
 setBusy(false);
 await enter((models) => {
   byId('models').replaceChildren(...models.map((name) => new Option(name, name)));

@@ -1,5 +1,5 @@
 // Places the turns of a conversation: on which branch, and when. Draws them on one line of time.
-import { inMs, inWholeMs, make, makeSvg } from './dom.js';
+import { counted, inMs, inWholeMs, make, makeSvg } from './dom.js';
 import { totalOf } from './phases.js';
 
 const WIDTH = 1000;
@@ -48,7 +48,8 @@ export function drawLine(turns) {
   const y = ({ lane }) => Math.min(lane, LANES_MAX - 1) * LANE;
   const line = makeSvg('svg', {
     class: 'time-line', role: 'img', viewBox: `0 0 ${WIDTH} ${height}`,
-    'aria-label': `${turns.length} turns on ${lanes} branches within ${inWholeMs(span)}; the list below has each of them`,
+    'aria-label': `${counted(turns.length, 'turn')} on ${counted(lanes, 'branch', 'branches')} within ` +
+      `${inWholeMs(span)}; the list below has each of them`,
   });
   for (const turn of turns) {
     if (turn.parent) {

@@ -23,7 +23,7 @@ export function showTurn(turn, context) {
     turn.ended_at_ms === null ? 'It runs.' : `It took ${inMs(took)}.`,
     isReadOn(turn) ? ` Its events were read on over HTTP, from number ${turn.connection.read_on_from}.` : ''));
   if (timing) row.append(phaseBar({ ...timing, total_ms: totalOf(timing) }, `Turn ${number}`));
-  row.append(make('p', {}, `Items: ${items.input} came, ${items.output} were made, ${items.held} are held` +
+  row.append(make('p', {}, `Items: ${items.input} in, ${items.output} out, ${items.held} held` +
     `${timing ? `; context ${timing.context_source}` : '; its phases are not known here'}. `,
   make('code', { class: 'id' }, turn.digest ? `digest ${turn.digest.slice(0, 16)}…` : 'no digest yet')));
   row.append(content(turn), contextDetails(context));

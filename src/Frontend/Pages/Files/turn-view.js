@@ -1,5 +1,5 @@
 // Shows one turn: what went in, what came out while it comes, where its time went, and what can be done with it.
-import { inMs, make } from './dom.js';
+import { counted, inMs, make } from './dom.js';
 import { phaseBar, phaseDetails, serverTime } from './phases.js';
 
 const SHORT_CHARS = 120;
@@ -42,8 +42,8 @@ export class TurnView {
     if (error) this.#output.append(make('p', { role: 'alert', class: 'error' }, error));
     if (timing) this.#showTimes(timing);
     else if (cutAfter !== null) {
-      this.#times.append(make('p', {}, `${last - cutAfter} events were read over HTTP, up to the last one, ` +
-        `number ${last}. The server tells times only where the whole turn was read.`));
+      this.#times.append(make('p', {}, `Over HTTP came ${counted(last - cutAfter, 'event')}, up to the last ` +
+        `one, number ${last}. The server tells times only where the whole turn was read.`));
     }
 
     if (!id) return;
@@ -84,6 +84,6 @@ function folded(name, text) {
   const short = text.length <= SHORT_CHARS ? text : `${text.slice(0, SHORT_CHARS)}…`;
   return text === short && !text.includes('\n')
     ? make('p', { class: 'call' }, make('b', {}, `${name} `), make('code', {}, text))
-    : make('details', { class: 'call' }, make('summary', {}, `${name}, ${text.length} characters`),
+    : make('details', { class: 'call' }, make('summary', {}, `${name}, ${counted(text.length, 'character')}`),
       make('pre', { tabIndex: 0 }, text));
 }
