@@ -188,7 +188,7 @@ public abstract partial class PlaygroundSuite(IWireHosts hosts, PageBrowser brow
         await open.PressAsync("Hello");
         var turn = await open.TurnAsync(1);
         var figures = open.Page.Locator("#figures summary");
-        Assert.Contains("1 turn, ", await figures.InnerTextAsync(), StringComparison.Ordinal);
+        Assert.Contains(" ms a turn", await figures.InnerTextAsync(), StringComparison.Ordinal);
         Assert.False(await open.Page.Locator("#time-plot").IsVisibleAsync());
 
         await figures.ClickAsync();

@@ -35,7 +35,7 @@ function show({ items, digest, segments, rendered }) {
     `${first} to ${first + count - 1}`, inBytes(bytes), isStored ? 'stored' : 'unstored',
     renderings.map(({ name, items: made, bytes: made_bytes }) => `${name}: ${counted(made, 'item')}, ${inBytes(made_bytes)}`)
       .join('; ') || 'none now',
-    `${end.slice(0, 16)}…`,
+    `${end.slice(0, 8)}…`,
   ]);
   return [
     make('p', {}, `${counted(items, 'item')} in ${counted(segments.length, 'segment')}. Digest: `,

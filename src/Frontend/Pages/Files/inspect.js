@@ -41,7 +41,7 @@ function show() {
   const turns = place(open.turns);
   byId('found').hidden = false;
   byId('summary').textContent = describe(turns);
-  byId('line').replaceChildren(drawLine(turns));
+  byId('line').replaceChildren(drawLine(turns, byId('line').clientWidth));
   showRows(turns.map(rowOf));
   byId('previous').disabled = open.pages.length === 1;
   byId('next').disabled = !open.hasMore;

@@ -17,6 +17,7 @@ const talk = new Talk({
   begin(turn) {
     const view = new TurnView(turn);
     views.set(turn, view);
+    byId('welcome').hidden = true;
     byId('turns').prepend(view.element);
     say(`Turn ${turn.number} runs.`);
   },
@@ -70,7 +71,7 @@ function drawFigures() {
     label: bytesText, format: inBytes,
     lines: [{ points: points(({ timing }) => timing.bytes.in) }, { points: points((turn) => turn.bytesStateless) }],
   }));
-  byId('cost').textContent = `${counted(turns.length, 'turn')}, ${inMs(median)} in the middle`;
+  byId('cost').textContent = `${inMs(median)} a turn`;
   byId('time-text').textContent = timesText;
   byId('bytes-text').textContent = bytesText;
 }
@@ -111,6 +112,7 @@ byId('stop').onclick = guard(() => talk.stop());
 byId('new').onclick = guard(() => {
   talk.reset();
   views.clear();
+  byId('welcome').hidden = false;
   byId('turns').replaceChildren();
   continueFrom(null);
   drawFigures();

@@ -3,7 +3,7 @@ import { makeSvg } from './dom.js';
 
 const WIDTH = 380;
 const HEIGHT = 190;
-const LEFT = 72;
+const LEFT = 88;
 const RIGHT = 12;
 const TOP = 12;
 const BOTTOM = 32;

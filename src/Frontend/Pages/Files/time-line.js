@@ -2,7 +2,6 @@
 import { counted, inMs, inWholeMs, make, makeSvg } from './dom.js';
 import { totalOf } from './phases.js';
 
-const WIDTH = 1000;
 const LANE = 14;
 const LEFT = 6;
 const LANES_MAX = 40;
@@ -36,21 +35,22 @@ export function describeConnection({ connection, parent }) {
 }
 
 /**
- * One line of time for the turns: a lane for each branch, a mark for each turn, a thread to what it continues. A bar
- * before a mark is another connection, and a ring behind it is a reader that went on.
+ * One line of time for the turns, so many pixels wide: a lane for each branch, a mark for each turn, a thread to what it
+ * continues. A bar before a mark is another connection, and a ring behind it is a reader that went on.
  */
-export function drawLine(turns) {
+export function drawLine(turns, wide) {
   const start = turns[0].from;
   const span = Math.max(1, Math.max(...turns.map(({ to }) => to)) - start);
   const lanes = Math.min(LANES_MAX, Math.max(...turns.map(({ lane }) => lane)) + 1);
-  const [width, height] = [WIDTH - 2 * LEFT, lanes * LANE];
+  const [width, height] = [wide - 2 * LEFT, lanes * LANE];
   const x = (time) => LEFT + (time - start) / span * width;
   const y = ({ lane }) => Math.min(lane, LANES_MAX - 1) * LANE;
   const line = makeSvg('svg', {
-    class: 'time-line', role: 'img', viewBox: `0 0 ${WIDTH} ${height}`,
+    class: 'time-line', role: 'img', viewBox: `0 0 ${wide} ${height}`,
     'aria-label': `${counted(turns.length, 'turn')} on ${counted(lanes, 'branch', 'branches')} within ` +
       `${inWholeMs(span)}; the list below has each of them`,
   });
+  const signs = [];
   for (const turn of turns) {
     if (turn.parent) {
       const [from, middle] = [x(turn.parent.to), y(turn) + LANE / 2];
@@ -64,15 +64,17 @@ export function drawLine(turns) {
       width: Math.max(2, x(turn.to) - x(turn.from)),
     }, makeSvg('title', {}, `turn ${turn.number || turn.id}: ${turn.status}, ${inMs(turn.took)}`)));
     if (turn.connection?.is_other) {
-      line.append(makeSvg('rect', { class: 'other', x: x(turn.from) - 4, y: y(turn), width: 4, height: LANE },
+      signs.push(makeSvg('rect', { class: 'other', x: x(turn.from) - 4, y: y(turn), width: 4, height: LANE },
         makeSvg('title', {}, describeConnection(turn))));
     }
 
     if (isReadOn(turn)) {
-      line.append(makeSvg('circle', { class: 'read-on', cx: x(turn.to), cy: y(turn) + LANE / 2, r: 4 },
+      signs.push(makeSvg('circle', { class: 'read-on', cx: x(turn.to), cy: y(turn) + LANE / 2, r: 4 },
         makeSvg('title', {}, `read on from event ${turn.connection.read_on_from}`)));
     }
   }
+
+  line.append(...signs);
 
   // Text of the drawing would shrink with it on a phone.
   return make('div', {}, line, make('p', { class: 'ends' },
