@@ -6,6 +6,7 @@ using Evergrain.Conversations.Turns;
 namespace Evergrain.Conversations.Tests.Holding;
 
 /// <summary>That the bytes a conversation says it holds are those it takes, and that they go.</summary>
+[Collection(nameof(AloneCollection))]
 public sealed class HeldByTurnsTests
 {
     private const int Deltas = 100_000;
