@@ -5,8 +5,8 @@
 # Seen:    The provider writes / \ # and ? as an underscore. The grains a/b, a\b, a#b, a?b and a_b share one row:
 #          each starts with what another has stored. Colon, percent, plus, dot and blank stay as they are.
 #          While two of them are active, the second write fails with InconsistentStateException.
-# Matters: Keys are often put together: tenant/user, a path, a URL, a model's name (org/model). Two conversations or
-#          tenants then read and overwrite one another. Build keys of letters that the provider keeps, or encode them.
+# Matters: Keys are often put together: tenant/user, a path, a URL, a model's name (org/model). Two conversations
+#          then read and overwrite one another. Build keys of letters that the provider keeps, or encode them.
 # Needs:   .NET 10 SDK, node 20 or newer, npm.
 set -euo pipefail
 dir=$(mktemp -d)
