@@ -29,4 +29,8 @@ internal readonly record struct RosterPage(IReadOnlyList<RosterEntry> Entries, l
 /// <param name="Key">Whose it is, and its id.</param>
 /// <param name="Damage">What is wrong with the way to it; null: nothing.</param>
 /// <param name="IsHidden">Whether nobody finds it: it would seem not to be there.</param>
-internal readonly record struct RosterEntry(ConversationKey Key, string? Damage, bool IsHidden);
+internal readonly record struct RosterEntry(ConversationKey Key, string? Damage, bool IsHidden)
+{
+    /// <summary>Grows with each conversation that begins.</summary>
+    public long Number { get; init; }
+}

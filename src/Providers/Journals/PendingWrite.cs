@@ -1,12 +1,13 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Copying;
 
 namespace Evergrain.Providers.Journals;
 
 /// <summary>
-/// An append, a delete, a report or heads on the way through a writer. Whoever comes first, the writer that takes it or
-/// the caller that cancels it, decides: once taken, it is carried to its end, since the writer then reads the caller's
-/// buffer.
+/// An append, a delete, a report, heads or the end of a copy on the way through a writer. Whoever comes first, the
+/// writer that takes it or the caller that cancels it, decides: once taken, it is carried to its end, since the writer
+/// then reads the caller's buffer.
 /// </summary>
 internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 {
@@ -33,6 +34,9 @@ internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
     /// Numbers of conversations and how many appends each has at least, in place of an append; null: nothing.
     /// </summary>
     public IReadOnlyList<(long Conversation, long Next)>? Heads { get; init; }
+
+    /// <summary>What tenants used, which ends a copy, in place of an append; null: nothing.</summary>
+    public IReadOnlyList<TenantTotal>? Copied { get; init; }
 
     public ulong Writer { get; init; }
 

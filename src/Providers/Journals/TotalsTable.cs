@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
+using Evergrain.Providers.Copying;
 
 namespace Evergrain.Providers.Journals;
 
@@ -35,6 +36,13 @@ internal static class TotalsTable
 
     /// <summary>Reads the totals of tenant $1.</summary>
     public static string Get(string table) => $"SELECT {Columns} FROM {table} WHERE tenant = $1";
+
+    /// <summary>Reads the rows of all tenants.</summary>
+    public static string All(string table) => $"SELECT tenant, process, sequence, {Columns} FROM {table}";
+
+    /// <summary>The totals in such a row.</summary>
+    public static TenantTotal ReadRow(string tenant, Func<int, long> column) => new(tenant,
+        new TenantReport((ulong)column(1), column(2), Read(number => column(number + 3))));
 
     /// <summary>What a report stores behind its tenant.</summary>
     public static long[] ValuesOf(TenantReport report) =>

@@ -36,7 +36,7 @@ internal sealed class PostgresFormat : IAsyncDisposable
     public static async Task CheckAsync(NpgsqlConnection connection, PostgresPlace place, string schema,
         CancellationToken cancellationToken)
     {
-        var written = await SchemaCommands.QueryInt64Async(connection, Select(schema), cancellationToken);
+        var written = await ReadAsync(connection, schema, cancellationToken);
         if (written > RecordFormat.Newest)
         {
             throw new JournalUnavailableException($"The journal at {place.Server} (database {place.Database}, schema " +
@@ -44,6 +44,11 @@ internal sealed class PostgresFormat : IAsyncDisposable
                 "start the newer build that wrote them.");
         }
     }
+
+    /// <summary>The newest format of the journal's records.</summary>
+    public static async Task<int> ReadAsync(
+        NpgsqlConnection connection, string schema, CancellationToken cancellationToken) =>
+        (int)await SchemaCommands.QueryInt64Async(connection, Select(schema), cancellationToken);
 
     /// <summary>Raises the format if nobody holds it back; gives the format then.</summary>
     public static async Task<int> RaiseAsync(NpgsqlConnection connection, PostgresJournalOptions options,
@@ -55,7 +60,7 @@ internal sealed class PostgresFormat : IAsyncDisposable
             UPDATE "{options.Schema}".schema_version SET format = {options.Format}
             WHERE format < {options.Format}{string.Concat(older)}
             """, cancellationToken);
-        return (int)await SchemaCommands.QueryInt64Async(connection, Select(options.Schema), cancellationToken);
+        return await ReadAsync(connection, options.Schema, cancellationToken);
     }
 
     /// <summary>The number of a format's lock, as an expression.</summary>

@@ -3,6 +3,7 @@ using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
+using Evergrain.Providers.Copying;
 using Evergrain.Providers.Journals;
 
 namespace Evergrain.Providers.Postgres;
@@ -27,7 +28,7 @@ namespace Evergrain.Providers.Postgres;
 /// moment, the one with the lower number may appear the later.
 /// </para>
 /// </remarks>
-public sealed class PostgresJournal : IJournal, ITenantTotals, ICheckedJournal
+public sealed class PostgresJournal : IJournal, ITenantTotals, ICopyTarget
 {
     private readonly PostgresConnections _connections;
     private readonly PostgresWriter _writer;
@@ -169,6 +170,9 @@ public sealed class PostgresJournal : IJournal, ITenantTotals, ICheckedJournal
 
     Task<RosterPage> ICheckedJournal.ReadRosterAsync(long behind, CancellationToken cancellationToken) =>
         _roster.ReadAsync(behind, cancellationToken);
+
+    Task ICopyTarget.EndCopyAsync(IReadOnlyList<TenantTotal> totals, CancellationToken cancellationToken) =>
+        _totals.EndCopyAsync(totals, cancellationToken);
 
     // The statement that begins a log asks only whether there is one.
     private static void CheckCanExist(ConversationKey key, JournalEnd end)

@@ -86,6 +86,9 @@ public sealed class PostgresJournalOptions
     /// <summary>The oldest server taken, as <c>server_version_num</c>: how a test meets one that is too old.</summary>
     internal int ServerVersionMin { get; init; } = 150_000;
 
+    /// <summary>Whether it is opened to be copied into: it is empty then, or holds an unfinished copy.</summary>
+    internal bool IsCopyTarget { get; set; }
+
     /// <summary>Is told, once, when nothing can be stored.</summary>
     internal ILogger Logger { get; set; } = NullLogger.Instance;
 

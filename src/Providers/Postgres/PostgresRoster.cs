@@ -77,7 +77,7 @@ internal sealed class PostgresRoster(PostgresConnections connections, string sch
             : row.GetInt64(3) != row.GetInt64(2) ? "its id stands in the table twice"
             : row.GetInt64(4) == 0 ? "its tenant's list does not have it"
             : null;
-        return new RosterEntry(key, damage, IsHidden: row.IsDBNull(3));
+        return new RosterEntry(key, damage, IsHidden: row.IsDBNull(3)) { Number = row.GetInt64(2) };
     }
 
     private static NpgsqlParameter<string> Place(long block) =>

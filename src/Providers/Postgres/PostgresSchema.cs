@@ -35,6 +35,7 @@ internal static class PostgresSchema
             await SessionSettings.CheckAsync(connection, connections.Place, options, cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await MakeOrCheckAsync(connection, connections.Place, options.Schema, cancellationToken);
+            await PostgresCopyMark.CheckAsync(connection, connections.Place, options, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
             await PostgresFormat.CheckAsync(connection, connections.Place, options.Schema, cancellationToken);
             return await PostgresFormat.RaiseAsync(connection, options, cancellationToken);
@@ -44,6 +45,28 @@ internal static class PostgresSchema
         {
             throw PostgresFault.Unavailable(e, connections.Place);
         }
+    }
+
+    /// <summary>Refuses a journal that cannot be read as it is, and changes nothing.</summary>
+    /// <exception cref="JournalUnavailableException">
+    /// There is none, it is of another version, it is an unfinished copy, or its records are newer.
+    /// </exception>
+    public static async Task CheckReadableAsync(NpgsqlConnection connection, PostgresPlace place,
+        PostgresJournalOptions options, CancellationToken cancellationToken)
+    {
+        var name = $"journal at {place.Server} (database {place.Database}, schema {options.Schema})";
+        if (!await ExistsAsync(connection, $"to_regclass('\"{options.Schema}\".schema_version')", cancellationToken))
+        {
+            throw new JournalUnavailableException($"There is no {name}: correct the URL.");
+        }
+
+        if (await CheckVersionAsync(connection, place, options.Schema, cancellationToken) < Version)
+        {
+            throw new JournalUnavailableException($"The {name} is of an older build: start the server on it once.");
+        }
+
+        await PostgresCopyMark.RefuseAsync(connection, place, options.Schema, cancellationToken);
+        await PostgresFormat.CheckAsync(connection, place, options.Schema, cancellationToken);
     }
 
     private static async Task CheckServerAsync(NpgsqlConnection connection, PostgresPlace place,

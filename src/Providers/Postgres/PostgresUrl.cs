@@ -35,6 +35,14 @@ internal static class PostgresUrl
         return settings;
     }
 
+    /// <summary>The same place, for sessions that the server lets write nothing.</summary>
+    public static string ReadOnly(string url)
+    {
+        var settings = Parse(url);
+        settings.Options = $"{settings.Options} -c default_transaction_read_only=on".Trim();
+        return settings.ToString();
+    }
+
     /// <summary>Where settings lead to, as far as it may be printed.</summary>
     public static PostgresPlace PlaceOf(NpgsqlConnectionStringBuilder settings) => new(
         settings.Host!.StartsWith('/') ? settings.Host : $"{settings.Host}:{settings.Port}",

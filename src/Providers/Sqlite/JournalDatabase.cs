@@ -73,10 +73,15 @@ internal static class JournalDatabase
             connection = Connect(file, SqliteOpenMode.ReadWriteCreate);
             var database = connection.Handle!;
             Statement.Execute(database, $"PRAGMA page_size = {PageBytes}");
-            CheckOrigin(database, file);
+            CheckOrigin(database, file, mayBeUnfinished: options.IsCopyTarget);
             Configure(database, file, options);
             MakeSchema(database);
             AddHeads(database);
+            if (options.IsCopyTarget)
+            {
+                SqliteCopyMark.Make(database, file);
+            }
+
             RaiseFormat(database, file, options.Format);
             return new WriteTables(connection, hidden);
         }
@@ -98,9 +103,12 @@ internal static class JournalDatabase
         return Connect(file, SqliteOpenMode.ReadWrite);
     }
 
-    /// <summary>Refuses another program's file, and one of a newer version.</summary>
+    /// <summary>Refuses another program's file, one of a newer version, and an unfinished copy.</summary>
+    /// <param name="database">The open file.</param>
+    /// <param name="file">Its name.</param>
+    /// <param name="mayBeUnfinished">Whether an unfinished copy is let in.</param>
     /// <exception cref="JournalUnavailableException">It is one.</exception>
-    public static void CheckOrigin(sqlite3 database, string file)
+    public static void CheckOrigin(sqlite3 database, string file, bool mayBeUnfinished = false)
     {
         var tables = Statement.ExecuteInt64(database, "SELECT count(*) FROM sqlite_schema");
         var application = Statement.ExecuteInt64(database, "PRAGMA application_id");
@@ -116,6 +124,11 @@ internal static class JournalDatabase
             throw new JournalUnavailableException(
                 $"The journal {file} has schema version {version}, this program knows up to {SchemaVersion}: " +
                 "start the newer version that wrote it.");
+        }
+
+        if (!mayBeUnfinished)
+        {
+            SqliteCopyMark.Refuse(database, file);
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed class JournalMeter
             {
                 Add(ref _refused, 1);
             }
-            else if (write is { IsDelete: false, Report: null, Heads: null })
+            else if (write is { IsDelete: false, Report: null, Heads: null, Copied: null })
             {
                 Add(ref _appends, 1);
                 Add(ref _appendedBytes, write.Records.Length);

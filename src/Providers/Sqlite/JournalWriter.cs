@@ -167,6 +167,12 @@ internal sealed class JournalWriter
             return false;
         }
 
+        if (write.Copied is { } totals)
+        {
+            _tables.EndCopy(totals);
+            return false;
+        }
+
         if (write.IsDelete)
         {
             var deleted = _tables.TryDelete(write.Key, write.End);

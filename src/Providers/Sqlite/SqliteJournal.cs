@@ -3,6 +3,7 @@ using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
+using Evergrain.Providers.Copying;
 using Evergrain.Providers.Journals;
 
 namespace Evergrain.Providers.Sqlite;
@@ -15,7 +16,7 @@ namespace Evergrain.Providers.Sqlite;
 /// Space of deleted conversations is overwritten and used again; the file does not shrink. The disk must be a local one
 /// that keeps its promise to sync.
 /// </remarks>
-public sealed class SqliteJournal : IJournal, ITenantTotals, ICheckedJournal
+public sealed class SqliteJournal : IJournal, ITenantTotals, ICopyTarget
 {
     private readonly DataDirectory _directory;
     private readonly JournalStore _store;
@@ -161,6 +162,12 @@ public sealed class SqliteJournal : IJournal, ITenantTotals, ICheckedJournal
 
         return page;
     }
+
+    Task ICopyTarget.EndCopyAsync(IReadOnlyList<TenantTotal> totals, CancellationToken cancellationToken) =>
+        _writer.WriteAsync(new PendingWrite(new ConversationKey("", default), JournalEnd.None)
+        {
+            Copied = totals,
+        }, cancellationToken);
 
     /// <summary>Holds a directory, whose log nobody but a writer of ours has written.</summary>
     /// <exception cref="JournalUnavailableException">It is held already, or its log is damaged.</exception>

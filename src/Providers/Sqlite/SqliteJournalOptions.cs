@@ -49,6 +49,9 @@ public sealed class SqliteJournalOptions
     /// <summary>How the journal is checked while it is open; null: it is not.</summary>
     internal JournalCheckSetup? Check { get; init; }
 
+    /// <summary>Whether it is opened to be copied into: it is empty then, or holds an unfinished copy.</summary>
+    internal bool IsCopyTarget { get; init; }
+
     /// <summary>Pages the database may grow to, 0 for no bound: how a test fills the disk.</summary>
     internal int PageCountMax { get; init; }
 }

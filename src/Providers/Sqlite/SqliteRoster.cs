@@ -80,7 +80,7 @@ internal sealed class SqliteRoster : IDisposable
             {
                 // Numbers of a damaged page may not rise. The next part begins further on all the same.
                 next = Math.Max(behind + 1, _scan.Int64(0));
-                entries.Add(Look(lagging));
+                entries.Add(Look(lagging) with { Number = _scan.Int64(0) });
                 if (entries.Count == CountMax || TimeProvider.System.GetElapsedTime(begun) > TimeMax)
                 {
                     return (new RosterPage(entries, next), lagging);

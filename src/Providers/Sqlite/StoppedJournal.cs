@@ -120,6 +120,31 @@ internal sealed class StoppedJournal : IDisposable
         _directory.Dispose();
     }
 
+    /// <summary>Reads what no other member gives.</summary>
+    /// <exception cref="JournalUnavailableException">The file is damaged, or of an older build.</exception>
+    public T Read<T>(Func<sqlite3, T> read)
+    {
+        try
+        {
+            return read(_connection.Handle!);
+        }
+        catch (SqliteException e)
+        {
+            throw Unreadable(e, _directory.DatabaseFile);
+        }
+    }
+
+    /// <summary>One sentence for a failure to read the file.</summary>
+    public static JournalUnavailableException Unreadable(Exception failure, string file) => failure switch
+    {
+        // A column or a table that is not there.
+        SqliteException { SqliteErrorCode: raw.SQLITE_ERROR } => new JournalUnavailableException(
+            $"The journal {file} is of an older build ({failure.Message}): start the server on it once.", failure),
+        SqliteException sqlite => JournalDatabase.Unavailable(sqlite, file),
+        _ => new JournalUnavailableException(
+            $"The journal {file} is damaged ({failure.Message}): restore it from a backup.", failure),
+    };
+
     private static byte[] BytesOf(ConversationId id)
     {
         var bytes = new byte[16];
@@ -137,27 +162,5 @@ internal sealed class StoppedJournal : IDisposable
         }
 
         return keys;
-    }
-
-    private static JournalUnavailableException Unreadable(Exception failure, string file) => failure switch
-    {
-        // A column or a table that is not there.
-        SqliteException { SqliteErrorCode: raw.SQLITE_ERROR } => new JournalUnavailableException(
-            $"The journal {file} is of an older build ({failure.Message}): start the server on it once.", failure),
-        SqliteException sqlite => JournalDatabase.Unavailable(sqlite, file),
-        _ => new JournalUnavailableException(
-            $"The journal {file} is damaged ({failure.Message}): restore it from a backup.", failure),
-    };
-
-    private T Read<T>(Func<sqlite3, T> read)
-    {
-        try
-        {
-            return read(_connection.Handle!);
-        }
-        catch (SqliteException e)
-        {
-            throw Unreadable(e, _directory.DatabaseFile);
-        }
     }
 }

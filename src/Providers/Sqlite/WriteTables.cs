@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
+using Evergrain.Providers.Copying;
 using Evergrain.Providers.Journals;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -139,6 +140,20 @@ internal sealed class WriteTables : IDisposable
         }
 
         _totals.Run();
+    }
+
+    /// <summary>
+    /// Replaces what tenants used, in the open transaction, and takes the mark of an unfinished copy away.
+    /// </summary>
+    public void EndCopy(IReadOnlyList<TenantTotal> totals)
+    {
+        Statement.Execute(_database, $"DELETE FROM {TotalsTable.Name}");
+        foreach (var total in totals)
+        {
+            AddTotals(total.Tenant, total.Sum);
+        }
+
+        SqliteCopyMark.Remove(_database);
     }
 
     /// <summary>Cleans up a bounded part of one deleted conversation; false if none is left.</summary>
