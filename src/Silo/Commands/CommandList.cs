@@ -21,6 +21,7 @@ internal static class CommandList
         ["chat"] = ChatCommand.Create,
         ["doctor"] = DoctorCommand.Create,
         ["backup"] = BackupCommand.Create,
+        ["copy"] = CopyCommand.Create,
     };
 
     private static readonly string[] Help = ["--help", "-h", "-?", "/?", "/h"];

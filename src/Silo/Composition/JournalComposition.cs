@@ -20,6 +20,7 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
 {
     private const string DataDefault = "data";
     private const string Sqlite = "sqlite", Postgres = "postgres";
+    private const string PostgresBounds = "Postgres";
 
     private readonly ServerRole _role;
     private readonly string _data;
@@ -70,6 +71,11 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         var section = configuration.GetSection(EvergrainOptions.Section);
         return NameOf(section) == Sqlite ? DataOf(section) : null;
     }
+
+    /// <summary>A journal in PostgreSQL, within the bounds that the settings give.</summary>
+    /// <exception cref="InvalidOperationException">A bound is no number.</exception>
+    public static PostgresJournalOptions PostgresAt(string url, IConfiguration configuration, int format) =>
+        PostgresAt(url, configuration.GetSection(EvergrainOptions.Section).GetSection(PostgresBounds), format);
 
     /// <summary>Opens it. A process that runs alone lets no other in, and a cluster no other cluster.</summary>
     /// <param name="owner">Whose process this is.</param>
@@ -161,25 +167,28 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
                 [$"Role '{section["Role"]}' needs a journal that processes share: give --journal-url, or " +
                     "Evergrain__JournalUrl in the environment."],
             (Sqlite, null) => [],
-            (Postgres, not null) => ReadPostgres(section.GetSection("Postgres"), url),
+            (Postgres, not null) => ReadPostgres(section.GetSection(PostgresBounds), url),
             _ => [$"Journal must be '{Sqlite}' or '{Postgres}', not '{name}'."],
         };
     }
 
     // The section holds bounds; the URL is not among them, as it may hold a password.
+    private static PostgresJournalOptions PostgresAt(string url, IConfigurationSection bounds, int format) =>
+        new ConfigurationBuilder()
+            .AddConfiguration(bounds)
+            .AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
+            {
+                [nameof(PostgresJournalOptions.Url)] = url,
+                [nameof(PostgresJournalOptions.Format)] = format.ToString(CultureInfo.InvariantCulture),
+            })
+            .Build().Get<PostgresJournalOptions>()!;
+
     private IReadOnlyList<string> ReadPostgres(IConfigurationSection bounds, string url)
     {
         try
         {
             _ = PostgresUrl.Parse(url);
-            PostgresOptions = new ConfigurationBuilder()
-                .AddConfiguration(bounds)
-                .AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
-                {
-                    [nameof(PostgresJournalOptions.Url)] = url,
-                    [nameof(PostgresJournalOptions.Format)] = _format.ToString(CultureInfo.InvariantCulture),
-                })
-                .Build().Get<PostgresJournalOptions>()!;
+            PostgresOptions = PostgresAt(url, bounds, _format);
             return OptionRules.FindMistakes(PostgresOptions, bounds.Path);
         }
         catch (Exception e) when (e is JournalUnavailableException or InvalidOperationException)
