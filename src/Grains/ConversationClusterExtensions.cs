@@ -169,10 +169,12 @@ public static class ConversationClusterExtensions
             GrainsClock(provider),
             provider.GetRequiredService<ConversationInstruments>())
         {
-            Rules = new ConversationRules(
-                () => store.Format, Recognises: provider.GetService<RecognitionIndex>() is not null),
+            Rules = new ConversationRules(() => store.Format, provider.GetService<RecognitionIndex>()),
         };
-        var journal = new ActivationJournal(store, services, logger);
+        var journal = new ActivationJournal(store, services, logger)
+        {
+            Histories = provider.GetService<IHistoryStore>(),
+        };
 
         // Within the time of a call: a router that waits asks again and finds the same check.
         var checks = provider.GetService<IInputCheck>() is { } check

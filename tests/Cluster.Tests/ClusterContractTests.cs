@@ -1,5 +1,9 @@
+using Evergrain.Conversations.Ports;
 using Evergrain.Grains;
+using Evergrain.Providers.Postgres;
+using Evergrain.Providers.Sqlite;
 using Evergrain.Suites.Hosts;
+using Evergrain.Tests.Services;
 
 // Silos in this process are shared and counted together: tests of them run one after the other. Tests that only start
 // processes have collections of their own and run beside them.
@@ -25,6 +29,12 @@ public sealed class ClusterHoldingTests() : HoldingContract(ClusterHosts.OneSilo
 
 public sealed class ClusterRecognitionTests() : RecognitionContract(ClusterHosts.TwoSilos);
 
+[Trait("Needs", "Postgres")]
+public sealed class ClusterPostgresRecognitionTests(PostgresServer server)
+    : RecognitionContract(ClusterHosts.TwoSilosOver(server)), IClassFixture<PostgresServer>;
+
+public sealed class ClusterRecognitionLivesTests() : RecognitionLivesContract(ClusterHosts.TwoSilos, lives: 20);
+
 /// <summary>Starts clusters for contracts.</summary>
 internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : IContractHosts
 {
@@ -41,9 +51,35 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
         return ClusterHost.StartAloneAsync(world, count: 1, options);
     });
 
-    /// <summary>Two silos for each test, and a client that recognises histories.</summary>
-    public static readonly ClusterHosts TwoSilos = new(static setup =>
-        ClusterHost.StartAloneAsync(new TestWorld { Recognition = setup.Recognition }));
+    /// <summary>Two silos for each test over a SQLite file, and a client that recognises histories.</summary>
+    public static readonly ClusterHosts TwoSilos = new(static async setup =>
+    {
+        var directory = Directory.CreateTempSubdirectory("evergrain-recognition-");
+        var journal = await SqliteJournal.OpenAsync(
+            new SqliteJournalOptions { Directory = directory.FullName, KeepsHistories = true }, CancellationToken.None);
+        return await StartAsync(setup, journal, () => directory.Delete(recursive: true));
+    });
+
+    /// <summary>The same over PostgreSQL.</summary>
+    public static ClusterHosts TwoSilosOver(PostgresServer server) => new(async setup =>
+    {
+        var url = server.Url(await server.CreateDatabaseAsync());
+        var journal = await PostgresJournal.OpenAsync(
+            new PostgresJournalOptions { Url = url, KeepsHistories = true }, CancellationToken.None);
+        return await StartAsync(setup, journal, static () => { });
+    });
 
     public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);
+
+    private static async Task<ClusterHost> StartAsync(HostSetup setup, IJournal journal, Action remove)
+    {
+        var world = new TestWorld { Journal = journal, Recognition = setup.Recognition };
+        var host = await ClusterHost.StartAloneAsync(world);
+        host.Disposing = async () =>
+        {
+            await journal.DisposeAsync();
+            remove();
+        };
+        return host;
+    }
 }

@@ -31,6 +31,9 @@ internal sealed class ClusterHost : ContractHost
 
     public TestWorld World => _world;
 
+    /// <summary>What is done with the journal when the host is disposed; null: nothing.</summary>
+    public Func<Task>? Disposing { get; set; }
+
     public override GatedModel Model => _world.Model;
 
     public override ManualTime Time => _world.Time;
@@ -100,6 +103,11 @@ internal sealed class ClusterHost : ContractHost
         if (unused is not null)
         {
             await unused.DisposeAsync();
+        }
+
+        if (Disposing is { } dispose)
+        {
+            await dispose();
         }
 
         await base.DisposeAsync();

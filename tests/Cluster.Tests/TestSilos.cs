@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Configuration;
 using Orleans.Runtime;
 using Orleans.TestingHost;
@@ -24,13 +25,19 @@ internal sealed class TestSilos : IAsyncDisposable
     private readonly ConcurrentDictionary<string, FaultyJournal> _journals = new();
     private readonly ServiceProvider _meters = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly InProcessTestCluster _cluster;
+    private readonly LastingIndex? _lasting;
 
     private TestSilos(TestWorld world, short count, ConversationClusterOptions options)
     {
         _current = new CurrentWorld(world);
-        Known = world.Recognition is { } recognition
-            ? new RecognitionIndex(recognition, Meters, world.Time)
-            : null;
+        if (world.Recognition is { } recognition)
+        {
+            _lasting = new LastingIndex(new WorldJournal(_current), recognition, Meters, world.Time,
+                NullLogger<LastingIndex>.Instance);
+            Known = new RecognitionIndex(
+                recognition, _lasting, Meters, world.Time, NullLogger<RecognitionIndex>.Instance);
+        }
+
         var builder = new InProcessTestClusterBuilder(count);
         builder.Options.ConfigureFileLogging = false;
 #pragma warning disable ORLEANSEXP003 // The one of AddConversations; by default one of tests' own takes its place.
@@ -167,6 +174,11 @@ internal sealed class TestSilos : IAsyncDisposable
     {
         await _cluster.StopAllSilosAsync().WaitAsync(Waits.Patience);
         await _cluster.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
+        if (_lasting is not null)
+        {
+            await _lasting.DisposeAsync();
+        }
+
         await _meters.DisposeAsync();
     }
 
@@ -198,7 +210,7 @@ internal sealed class TestSilos : IAsyncDisposable
         host.Services.AddSingleton<IIdSource, RandomIdSource>();
         if (Known is not null)
         {
-            host.Services.AddSingleton(Known);
+            host.Services.AddSingleton(Known).AddSingleton((IHistoryStore)journal);
         }
 
         host.Logging.ClearProviders().AddProvider(new WorldLog(_current));

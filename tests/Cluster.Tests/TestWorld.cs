@@ -108,8 +108,20 @@ internal sealed class WorldCheck(CurrentWorld current) : IInputCheck
 }
 
 /// <summary>The journal as one silo has it: it outlives the silo, and is lost to one that is killed.</summary>
-internal sealed class WorldJournal(CurrentWorld current) : IJournal
+internal sealed class WorldJournal(CurrentWorld current) : IJournal, IHistoryStore
 {
+    public ValueTask AddAsync(
+        IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken) =>
+        current.World.Faults.AddAsync(entries, countMax, cancellationToken);
+
+    public ValueTask<HistoryEntry?> FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
+        CancellationToken cancellationToken) =>
+        current.World.Faults.FindAsync(tenant, keys, hint, cancellationToken);
+
+    public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, DeletingRecords records,
+        CancellationToken cancellationToken) =>
+        current.World.Faults.AppendAsync(key, end, writer, records, cancellationToken);
+
     public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer,
         ReadOnlyMemory<byte> records, CancellationToken cancellationToken) =>
         current.World.Faults.AppendAsync(key, end, writer, records, cancellationToken);

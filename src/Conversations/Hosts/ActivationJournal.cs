@@ -13,6 +13,9 @@ namespace Evergrain.Conversations.Hosts;
 /// <param name="logger">Is told of failures, once each.</param>
 public sealed partial class ActivationJournal(IJournal journal, ActivationServices services, ILogger logger)
 {
+    /// <summary>The index that turns which are deleted must leave; null: there is none.</summary>
+    public IHistoryStore? Histories { get; init; }
+
     /// <summary>Reads the journal into an activation that is still to be opened.</summary>
     /// <returns>Why it cannot be opened; null: it was read.</returns>
     public async Task<Refusal?> ReadAsync(ConversationKey key, Activation activation,
@@ -59,7 +62,9 @@ public sealed partial class ActivationJournal(IJournal journal, ActivationServic
         using var span = AppendSpans.Begin(key.Id, append);
         try
         {
-            await journal.AppendAsync(key, end, writer, append.Records, CancellationToken.None);
+            await (append.Deleted is { } turns && Histories is { } histories
+                ? histories.AppendAsync(key, end, writer, new(append.Records, turns), CancellationToken.None)
+                : journal.AppendAsync(key, end, writer, append.Records, CancellationToken.None));
             services.Instruments.AppendEnded(services.Time.GetElapsedTime(begun));
             return AppendOutcome.Stored;
         }

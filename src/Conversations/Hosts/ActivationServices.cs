@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Records;
 
 namespace Evergrain.Conversations.Hosts;
@@ -12,10 +13,12 @@ public sealed record ActivationServices(ModelCatalog Models, IIdSource Ids, Time
     ConversationInstruments Instruments)
 {
     /// <summary>What conversations do by the host's settings.</summary>
-    public ConversationRules Rules { get; init; } = new(static () => RecordFormat.Newest, Recognises: false);
+    public ConversationRules Rules { get; init; } = new(static () => RecordFormat.Newest, Known: null);
 }
 
 /// <summary>What conversations do by the settings of their host.</summary>
 /// <param name="Format">Gives the format in which records are written now: <see cref="IJournal.Format"/>.</param>
-/// <param name="Recognises">Whether readers are told by what key the context of a turn is found.</param>
-public sealed record ConversationRules(Func<int> Format, bool Recognises);
+/// <param name="Known">
+/// Is told of each turn that ends and that a history may continue; null: histories are not recognised.
+/// </param>
+public sealed record ConversationRules(Func<int> Format, RecognitionIndex? Known);

@@ -160,7 +160,7 @@ internal sealed class ConversationFeed
         new(_key, Writer, _services.Models, _services.Ids, _services.Rules.Format)
         {
             Holding = _holding,
-            Recognises = _services.Rules.Recognises,
+            Recognises = _services.Rules.Known?.IsOnFor(_key.Tenant) ?? false,
         };
 
     private void RunEffects()
@@ -199,6 +199,9 @@ internal sealed class ConversationFeed
                 break;
             case Effect.WakeReaders wake:
                 _readers.Wake(Conversation, wake.Turn, _world.Answer);
+                break;
+            case Effect.NoteEnd note:
+                _services.Rules.Known?.Ended(note.Entry);
                 break;
             case Effect.WakeAt wake:
                 _world.WakeAt(wake.Time);

@@ -73,7 +73,7 @@ internal class ReaderQueue
             _ => Answer.Given(new EventBatch(reader.From, step.Events, step.IsLast)
             {
                 Timing = step.Timing,
-                HistoryKey = step.HistoryKey,
+                History = step.History,
             }),
         };
         handOver(() => reader.Answer.TrySetResult(answer));

@@ -244,10 +244,10 @@ public readonly record struct EventBatch(int From, IReadOnlyList<ReadOnlyMemory<
     public TurnTiming? Timing { get; init; }
 
     /// <summary>
-    /// In the last batch of a stored turn with output, by what key its context is found when a client sends it again;
-    /// null where nobody recognises histories.
+    /// In the last batch of a stored turn with output, by what its context is found when a client sends it again; null
+    /// where nobody recognises histories.
     /// </summary>
-    public Digest? HistoryKey { get; init; }
+    public HistoryMark? History { get; init; }
 }
 
 /// <summary>What came of comparing a conversation with its journal.</summary>

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Conversations.Recognition;
 
@@ -7,43 +8,59 @@ namespace Evergrain.Conversations.Recognition;
 /// <param name="countMax">How many it holds.</param>
 internal sealed class KnownTurns(int countMax)
 {
+    // Many chats may have one history, as those that begin alike. Newer ones are as good as older ones.
+    private const int LooksMax = 64;
+
     private readonly Lock _gate = new();
-    private readonly Dictionary<Digest, LinkedListNode<KnownTurn>> _byKey = [];
+    private readonly Dictionary<Digest, KnownTurn> _newest = [];
     private readonly Dictionary<ResponseId, LinkedListNode<KnownTurn>> _byResponse = [];
     private readonly LinkedList<KnownTurn> _order = new();
 
-    /// <summary>Adds a turn, which takes the place of another one with its key.</summary>
+    /// <summary>Adds a turn; one that is there stays as it is.</summary>
     /// <returns>How many turns it holds more than before.</returns>
-    public int Add(Digest key, ResponseId response)
+    public int Add(HistoryMark mark, ResponseId response)
     {
         lock (_gate)
         {
-            var before = _order.Count;
-            if (_byKey.TryGetValue(key, out var old))
+            if (_byResponse.ContainsKey(response))
             {
-                if (old.Value.Response == response)
-                {
-                    return 0;
-                }
-
-                Remove(old);
+                return 0;
             }
-            else if (_order.Count >= countMax)
+
+            var before = _order.Count;
+            if (before >= countMax)
             {
                 Remove(_order.First!);
             }
 
-            _byKey[key] = _byResponse[response] = _order.AddLast(new KnownTurn(key, response));
+            var turn = new KnownTurn(mark, response) { Older = _newest.GetValueOrDefault(mark.Key) };
+            if (turn.Older is { } older)
+            {
+                older.Newer = turn;
+            }
+
+            _newest[mark.Key] = turn;
+            _byResponse[response] = _order.AddLast(turn);
             return _order.Count - before;
         }
     }
 
-    /// <summary>The newest turn with a key; null if there is none.</summary>
-    public KnownTurn? Find(Digest key)
+    /// <summary>The newest turn with a key and a hint, or else the newest with that key; null: there is none.</summary>
+    public KnownTurn? Find(Digest key, ulong hint)
     {
         lock (_gate)
         {
-            return _byKey.GetValueOrDefault(key)?.Value;
+            var newest = _newest.GetValueOrDefault(key);
+            var found = newest;
+            for (var looks = 0; looks < LooksMax && found is not null; looks++, found = found.Older)
+            {
+                if (found.IsOf(hint))
+                {
+                    return found;
+                }
+            }
+
+            return newest;
         }
     }
 
@@ -64,21 +81,47 @@ internal sealed class KnownTurns(int countMax)
 
     private void Remove(LinkedListNode<KnownTurn> node)
     {
+        var turn = node.Value;
         _order.Remove(node);
-        _byKey.Remove(node.Value.Key);
-        _byResponse.Remove(node.Value.Response);
+        _byResponse.Remove(turn.Response);
+        if (turn.Older is { } older)
+        {
+            older.Newer = turn.Newer;
+        }
+
+        if (turn.Newer is { } newer)
+        {
+            newer.Older = turn.Older;
+        }
+        else if (turn.Older is { } next)
+        {
+            _newest[turn.Mark.Key] = next;
+        }
+        else
+        {
+            _newest.Remove(turn.Mark.Key);
+        }
     }
 }
 
 /// <summary>A turn that a history may continue.</summary>
-/// <param name="key">The key of its context.</param>
+/// <param name="mark">By what it is found.</param>
 /// <param name="response">Its response.</param>
-internal sealed class KnownTurn(Digest key, ResponseId response)
+internal sealed class KnownTurn(HistoryMark mark, ResponseId response)
 {
-    public Digest Key { get; } = key;
+    public HistoryMark Mark { get; } = mark;
 
     public ResponseId Response { get; } = response;
 
+    /// <summary>Whether it is of the chat that has a hint, or no chat is asked for.</summary>
+    public bool IsOf(ulong hint) => hint == 0 || Mark.Hint == hint;
+
     /// <summary>Whether a history that was sent again has continued it: the next one is a fork.</summary>
     public bool IsContinued { get; set; }
+
+    /// <summary>The turn with its key that was added before it.</summary>
+    public KnownTurn? Older { get; set; }
+
+    /// <summary>The turn with its key that was added after it.</summary>
+    public KnownTurn? Newer { get; set; }
 }

@@ -10,11 +10,7 @@ namespace Evergrain.Conversations.Recognition;
 /// <see cref="IConversations"/> that continue the conversation that holds a create's history. The create goes there
 /// with the items that are new. Where anything speaks against that, the create begins a new conversation as it came.
 /// </summary>
-/// <param name="inner">The conversations.</param>
-/// <param name="find">Finds a conversation's calls.</param>
-/// <param name="known">The turns that histories may continue.</param>
-public sealed class RecognisingConversations(
-    IConversations inner, Func<ConversationKey, IConversationCalls> find, RecognitionIndex known) : IConversations
+public sealed class RecognisingConversations : IConversations
 {
     // Each look-up is a hash of 64 bytes. A history that parts from what is known further back is as good as another.
     private const int LookUpsMax = 64;
@@ -22,36 +18,54 @@ public sealed class RecognisingConversations(
     // A warm conversation answers within a millisecond. A long one takes about as long to read as to begin anew.
     private static readonly TimeSpan OpenTime = TimeSpan.FromMilliseconds(50);
 
+    private readonly IConversations _inner;
+    private readonly Func<ConversationKey, IConversationCalls> _find;
+    private readonly RecognitionIndex _known;
+
+    /// <summary>The same conversations, some of which are continued by histories.</summary>
+    /// <param name="inner">The conversations.</param>
+    /// <param name="find">Finds a conversation's calls.</param>
+    /// <param name="known">The turns that histories may continue.</param>
+    public RecognisingConversations(
+        IConversations inner, Func<ConversationKey, IConversationCalls> find, RecognitionIndex known)
+    {
+        ArgumentNullException.ThrowIfNull(known);
+        (_inner, _find, _known) = (inner, find, known);
+        known.IsAsked = true;
+    }
+
     /// <inheritdoc/>
     public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(start);
 
         // A key fixes the conversation, and so where a retry looks for its turn.
-        if (start is { MayBeKnown: true, IsKeyed: false } && ResentHistory.Read(start) is { } history)
+        if (start is { MayBeKnown: true, IsKeyed: false } && _known.IsOnFor(start.Key.Tenant) &&
+            ResentHistory.Read(start) is { } history)
         {
             if (await ContinueAsync(start, history, cancellationToken) is { } continued)
             {
                 return continued;
             }
 
-            known.Count("unknown");
+            _known.Count("unknown");
             start = start with { Digests = history.Digests };
         }
 
-        return await inner.StartTurnAsync(start, cancellationToken);
+        return await _inner.StartTurnAsync(start, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<EventBatch> ReadEventsAsync(TurnAddress turn, int from,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var batch in inner.ReadEventsAsync(turn, from, cancellationToken))
+        await foreach (var batch in _inner.ReadEventsAsync(turn, from, cancellationToken))
         {
-            if (batch is { IsLast: true, HistoryKey: { } key })
+            if (batch is { IsLast: true, History: { } mark })
             {
-                // Before the client has it: its next create may come at once.
-                known.Add(turn.Tenant, key, turn.Response);
+                // Before the client has it: its next create may come at once, and before the turn's process has
+                // written its end into the lasting index.
+                _known.Add(new HistoryEntry(turn.Tenant, turn.Response, mark));
             }
 
             yield return batch;
@@ -61,66 +75,66 @@ public sealed class RecognisingConversations(
     /// <inheritdoc/>
     public ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken)
     {
-        known.Remove(turn);
-        return inner.DeleteAsync(turn, cancellationToken);
+        _known.Remove(turn);
+        return _inner.DeleteAsync(turn, cancellationToken);
     }
 
     /// <inheritdoc/>
     public ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        inner.CancelAsync(turn, cancellationToken);
+        _inner.CancelAsync(turn, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        inner.GetAsync(turn, cancellationToken);
+        _inner.GetAsync(turn, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
-        CancellationToken cancellationToken) => inner.GetOutputItemAsync(turn, index, cancellationToken);
+        CancellationToken cancellationToken) => _inner.GetOutputItemAsync(turn, index, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
-        CancellationToken cancellationToken) => inner.ListInputItemsAsync(turn, page, cancellationToken);
+        CancellationToken cancellationToken) => _inner.ListInputItemsAsync(turn, page, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>> ListTurnsAsync(ConversationKey key, int after, int limit,
-        CancellationToken cancellationToken) => inner.ListTurnsAsync(key, after, limit, cancellationToken);
+        CancellationToken cancellationToken) => _inner.ListTurnsAsync(key, after, limit, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>> ListLiveAsync(
         ConversationKey key, long since, CancellationToken cancellationToken) =>
-        inner.ListLiveAsync(key, since, cancellationToken);
+        _inner.ListLiveAsync(key, since, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>> GetContextAsync(
         ConversationKey key, TurnId turn, int rendered, CancellationToken cancellationToken) =>
-        inner.GetContextAsync(key, turn, rendered, cancellationToken);
+        _inner.GetContextAsync(key, turn, rendered, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<ConversationPage> FindAsync(ConversationQuery query, CancellationToken cancellationToken) =>
-        inner.FindAsync(query, cancellationToken);
+        _inner.FindAsync(query, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken) =>
-        inner.VerifyAsync(key, cancellationToken);
+        _inner.VerifyAsync(key, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
-        inner.HoldAsync(key, lease, cancellationToken);
+        _inner.HoldAsync(key, lease, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask ReleaseAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
-        inner.ReleaseAsync(key, lease, cancellationToken);
+        _inner.ReleaseAsync(key, lease, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
-        CancellationToken cancellationToken) => inner.ListAsync(tenant, after, limit, cancellationToken);
+        CancellationToken cancellationToken) => _inner.ListAsync(tenant, after, limit, cancellationToken);
 
-    /// <summary>Continues the turn at the last place of the history that is known.</summary>
+    /// <summary>Continues the turn at the last place of the history that is _known.</summary>
     /// <returns>The response; null where the create must begin a new conversation.</returns>
     private async ValueTask<ResponseId?> ContinueAsync(
         StartTurn start, ResentHistory history, CancellationToken cancellationToken)
     {
-        var (end, parent) = Find(start.Key.Tenant, history);
+        var (end, parent) = await FindAsync(start.Key.Tenant, history, cancellationToken);
         if (parent is null || !await MayContinueAsync(start, parent.Response, end.Context, cancellationToken))
         {
             return null;
@@ -129,8 +143,8 @@ public sealed class RecognisingConversations(
         try
         {
             var next = history.Continue(parent.Response, end.Count);
-            var response = await inner.StartTurnAsync(next, cancellationToken);
-            known.Count(parent.IsContinued ? "forked" : "recognised");
+            var response = await _inner.StartTurnAsync(next, cancellationToken);
+            _known.Count(parent.IsContinued ? "forked" : "recognised");
             parent.IsContinued = true;
             return response;
         }
@@ -142,18 +156,40 @@ public sealed class RecognisingConversations(
         }
     }
 
-    private (HistoryEnd End, KnownTurn? Parent) Find(string tenant, ResentHistory history)
+    /// <summary>
+    /// The known turn at the last place of the history. The lasting index is asked for the places behind the one that
+    /// is known in memory, and for that one too where the turn in memory is of another chat.
+    /// </summary>
+    private async ValueTask<(HistoryEnd End, KnownTurn? Parent)> FindAsync(
+        string tenant, ResentHistory history, CancellationToken cancellationToken)
     {
-        var last = history.Ends.Count - 1;
-        for (var i = last; i >= 0 && i > last - LookUpsMax; i--)
+        var asked = new List<(HistoryEnd End, Digest Key)>();
+        (HistoryEnd End, KnownTurn? Parent) here = default;
+        foreach (var end in history.Ends.Reverse().Take(LookUpsMax))
         {
-            if (known.Find(tenant, history.Scope.KeyOf(history.Ends[i].Context)) is { } parent)
+            var key = history.Scope.KeyOf(end.Context);
+            here = (end, _known.Find(tenant, key, history.Hint));
+            if (here.Parent is not { } parent || !parent.IsOf(history.Hint))
             {
-                return (history.Ends[i], parent);
+                asked.Add((end, key));
+            }
+
+            if (here.Parent is not null)
+            {
+                break;
             }
         }
 
-        return default;
+        if (asked.Count == 0)
+        {
+            return here;
+        }
+
+        var lasting = await _known.FindLastingAsync(
+            tenant, asked.ConvertAll(static place => place.Key), history.Hint, cancellationToken);
+        return lasting is null || (lasting.Mark.Key == here.Parent?.Mark.Key && !lasting.IsOf(history.Hint))
+            ? here
+            : (asked.Find(place => place.Key == lasting.Mark.Key).End, lasting);
     }
 
     /// <summary>Asks the conversation, which may have to be opened, and compares its digest.</summary>
@@ -163,13 +199,14 @@ public sealed class RecognisingConversations(
         try
         {
             var turn = new TurnAddress(start.Key.Tenant, response, start.Lease);
-            var answer = await find(turn.Key).MayContinueAsync(turn, context, cancellationToken)
-                .WaitAsync(OpenTime, known.Time, cancellationToken);
+            var answer = await _find(turn.Key).MayContinueAsync(turn, context, cancellationToken)
+                .WaitAsync(OpenTime, _known.Time, cancellationToken);
             return answer is { Kind: AnswerKind.Given, Value: true };
         }
-        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // It takes too long, its process is gone, or is of a build that does not know the question.
+            _known.NotAsked(response.Conversation, e);
             return false;
         }
     }

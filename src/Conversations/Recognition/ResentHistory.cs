@@ -20,10 +20,14 @@ internal sealed class ResentHistory
     private readonly List<HistoryEnd> _ends = [];
     private readonly List<Digest> _digests = [];
 
-    private ResentHistory(StartTurn start, RecognitionScope scope) => (_start, Scope) = (start, scope);
+    private ResentHistory(StartTurn start, RecognitionScope scope, ulong hint) =>
+        (_start, Scope, Hint) = (start, scope, hint);
 
     /// <summary>Who may continue it.</summary>
     public RecognitionScope Scope { get; }
+
+    /// <summary>What its client calls its chat: see <see cref="HistoryMark.Hint"/>.</summary>
+    public ulong Hint { get; }
 
     /// <summary>The places behind an item that a model makes, in order; at least one.</summary>
     public IReadOnlyList<HistoryEnd> Ends => _ends;
@@ -43,8 +47,11 @@ internal sealed class ResentHistory
                 return null;
             }
 
-            var history = new ResentHistory(start, RecognitionScope.Of(
-                start.Key.Tenant, ValueOf(create, "safety_identifier"), ValueOf(create, "user")));
+            var scope = RecognitionScope.Of(
+                start.Key.Tenant, ValueOf(create, "safety_identifier"), ValueOf(create, "user"));
+            var hint = HistoryHint.Of(
+                ValueOf(create, "prompt_cache_key"), HistoryHint.OfSession(start.Origin.Session));
+            var history = new ResentHistory(start, scope, hint);
             history.ReadItems(create.Input);
             return history._ends.Count > 0 ? history : null;
         }

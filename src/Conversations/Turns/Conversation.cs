@@ -90,7 +90,7 @@ public sealed class Conversation
         init => _state.Holding = value;
     }
 
-    /// <summary>Whether readers are told by what key the context of a turn is found.</summary>
+    /// <summary>Whether it tells its host and its readers by what the end of a turn is found.</summary>
     public bool Recognises
     {
         get => _state.Recognises;
@@ -211,7 +211,7 @@ public sealed class Conversation
     }
 
     /// <summary>The append under way is durable.</summary>
-    public void OnAppended() => _records.ApplyAll(_state.Outbox.Done());
+    public void OnAppended() => _records.ApplyAll(_state.Outbox.Done(), _effects);
 
     /// <summary>
     /// The append under way was refused, or its outcome is unknown. The activation is over: its readers are told, its
@@ -330,7 +330,7 @@ public sealed class Conversation
         }
 
         JournalClaim.Make(_state, now);
-        return _state.Outbox.Add(new TurnDeleted(id.Number));
+        return _state.Outbox.Delete(id.Number);
     }
 
     /// <summary>

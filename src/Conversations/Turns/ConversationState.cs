@@ -35,6 +35,6 @@ internal sealed class ConversationState(ConversationKey key, ulong activation, F
     /// <summary>What its tenant holds in this process; null: nobody counts.</summary>
     public TenantHolding? Holding { get; set; }
 
-    /// <summary>Whether readers are told by what key the context of a turn is found.</summary>
+    /// <summary>Whether host and readers are told by what the end of a turn is found.</summary>
     public bool Recognises { get; set; }
 }

@@ -17,6 +17,9 @@ public abstract record Effect
     /// </summary>
     public sealed record Append(JournalEnd End, ReadOnlyMemory<byte> Records) : Effect
     {
+        /// <summary>The numbers of the turns that the records delete; null: none.</summary>
+        public IReadOnlyList<int>? Deleted { get; init; }
+
         /// <summary>The trace of the turn that gave the last of the records; the default: none has one.</summary>
         public TraceContext Trace { get; init; }
     }
@@ -29,6 +32,9 @@ public abstract record Effect
 
     /// <summary>A turn has events that readers have not seen, or has ended.</summary>
     public sealed record WakeReaders(TurnId Turn) : Effect;
+
+    /// <summary>The end of a turn is durable: a history may continue it.</summary>
+    public sealed record NoteEnd(HistoryEntry Entry) : Effect;
 
     /// <summary>
     /// Call <see cref="Conversation.OnTime"/> at this time or later; the newest replaces earlier ones.

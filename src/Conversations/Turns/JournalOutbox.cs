@@ -15,6 +15,7 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
     private readonly List<Record> _pending = [];
     private IReadOnlyList<Record> _inFlight = [];
     private TraceContext _trace;
+    private List<int>? _deleted;
     private bool _hasClaimed;
 
     /// <summary>Where the journal ends, as far as this activation knows.</summary>
@@ -54,6 +55,13 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
         return ++Made;
     }
 
+    /// <summary>Makes the record that deletes a turn; gives its number.</summary>
+    public long Delete(int turn)
+    {
+        (_deleted ??= []).Add(turn);
+        return Add(new TurnDeleted(turn));
+    }
+
     /// <summary>Notes whose records come next.</summary>
     public void For(Turn turn) => _trace = turn.Trace;
 
@@ -74,9 +82,9 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
         var bytes = RecordFrames.Write(_inFlight, owner, format(), size);
         BytesWritten += bytes.Length;
         AppendBytes = bytes.Length;
-        var trace = _trace;
-        _trace = default;
-        return new Effect.Append(End, bytes) { Trace = trace };
+        var (trace, deleted) = (_trace, _deleted);
+        (_trace, _deleted) = (default, null);
+        return new Effect.Append(End, bytes) { Trace = trace, Deleted = deleted };
     }
 
     /// <summary>The append under way is durable: gives its records, to be applied.</summary>

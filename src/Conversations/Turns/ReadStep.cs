@@ -1,4 +1,4 @@
-using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Conversations.Turns;
@@ -8,11 +8,11 @@ namespace Evergrain.Conversations.Turns;
 /// <param name="IsLast">Whether nothing follows.</param>
 public readonly record struct ReadStep(IReadOnlyList<ReadOnlyMemory<byte>> Events, bool IsLast)
 {
-    /// <summary>See <see cref="Ports.EventBatch.Timing"/>.</summary>
+    /// <summary>See <see cref="EventBatch.Timing"/>.</summary>
     public TurnTiming? Timing { get; init; }
 
-    /// <summary>See <see cref="Ports.EventBatch.HistoryKey"/>.</summary>
-    public Digest? HistoryKey { get; init; }
+    /// <summary>See <see cref="EventBatch.History"/>.</summary>
+    public HistoryMark? History { get; init; }
 
     /// <summary>Whether the activation is over before the turn was: read on in the next one.</summary>
     public bool IsLost { get; init; }

@@ -32,11 +32,18 @@ internal sealed class RecordApplier(ConversationState state)
     }
 
     /// <summary>Applies records of live turns that are durable now.</summary>
-    public void ApplyAll(IReadOnlyList<Record> records)
+    /// <param name="records">The records.</param>
+    /// <param name="effects">Takes the ends of turns that histories may continue.</param>
+    public void ApplyAll(IReadOnlyList<Record> records, List<Effect> effects)
     {
         foreach (var record in records)
         {
             Apply(record);
+        }
+
+        if (state.Recognises)
+        {
+            TurnHistory.Note(state, records, effects);
         }
     }
 

@@ -42,6 +42,9 @@ internal sealed class Turn
     /// <summary>Whether the server found its parent by the history that the client sent: it names none.</summary>
     public bool IsRecognised { get; init; }
 
+    /// <summary>What its client called its session, for histories that are sent again; 0: not known.</summary>
+    public ulong SessionHint { get; init; }
+
     /// <summary>The lease that holds an unstored turn; the default for a stored one.</summary>
     public LeaseId Lease { get; init; }
 

@@ -1,7 +1,5 @@
-using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
-using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Conversations.Turns;
@@ -68,7 +66,7 @@ internal sealed class TurnReaders(ConversationState state, RunningTurns running,
         return new ReadStep(visible, isLast)
         {
             IsLost = running.IsLost && visible.Count == 0 && !isLast,
-            HistoryKey = isLast && state.Recognises ? KeyOf(turn) : null,
+            History = isLast && state.Recognises ? TurnHistory.MarkOf(state, turn) : null,
             Timing = isLast ? turn.Timing : from == 0 && visible.Count > 0 ? turn.Clock?.Report() : null,
         };
     }
@@ -123,19 +121,6 @@ internal sealed class TurnReaders(ConversationState state, RunningTurns running,
         ? new TurnList(state.Turns)
         : throw ConversationException.Of(
             RefusalKind.NotFound, $"Conversation with id '{state.Turns.Conversation}' not found.");
-
-    /// <summary>By what key the context of an ended turn is found; null: a turn that may not be continued so.</summary>
-    private Digest? KeyOf(Turn turn)
-    {
-        if (!turn.Id.IsStored || turn.IsHidden || turn.Output.Count == 0)
-        {
-            return null;
-        }
-
-        turn.Parameters.TryGet("safety_identifier", out var safetyIdentifier);
-        turn.Parameters.TryGet("user", out var user);
-        return RecognitionScope.Of(state.Tenant, safetyIdentifier, user).KeyOf(turn.Digest);
-    }
 
     // A reader of a response that is deleted gets its events to the end.
     private Turn? BeingRead(TurnId id) =>

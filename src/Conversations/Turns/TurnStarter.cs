@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Wire;
@@ -116,6 +117,7 @@ internal sealed class TurnStarter(
             Dialect = start.Dialect,
             Generate = create.Generate,
             IsRecognised = start.IsRecognised,
+            SessionHint = state.Recognises ? HistoryHint.OfSession(start.Origin.Session) : 0,
             Lease = create.Store ? default : start.Lease,
             Log = log,
             Clock = start.Clock,

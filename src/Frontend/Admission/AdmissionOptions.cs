@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Recognition;
 
 namespace Evergrain.Frontend.Admission;
 
@@ -107,4 +108,11 @@ public sealed class TenantOptions
     /// Default false.
     /// </summary>
     public bool? ContentInSpans { get; set; }
+
+    /// <summary>
+    /// Which of its creates are looked up for a history that is known. Default: what
+    /// <see cref="RecognitionOptions.Recognition"/> says. Read at the start alone.
+    /// </summary>
+    [RegularExpression(RecognitionOptions.Values, ErrorMessage = "Recognition must be off or stored.")]
+    public string? Recognition { get; set; }
 }

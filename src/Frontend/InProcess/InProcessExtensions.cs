@@ -42,10 +42,12 @@ public static class InProcessExtensions
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ConversationInstruments>())
         {
-            Rules = new ConversationRules(
-                () => store.Format, Recognises: provider.GetService<RecognitionIndex>() is not null),
+            Rules = new ConversationRules(() => store.Format, provider.GetService<RecognitionIndex>()),
         };
-        var journal = new ActivationJournal(store, services, logger);
+        var journal = new ActivationJournal(store, services, logger)
+        {
+            Histories = provider.GetService<IHistoryStore>(),
+        };
 
         // A client in this process waits for its check as long as the check takes.
         var checks = provider.GetService<IInputCheck>() is { } check

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using Evergrain.Conversations;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
@@ -223,6 +224,8 @@ public readonly record struct TurnRequest([property: Id(0)] TurnId Turn, [proper
 [Alias("evergrain.EventsAnswer")]
 public sealed class EventsAnswer
 {
+    private const int MarkBytes = Digest.Size + sizeof(ulong);
+
     /// <summary>What became of the reading.</summary>
     [Id(0)]
     public AnswerKind Kind { get; init; }
@@ -247,7 +250,9 @@ public sealed class EventsAnswer
     [Id(5)]
     public TurnTiming? Timing { get; init; }
 
-    /// <summary>By what key the turn's context is found; see <see cref="EventBatch.HistoryKey"/>.</summary>
+    /// <summary>
+    /// By what the turn's context is found; see <see cref="EventBatch.History"/>: the key, and behind it the hint.
+    /// </summary>
     [Id(6)]
     public byte[]? HistoryKey { get; init; }
 
@@ -270,7 +275,7 @@ public sealed class EventsAnswer
                 IsPiece = left > 0,
                 IsLast = left == 0 && batch.IsLast,
                 Timing = left == 0 ? batch.Timing : null,
-                HistoryKey = left == 0 ? BytesOf(batch.HistoryKey) : null,
+                HistoryKey = left == 0 ? BytesOf(batch.History) : null,
             };
         }
     }
@@ -282,7 +287,7 @@ public sealed class EventsAnswer
         IsLast = answer.Value.IsLast,
         Refusal = answer.Refusal,
         Timing = answer.Value.Timing,
-        HistoryKey = BytesOf(answer.Value.HistoryKey),
+        HistoryKey = BytesOf(answer.Value.History),
     };
 
     /// <summary>What a reader gets.</summary>
@@ -300,9 +305,23 @@ public sealed class EventsAnswer
         return new(Kind, new EventBatch(from, events, IsLast)
         {
             Timing = Timing,
-            HistoryKey = HistoryKey is { Length: Digest.Size } ? Digest.From(HistoryKey) : null,
+            History = HistoryKey is { Length: MarkBytes } mark ? MarkOf(mark) : null,
         }, Refusal);
     }
 
-    private static byte[]? BytesOf(Digest? key) => key?.AsSpan().ToArray();
+    private static HistoryMark MarkOf(ReadOnlySpan<byte> bytes) =>
+        new(Digest.From(bytes), BinaryPrimitives.ReadUInt64LittleEndian(bytes[Digest.Size..]));
+
+    private static byte[]? BytesOf(HistoryMark? given)
+    {
+        if (given is not { } mark)
+        {
+            return null;
+        }
+
+        var bytes = new byte[MarkBytes];
+        mark.Key.AsSpan().CopyTo(bytes);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(Digest.Size), mark.Hint);
+        return bytes;
+    }
 }

@@ -5,9 +5,9 @@ using Evergrain.Providers.Copying;
 namespace Evergrain.Providers.Journals;
 
 /// <summary>
-/// An append, a delete, a report, heads or the end of a copy on the way through a writer. Whoever comes first, the
-/// writer that takes it or the caller that cancels it, decides: once taken, it is carried to its end, since the writer
-/// then reads the caller's buffer.
+/// An append, a delete, a report, heads, ends of turns or the end of a copy on the way through a writer. Whoever comes
+/// first, the writer that takes it or the caller that cancels it, decides: once taken, it is carried to its end, since
+/// the writer then reads the caller's buffer.
 /// </summary>
 internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 {
@@ -37,6 +37,12 @@ internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 
     /// <summary>What tenants used, which ends a copy, in place of an append; null: nothing.</summary>
     public IReadOnlyList<TenantTotal>? Copied { get; init; }
+
+    /// <summary>Ends of turns for the index, in place of an append; null: none.</summary>
+    public HistoryBatch? Histories { get; init; }
+
+    /// <summary>The turns that an append deletes, which go from the index; null: none.</summary>
+    public IReadOnlyList<int>? Deleted { get; init; }
 
     public ulong Writer { get; init; }
 
@@ -74,3 +80,8 @@ internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 
     public void Fail(Exception failure) => _done.SetException(failure);
 }
+
+/// <summary>Ends of turns that go into the index in one transaction.</summary>
+/// <param name="Entries">The ends.</param>
+/// <param name="CountMax">How many are kept of each tenant.</param>
+internal sealed record HistoryBatch(IReadOnlyList<HistoryEntry> Entries, int CountMax);

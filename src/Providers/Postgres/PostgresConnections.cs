@@ -44,7 +44,8 @@ internal sealed class PostgresConnections : IAsyncDisposable
         settings.WriteBufferSize =
             options.TransactionBytesMax + (options.TransactionCountMax * MessageBytesMax) + StatementTextBytes;
         settings.SocketSendBufferSize = settings.WriteBufferSize;
-        settings.MaxPoolSize = options.WritersMax;
+        // One more for ends of turns, so that an append never waits for the connection that these have.
+        settings.MaxPoolSize = options.WritersMax + (options.KeepsHistories ? 1 : 0);
         Writes = NpgsqlDataSource.Create(settings);
     }
 

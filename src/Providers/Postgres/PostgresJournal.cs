@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -28,22 +29,26 @@ namespace Evergrain.Providers.Postgres;
 /// moment, the one with the lower number may appear the later.
 /// </para>
 /// </remarks>
-public sealed class PostgresJournal : IJournal, ITenantTotals, ICopyTarget
+public sealed class PostgresJournal : IJournal, IHistoryStore, ITenantTotals, ICopyTarget
 {
     private readonly PostgresConnections _connections;
     private readonly PostgresWriter _writer;
     private readonly PostgresReader _reader;
     private readonly PostgresFormat _format;
     private readonly PostgresTotals _totals;
+    private readonly PostgresHistories _histories;
+    private readonly bool _hasHistories;
     private readonly StoreCondition _condition;
     private readonly PostgresProbe _probe;
     private readonly PostgresRoster _roster;
     private readonly JournalCheck? _check;
     private int _disposed;
 
-    private PostgresJournal(PostgresJournalOptions options, PostgresConnections connections, int format)
+    private PostgresJournal(PostgresJournalOptions options, PostgresConnections connections, int format,
+        bool hasHistories)
     {
-        _connections = connections;
+        (_connections, _hasHistories) = (connections, hasHistories);
+        _histories = new PostgresHistories(connections, options.Schema);
         _condition = new StoreCondition(options.Logger, options.Time);
         _writer = new PostgresWriter(options, connections, _condition);
         var hidden = new HiddenConversations();
@@ -83,8 +88,8 @@ public sealed class PostgresJournal : IJournal, ITenantTotals, ICopyTarget
         var connections = new PostgresConnections(options);
         try
         {
-            var format = await PostgresSchema.PrepareAsync(connections, options, cancellationToken);
-            return new PostgresJournal(options, connections, format);
+            var (format, hasHistories) = await PostgresSchema.PrepareAsync(connections, options, cancellationToken);
+            return new PostgresJournal(options, connections, format, hasHistories);
         }
         catch
         {
@@ -149,6 +154,30 @@ public sealed class PostgresJournal : IJournal, ITenantTotals, ICopyTarget
     /// <inheritdoc/>
     public async ValueTask<TurnCounts> GetAsync(string tenant, CancellationToken cancellationToken) =>
         await _totals.GetAsync(tenant, cancellationToken);
+
+    /// <inheritdoc/>
+    async ValueTask IHistoryStore.AddAsync(
+        IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken) =>
+        await _histories.AddAsync(entries, countMax, cancellationToken);
+
+    /// <inheritdoc/>
+    async ValueTask<HistoryEntry?> IHistoryStore.FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
+        CancellationToken cancellationToken) =>
+        await _histories.FindAsync(tenant, keys, hint, cancellationToken);
+
+    /// <inheritdoc/>
+    async ValueTask IHistoryStore.AppendAsync(ConversationKey key, JournalEnd end, ulong writer,
+        DeletingRecords records, CancellationToken cancellationToken)
+    {
+        JournalBounds.CheckAppend(end, records.Bytes);
+        CheckCanExist(key, end);
+        await _writer.WriteAsync(new PendingWrite(key, end)
+        {
+            Writer = writer,
+            Records = records.Bytes,
+            Deleted = _hasHistories ? records.Turns : null,
+        }, cancellationToken);
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

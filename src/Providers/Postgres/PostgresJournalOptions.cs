@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 using Evergrain.Providers.Journals;
 using Microsoft.Extensions.Logging;
@@ -79,6 +80,11 @@ public sealed class PostgresJournalOptions
     /// </summary>
     [Range(RecordFormat.First, RecordFormat.Newest)]
     public int Format { get; init; } = RecordFormat.Newest;
+
+    /// <summary>
+    /// Whether ends of turns are indexed for histories that are sent again: see <see cref="IHistoryStore"/>.
+    /// </summary>
+    public bool KeepsHistories { get; set; }
 
     /// <summary>How often a process looks whether all agree on a newer format.</summary>
     internal TimeSpan FormatInterval { get; init; } = TimeSpan.FromSeconds(5);

@@ -20,13 +20,14 @@ internal static class PostgresSchema
     public const int Version = 2;
 
     /// <summary>
-    /// Opens the first connection, makes the schema where there is none, and gives the newest format of its records.
+    /// Opens the first connection, makes the schema where there is none, and gives the newest format of its records and
+    /// whether it has the table of ends of turns.
     /// </summary>
     /// <exception cref="JournalUnavailableException">
     /// The server cannot be reached, refuses, is too old, or the schema or its records are foreign or newer.
     /// </exception>
-    public static async Task<int> PrepareAsync(PostgresConnections connections, PostgresJournalOptions options,
-        CancellationToken cancellationToken)
+    public static async Task<(int Format, bool HasHistories)> PrepareAsync(
+        PostgresConnections connections, PostgresJournalOptions options, CancellationToken cancellationToken)
     {
         try
         {
@@ -36,9 +37,11 @@ internal static class PostgresSchema
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await MakeOrCheckAsync(connection, connections.Place, options.Schema, cancellationToken);
             await PostgresCopyMark.CheckAsync(connection, connections.Place, options, cancellationToken);
+            var hasHistories = await PostgresHistories.PrepareAsync(
+                connection, options.Schema, options.KeepsHistories, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
             await PostgresFormat.CheckAsync(connection, connections.Place, options.Schema, cancellationToken);
-            return await PostgresFormat.RaiseAsync(connection, options, cancellationToken);
+            return (await PostgresFormat.RaiseAsync(connection, options, cancellationToken), hasHistories);
         }
         catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException
             or System.Net.Sockets.SocketException)

@@ -40,6 +40,8 @@ internal sealed class WriteStatements(string schema)
         DELETE FROM "{schema}".appends USING head WHERE conversation = head.number
         """;
 
+    private readonly string _forget = PostgresHistories.Forget(schema);
+
     private readonly string _exists = $"""SELECT 1 FROM "{schema}".conversations WHERE tenant = $1 AND id = $2""";
 
     /// <summary>Makes the commands of a transaction wait for locks but shortly.</summary>
@@ -75,6 +77,16 @@ internal sealed class WriteStatements(string schema)
         var command = OfConversation(_delete, write.Key);
         command.Parameters.Add(Number(write.End.Position));
         command.Parameters.Add(Number((long)write.End.LastWriter));
+        return command;
+    }
+
+    /// <summary>Takes the turns that an append deletes out of the index, if the append is stored.</summary>
+    public NpgsqlBatchCommand Forget(PendingWrite write)
+    {
+        var command = OfConversation(_forget, write.Key);
+        command.Parameters.Add(Number(write.End.Position));
+        command.Parameters.Add(Number((long)write.Writer));
+        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = [.. write.Deleted!] });
         return command;
     }
 

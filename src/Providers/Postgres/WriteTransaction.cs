@@ -29,6 +29,10 @@ internal static class WriteTransaction
         {
             parts[i] = PartOf(writes[i], statements);
             parts[i].AddTo(batch);
+            if (writes[i].Deleted is not null)
+            {
+                batch.BatchCommands.Add(statements.Forget(writes[i]));
+            }
         }
 
         try

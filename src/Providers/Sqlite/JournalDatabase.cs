@@ -83,7 +83,8 @@ internal static class JournalDatabase
             }
 
             RaiseFormat(database, file, options.Format);
-            return new WriteTables(connection, hidden);
+            var hasHistories = HistoryTable.Prepare(database, options.KeepsHistories);
+            return new WriteTables(connection, hidden, hasHistories ? new HistoryTable(database) : null);
         }
         catch (Exception e)
         {

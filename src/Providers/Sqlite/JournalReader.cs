@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
@@ -26,6 +27,7 @@ internal sealed class JournalReader : IDisposable
     private readonly Statement _begin, _end, _read, _list, _totals;
     private NewestConversations? _newest;
     private SqliteRoster? _roster;
+    private HistoryRows? _histories;
 
     public JournalReader(string file, HiddenConversations hidden)
     {
@@ -112,6 +114,10 @@ internal sealed class JournalReader : IDisposable
     public IReadOnlyList<string> ListTenants(int limit) =>
         (_newest ??= new NewestConversations(_connection.Handle!)).ListTenants(limit);
 
+    /// <summary>The turn with the first of some keys.</summary>
+    public HistoryEntry? FindHistory(string tenant, IReadOnlyList<Digest> keys, ulong hint) =>
+        (_histories ??= new HistoryRows(_connection.Handle!)).Find(tenant, keys, hint);
+
     public TurnCounts ReadTotals(string tenant)
     {
         _totals.Bind(1, tenant);
@@ -136,6 +142,7 @@ internal sealed class JournalReader : IDisposable
     public void Dispose()
     {
         _roster?.Dispose();
+        _histories?.Dispose();
         _newest?.Dispose();
         _begin.Dispose();
         _end.Dispose();

@@ -20,6 +20,7 @@ internal sealed class JournalWriter
     private readonly ManualResetEventSlim _wake = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<PendingWrite> _batch = [];
+    private readonly List<PendingWrite> _histories = [];
     private readonly JournalMeter _meter = new();
     private bool _sweepPending = true;
     private long _logBytesSinceCheckpoint;
@@ -58,7 +59,9 @@ internal sealed class JournalWriter
             _wake.Reset();
             if (_queue.TryTake(_batch))
             {
+                TakeHistories();
                 CommitBatch();
+                CommitHistories();
             }
             else if (_queue.IsDrained)
             {
@@ -82,8 +85,52 @@ internal sealed class JournalWriter
         _ended.SetResult();
     }
 
+    /// <summary>
+    /// Parts ends of turns from the other writes: these do not wait for the index, nor fail with it.
+    /// </summary>
+    private void TakeHistories()
+    {
+        if (!_options.KeepsHistories)
+        {
+            return;
+        }
+
+        _histories.AddRange(_batch.Where(static write => write.Histories is not null));
+        _batch.RemoveAll(static write => write.Histories is not null);
+    }
+
+    /// <summary>Commits each batch of ends of turns in a transaction of its own.</summary>
+    private void CommitHistories()
+    {
+        foreach (var write in _histories)
+        {
+            try
+            {
+                _tables.Begin();
+                _tables.AddHistories(write.Histories!);
+                _store.Files.CheckLock();
+                _tables.Commit();
+                _store.Files.Check();
+                write.Complete();
+            }
+            catch (Exception e)
+            {
+                // The edge of the loop. Appends tell what is wrong with the store.
+                Undo();
+                write.Fail(e is SqliteException error ? JournalDatabase.Unavailable(error, _store.File) : e);
+            }
+        }
+
+        _histories.Clear();
+    }
+
     private void CommitBatch()
     {
+        if (_batch.Count == 0)
+        {
+            return;
+        }
+
         try
         {
             _tables.Begin();
@@ -181,6 +228,11 @@ internal sealed class JournalWriter
         }
 
         write.IsRefused = !_tables.TryAppend(write.Key, write.End, write.Writer, write.Records.Span);
+        if (write is { IsRefused: false, Deleted: { } turns })
+        {
+            _tables.Forget(write.Key, turns);
+        }
+
         return false;
     }
 

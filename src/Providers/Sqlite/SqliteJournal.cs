@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -16,7 +17,7 @@ namespace Evergrain.Providers.Sqlite;
 /// Space of deleted conversations is overwritten and used again; the file does not shrink. The disk must be a local one
 /// that keeps its promise to sync.
 /// </remarks>
-public sealed class SqliteJournal : IJournal, ITenantTotals, ICopyTarget
+public sealed class SqliteJournal : IJournal, IHistoryStore, ITenantTotals, ICopyTarget
 {
     private readonly DataDirectory _directory;
     private readonly JournalStore _store;
@@ -24,11 +25,12 @@ public sealed class SqliteJournal : IJournal, ITenantTotals, ICopyTarget
     private readonly JournalWriter _writer;
     private readonly JournalReaders _readers;
     private readonly JournalCheck? _check;
+    private readonly bool _keepsHistories;
     private int _disposed;
 
     private SqliteJournal(SqliteJournalOptions options, DataDirectory directory)
     {
-        (_directory, Format) = (directory, options.Format);
+        (_directory, Format, _keepsHistories) = (directory, options.Format, options.KeepsHistories);
         var hidden = new HiddenConversations();
         _tables = JournalDatabase.OpenWriter(directory.DatabaseFile, options, hidden);
         try
@@ -129,6 +131,35 @@ public sealed class SqliteJournal : IJournal, ITenantTotals, ICopyTarget
     /// <inheritdoc/>
     public async ValueTask<TurnCounts> GetAsync(string tenant, CancellationToken cancellationToken) =>
         await _readers.RunAsync(reader => reader.ReadTotals(tenant), cancellationToken);
+
+    /// <inheritdoc/>
+    async ValueTask IHistoryStore.AddAsync(
+        IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken)
+    {
+        if (!_keepsHistories)
+        {
+            throw new InvalidOperationException("The journal was opened without an index of histories.");
+        }
+
+        await _writer.WriteAsync(new PendingWrite(new ConversationKey("", default), JournalEnd.None)
+        {
+            Histories = new HistoryBatch(entries, countMax),
+        }, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    async ValueTask<HistoryEntry?> IHistoryStore.FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
+        CancellationToken cancellationToken) =>
+        await _readers.RunAsync(reader => reader.FindHistory(tenant, keys, hint), cancellationToken);
+
+    /// <inheritdoc/>
+    async ValueTask IHistoryStore.AppendAsync(ConversationKey key, JournalEnd end, ulong writer,
+        DeletingRecords records, CancellationToken cancellationToken)
+    {
+        JournalBounds.CheckAppend(end, records.Bytes);
+        var write = new PendingWrite(key, end) { Writer = writer, Records = records.Bytes, Deleted = records.Turns };
+        await _writer.WriteAsync(write, cancellationToken);
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 using Evergrain.Providers.Journals;
 using Microsoft.Extensions.Logging;
@@ -42,6 +43,11 @@ public sealed class SqliteJournalOptions
     /// <summary>The format in which records are written, 1 to 3, default 3.</summary>
     [Range(RecordFormat.First, RecordFormat.Newest)]
     public int Format { get; init; } = RecordFormat.Newest;
+
+    /// <summary>
+    /// Whether ends of turns are indexed for histories that are sent again: see <see cref="IHistoryStore"/>.
+    /// </summary>
+    public bool KeepsHistories { get; init; }
 
     /// <summary>Is told, once, when nothing can be stored.</summary>
     internal ILogger Logger { get; init; } = NullLogger.Instance;

@@ -33,14 +33,19 @@ internal sealed class WriteTables : IDisposable
     // Of conversations whose rows tell of fewer appends: how many there are.
     private readonly Dictionary<long, long> _heads = [];
     private readonly ConversationRows _rows;
+    private readonly HistoryTable? _histories;
     private readonly Statement _begin, _commit, _rollback;
     private readonly Statement _create, _append, _head;
     private readonly Statement _remove, _drop, _dropped, _isLive, _sizes, _sweep, _swept, _totals, _try;
     private long _nextConversation;
 
-    public WriteTables(SqliteConnection connection, HiddenConversations hidden)
+    /// <summary>Prepares the statements.</summary>
+    /// <param name="connection">The connection, which it owns.</param>
+    /// <param name="hidden">Conversations that no index leads to.</param>
+    /// <param name="histories">The table of ends of turns, which it owns; null: there is none.</param>
+    public WriteTables(SqliteConnection connection, HiddenConversations hidden, HistoryTable? histories)
     {
-        _connection = connection;
+        (_connection, _histories) = (connection, histories);
         _database = connection.Handle!;
         _begin = Prepare("BEGIN IMMEDIATE");
         _commit = Prepare("COMMIT");
@@ -125,9 +130,37 @@ internal sealed class WriteTables : IDisposable
 
         _ends.Remove(key);
         _heads.Remove(conversation);
+        _histories?.ForgetAll(conversation);
         _remove.Bind(1, conversation).Run();
         _drop.Bind(1, conversation).Run();
         return true;
+    }
+
+    /// <summary>Takes turns out of the index, in the open transaction that deletes them.</summary>
+    public void Forget(ConversationKey key, IReadOnlyList<int> turns)
+    {
+        foreach (var turn in turns)
+        {
+            _histories?.Forget(key.Tenant, FindEnd(key).Conversation, turn);
+        }
+    }
+
+    /// <summary>Adds ends of turns to the index in the open transaction.</summary>
+    public void AddHistories(HistoryBatch batch)
+    {
+        foreach (var entry in batch.Entries)
+        {
+            var conversation = FindEnd(new ConversationKey(entry.Tenant, entry.Response.Conversation)).Conversation;
+            if (conversation > 0)
+            {
+                _histories?.Add(conversation, entry);
+            }
+        }
+
+        foreach (var tenant in batch.Entries.Select(static entry => entry.Tenant).Distinct(StringComparer.Ordinal))
+        {
+            _histories?.Trim(tenant, batch.CountMax);
+        }
     }
 
     /// <summary>Adds a report to a tenant's totals in the open transaction, unless it was added before.</summary>
@@ -229,6 +262,7 @@ internal sealed class WriteTables : IDisposable
         }
 
         _rows.Dispose();
+        _histories?.Dispose();
         _connection.Dispose();
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Globalization;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Records;
 using Evergrain.Frontend;
 using Evergrain.Frontend.Http;
@@ -55,6 +56,7 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         IReadOnlyList<string> mistakes = [.. composition.ReadFormat(section), .. composition.Read(section)];
         services.AddSettingsRule(_ => mistakes);
         services.AddSingleton(_ => composition.Journal);
+        services.AddSingleton(_ => (IHistoryStore)composition.Journal);
         services.AddSingleton(composition._returns);
         services.AddSingleton<IReadiness>(composition);
         if (role == ServerRole.Alone)
@@ -89,6 +91,7 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         var meters = services.GetRequiredService<IMeterFactory>();
 
         // A process that holds no conversations leaves the check to those that do.
+        var keepsHistories = services.GetService<RecognitionOptions>() is not null;
         var check = services.GetService<ConversationInstruments>() is { } instruments
             ? new JournalCheckSetup(logger, instruments)
             : null;
@@ -96,14 +99,14 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         {
             var sqlite = new SqliteJournalOptions
             {
-                Directory = _data, Format = _format, Logger = logger, Check = check,
+                Directory = _data, Format = _format, KeepsHistories = keepsHistories, Logger = logger, Check = check,
             };
             _journal = await SqliteJournal.OpenAsync(sqlite, cancellationToken);
             JournalInstruments.Add(meters, _journal);
             return;
         }
 
-        (postgres.Logger, postgres.Check) = (logger, check);
+        (postgres.Logger, postgres.Check, postgres.KeepsHistories) = (logger, check, keepsHistories);
         var patience = new StartPatience(postgres, Console.Error);
         _lock = await patience.OpenAsync(
             () => PostgresJournalLock.TakeAsync(postgres, owner, cancellationToken), cancellationToken);

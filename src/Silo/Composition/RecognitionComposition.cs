@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Recognition;
 using Evergrain.Frontend;
+using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Settings;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -13,9 +14,18 @@ internal static class RecognitionComposition
     public static void AddRecognition(this IServiceCollection services, IConfiguration configuration)
     {
         var options = services.AddSettings<RecognitionOptions>(configuration, EvergrainOptions.Section);
+        foreach (var tenant in configuration.GetSection(TenantOptions.Section).GetChildren())
+        {
+            // A value that is neither is reported with the tenant's other settings.
+            if (tenant[nameof(TenantOptions.Recognition)] is { Length: > 0 } recognition)
+            {
+                options.Set(tenant.Key, recognition);
+            }
+        }
+
         if (options.IsOn)
         {
-            services.AddSingleton(options).AddSingleton<RecognitionIndex>();
+            services.AddSingleton(options).AddSingleton<LastingIndex>().AddSingleton<RecognitionIndex>();
         }
     }
 }

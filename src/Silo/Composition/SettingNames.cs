@@ -18,9 +18,12 @@ internal static class SettingNames
 {
     private const string Postgres = "Postgres", Cluster = "Cluster", InputCheck = "InputCheck", Rules = "Rules";
 
-    // The URL and the format stand one level higher.
+    // The URL and the format stand one level higher, and so does what asks for the index of histories.
     private static readonly string[] BesidePostgres =
-        [nameof(PostgresJournalOptions.Url), nameof(PostgresJournalOptions.Format)];
+    [
+        nameof(PostgresJournalOptions.Url), nameof(PostgresJournalOptions.Format),
+        nameof(PostgresJournalOptions.KeepsHistories),
+    ];
 
     private static readonly HashSet<string> Top = NamesOf(
     [typeof(EvergrainOptions), typeof(InProcessOptions), typeof(RecognitionOptions)],

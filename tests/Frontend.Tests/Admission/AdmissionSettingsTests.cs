@@ -43,6 +43,7 @@ public sealed class AdmissionSettingsTests : IDisposable
     [InlineData("""{"Evergrain":{"Tenants":{"a":{"Weight":0}}}}""", "Evergrain:Tenants:a: The field Weight")]
     [InlineData("""{"Evergrain":{"Tenants":{"a":{"Wait":1}}}}""", "'Wait'")]
     [InlineData("""{"Evergrain":{"Tenants":{"a":{"Weight":"much"}}}}""", "'much'")]
+    [InlineData("""{"Evergrain":{"Tenants":{"a":{"Recognition":"all"}}}}""", "Recognition must be off or stored.")]
     [InlineData("""{"Evergrain":{"Tenants":{"a":5}}}""", "Evergrain:Tenants:a: '5'")]
     [InlineData("""{"Evergrain":{"Tenants":{"A team":{"Weight":1}}}}""", "Evergrain:Tenants:A team")]
     [InlineData("""{"Evergrain":{"Admission":{"QueueTimeout":"01:00:00"}}}""", "QueueTimeout")]

@@ -26,6 +26,16 @@ public sealed class InProcessHoldingTests() : HoldingContract(InProcessHosts.InM
 
 public sealed class InProcessTimingTests() : TimingContract(InProcessHosts.InMemory);
 
-public sealed class InProcessRecognitionTests() : RecognitionContract(InProcessHosts.InMemory);
+public sealed class InProcessRecognitionTests() : RecognitionContract(InProcessHosts.Sqlite);
+
+[Trait("Needs", "Postgres")]
+[Collection(PostgresCollection.Name)]
+public sealed class InProcessPostgresRecognitionTests(PostgresServer server)
+    : RecognitionContract(InProcessHosts.Postgres(server));
+
+public sealed class InProcessRecognitionLivesTests() : RecognitionLivesContract(InProcessHosts.Sqlite, lives: 200);
+
+[Trait("Needs", "Long")]
+public sealed class InProcessManyLivesTests() : RecognitionLivesContract(InProcessHosts.Sqlite, lives: 10_000);
 
 public sealed class InProcessCheckTests() : CheckContract(InProcessHosts.InMemory);

@@ -123,7 +123,8 @@ internal sealed class InProcessHost : ContractHost
 
         if (_setup.Recognition is not null)
         {
-            services.AddSingleton(_setup.Recognition).AddSingleton<RecognitionIndex>();
+            services.AddSingleton(_setup.Recognition).AddSingleton<IHistoryStore>(Faults)
+                .AddSingleton<LastingIndex>().AddSingleton<RecognitionIndex>();
         }
 
         var provider = services.AddInProcessConversations(Options).BuildServiceProvider();

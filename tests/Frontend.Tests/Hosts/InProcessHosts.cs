@@ -21,7 +21,8 @@ internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start)
         var url = server.Url(await server.CreateDatabaseAsync());
         return await InProcessHost.StartAsync(
             async () => await PostgresJournal.OpenAsync(
-                new PostgresJournalOptions { Url = url }, CancellationToken.None),
+                new PostgresJournalOptions { Url = url, KeepsHistories = setup.Recognition is not null },
+                CancellationToken.None),
             OptionsFor(setup), setup);
     });
 
@@ -32,7 +33,11 @@ internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start)
         var directory = Path.Combine(Path.GetTempPath(), "evergrain-" + Base62.Format(new RandomIdSource().Next128()));
         var host = await InProcessHost.StartAsync(
             async () => await SqliteJournal.OpenAsync(
-                new SqliteJournalOptions { Directory = directory }, CancellationToken.None),
+                new SqliteJournalOptions
+                {
+                    Directory = directory,
+                    KeepsHistories = setup.Recognition is not null,
+                }, CancellationToken.None),
             OptionsFor(setup), setup);
         host.Directory = directory;
         return host;

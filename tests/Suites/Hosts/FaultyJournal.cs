@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 
@@ -21,7 +22,7 @@ public enum AppendFault
 }
 
 /// <summary>A journal between a host and the real one, where tests let appends fail and wait. Not the owner.</summary>
-public sealed class FaultyJournal(IJournal journal) : IJournal
+public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
 {
     private readonly Lock _gate = new();
     private Func<ReadOnlyMemory<byte>, Task<AppendFault>>? _onAppend;
@@ -31,6 +32,14 @@ public sealed class FaultyJournal(IJournal journal) : IJournal
 
     /// <summary>Whether deleting fails.</summary>
     public bool FailsDelete { get; set; }
+
+    /// <summary>Whether looking a history up fails.</summary>
+    public bool FailsFind { get; set; }
+
+    /// <summary>Whether ends of turns do not reach the index.</summary>
+    public bool LosesHistories { get; set; }
+
+    private IHistoryStore Histories => (IHistoryStore)journal;
 
     /// <summary>Decides about every append from now on.</summary>
     public void OnAppend(Func<ReadOnlyMemory<byte>, Task<AppendFault>>? decide)
@@ -91,37 +100,23 @@ public sealed class FaultyJournal(IJournal journal) : IJournal
     /// <summary>Its process is dead: nothing reaches the journal any more.</summary>
     public void Kill() => _isDead = true;
 
-    public async ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer,
-        ReadOnlyMemory<byte> records, CancellationToken cancellationToken)
-    {
-        Func<ReadOnlyMemory<byte>, Task<AppendFault>>? decide;
-        lock (_gate)
-        {
-            decide = _onAppend;
-        }
+    public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, ReadOnlyMemory<byte> records,
+        CancellationToken cancellationToken) => AppendAsync(key, end, records,
+            () => journal.AppendAsync(key, end, writer, records, cancellationToken));
 
-        var fault = decide is null ? AppendFault.None : await decide(records);
-        if (_isDead || fault == AppendFault.Before)
-        {
-            throw new JournalUnavailableException("The test broke the journal before the write.");
-        }
+    public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, DeletingRecords records,
+        CancellationToken cancellationToken) => AppendAsync(key, end, records.Bytes,
+            () => Histories.AppendAsync(key, end, writer, records, cancellationToken));
 
-        if (fault == AppendFault.Taken)
-        {
-            throw new PositionTakenException(key, end);
-        }
+    public ValueTask AddAsync(
+        IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken) => _isDead
+            ? throw new JournalUnavailableException("The test broke the journal.")
+            : LosesHistories ? ValueTask.CompletedTask : Histories.AddAsync(entries, countMax, cancellationToken);
 
-        await journal.AppendAsync(key, end, writer, records, cancellationToken);
-        if (_onStored is { } hold)
-        {
-            await hold();
-        }
-
-        if (fault == AppendFault.After)
-        {
-            throw new JournalUnavailableException("The test broke the journal after the write.");
-        }
-    }
+    public ValueTask<HistoryEntry?> FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
+        CancellationToken cancellationToken) => FailsFind
+            ? throw new JournalUnavailableException("The test broke the index.")
+            : Histories.FindAsync(tenant, keys, hint, cancellationToken);
 
     public async IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, JournalEnd from,
         [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -152,4 +147,36 @@ public sealed class FaultyJournal(IJournal journal) : IJournal
             : journal.DeleteAsync(key, end, cancellationToken);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private async ValueTask AppendAsync(
+        ConversationKey key, JournalEnd end, ReadOnlyMemory<byte> records, Func<ValueTask> append)
+    {
+        Func<ReadOnlyMemory<byte>, Task<AppendFault>>? decide;
+        lock (_gate)
+        {
+            decide = _onAppend;
+        }
+
+        var fault = decide is null ? AppendFault.None : await decide(records);
+        if (_isDead || fault == AppendFault.Before)
+        {
+            throw new JournalUnavailableException("The test broke the journal before the write.");
+        }
+
+        if (fault == AppendFault.Taken)
+        {
+            throw new PositionTakenException(key, end);
+        }
+
+        await append();
+        if (_onStored is { } hold)
+        {
+            await hold();
+        }
+
+        if (fault == AppendFault.After)
+        {
+            throw new JournalUnavailableException("The test broke the journal after the write.");
+        }
+    }
 }

@@ -15,10 +15,9 @@ public abstract partial class RecognitionContract(IContractHosts hosts) : HostCo
     private const int Steps = 20;
     private const int OutputChars = 2000;
 
-    protected override HostSetup Setup { get; } = new()
-    {
-        Recognition = new RecognitionOptions { Recognition = "stored" },
-    };
+    private const string OffTenant = "quiet";
+
+    protected override HostSetup Setup { get; } = new() { Recognition = Options() };
 
     private ResentChat Chat => new(Host);
 
@@ -160,6 +159,22 @@ public abstract partial class RecognitionContract(IContractHosts hosts) : HostCo
 
         Assert.Equal(chats.Count, first.Distinct().Count());
         Assert.Equal(first, second);
+    }
+
+    [Fact]
+    public async Task History_OfATenantWithoutRecognition_BeginsAConversation()
+    {
+        var chat = new ResentChat(Host, OffTenant);
+        var first = await chat.SayAsync("one");
+        Assert.NotEqual(first.Conversation, (await chat.SayAsync("two")).Conversation);
+        Assert.Equal((0L, 0L), (Host.Counts.Histories("unknown"), Host.Counts.Indexed));
+    }
+
+    private static RecognitionOptions Options()
+    {
+        var options = new RecognitionOptions { Recognition = "stored" };
+        options.Set(OffTenant, "off");
+        return options;
     }
 
     private static string OutputOf(int step) => $"{step}".PadRight(OutputChars, '.');

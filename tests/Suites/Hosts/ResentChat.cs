@@ -13,11 +13,14 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
 {
     private readonly ContractClient _client = new(host, tenant, lease: 1);
 
+    /// <summary>The session that its connection names; null: none.</summary>
+    public string? Session { get; init; }
+
     /// <summary>The items so far, as JSON.</summary>
     public List<string> Items { get; init; } = [];
 
     /// <summary>The same client with the same history, which goes its own way from here.</summary>
-    public ResentChat Fork() => new(host, tenant, more) { Items = [.. Items] };
+    public ResentChat Fork() => new(host, tenant, more) { Items = [.. Items], Session = Session };
 
     public static string User(string text) => $$"""{"role":"user","content":{{JsonSerializer.Serialize(text)}}}""";
 
@@ -57,6 +60,7 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
             RequestId = ContractClient.NewRequest(),
             Lease = _client.Lease,
             MayBeKnown = mayBeKnown,
+            Origin = new TurnOrigin(null, Session),
             Create = Encoding.UTF8.GetBytes(
                 $$"""{"model":"{{model}}",{{more}}"input":[{{string.Join(',', Items)}}]}"""),
         }, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);

@@ -1,0 +1,56 @@
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+
+namespace Evergrain.Conversations.Ports;
+
+/// <summary>
+/// The lasting index of the ends of turns, in the store of the journal: by it a history that a client sends again is
+/// recognised after a restart, and by other processes.
+/// </summary>
+/// <remarks>
+/// What it says is a hint: whoever follows an entry compares digests first. It may lose entries at any time. It never
+/// holds an entry of a deleted turn: one that is added after the deletion is dropped. A store that cannot be reached
+/// throws <see cref="JournalUnavailableException"/>.
+/// </remarks>
+public interface IHistoryStore
+{
+    /// <summary>Adds ends of turns in one transaction. A conversation that is not there, or a turn that is known or was
+    /// deleted, adds nothing.</summary>
+    /// <param name="entries">The ends, oldest first; of any tenants.</param>
+    /// <param name="countMax">How many are kept of each tenant; the oldest go, some hundred at a time.</param>
+    /// <param name="cancellationToken">Stops waiting; whether they were added is then unknown.</param>
+    ValueTask AddAsync(IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The turn with the first of some keys that any turn has. Of several, the newest that has the hint, or else the
+    /// newest; only the newest 64 are looked at. A hint of 0 decides nothing. Null: there is none.
+    /// </summary>
+    ValueTask<HistoryEntry?> FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
+        CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The same as <see cref="IJournal.AppendAsync"/>, for records that delete turns: in the same transaction the turns
+    /// go from the index. <see cref="IJournal.DeleteAsync"/> takes all of its conversation out.
+    /// </summary>
+    ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, DeletingRecords records,
+        CancellationToken cancellationToken);
+}
+
+/// <summary>Records of an append that deletes turns.</summary>
+/// <param name="Bytes">The framed records.</param>
+/// <param name="Turns">The numbers of the turns that they delete.</param>
+public readonly record struct DeletingRecords(ReadOnlyMemory<byte> Bytes, IReadOnlyList<int> Turns);
+
+/// <summary>The end of a stored turn, which a history may continue.</summary>
+/// <param name="Tenant">Whose turn it is.</param>
+/// <param name="Response">Its response.</param>
+/// <param name="Mark">By what it is found.</param>
+public readonly record struct HistoryEntry(string Tenant, ResponseId Response, HistoryMark Mark);
+
+/// <summary>By what the end of a turn is found.</summary>
+/// <param name="Key">The key of its context.</param>
+/// <param name="Hint">
+/// Tells apart chats with equal histories: 64 bits of what the client called its chat; 0: it called it nothing. Never a
+/// proof of anything.
+/// </param>
+public readonly record struct HistoryMark(Digest Key, ulong Hint);

@@ -1,0 +1,142 @@
+using System.Buffers.Binary;
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
+using SQLitePCL;
+
+namespace Evergrain.Providers.Sqlite;
+
+/// <summary>
+/// The table of ends of turns, beside the journal's. Builds that do not know it pass it over: what they delete is then
+/// left in it, and a look-up does not find it.
+/// </summary>
+/// <remarks>
+/// A turn that is deleted before its entry was added leaves a row without a key, so that the entry does not come later.
+/// The entries of a tenant have numbers that grow with each, so that the oldest are found without counting.
+/// </remarks>
+internal sealed class HistoryTable : IDisposable
+{
+    // A bound that was lowered makes many old at once: the next batches take the others.
+    private const int TrimMax = 512;
+
+    private readonly Statement _add, _trim, _forget, _mark, _forgetAll, _changes;
+
+    public HistoryTable(sqlite3 database)
+    {
+        const string Next = "coalesce(max(number), 0) + 1";
+        _add = new Statement(database, $"""
+            INSERT OR IGNORE INTO histories (tenant, number, conversation, turn, tag, key, hint)
+            SELECT ?1, {Next}, ?2, ?3, ?4, ?5, ?6 FROM histories WHERE tenant = ?1
+            """);
+        _trim = new Statement(database, $"""
+            DELETE FROM histories WHERE tenant = ?1 AND number <= min(
+              (SELECT max(number) FROM histories WHERE tenant = ?1) - ?2,
+              (SELECT min(number) FROM histories WHERE tenant = ?1) + {TrimMax - 1})
+            """);
+        _forget = new Statement(database, "DELETE FROM histories WHERE conversation = ?1 AND turn = ?2");
+        _mark = new Statement(database, $"""
+            INSERT OR IGNORE INTO histories (tenant, number, conversation, turn, tag, hint)
+            SELECT ?1, {Next}, ?2, ?3, 0, 0 FROM histories WHERE tenant = ?1
+            """);
+        _forgetAll = new Statement(database, "DELETE FROM histories WHERE conversation = ?1");
+        _changes = new Statement(database, "SELECT changes()");
+    }
+
+    /// <summary>Makes it where it is wanted.</summary>
+    /// <returns>Whether it is there.</returns>
+    public static bool Prepare(sqlite3 database, bool isWanted)
+    {
+        if (isWanted)
+        {
+            Statement.Execute(database, "BEGIN IMMEDIATE");
+            Statement.Execute(database, """
+                CREATE TABLE IF NOT EXISTS histories (
+                  tenant TEXT NOT NULL, number INTEGER NOT NULL, conversation INTEGER NOT NULL, turn INTEGER NOT NULL,
+                  tag INTEGER NOT NULL, key BLOB, hint INTEGER NOT NULL, PRIMARY KEY (tenant, number))
+                STRICT, WITHOUT ROWID
+                """);
+            Statement.Execute(database,
+                "CREATE UNIQUE INDEX IF NOT EXISTS histories_by_turn ON histories (conversation, turn)");
+            Statement.Execute(database, "CREATE INDEX IF NOT EXISTS histories_by_key ON histories (tenant, key)");
+            Statement.Execute(database, "COMMIT");
+        }
+
+        return Statement.ExecuteInt64(database, "SELECT count(*) FROM sqlite_schema WHERE name = 'histories'") > 0;
+    }
+
+    /// <summary>Adds the end of a turn of a conversation.</summary>
+    public void Add(long conversation, HistoryEntry entry)
+    {
+        var (turn, mark) = (entry.Response.Turn, entry.Mark);
+        _add.Bind(1, entry.Tenant).Bind(2, conversation).Bind(3, turn.Number).Bind(4, turn.Tag)
+            .Bind(5, mark.Key.AsSpan()).Bind(6, (long)mark.Hint).Run();
+    }
+
+    /// <summary>Takes a tenant's oldest out.</summary>
+    public void Trim(string tenant, int countMax) => _trim.Bind(1, tenant).Bind(2, countMax).Run();
+
+    /// <summary>Takes a turn out that is deleted.</summary>
+    public void Forget(string tenant, long conversation, int turn)
+    {
+        _forget.Bind(1, conversation).Bind(2, turn).Run();
+        if (_changes.FirstInt64() is 0 or null)
+        {
+            _mark.Bind(1, tenant).Bind(2, conversation).Bind(3, turn).Run();
+        }
+    }
+
+    /// <summary>Takes all of a conversation out.</summary>
+    public void ForgetAll(long conversation) => _forgetAll.Bind(1, conversation).Run();
+
+    public void Dispose()
+    {
+        _add.Dispose();
+        _trim.Dispose();
+        _forget.Dispose();
+        _mark.Dispose();
+        _forgetAll.Dispose();
+        _changes.Dispose();
+    }
+}
+
+/// <summary>Finds turns in that table. One connection's statements, for one thread at a time.</summary>
+internal sealed class HistoryRows(sqlite3 database) : IDisposable
+{
+    private const int LooksMax = 64;
+
+    // Whose row is not there was deleted by a build that does not know the table.
+    private readonly Statement _find = new(database, $"""
+        SELECT c.id, h.turn, h.tag, h.hint FROM (
+          SELECT conversation, turn, tag, hint, number FROM histories
+          WHERE tenant = ?1 AND key = ?2 ORDER BY number DESC LIMIT {LooksMax}) h
+        JOIN conversations c ON c.number = h.conversation AND c.tenant = ?1
+        ORDER BY (h.hint = ?3 AND ?3 <> 0) DESC, h.number DESC LIMIT 1
+        """);
+
+    /// <summary>See <see cref="IHistoryStore.FindAsync"/>.</summary>
+    public HistoryEntry? Find(string tenant, IReadOnlyList<Digest> keys, ulong hint)
+    {
+        foreach (var key in keys)
+        {
+            _find.Bind(1, tenant).Bind(2, key.AsSpan()).Bind(3, (long)hint);
+            try
+            {
+                if (_find.Step())
+                {
+                    var conversation = new ConversationId(BinaryPrimitives.ReadUInt128BigEndian(_find.Bytes(0)));
+                    var turn = TurnId.Stored((int)_find.Int64(1), (int)_find.Int64(2));
+                    return new HistoryEntry(
+                        tenant, new ResponseId(conversation, turn), new HistoryMark(key, (ulong)_find.Int64(3)));
+                }
+            }
+            finally
+            {
+                _find.Reset();
+            }
+        }
+
+        return null;
+    }
+
+    public void Dispose() => _find.Dispose();
+}
