@@ -57,7 +57,7 @@ internal static class AloneServer
         services.AddInProcessConversations(
             services.AddSettings<InProcessOptions>(configuration, EvergrainOptions.Section));
         services.AddEvergrainFrontend(configuration);
-        services.AddRecognition(configuration);
+        services.AddRecognition(configuration, isHost: true);
         services.AddModels(configuration, settings.Models);
         services.UseApiKeys(settings.ApiKeys);
         return builder.Build();

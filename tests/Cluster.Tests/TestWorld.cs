@@ -114,6 +114,12 @@ internal sealed class WorldJournal(CurrentWorld current) : IJournal, IHistorySto
         IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken) =>
         current.World.Faults.AddAsync(entries, countMax, cancellationToken);
 
+    public ValueTask<long?> ClaimAsync(string tenant, ulong process, CancellationToken cancellationToken) =>
+        current.World.Faults.ClaimAsync(tenant, process, cancellationToken);
+
+    public ValueTask AddOlderAsync(OlderPage page, int countMax, CancellationToken cancellationToken) =>
+        current.World.Faults.AddOlderAsync(page, countMax, cancellationToken);
+
     public ValueTask<HistoryEntry?> FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
         CancellationToken cancellationToken) =>
         current.World.Faults.FindAsync(tenant, keys, hint, cancellationToken);

@@ -29,6 +29,25 @@ public interface IHistoryStore
         CancellationToken cancellationToken);
 
     /// <summary>
+    /// Takes on the indexing of a tenant's conversations that were there before the index, for a minute. One process at
+    /// a time has it.
+    /// </summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="process">64 random bits that no other process has.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>
+    /// The number of the conversation before which none is indexed; 0: all are, or there is no room; null: another
+    /// process has it.
+    /// </returns>
+    ValueTask<long?> ClaimAsync(string tenant, ulong process, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Adds ends of turns as older than all others of their tenant, and notes how far it came, in one transaction. A
+    /// conversation whose log ends elsewhere by now adds nothing: what its turns deleted meanwhile must not come back.
+    /// </summary>
+    ValueTask AddOlderAsync(OlderPage page, int countMax, CancellationToken cancellationToken);
+
+    /// <summary>
     /// The same as <see cref="IJournal.AppendAsync"/>, for records that delete turns: in the same transaction the turns
     /// go from the index. <see cref="IJournal.DeleteAsync"/> takes all of its conversation out.
     /// </summary>
@@ -40,6 +59,18 @@ public interface IHistoryStore
 /// <param name="Bytes">The framed records.</param>
 /// <param name="Turns">The numbers of the turns that they delete.</param>
 public readonly record struct DeletingRecords(ReadOnlyMemory<byte> Bytes, IReadOnlyList<int> Turns);
+
+/// <summary>Conversations of a tenant that were there before the index.</summary>
+/// <param name="Tenant">The tenant.</param>
+/// <param name="Conversations">The conversations, the newest first.</param>
+/// <param name="Before">The number of the oldest of the page.</param>
+public sealed record OlderPage(string Tenant, IReadOnlyList<OlderHistories> Conversations, long Before);
+
+/// <summary>The ends of a conversation's turns.</summary>
+/// <param name="Key">The conversation.</param>
+/// <param name="End">Where its log ended when it was read.</param>
+/// <param name="Entries">The ends, the newest first.</param>
+public sealed record OlderHistories(ConversationKey Key, JournalEnd End, IReadOnlyList<HistoryEntry> Entries);
 
 /// <summary>The end of a stored turn, which a history may continue.</summary>
 /// <param name="Tenant">Whose turn it is.</param>

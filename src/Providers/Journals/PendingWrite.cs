@@ -84,4 +84,8 @@ internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 /// <summary>Ends of turns that go into the index in one transaction.</summary>
 /// <param name="Entries">The ends.</param>
 /// <param name="CountMax">How many are kept of each tenant.</param>
-internal sealed record HistoryBatch(IReadOnlyList<HistoryEntry> Entries, int CountMax);
+internal sealed record HistoryBatch(IReadOnlyList<HistoryEntry> Entries, int CountMax)
+{
+    /// <summary>Older ones that go in before all others; null: none.</summary>
+    public OlderPage? Older { get; init; }
+}

@@ -17,6 +17,7 @@ namespace Evergrain.Providers.Postgres;
 internal sealed class PostgresHistories(PostgresConnections connections, string schema)
 {
     private const string Table = "histories";
+    private const string Filled = "histories_filled";
     private const int LooksMax = 64;
 
     // A bound that was lowered makes many old at once: the next batches take the others.
@@ -46,6 +47,32 @@ internal sealed class PostgresHistories(PostgresConnections connections, string 
         WHERE h.tenant = t.tenant COLLATE "C" AND h.number <= least(
           (SELECT max(number) FROM "{schema}".{Table} WHERE tenant = t.tenant COLLATE "C") - $2,
           (SELECT min(number) FROM "{schema}".{Table} WHERE tenant = t.tenant COLLATE "C") + {TrimMax - 1})
+        """;
+
+    // An append of a conversation that was read waits for this transaction; one that came first is seen.
+    private readonly string _older = $"""
+        INSERT INTO "{schema}".{Table} (tenant, number, conversation, turn, tag, key, hint)
+        SELECT $1, coalesce((SELECT min(h.number) FROM "{schema}".{Table} h WHERE h.tenant = $1), 1) - e.line,
+          c.number, e.turn, e.tag, e.key, e.hint
+        FROM unnest($2, $3, $4, $5, $6, $7, $8) WITH ORDINALITY
+          AS e(id, next, writer, turn, tag, key, hint, line)
+        JOIN "{schema}".conversations c ON c.tenant = $1 AND c.id = e.id AND c.next = e.next AND c.writer = e.writer
+        ORDER BY c.tenant, c.id FOR NO KEY UPDATE OF c
+        ON CONFLICT (conversation, turn) DO NOTHING
+        """;
+
+    private readonly string _claim = $"""
+        INSERT INTO "{schema}".{Filled} AS kept (tenant, before, process, until)
+        SELECT $1, before, $2, now() + interval '1 min' FROM "{schema}".{Filled} WHERE tenant = ''
+        ON CONFLICT (tenant) DO UPDATE SET process = $2, until = excluded.until
+        WHERE kept.process = $2 OR kept.until < now() OR kept.before = 0 RETURNING before
+        """;
+
+    private readonly string _fill = $"""
+        INSERT INTO "{schema}".{Filled} AS kept (tenant, before, process, until) VALUES ($1, CASE WHEN
+          (SELECT max(number) FROM "{schema}".{Table} WHERE tenant = $1) -
+          (SELECT min(number) FROM "{schema}".{Table} WHERE tenant = $1) + 1 >= $3 THEN 0 ELSE $2 END, 0, now())
+        ON CONFLICT (tenant) DO UPDATE SET before = least(kept.before, excluded.before)
         """;
 
     private readonly string _find = $"""
@@ -80,6 +107,12 @@ internal sealed class PostgresHistories(PostgresConnections connections, string 
                     ON DELETE CASCADE);
                 CREATE INDEX ON "{schema}".{Table} (tenant, number);
                 CREATE INDEX ON "{schema}".{Table} (tenant, key, number);
+                DROP TABLE IF EXISTS "{schema}".{Filled};
+                CREATE TABLE "{schema}".{Filled} (
+                  tenant text COLLATE "C" PRIMARY KEY, before bigint NOT NULL, process bigint NOT NULL,
+                  until timestamptz NOT NULL);
+                INSERT INTO "{schema}".{Filled}
+                SELECT '', coalesce(max(number), 0) + 1, 0, now() FROM "{schema}".conversations;
                 """, cancellationToken);
         }
 
@@ -116,6 +149,36 @@ internal sealed class PostgresHistories(PostgresConnections connections, string 
             return await batch.ExecuteNonQueryAsync(cancellationToken);
         });
 
+    /// <summary>See <see cref="IHistoryStore.ClaimAsync"/>.</summary>
+    public Task<long?> ClaimAsync(string tenant, ulong process, CancellationToken cancellationToken) =>
+        RunAsync(async () =>
+        {
+            await using var connection = await connections.Writes.OpenConnectionAsync(cancellationToken);
+            await using var command = new NpgsqlCommand(_claim, connection);
+            command.Parameters.Add(Value(tenant));
+            command.Parameters.Add(Value((long)process));
+            return (long?)await command.ExecuteScalarAsync(cancellationToken);
+        });
+
+    /// <summary>See <see cref="IHistoryStore.AddOlderAsync"/>.</summary>
+    public Task AddOlderAsync(OlderPage page, int countMax, CancellationToken cancellationToken) =>
+        RunAsync(async () =>
+        {
+            await using var connection = await connections.Writes.OpenConnectionAsync(cancellationToken);
+            await using var batch = new NpgsqlBatch(connection)
+            {
+                BatchCommands =
+                {
+                    new NpgsqlBatchCommand(_begin), Older(page),
+                    new NpgsqlBatchCommand(_fill)
+                    {
+                        Parameters = { Value(page.Tenant), Value(page.Before), Value((long)countMax) },
+                    },
+                },
+            };
+            return await batch.ExecuteNonQueryAsync(cancellationToken);
+        });
+
     /// <summary>See <see cref="IHistoryStore.FindAsync"/>.</summary>
     public Task<HistoryEntry?> FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
         CancellationToken cancellationToken) => RunAsync(async () =>
@@ -148,6 +211,26 @@ internal sealed class PostgresHistories(PostgresConnections connections, string 
             Value(entries.Select(static entry => (long)entry.Mark.Hint).ToArray()),
         },
     };
+
+    private NpgsqlBatchCommand Older(OlderPage page)
+    {
+        var lines = page.Conversations.SelectMany(
+            static log => log.Entries, static (log, entry) => (log.End, entry.Response, entry.Mark)).ToArray();
+        return new NpgsqlBatchCommand(_older)
+        {
+            Parameters =
+            {
+                Value(page.Tenant),
+                Value(lines.Select(static line => line.Response.Conversation.ToGuid()).ToArray()),
+                Value(lines.Select(static line => line.End.Position).ToArray()),
+                Value(lines.Select(static line => (long)line.End.LastWriter).ToArray()),
+                Value(lines.Select(static line => line.Response.Turn.Number).ToArray()),
+                Value(lines.Select(static line => line.Response.Turn.Tag).ToArray()),
+                Value(lines.Select(static line => line.Mark.Key.AsSpan().ToArray()).ToArray()),
+                Value(lines.Select(static line => (long)line.Mark.Hint).ToArray()),
+            },
+        };
+    }
 
     private NpgsqlBatchCommand Trim(IReadOnlyList<HistoryEntry> entries, int countMax) => new(_trim)
     {

@@ -161,6 +161,15 @@ public sealed class PostgresJournal : IJournal, IHistoryStore, ITenantTotals, IC
         await _histories.AddAsync(entries, countMax, cancellationToken);
 
     /// <inheritdoc/>
+    async ValueTask<long?> IHistoryStore.ClaimAsync(
+        string tenant, ulong process, CancellationToken cancellationToken) =>
+        await _histories.ClaimAsync(tenant, process, cancellationToken);
+
+    /// <inheritdoc/>
+    async ValueTask IHistoryStore.AddOlderAsync(OlderPage page, int countMax, CancellationToken cancellationToken) =>
+        await _histories.AddOlderAsync(page, countMax, cancellationToken);
+
+    /// <inheritdoc/>
     async ValueTask<HistoryEntry?> IHistoryStore.FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
         CancellationToken cancellationToken) =>
         await _histories.FindAsync(tenant, keys, hint, cancellationToken);

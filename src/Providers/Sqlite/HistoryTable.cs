@@ -19,7 +19,25 @@ internal sealed class HistoryTable : IDisposable
     // A bound that was lowered makes many old at once: the next batches take the others.
     private const int TrimMax = 512;
 
-    private readonly Statement _add, _trim, _forget, _mark, _forgetAll, _changes;
+    // The row of no tenant says before which conversation the index does not know any: those behind it come by
+    // themselves.
+    private static readonly string[] Schema =
+    [
+        "BEGIN IMMEDIATE",
+        """
+        CREATE TABLE histories (
+          tenant TEXT NOT NULL, number INTEGER NOT NULL, conversation INTEGER NOT NULL, turn INTEGER NOT NULL,
+          tag INTEGER NOT NULL, key BLOB, hint INTEGER NOT NULL, PRIMARY KEY (tenant, number)) STRICT, WITHOUT ROWID
+        """,
+        "CREATE UNIQUE INDEX histories_by_turn ON histories (conversation, turn)",
+        "CREATE INDEX histories_by_key ON histories (tenant, key)",
+        "DROP TABLE IF EXISTS histories_filled",
+        "CREATE TABLE histories_filled (tenant TEXT PRIMARY KEY, before INTEGER NOT NULL) STRICT",
+        "INSERT INTO histories_filled SELECT '', coalesce(max(number), 0) + 1 FROM conversations",
+        "COMMIT",
+    ];
+
+    private readonly Statement _add, _older, _filled, _trim, _forget, _mark, _forgetAll, _changes;
 
     public HistoryTable(sqlite3 database)
     {
@@ -27,6 +45,16 @@ internal sealed class HistoryTable : IDisposable
         _add = new Statement(database, $"""
             INSERT OR IGNORE INTO histories (tenant, number, conversation, turn, tag, key, hint)
             SELECT ?1, {Next}, ?2, ?3, ?4, ?5, ?6 FROM histories WHERE tenant = ?1
+            """);
+        _older = new Statement(database, """
+            INSERT OR IGNORE INTO histories (tenant, number, conversation, turn, tag, key, hint)
+            SELECT ?1, coalesce(min(number), 1) - 1, ?2, ?3, ?4, ?5, ?6 FROM histories WHERE tenant = ?1
+            """);
+        _filled = new Statement(database, """
+            INSERT INTO histories_filled (tenant, before) VALUES (?1, CASE WHEN
+              (SELECT max(number) FROM histories WHERE tenant = ?1) -
+              (SELECT min(number) FROM histories WHERE tenant = ?1) + 1 >= ?3 THEN 0 ELSE ?2 END)
+            ON CONFLICT (tenant) DO UPDATE SET before = excluded.before
             """);
         _trim = new Statement(database, $"""
             DELETE FROM histories WHERE tenant = ?1 AND number <= min(
@@ -46,31 +74,28 @@ internal sealed class HistoryTable : IDisposable
     /// <returns>Whether it is there.</returns>
     public static bool Prepare(sqlite3 database, bool isWanted)
     {
-        if (isWanted)
+        if (Statement.ExecuteInt64(database, "SELECT count(*) FROM sqlite_schema WHERE name = 'histories'") > 0)
         {
-            Statement.Execute(database, "BEGIN IMMEDIATE");
-            Statement.Execute(database, """
-                CREATE TABLE IF NOT EXISTS histories (
-                  tenant TEXT NOT NULL, number INTEGER NOT NULL, conversation INTEGER NOT NULL, turn INTEGER NOT NULL,
-                  tag INTEGER NOT NULL, key BLOB, hint INTEGER NOT NULL, PRIMARY KEY (tenant, number))
-                STRICT, WITHOUT ROWID
-                """);
-            Statement.Execute(database,
-                "CREATE UNIQUE INDEX IF NOT EXISTS histories_by_turn ON histories (conversation, turn)");
-            Statement.Execute(database, "CREATE INDEX IF NOT EXISTS histories_by_key ON histories (tenant, key)");
-            Statement.Execute(database, "COMMIT");
+            return true;
         }
 
-        return Statement.ExecuteInt64(database, "SELECT count(*) FROM sqlite_schema WHERE name = 'histories'") > 0;
+        foreach (var statement in isWanted ? Schema : [])
+        {
+            Statement.Execute(database, statement);
+        }
+
+        return isWanted;
     }
 
     /// <summary>Adds the end of a turn of a conversation.</summary>
-    public void Add(long conversation, HistoryEntry entry)
-    {
-        var (turn, mark) = (entry.Response.Turn, entry.Mark);
-        _add.Bind(1, entry.Tenant).Bind(2, conversation).Bind(3, turn.Number).Bind(4, turn.Tag)
-            .Bind(5, mark.Key.AsSpan()).Bind(6, (long)mark.Hint).Run();
-    }
+    public void Add(long conversation, HistoryEntry entry) => Add(_add, conversation, entry);
+
+    /// <summary>Adds the end of a turn of a conversation as the oldest.</summary>
+    public void AddOlder(long conversation, HistoryEntry entry) => Add(_older, conversation, entry);
+
+    /// <summary>Notes how far the older conversations are indexed.</summary>
+    public void Fill(OlderPage page, int countMax) =>
+        _filled.Bind(1, page.Tenant).Bind(2, page.Before).Bind(3, countMax).Run();
 
     /// <summary>Takes a tenant's oldest out.</summary>
     public void Trim(string tenant, int countMax) => _trim.Bind(1, tenant).Bind(2, countMax).Run();
@@ -91,11 +116,20 @@ internal sealed class HistoryTable : IDisposable
     public void Dispose()
     {
         _add.Dispose();
+        _older.Dispose();
+        _filled.Dispose();
         _trim.Dispose();
         _forget.Dispose();
         _mark.Dispose();
         _forgetAll.Dispose();
         _changes.Dispose();
+    }
+
+    private static void Add(Statement statement, long conversation, HistoryEntry entry)
+    {
+        var (turn, mark) = (entry.Response.Turn, entry.Mark);
+        statement.Bind(1, entry.Tenant).Bind(2, conversation).Bind(3, turn.Number).Bind(4, turn.Tag)
+            .Bind(5, mark.Key.AsSpan()).Bind(6, (long)mark.Hint).Run();
     }
 }
 
@@ -112,6 +146,12 @@ internal sealed class HistoryRows(sqlite3 database) : IDisposable
         JOIN conversations c ON c.number = h.conversation AND c.tenant = ?1
         ORDER BY (h.hint = ?3 AND ?3 <> 0) DESC, h.number DESC LIMIT 1
         """);
+
+    private readonly Statement _filled = new(database,
+        "SELECT before FROM histories_filled WHERE tenant IN (?1, '') ORDER BY tenant DESC LIMIT 1");
+
+    /// <summary>See <see cref="IHistoryStore.ClaimAsync"/>.</summary>
+    public long? ReadFilled(string tenant) => _filled.Bind(1, tenant).FirstInt64();
 
     /// <summary>See <see cref="IHistoryStore.FindAsync"/>.</summary>
     public HistoryEntry? Find(string tenant, IReadOnlyList<Digest> keys, ulong hint)
@@ -138,5 +178,9 @@ internal sealed class HistoryRows(sqlite3 database) : IDisposable
         return null;
     }
 
-    public void Dispose() => _find.Dispose();
+    public void Dispose()
+    {
+        _find.Dispose();
+        _filled.Dispose();
+    }
 }

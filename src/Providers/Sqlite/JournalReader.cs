@@ -118,6 +118,10 @@ internal sealed class JournalReader : IDisposable
     public HistoryEntry? FindHistory(string tenant, IReadOnlyList<Digest> keys, ulong hint) =>
         (_histories ??= new HistoryRows(_connection.Handle!)).Find(tenant, keys, hint);
 
+    /// <summary>How far the older conversations of a tenant are in the index.</summary>
+    public long? ReadFilled(string tenant) =>
+        (_histories ??= new HistoryRows(_connection.Handle!)).ReadFilled(tenant);
+
     public TurnCounts ReadTotals(string tenant)
     {
         _totals.Bind(1, tenant);

@@ -134,18 +134,17 @@ public sealed class SqliteJournal : IJournal, IHistoryStore, ITenantTotals, ICop
 
     /// <inheritdoc/>
     async ValueTask IHistoryStore.AddAsync(
-        IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken)
-    {
-        if (!_keepsHistories)
-        {
-            throw new InvalidOperationException("The journal was opened without an index of histories.");
-        }
+        IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken) =>
+        await WriteAsync(new HistoryBatch(entries, countMax), cancellationToken);
 
-        await _writer.WriteAsync(new PendingWrite(new ConversationKey("", default), JournalEnd.None)
-        {
-            Histories = new HistoryBatch(entries, countMax),
-        }, cancellationToken);
-    }
+    /// <inheritdoc/>
+    async ValueTask<long?> IHistoryStore.ClaimAsync(
+        string tenant, ulong process, CancellationToken cancellationToken) =>
+        await _readers.RunAsync(reader => reader.ReadFilled(tenant), cancellationToken);
+
+    /// <inheritdoc/>
+    async ValueTask IHistoryStore.AddOlderAsync(OlderPage page, int countMax, CancellationToken cancellationToken) =>
+        await WriteAsync(new HistoryBatch([], countMax) { Older = page }, cancellationToken);
 
     /// <inheritdoc/>
     async ValueTask<HistoryEntry?> IHistoryStore.FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
@@ -216,6 +215,12 @@ public sealed class SqliteJournal : IJournal, IHistoryStore, ITenantTotals, ICop
             throw;
         }
     }
+
+    private Task WriteAsync(HistoryBatch batch, CancellationToken cancellationToken) => _keepsHistories
+        ? _writer.WriteAsync(
+            new PendingWrite(new ConversationKey("", default), JournalEnd.None) { Histories = batch },
+            cancellationToken)
+        : throw new InvalidOperationException("The journal was opened without an index of histories.");
 
     private static SqliteJournal Open(SqliteJournalOptions options)
     {

@@ -157,6 +157,11 @@ internal sealed class WriteTables : IDisposable
             }
         }
 
+        if (batch.Older is { } older)
+        {
+            AddOlder(older, batch.CountMax);
+        }
+
         foreach (var tenant in batch.Entries.Select(static entry => entry.Tenant).Distinct(StringComparer.Ordinal))
         {
             _histories?.Trim(tenant, batch.CountMax);
@@ -268,6 +273,20 @@ internal sealed class WriteTables : IDisposable
 
     internal static void WriteId(ConversationId id, Span<byte> bytes) =>
         BinaryPrimitives.WriteUInt128BigEndian(bytes, id.Value);
+
+    private void AddOlder(OlderPage page, int countMax)
+    {
+        foreach (var (key, end, entries) in page.Conversations)
+        {
+            var (conversation, endNow) = FindEnd(key);
+            foreach (var entry in endNow == end && conversation > 0 ? entries : [])
+            {
+                _histories?.AddOlder(conversation, entry);
+            }
+        }
+
+        _histories?.Fill(page, countMax);
+    }
 
     private (long Conversation, JournalEnd End) FindEnd(ConversationKey key)
     {

@@ -1,9 +1,13 @@
+using System.Diagnostics.Metrics;
+using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 using Evergrain.Frontend;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.Settings;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Silo.Composition;
 
@@ -11,7 +15,11 @@ namespace Evergrain.Silo.Composition;
 internal static class RecognitionComposition
 {
     /// <summary>Adds it where the settings ask for it. Both hosts look for the index and do without.</summary>
-    public static void AddRecognition(this IServiceCollection services, IConfiguration configuration)
+    /// <param name="services">Where it is added.</param>
+    /// <param name="configuration">The settings.</param>
+    /// <param name="isHost">Whether conversations live in this process.</param>
+    public static void AddRecognition(
+        this IServiceCollection services, IConfiguration configuration, bool isHost)
     {
         var options = services.AddSettings<RecognitionOptions>(configuration, EvergrainOptions.Section);
         foreach (var tenant in configuration.GetSection(TenantOptions.Section).GetChildren())
@@ -26,6 +34,35 @@ internal static class RecognitionComposition
         if (options.IsOn)
         {
             services.AddSingleton(options).AddSingleton<LastingIndex>().AddSingleton<RecognitionIndex>();
+            if (isHost)
+            {
+                services.AddHostedService<FillService>();
+            }
+        }
+    }
+
+    /// <summary>Indexes conversations of before while the process serves.</summary>
+    private sealed class FillService(IServiceProvider provider) : IHostedService
+    {
+        private HistoryFill? _fill;
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            _fill = new HistoryFill(
+                (provider.GetRequiredService<IJournal>(), provider.GetRequiredService<IHistoryStore>()),
+                provider.GetRequiredService<RecognitionOptions>(),
+                provider.GetRequiredService<IMeterFactory>(),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<HistoryFill>>());
+            return Task.CompletedTask;
+        }
+
+        public async Task StopAsync(CancellationToken cancellationToken)
+        {
+            if (_fill is not null)
+            {
+                await _fill.DisposeAsync();
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ public sealed class RecognitionSettingsTests
         var configuration = new ConfigurationBuilder()
             .AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json))).Build();
         var services = new ServiceCollection();
-        services.AddRecognition(configuration);
+        services.AddRecognition(configuration, isHost: false);
         var options = services.BuildServiceProvider().GetService<RecognitionOptions>();
         Assert.Equal(tenants, string.Join(' ', new[] { "a", "b" }.Where(name => options?.IsOnFor(name) == true)));
     }

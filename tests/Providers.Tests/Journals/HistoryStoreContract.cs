@@ -111,6 +111,42 @@ public abstract class HistoryStoreContract
     }
 
     [Fact]
+    public async Task AddOlder_GoesBeforeAllOthers_UnlessTheLogWentOn()
+    {
+        var store = await BeginAsync(1, 2, 3);
+        Assert.Equal(1, await store.ClaimAsync("one", 8, None));
+        await store.AddAsync([Entry(3, 1, key: 7), Entry(3, 2, key: 8)], CountMax, None);
+        var end = new JournalEnd(1, Writer);
+        await store.AddOlderAsync(new OlderPage("one",
+        [
+            new OlderHistories(KeyOf(2), end, [Entry(2, 2, key: 7), Entry(2, 1, key: 6)]),
+            new OlderHistories(KeyOf(1), new JournalEnd(2, Writer), [Entry(1, 1, key: 5)]),
+        ], Before: 1), CountMax, None);
+        Assert.Equal(Entry(3, 1, key: 7), await store.FindAsync("one", [Key(7)], 0, None));
+        Assert.Equal(Entry(2, 1, key: 6), await store.FindAsync("one", [Key(5), Key(6)], 0, None));
+
+        // The oldest goes first.
+        await store.AddAsync([Entry(3, 3, key: 9)], countMax: 4, None);
+        Assert.Null(await store.FindAsync("one", [Key(6)], 0, None));
+        Assert.Equal(4, await CountAsync());
+    }
+
+    [Fact]
+    public async Task Claim_TellsWhereFillingGoesOn_AndThatThereIsNoRoom()
+    {
+        var store = await BeginAsync(1, 2);
+        var end = new JournalEnd(1, Writer);
+        await store.ClaimAsync("one", 8, None);
+        await store.AddOlderAsync(new OlderPage(
+            "one", [new OlderHistories(KeyOf(2), end, [Entry(2, 2, key: 2)])], Before: 1), countMax: 2, None);
+        store = await OpenAsync(keeps: true);
+        Assert.Equal(1, await store.ClaimAsync("one", 8, None));
+        await store.AddOlderAsync(new OlderPage(
+            "one", [new OlderHistories(KeyOf(1), end, [Entry(1, 1, key: 1)])], Before: 1), countMax: 2, None);
+        Assert.Equal(0, await store.ClaimAsync("one", 8, None));
+    }
+
+    [Fact]
     public async Task Index_ThatWasDropped_IsMadeAnew()
     {
         var store = await BeginAsync(1);
@@ -119,6 +155,7 @@ public abstract class HistoryStoreContract
         await ExecuteAsync("DROP TABLE histories");
         store = await OpenAsync(keeps: true);
         Assert.Null(await store.FindAsync("one", [Key(1)], 0, None));
+        Assert.InRange((await store.ClaimAsync("one", 8, None))!.Value, 2, long.MaxValue);
         await store.AddAsync([Entry(1, 1, key: 1)], CountMax, None);
         Assert.NotNull(await store.FindAsync("one", [Key(1)], 0, None));
     }

@@ -113,6 +113,12 @@ public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
             ? throw new JournalUnavailableException("The test broke the journal.")
             : LosesHistories ? ValueTask.CompletedTask : Histories.AddAsync(entries, countMax, cancellationToken);
 
+    public ValueTask<long?> ClaimAsync(string tenant, ulong process, CancellationToken cancellationToken) =>
+        Histories.ClaimAsync(tenant, process, cancellationToken);
+
+    public ValueTask AddOlderAsync(OlderPage page, int countMax, CancellationToken cancellationToken) =>
+        Histories.AddOlderAsync(page, countMax, cancellationToken);
+
     public ValueTask<HistoryEntry?> FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
         CancellationToken cancellationToken) => FailsFind
             ? throw new JournalUnavailableException("The test broke the index.")

@@ -48,6 +48,9 @@ public sealed class HostCounts : IDisposable
     /// <summary>Histories that creates brought along, by what became of them.</summary>
     public long Histories(string outcome) => Total($"evergrain.histories.received {outcome}");
 
+    /// <summary>Conversations of before that were indexed.</summary>
+    public long Filled => Total("evergrain.histories.filled");
+
     /// <summary>Histories that would be recognised.</summary>
     public long Indexed => Total("evergrain.histories.indexed");
 
