@@ -218,10 +218,11 @@ public sealed class ReadingCommandTests : IDisposable
         return ((await commands.RunAsync(["inspect", sample.Id, "--json", .. place])).Succeeded().Json, export.Output);
     }
 
-    /// <summary>What the turns of a conversation are, whoever tells it; a file knows no measured times.</summary>
+    /// <summary>What the turns of a conversation are. A file knows neither times nor connections.</summary>
     private static string ShapesOf(JsonElement conversation) => string.Join('\n', conversation.GetProperty("turns")
         .EnumerateArray().Select(static turn => new StringBuilder()
-            .AppendJoin(' ', turn.EnumerateObject().Where(static member => member.Name != "timing")
+            .AppendJoin(' ', turn.EnumerateObject()
+                .Where(static member => member.Name is not ("timing" or "connection"))
                 .Select(static member => member.Value.GetRawText())).ToString()));
 
     private static string HashOf(string directory) =>
