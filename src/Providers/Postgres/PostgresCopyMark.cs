@@ -35,6 +35,7 @@ internal static class PostgresCopyMark
                 "copy: copy into an empty schema.");
         }
 
+        await PostgresHistories.DropAsync(connection, schema, cancellationToken);
         await ExecuteAsync(connection, $"CREATE TABLE {TableOf(schema)} ()", cancellationToken);
     }
 

@@ -119,6 +119,11 @@ internal sealed class PostgresHistories(PostgresConnections connections, string 
         return isWanted;
     }
 
+    /// <summary>Takes the index of an empty journal away: it counts conversations that come later as known.</summary>
+    public static Task DropAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken) =>
+        SchemaCommands.ExecuteAsync(connection,
+            $"DROP TABLE IF EXISTS \"{schema}\".{Table}, \"{schema}\".{Filled}", cancellationToken);
+
     /// <summary>
     /// Takes turns out whose deletion is stored: by a writer, at a position. It gives no row of use to its caller.
     /// </summary>

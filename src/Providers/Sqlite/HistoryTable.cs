@@ -87,6 +87,13 @@ internal sealed class HistoryTable : IDisposable
         return isWanted;
     }
 
+    /// <summary>Takes the index of an empty journal away: it counts conversations that come later as known.</summary>
+    public static void Drop(sqlite3 database)
+    {
+        Statement.Execute(database, "DROP TABLE IF EXISTS histories");
+        Statement.Execute(database, "DROP TABLE IF EXISTS histories_filled");
+    }
+
     /// <summary>Adds the end of a turn of a conversation.</summary>
     public void Add(long conversation, HistoryEntry entry) => Add(_add, conversation, entry);
 

@@ -36,6 +36,7 @@ internal static class SqliteCopyMark
                 "copy into an empty directory.");
         }
 
+        HistoryTable.Drop(database);
         Statement.Execute(database, $"CREATE TABLE {Table} (mark INTEGER) STRICT");
     }
 

@@ -39,6 +39,22 @@ public sealed class PostgresCopyTests(PostgresServer server) : CopyFixture, IAsy
     }
 
     [Fact]
+    public async Task Copy_IntoATargetThatHadAnIndexOfHistories_IsIndexedAnew()
+    {
+        await FillAsync();
+        var options = Options(isCopyTarget: false);
+        options.KeepsHistories = true;
+        await using (await PostgresJournal.OpenAsync(options, Token))
+        {
+        }
+
+        await CopyAsync(await OpenPostgresAsync(isCopyTarget: true));
+
+        await using var journal = await PostgresJournal.OpenAsync(options, Token);
+        Assert.True(await ((IHistoryStore)journal).ClaimAsync("one", process: 7, Token) > 0);
+    }
+
+    [Fact]
     public async Task Copy_BrokenOff_IsNotServed_AndGoesOn()
     {
         await FillAsync();

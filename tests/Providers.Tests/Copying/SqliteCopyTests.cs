@@ -26,6 +26,21 @@ public sealed class SqliteCopyTests : CopyFixture
     }
 
     [Fact]
+    public async Task Copy_IntoATargetThatHadAnIndexOfHistories_IsIndexedAnew()
+    {
+        await FillAsync();
+        var options = new SqliteJournalOptions { Directory = Target, KeepsHistories = true };
+        await using (await SqliteJournal.OpenAsync(options, Token))
+        {
+        }
+
+        await CopyAsync(await OpenTargetAsync(Target));
+
+        await using var journal = await SqliteJournal.OpenAsync(options, Token);
+        Assert.True(await ((IHistoryStore)journal).ClaimAsync("one", process: 7, Token) > 0);
+    }
+
+    [Fact]
     public async Task Copy_BrokenOffAgainAndAgain_WritesEachAppendOnce()
     {
         await FillAsync();
