@@ -2,6 +2,7 @@ using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Admission;
+using Evergrain.Frontend.Completions;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Listening;
 using Evergrain.Frontend.Pages;
@@ -29,7 +30,8 @@ public static class EvergrainServer
         .AddEvergrainProbes(configuration)
         .AddTurns()
         .AddSockets()
-        .AddHttp();
+        .AddHttp()
+        .AddCompletions();
 
     /// <summary>
     /// Registers what <see cref="MapEvergrainProbes"/> answers with: a server that serves no clients, with the same
@@ -64,6 +66,7 @@ public static class EvergrainServer
         app.UseRouting();
         app.MapSocket();
         app.MapResponses();
+        app.MapCompletions();
         app.MapModels();
         app.MapConversations();
         app.MapHealth();

@@ -30,6 +30,11 @@ public sealed class ClusterCreateTests() : RealCreateSuite(ClusterWire.Hosts);
 [Trait("Needs", "Long")]
 public sealed class ClusterEventStreamTests() : RealEventStreamSuite(ClusterWire.Hosts);
 
+public sealed class ClusterCompletionsTests() : CompletionsSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterCompletionRulesTests() : CompletionRulesSuite(ClusterWire.Hosts);
+
 [Trait("Needs", "Long")]
 public sealed class ClusterMutatedBodiesTests() : MutatedBodiesSuite(ClusterWire.Hosts);
 

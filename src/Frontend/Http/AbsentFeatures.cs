@@ -52,8 +52,8 @@ internal static class AbsentFeatures
     {
         var text = path.Value.AsSpan();
         var last = text[(text.LastIndexOf('/') + 1)..];
-        return last is "responses" or "models" && path != $"{Prefix}/{last}"
+        return last is "responses" or "completions" or "models" && path != $"{Prefix}/{last}"
             ? $"the paths begin with {Prefix}, once; let the client's base URL end in it."
-            : $"it serves the Responses API at {Prefix}/responses, and {Prefix}/models. See /openapi.json.";
+            : $"it serves {Prefix}/responses, {Prefix}/chat/completions and {Prefix}/models. See /openapi.json.";
     }
 }

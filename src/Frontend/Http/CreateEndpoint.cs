@@ -1,10 +1,7 @@
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
-using Evergrain.Conversations.Timing;
-using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Evergrain.Frontend.Http;
 
@@ -12,67 +9,31 @@ namespace Evergrain.Frontend.Http;
 /// <c>POST /v1/responses</c>: runs a create and answers with its response as JSON, with its events, or, for a
 /// background turn, with the response as it stands.
 /// </summary>
-/// <remarks>
-/// A client that leaves changes nothing for a stored turn. An unstored one belongs to its request: it is cancelled,
-/// and forgotten with the answer.
-/// </remarks>
 internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, BackgroundTurns background,
-    RequestBodies bodies, ServerDrain drain)
+    RequestBodies bodies, HttpCreates creates)
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        drain.Check();
+        creates.CheckDrain();
         using var body = await bodies.ReadAsync(context.Request);
         var receivedAt = services.Time.GetTimestamp();
-        drain.Check();
+        creates.CheckDrain();
         var fields = Read(context, body.Written.Span);
         using var create = new ReceivedCreate(body, fields, receivedAt)
         {
             IsBackground = fields.Background == JsonTokenType.True,
-            Trace = TraceOf(context.Request.Headers, fields),
+            Trace = HttpCreates.TraceOf(context, fields),
             Origin = TurnOrigins.Of(context),
         };
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Over);
-        var tenant = context.Features.GetRequiredFeature<Caller>().Tenant;
-        var leases = runner.NewLeases(tenant, ending.Token);
-        try
-        {
-            await (fields.Stream == JsonTokenType.True
-                ? StreamAsync(context, create, leases, ending.Token)
-                : AnswerAsync(context, create, leases, ending.Token));
-        }
-        catch (OperationCanceledException e) when (drain.Over.IsCancellationRequested)
-        {
-            throw new ConversationException(ServerDrain.Restarting, e);
-        }
-        finally
-        {
-            await ending.CancelAsync();
-            await leases.ReleaseAllAsync();
-        }
+        await creates.RunAsync(context, (leases, cancellationToken) => fields.Stream == JsonTokenType.True
+            ? StreamAsync(context, create, leases, cancellationToken)
+            : AnswerAsync(context, create, leases, cancellationToken));
     }
 
-    private static RoutingFields Read(HttpContext context, ReadOnlySpan<byte> body)
-    {
-        var refusal = RoutingFields.Read(body, out var fields) ?? CheckFlags(fields) ?? fields.CheckCreate();
-        var header = context.Request.Headers[IdempotencyKey.Header];
-        if (refusal is null && header.Count > 0)
-        {
-            // The header is where HTTP has its idempotency key; it wins over the member.
-            fields.Key = header.ToString();
-            refusal = fields.CheckCreate();
-        }
-
-        return refusal is null ? fields : throw new ConversationException(refusal);
-    }
-
-    // The header is where HTTP has its trace; it wins over the member.
-    private static TraceContext TraceOf(IHeaderDictionary headers, RoutingFields fields) =>
-        headers.TraceParent is [{ Length: TraceContext.ParentChars } parent]
-            ? new TraceContext(parent, headers.TraceState is [{ Length: <= TraceContext.StateCharsMax } state]
-                ? state
-                : null)
-            : new TraceContext(fields.TraceParent, fields.TraceState);
+    private static RoutingFields Read(HttpContext context, ReadOnlySpan<byte> body) =>
+        (RoutingFields.Read(body, out var fields) ?? CheckFlags(fields)) is { } refusal
+            ? throw new ConversationException(refusal)
+            : HttpCreates.WithHeaders(fields, context);
 
     private static Refusal? CheckFlags(RoutingFields fields)
     {

@@ -15,6 +15,7 @@ internal static class FailedTurn
 {
     private const string InvalidRequest = "invalid_request_error";
     private const string ServerError = "server_error";
+    private const string Cancelled = "cancelled";
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>
@@ -32,11 +33,18 @@ internal static class FailedTurn
     ], StringComparer.Ordinal);
 
     /// <summary>The error that a response object stands for; null if it is to be answered as it is.</summary>
-    public static ErrorAnswer? Read(ReadOnlyMemory<byte> response)
+    /// <param name="response">The response object.</param>
+    /// <param name="hasStatus">Whether the answer can say that a turn failed behind its output.</param>
+    public static ErrorAnswer? Read(ReadOnlyMemory<byte> response, bool hasStatus = true)
     {
         var fields = default(Fields);
         ReadFields(response.Span, ref fields);
-        return fields is { IsFailed: true, HasOutput: false }
+        if (fields.IsCancelled && !hasStatus)
+        {
+            return Answer(Cancelled, "The turn was cancelled before its end.");
+        }
+
+        return fields.IsFailed && !(hasStatus && fields.HasOutput)
             ? Answer(fields.Code ?? ServerError, fields.Message ?? "The turn failed.")
             : null;
     }
@@ -51,6 +59,7 @@ internal static class FailedTurn
             {
                 json.Read();
                 fields.IsFailed = json.ValueTextEquals("failed"u8);
+                fields.IsCancelled = json.ValueTextEquals("cancelled"u8);
             }
             else if (json.ValueTextEquals("error"u8))
             {
@@ -98,6 +107,7 @@ internal static class FailedTurn
         {
             "rate_limit_exceeded" or "insufficient_quota" or TenantHolding.Code => (429, "too_many_requests"),
             "server_is_overloaded" or "slow_down" => (503, ServerError),
+            Cancelled => (409, InvalidRequest),
             _ when ClientCodes.Contains(code) => (400, InvalidRequest),
             _ => (500, ServerError),
         };
@@ -124,6 +134,7 @@ internal static class FailedTurn
     private struct Fields
     {
         public bool IsFailed;
+        public bool IsCancelled;
         public bool HasOutput;
         public string? Code;
         public string? Message;

@@ -10,6 +10,7 @@ internal static class HttpExtensions
 {
     public static IServiceCollection AddHttp(this IServiceCollection services) => services
         .AddSingleton<RequestBodies>()
+        .AddSingleton<HttpCreates>()
         .AddSingleton<CreateEndpoint>()
         .AddSingleton<ResponsesEndpoints>()
         .AddSingleton<RateHeaders>()

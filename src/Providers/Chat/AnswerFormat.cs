@@ -4,7 +4,7 @@ using Evergrain.Providers.Servers;
 
 namespace Evergrain.Providers.Chat;
 
-/// <summary>What a create's <c>text</c> becomes: the members <c>response_format</c> and <c>verbosity</c>.</summary>
+/// <summary>What a create's <c>text</c> becomes: <c>response_format</c>, <c>verbosity</c> and others.</summary>
 /// <param name="dialect">What the server takes.</param>
 internal sealed class AnswerFormat(Dialect dialect)
 {
@@ -38,6 +38,7 @@ internal sealed class AnswerFormat(Dialect dialect)
             output.Raw(",\"verbosity\":"u8).Raw(verbosity);
         }
 
+        ChatMembers.Write(output, members, dialect);
         return output.ToArray();
     }
 

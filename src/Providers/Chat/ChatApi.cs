@@ -39,7 +39,7 @@ internal sealed class ChatApi(string server, Dialect dialect, ChatInstruments in
         "include" when dialect.LogprobsMax == 0 && RequestWriter.AsksForLogprobs(json) => field,
         "top_logprobs" when RequestWriter.NumberOf(json) > dialect.LogprobsMax => field,
         "text" when !dialect.JsonSchema && AnswerFormat.IsSchema(json) => "text.format",
-        _ => null,
+        _ => ChatMembers.Refuse(field, json, dialect),
     };
 
     /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Servers;
 
 namespace Evergrain.Providers.Demo;
 
@@ -35,6 +36,9 @@ public sealed class DemoBackend(IReadOnlyList<string> models, TimeProvider time,
 
     /// <inheritdoc/>
     public IStateCodec States { get; } = new DemoStates();
+
+    /// <inheritdoc/>
+    public string? Refuse(string field, ReadOnlyMemory<byte> json) => ChatMembers.Refuse(field, json);
 
     /// <inheritdoc/>
     public bool Serves(string model) => Array.IndexOf(_models, model) >= 0;

@@ -106,11 +106,13 @@ internal static class DialectMembers
     public const string PromptCacheKey = "prompt_cache_key";
     public const string Verbosity = "verbosity";
     public const string ServiceTier = "service_tier";
+    public const string Seed = "seed";
+    public const string LogitBias = "logit_bias";
 
     /// <summary>All of them.</summary>
     public static readonly IReadOnlyList<string> All =
     [
         StreamOptions, ParallelToolCalls, PresencePenalty, FrequencyPenalty, User, SafetyIdentifier, PromptCacheKey,
-        Verbosity, ServiceTier,
+        Verbosity, ServiceTier, Seed, LogitBias,
     ];
 }

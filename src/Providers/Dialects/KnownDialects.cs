@@ -15,7 +15,7 @@ internal static class KnownDialects
 
     public static readonly Dialect OpenAI = new("openai")
     {
-        Members = [.. Common, User, SafetyIdentifier, PromptCacheKey, Verbosity, ServiceTier],
+        Members = [.. Common, User, SafetyIdentifier, PromptCacheKey, Verbosity, ServiceTier, Seed, LogitBias],
         OutputLimitField = "max_completion_tokens",
         Efforts = Dialect.AllEfforts,
         LaterSystem = Dialect.SystemRole,
@@ -28,10 +28,10 @@ internal static class KnownDialects
     [
         Plain,
         OpenAI,
-        OpenAI with { Name = "azure", Mark = "azure", Members = [.. Common, User] },
+        OpenAI with { Name = "azure", Mark = "azure", Members = [.. Common, User, Seed, LogitBias] },
         new("vllm")
         {
-            Members = [.. Common, User],
+            Members = [.. Common, User, Seed, LogitBias],
             Efforts = Dialect.AllEfforts,
             ReasoningField = "reasoning_content",
             ForcedFunction = Dialect.ObjectForm,
@@ -57,7 +57,7 @@ internal static class KnownDialects
         },
         new("ollama")
         {
-            Members = [StreamOptions, PresencePenalty, FrequencyPenalty],
+            Members = [StreamOptions, PresencePenalty, FrequencyPenalty, Seed],
             ReasoningField = "reasoning",
             ImageDetails = [],
             Files = false,

@@ -42,6 +42,9 @@ internal sealed class ResponsesApi(string server) : IModelApi
     public string Path => "responses";
 
     /// <inheritdoc/>
+    public string? Refuse(string field, ReadOnlyMemory<byte> json) => ChatMembers.Refuse(field, json);
+
+    /// <inheritdoc/>
     public Rendered Render(Item item, object? state)
     {
         var json = SentItem.Of(item, item.Origin is { } maker && maker.Server != Origin).Span;

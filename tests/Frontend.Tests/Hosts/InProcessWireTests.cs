@@ -21,6 +21,10 @@ public sealed class InProcessCreateTests() : RealCreateSuite(InProcessWire.Hosts
 
 public sealed class InProcessEventStreamTests() : RealEventStreamSuite(InProcessWire.Hosts);
 
+public sealed class InProcessCompletionsTests() : CompletionsSuite(InProcessWire.Hosts);
+
+public sealed class InProcessCompletionRulesTests() : CompletionRulesSuite(InProcessWire.Hosts);
+
 public sealed class InProcessMutatedBodiesTests() : MutatedBodiesSuite(InProcessWire.Hosts);
 
 public sealed class InProcessTurnListTests() : ConversationsSuite(InProcessWire.Hosts);

@@ -107,11 +107,11 @@ public sealed class HttpTests
     }
 
     [Theory]
-    [InlineData("POST", "/v1/chat/completions", "no /v1/chat/completions: it serves the Responses API")]
-    [InlineData("GET", "/v1/chat/completions", "no /v1/chat/completions")]
+    [InlineData("POST", "/v1/completions", "no /v1/completions: it serves /v1/responses, /v1/chat/completions")]
+    [InlineData("POST", "/chat/completions", "no /chat/completions: the paths begin with /v1, once")]
     [InlineData("POST", "/v1/embeddings", "no /v1/embeddings")]
     [InlineData("POST", "/v1/messages", "no /v1/messages")]
-    [InlineData("POST", "/api/chat", "no /api/chat: it serves the Responses API at /v1/responses")]
+    [InlineData("POST", "/api/chat", "no /api/chat: it serves /v1/responses, /v1/chat/completions")]
     [InlineData("POST", "/v1/conversations", "no /v1/conversations: name the response to go on from")]
     [InlineData("GET", "/v1/conversations/conv_1/items", "no /v1/conversations")]
     [InlineData("POST", "/v1/responses/compact", "no /v1/responses/compact")]
@@ -138,6 +138,7 @@ public sealed class HttpTests
     [InlineData("POST", "/v1/responses/resp_x", "DELETE, GET")]
     [InlineData("GET", "/v1/responses/resp_x/cancel", "POST")]
     [InlineData("POST", "/v1/responses/resp_x/input_items", "GET")]
+    [InlineData("GET", "/v1/chat/completions", "POST")]
     [InlineData("POST", "/v1/models", "GET")]
     [InlineData("DELETE", "/v1/models/demo", "GET")]
     public async Task Method_Absent_IsNamedBesideThoseThatExist(string method, string path, string allowed)

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Dialects;
+using Evergrain.Providers.Responses;
 using Evergrain.Providers.Servers;
 using Evergrain.Providers.Tests.Chat;
 
@@ -93,8 +94,37 @@ public sealed class DialectRequestTests
     [InlineData("deepseek", "text", """{"format":{"type":"json_schema","name":"n","schema":{}}}""", "text.format")]
     [InlineData("deepseek", "text", """{"format":{"type":"json_object"}}""", null)]
     [InlineData("plain", "context_management", "[]", "context_management")]
+    [InlineData("plain", "text", """{"evergrain":{"stop":"x","max_tokens":5}}""", null)]
+    [InlineData("plain", "text", """{"evergrain":{"stop":"x","seed":7}}""", "text.evergrain.seed")]
+    [InlineData("gemini", "text", """{"evergrain":{"presence_penalty":1}}""", "text.evergrain.presence_penalty")]
+    [InlineData("vllm", "text", """{"evergrain":{"seed":7,"logit_bias":{"1":2}}}""", null)]
+    [InlineData("ollama", "text", """{"evergrain":{"logit_bias":{"1":2}}}""", "text.evergrain.logit_bias")]
     public void What_TheServerLacks_IsRefusedByName(string dialect, string field, string json, string? path) =>
         Assert.Equal(path, Driver(dialect).Api.Refuse(field, Encoding.UTF8.GetBytes(json)));
+
+    [Fact]
+    public void ChatOnlyMembers_InText_AreSentAsTheyCame()
+    {
+        var request = Driver("openai", User).With("text", """
+            {"format":{"type":"json_object"},"evergrain":{"stop":["x"],"seed":7,"logit_bias":{"1":-2},
+            "presence_penalty":0.5,"frequency_penalty":-1,"max_tokens":5}}
+            """).Request();
+
+        Assert.Equal("json_object", (string?)request["response_format"]!["type"]);
+        Assert.Equal("""["x"] 7 {"1":-2} 0.5 -1 5""", string.Join(' ', new[]
+        {
+            "stop", "seed", "logit_bias", "presence_penalty", "frequency_penalty", "max_completion_tokens",
+        }.Select(name => request[name]!.ToJsonString())));
+    }
+
+    [Fact]
+    public void ChatOnlyMembers_BeforeOtherServers_AreRefusedByName()
+    {
+        var text = Encoding.UTF8.GetBytes("""{"evergrain":{"stop":"x"}}""");
+
+        Assert.Equal("text.evergrain.stop", new ResponsesApi("test").Refuse("text", text));
+        Assert.Null(new ResponsesApi("test").Refuse("text", Encoding.UTF8.GetBytes("""{"verbosity":"low"}""")));
+    }
 
     [Theory]
     [InlineData("none", "\"auto\"")]

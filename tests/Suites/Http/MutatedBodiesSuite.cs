@@ -24,6 +24,21 @@ public abstract class MutatedBodiesSuite(IWireHosts hosts)
         "{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{}\"}", "\u00e9", "\r\n",
     ];
 
+    private static readonly string[] Chats =
+    [
+        ChatRequests.Of("""[{"say":"hello"}]"""),
+        ChatRequests.With("""
+            {"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"x"}}]},
+            {"role":"assistant","content":null,"reasoning_content":"Hm.","tool_calls":[
+            {"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"c1","content":"ok"}
+            """, ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]"),
+        ChatRequests.Of("""[{"say":"hello"}]""", """
+            ,"store":true,"temperature":0.5,"max_tokens":64,"reasoning_effort":"low","metadata":{"a":"b"},
+            "response_format":{"type":"json_object"},"tool_choice":"auto","logprobs":true,"n":1
+            """),
+    ];
+
     [Fact]
     public async Task Create_Mutated_IsNeverAFaultOfOurs()
     {
@@ -31,7 +46,21 @@ public abstract class MutatedBodiesSuite(IWireHosts hosts)
         using var http = HttpTurns.Connect(server);
         var parent = (await http.AnswerAsync(Creates.Of("""[{"call":"f"}]""",
             ",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}]"))).Ended;
-        var bodies = Bodies(parent);
+
+        await MutateAsync(http, "/v1/responses", Bodies(parent));
+    }
+
+    [Fact]
+    public async Task Completion_Mutated_IsNeverAFaultOfOurs()
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var http = HttpTurns.Connect(server);
+
+        await MutateAsync(http, ChatRequests.Path, [.. Chats.Select(Encoding.UTF8.GetBytes)]);
+    }
+
+    private static async Task MutateAsync(HttpClient http, string path, byte[][] bodies)
+    {
         var seeds = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is null ? SeedsMax : SeedsMaxLong;
         var taken = 0;
 
@@ -39,7 +68,7 @@ public abstract class MutatedBodiesSuite(IWireHosts hosts)
         {
             var random = new Random(seed);
             var body = Mutate(random, bodies[random.Next(bodies.Length)]);
-            using var answer = await SendAsync(http, random, body);
+            using var answer = await SendAsync(http, path, random, body);
             var text = await answer.Content.ReadAsStringAsync();
             Assert.True((int)answer.StatusCode is 200 or 400 or 413, $"seed {seed}: {answer.StatusCode} {text}");
             Check(answer, text, seed);
@@ -87,9 +116,10 @@ public abstract class MutatedBodiesSuite(IWireHosts hosts)
         return body;
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(HttpClient http, Random random, byte[] body)
+    private static async Task<HttpResponseMessage> SendAsync(
+        HttpClient http, string path, Random random, byte[] body)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/responses");
+        using var request = new HttpRequestMessage(HttpMethod.Post, path);
         var isPacked = random.Next(8) == 0;
         request.Content = new ByteArrayContent(isPacked ? Mutate(random, Gzip(body)) : body);
         request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/json");

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Wire;
+using Evergrain.Frontend.Completions;
 using Evergrain.Suites.Hosting;
 using Evergrain.Suites.Transports;
 using Microsoft.AspNetCore.Routing;
@@ -72,6 +73,15 @@ public abstract class OpenApiSuite(IWireHosts hosts)
     }
 
     [Fact]
+    public async Task Document_CreateChatCompletion_NamesEveryMemberThatIsRead()
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        var described = Names(Schema(await ReadAsync(server), "CreateChatCompletion").GetProperty("properties"));
+
+        Assert.Equal(CompletionFields.All.Order(StringComparer.Ordinal), described.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Document_Schemas_DescribeWhatIsAnswered()
     {
         await using var server = await TestServer.StartAsync(await hosts.StartAsync());
@@ -82,6 +92,7 @@ public abstract class OpenApiSuite(IWireHosts hosts)
         var path = $"/v1/responses/{turn.Id}";
 
         AssertDescribed(document, "Response", turn.Ended);
+        AssertDescribed(document, "ChatCompletion", await http.ChatAsync(ChatRequests.Of("""[{"say":"hello"}]""")));
         AssertDescribed(document, "Usage", turn.Ended.GetProperty("usage"));
         AssertDescribed(document, "ItemList", await GetAsync(http, $"{path}/input_items", HttpStatusCode.OK));
         AssertDescribed(document, "ModelList", await GetAsync(http, "/v1/models", HttpStatusCode.OK));

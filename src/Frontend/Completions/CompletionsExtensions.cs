@@ -1,0 +1,25 @@
+using Evergrain.Frontend.Http;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Evergrain.Frontend.Completions;
+
+/// <summary>Registers what answers requests for chat completions, and maps its paths.</summary>
+internal static class CompletionsExtensions
+{
+    public static IServiceCollection AddCompletions(this IServiceCollection services) =>
+        services.AddSingleton<CompletionEndpoint>();
+
+    public static void MapCompletions(this IEndpointRouteBuilder routes)
+    {
+        var create = routes.ServiceProvider.GetRequiredService<CompletionEndpoint>();
+        var rates = routes.ServiceProvider.GetRequiredService<RateHeaders>();
+        routes.MapPost("/v1/chat/completions", (RequestDelegate)(context =>
+        {
+            rates.Announce(context);
+            return create.InvokeAsync(context);
+        }));
+    }
+}
