@@ -98,3 +98,16 @@ test('OpenAI_LoopWithOutputSentBackWhole_IsOneConversation', async () => {
   }
   await assertRecognised(ids);
 });
+
+test('Resend_AtOnceAfterARestart_GoesOn', async () => {
+  const input = [user('For a restart.')];
+  const ids = [];
+  // A busy machine may take longer than a second for the first answer of a process; hardly three times.
+  for (let start = 0; start < 4; start++) {
+    if (start > 0) await server.restart();
+    const response = await sdk(server).responses.create({ model: 'demo', input });
+    ids.push(response.id);
+    input.push(...response.output, user(`After start ${start}.`));
+  }
+  assert.ok(conversationsOf(ids).size < ids.length, `some go on: ${ids}`);
+});

@@ -18,9 +18,13 @@ public sealed class RecognisingConversations : IConversations
     // A warm conversation answers within a millisecond. A long one takes about as long to read as to begin anew.
     private static readonly TimeSpan OpenTime = TimeSpan.FromMilliseconds(50);
 
+    // What a process does for the first time takes it longer. After a restart that is when histories come.
+    private static readonly TimeSpan FirstOpenTime = TimeSpan.FromSeconds(1);
+
     private readonly IConversations _inner;
     private readonly Func<ConversationKey, IConversationCalls> _find;
     private readonly RecognitionIndex _known;
+    private volatile bool _hasAnswer;
 
     /// <summary>The same conversations, some of which are continued by histories.</summary>
     /// <param name="inner">The conversations.</param>
@@ -200,7 +204,8 @@ public sealed class RecognisingConversations : IConversations
         {
             var turn = new TurnAddress(start.Key.Tenant, response, start.Lease);
             var answer = await _find(turn.Key).MayContinueAsync(turn, context, cancellationToken)
-                .WaitAsync(OpenTime, _known.Time, cancellationToken);
+                .WaitAsync(_hasAnswer ? OpenTime : FirstOpenTime, _known.Time, cancellationToken);
+            _hasAnswer = true;
             return answer is { Kind: AnswerKind.Given, Value: true };
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)

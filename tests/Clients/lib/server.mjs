@@ -120,6 +120,12 @@ export class Server {
     await this.#end('SIGKILL');
   }
 
+  /** Ends the process in order, and starts another one on its data. */
+  async restart() {
+    await this.#end('SIGTERM');
+    await this.launch();
+  }
+
   /** Ends the process in order and removes its data. Throws if it logged an error or had to be killed. */
   async stop() {
     const inTime = await this.#end('SIGTERM');

@@ -90,7 +90,10 @@ public abstract partial class RecognitionContract
     {
         var chat = Chat;
         var first = await chat.SayAsync("one");
-        chat.Items.Add(ResentChat.User("two"));
+
+        // The first answer may take a process longer.
+        Assert.Equal(first.Conversation, (await chat.SayAsync("two")).Conversation);
+        chat.Items.Add(ResentChat.User("three"));
         await Host.PassivateAsync();
         var armed = Host.Time.ArmedAsync(OpenTime);
         var (arrived, gate) = Host.Faults.HoldReads();
