@@ -35,6 +35,8 @@ public sealed class ClusterCompletionsTests() : CompletionsSuite(ClusterWire.Hos
 [Trait("Needs", "Long")]
 public sealed class ClusterCompletionRulesTests() : CompletionRulesSuite(ClusterWire.Hosts);
 
+public sealed class ClusterStoredCompletionsTests() : StoredCompletionsSuite(ClusterWire.Hosts);
+
 [Trait("Needs", "Long")]
 public sealed class ClusterMutatedBodiesTests() : MutatedBodiesSuite(ClusterWire.Hosts);
 

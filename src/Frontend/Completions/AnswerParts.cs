@@ -33,8 +33,11 @@ internal sealed class AnswerParts
     /// <summary>What was thought, as strings.</summary>
     public List<ReadOnlyMemory<byte>> Thoughts { get; } = [];
 
-    /// <summary>Reasoning items that a text alone does not tell.</summary>
+    /// <summary>The reasoning items, whole.</summary>
     public List<ReadOnlyMemory<byte>> Reasoning { get; } = [];
+
+    /// <summary>Whether a text alone does not tell all of them.</summary>
+    public bool NeedsReasoning { get; private set; }
 
     /// <summary>Log probabilities of the texts' tokens, as insides of arrays.</summary>
     public List<ReadOnlyMemory<byte>> Logprobs { get; } = [];
@@ -88,10 +91,8 @@ internal sealed class AnswerParts
     {
         var (summary, content) = (TextsOf(slots["summary"]), TextsOf(slots["content"]));
         Thoughts.AddRange(content.Count > 0 ? content : summary);
-        if (summary.Count > 0 || content.Count > 1 || !slots["encrypted_content"].IsEmpty)
-        {
-            Reasoning.Add(item);
-        }
+        Reasoning.Add(item);
+        NeedsReasoning |= summary.Count > 0 || content.Count > 1 || !slots["encrypted_content"].IsEmpty;
     }
 
     private static List<ReadOnlyMemory<byte>> TextsOf(ReadOnlyMemory<byte> parts) =>

@@ -23,6 +23,12 @@ internal sealed class ChunkWriter(bool wantsUsage)
     // Whether anything of the open item was streamed.
     private bool _hasDelta;
     private (int Output, int Part)? _spoken;
+
+    // OpenAI's package keeps the last delta of a member that it does not know. So it gets all reasoning items again
+    // with each, where the last delta of the text is not the whole text.
+    private readonly List<ReadOnlyMemory<byte>> _reasoning = [];
+    private bool _needsReasoning;
+    private int _thoughts;
     private (int Output, int Part)? _thought;
 
     /// <summary>The response, if it failed or was cancelled: there is no chunk that could say so.</summary>
@@ -128,9 +134,16 @@ internal sealed class ChunkWriter(bool wantsUsage)
 
         if (answer.Reasoning.Count > 0)
         {
+            // The events' memory is not ours to keep.
+            _reasoning.Add(item.ToArray());
+            _needsReasoning |= answer.NeedsReasoning || _thoughts > 1;
+        }
+
+        if (answer.Reasoning.Count > 0 && _needsReasoning)
+        {
             var at = Open(output, saysContent: false);
             output.Append("\"reasoning_items\":"u8);
-            CompletionWriter.WriteArray(output, answer.Reasoning);
+            CompletionWriter.WriteArray(output, _reasoning);
             Close(output, at);
         }
     }
@@ -151,6 +164,7 @@ internal sealed class ChunkWriter(bool wantsUsage)
         output.Append("\"reasoning_content\":"u8);
         Text(output, text, _thought is { } before && before != place);
         _thought = place;
+        _thoughts++;
         Close(output, at);
     }
 

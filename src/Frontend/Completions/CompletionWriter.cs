@@ -114,7 +114,7 @@ internal static class CompletionWriter
             JsonAppends.Joined(output, answer.Thoughts);
         }
 
-        if (answer.Reasoning.Count > 0)
+        if (answer.NeedsReasoning)
         {
             output.Append(",\"reasoning_items\":"u8);
             WriteArray(output, answer.Reasoning);

@@ -10,7 +10,7 @@ namespace Evergrain.Frontend.Completions;
 internal static class CompletionsExtensions
 {
     public static IServiceCollection AddCompletions(this IServiceCollection services) =>
-        services.AddSingleton<CompletionEndpoint>();
+        services.AddSingleton<CompletionEndpoint>().AddSingleton<StoredCompletions>();
 
     public static void MapCompletions(this IEndpointRouteBuilder routes)
     {
@@ -21,5 +21,9 @@ internal static class CompletionsExtensions
             rates.Announce(context);
             return create.InvokeAsync(context);
         }));
+        var stored = routes.ServiceProvider.GetRequiredService<StoredCompletions>();
+        routes.MapGet("/v1/chat/completions/{id}", (RequestDelegate)stored.GetAsync);
+        routes.MapDelete("/v1/chat/completions/{id}", (RequestDelegate)stored.DeleteAsync);
+        routes.MapGet("/v1/chat/completions/{id}/messages", (RequestDelegate)stored.ListMessagesAsync);
     }
 }

@@ -25,6 +25,8 @@ public sealed class InProcessCompletionsTests() : CompletionsSuite(InProcessWire
 
 public sealed class InProcessCompletionRulesTests() : CompletionRulesSuite(InProcessWire.Hosts);
 
+public sealed class InProcessStoredCompletionsTests() : StoredCompletionsSuite(InProcessWire.Hosts);
+
 public sealed class InProcessMutatedBodiesTests() : MutatedBodiesSuite(InProcessWire.Hosts);
 
 public sealed class InProcessTurnListTests() : ConversationsSuite(InProcessWire.Hosts);

@@ -185,6 +185,37 @@ public abstract class CompletionRulesSuite(IWireHosts hosts)
         Assert.Equal((404, 401, 200), ((int)other.StatusCode, (int)none.StatusCode, (int)own.StatusCode));
     }
 
+    [Fact]
+    public async Task Content_Unstored_IsInNoFileAndNoLog()
+    {
+        var data = Directory.CreateTempSubdirectory("evergrain-chat-");
+        try
+        {
+            var host = await hosts.StartStoredAsync(data.FullName, TimeProvider.System);
+            await using (var server = await TestServer.StartAsync(host))
+            {
+                using var http = HttpTurns.Connect(server);
+                await http.ChatAsync(ChatRequests.Of("""[{"say":"stored-text"}]""", ",\"store\":true"));
+                await http.ChatAsync(ChatRequests.Of("""[{"say":"hidden-text"}]"""));
+                await http.ChunksAsync(ChatRequests.Of("""[{"say":"hidden-text"}]""", ",\"store\":false"));
+                await http.RefusedChatAsync(ChatRequests.With("""{"role":"user","content":["hidden-text"]}"""));
+                Assert.DoesNotContain(server.Warnings, HasHidden);
+            }
+
+            Assert.DoesNotContain(host.Log.Lines, HasHidden);
+            var disk = string.Concat(data.GetFiles().Select(static file =>
+                System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(file.FullName))));
+            Assert.Contains("stored-text", disk, StringComparison.Ordinal);
+            Assert.False(HasHidden(disk));
+        }
+        finally
+        {
+            data.Delete(recursive: true);
+        }
+    }
+
+    private static bool HasHidden(string text) => text.Contains("hidden-text", StringComparison.Ordinal);
+
     private static string PathOf(JsonElement completion) =>
         $"/v1/responses/resp_{completion.GetProperty("id").GetString()!["chatcmpl-".Length..]}";
 }

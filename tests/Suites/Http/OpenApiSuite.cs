@@ -92,7 +92,9 @@ public abstract class OpenApiSuite(IWireHosts hosts)
         var path = $"/v1/responses/{turn.Id}";
 
         AssertDescribed(document, "Response", turn.Ended);
-        AssertDescribed(document, "ChatCompletion", await http.ChatAsync(ChatRequests.Of("""[{"say":"hello"}]""")));
+        var completion = $"{ChatRequests.Path}/{turn.Id.Replace("resp_", "chatcmpl-", StringComparison.Ordinal)}";
+        AssertDescribed(document, "ChatCompletion", await GetAsync(http, completion, HttpStatusCode.OK));
+        AssertDescribed(document, "ChatMessageList", await GetAsync(http, $"{completion}/messages", HttpStatusCode.OK));
         AssertDescribed(document, "Usage", turn.Ended.GetProperty("usage"));
         AssertDescribed(document, "ItemList", await GetAsync(http, $"{path}/input_items", HttpStatusCode.OK));
         AssertDescribed(document, "ModelList", await GetAsync(http, "/v1/models", HttpStatusCode.OK));
