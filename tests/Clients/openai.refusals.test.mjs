@@ -86,7 +86,6 @@ test('Frame_TooLong_ClosesTheSocketWithTheLimit', async () => {
 test('Feature_Absent_IsNamed', async () => {
   const client = sdk(server);
   const absent = {
-    '/v1/chat/completions': () => client.chat.completions.create({ model: 'demo', messages: [] }),
     '/v1/conversations': () => client.conversations.create(),
     '/v1/responses/compact': () => client.responses.compact({ model: 'demo', input: 'x' }),
     '/v1/responses/input_tokens': () => client.responses.inputTokens.count({ model: 'demo', input: 'x' }),

@@ -18,7 +18,7 @@ internal static class TelemetryVariables
         (OfExporter("ENDPOINT"), IsAddress, "an address such as http://127.0.0.1:4317"),
         (OfExporter("PROTOCOL"), static value => value is "grpc" or "http/protobuf", "grpc or http/protobuf"),
         (OfExporter("COMPRESSION"), OneOf("gzip", "none"), "gzip or none"),
-        (OfExporter("HEADERS"), IsListOfPairs, "a list such as name=value,name=value"),
+        (OfExporter("HEADERS"), IsListOfHeaders, "a list such as name=value,name=value"),
         (OfExporter("TIMEOUT"), IsAbove(0), "a number of milliseconds above 0"),
         (["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_KEY"],
             File.Exists, "a file that is there"),
@@ -71,6 +71,13 @@ internal static class TelemetryVariables
     private static bool IsListOfPairs(string value) => value
         .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
         .All(static pair => pair.IndexOf('=', StringComparison.Ordinal) > 0);
+
+    // One that HTTP cannot carry fails each export, and nobody is told.
+    private static bool IsListOfHeaders(string value) => IsListOfPairs(value) && value
+        .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+        .Select(static pair => pair.Split('=', 2, StringSplitOptions.TrimEntries))
+        .All(static pair => pair[0].All(static c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c)) &&
+            !Uri.UnescapeDataString(pair[1]).Any(char.IsControl));
 
     private static bool IsRatio(string value) =>
         double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var part) && part is >= 0 and <= 1;

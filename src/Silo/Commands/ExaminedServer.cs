@@ -50,6 +50,7 @@ internal sealed class ExaminedServer : IAsyncDisposable
         }
 
         services.AddEvergrainFrontend(configuration);
+        services.AddRecognition(configuration, isHost: false);
         services.AddModels(configuration, settings.Models);
         services.UseApiKeys(settings.ApiKeys);
         var app = builder.Build();

@@ -101,6 +101,20 @@ public sealed class DoctorTests : IDisposable
         Assert.Contains("s behind that of the last write", Said(said.Json, "clock"), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Recognition", "\"all\"")]
+    [InlineData("RecognitionEntriesMax", "0")]
+    public async Task Setting_OfAPartThatIsOffByDefault_IsReadToo(string name, string value)
+    {
+        var file = Path.Combine(_folder.FullName, "settings.json");
+        await File.WriteAllTextAsync(file, $"{{\"Evergrain\":{{\"{name}\":{value}}}}}", _patience.Token);
+
+        var said = await _commands.RunAsync("doctor", "--port", "0", "--data", DataPath, "--config", file, "--json");
+
+        Assert.Equal(1, said.ExitCode);
+        Assert.Contains(name, Said(said.Json, "settings"), StringComparison.Ordinal);
+    }
+
     internal static string? Said(JsonElement doctor, string part) => doctor.GetProperty("checks").EnumerateArray()
         .Single(check => check.GetProperty("part").GetString() == part).GetProperty("said").GetString();
 }

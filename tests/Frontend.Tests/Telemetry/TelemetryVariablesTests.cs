@@ -14,6 +14,8 @@ public sealed class TelemetryVariablesTests
     [InlineData("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http")]
     [InlineData("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")]
     [InlineData("OTEL_EXPORTER_OTLP_HEADERS", "secret")]
+    [InlineData("OTEL_EXPORTER_OTLP_HEADERS", "a name=value")]
+    [InlineData("OTEL_EXPORTER_OTLP_HEADERS", "name=value%0d%0a")]
     [InlineData("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "10s")]
     [InlineData("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem")]
     [InlineData("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "rising")]
