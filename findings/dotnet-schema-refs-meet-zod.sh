@@ -3,7 +3,7 @@
 #          use), and zod 4.6.7 (npm, `z.fromJSONSchema`), against ajv 8.20.0.
 # Guess:   A type that holds itself becomes a definition, and clients read its `$ref`.
 # Seen:    .NET writes no definitions. It points at the first place where the type stood, for example at
-#          "#/properties/root/properties/children". Zod knows "#" and "#/$defs/…" only; it throws
+#          "#/properties/top/properties/children". Zod knows "#" and "#/$defs/…" only; it throws
 #          "Reference not found". ajv reads all of them.
 # Matters: A tool of a .NET server with a tree among its arguments can not be used by agents that turn tools into Zod
 #          schemas; often the whole list of tools is lost. A type that holds itself and is the whole schema is safe.
@@ -37,7 +37,7 @@ foreach (var type in new[] { typeof(Twice), typeof(Node), typeof(Tree) })
 record Place(string Path);
 record Twice(Place First, Place Second);
 record Node(string Name, List<Node> Children);
-record Tree(Node Root);
+record Tree(Node Top);
 CS
 cat > seen.mjs <<'JS'
 import Ajv from 'ajv/dist/2020.js';
@@ -56,7 +56,7 @@ const reads = (read) => {
 const rows = [
   ['two places of one type', 'reads it'],
   ['a node of nodes', 'reads it'],
-  ['a tree with a root node', 'throws "Reference not found: #/properties/root/properties/children"'],
+  ['a tree with a top node', 'throws "Reference not found: #/properties/top/properties/children"'],
 ];
 let same = true;
 rows.forEach(([name, expected], number) => {

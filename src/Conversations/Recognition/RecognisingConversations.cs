@@ -133,7 +133,7 @@ public sealed class RecognisingConversations : IConversations
     public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
         CancellationToken cancellationToken) => _inner.ListAsync(tenant, after, limit, cancellationToken);
 
-    /// <summary>Continues the turn at the last place of the history that is _known.</summary>
+    /// <summary>Continues the turn at the last place of the history that is known.</summary>
     /// <returns>The response; null where the create must begin a new conversation.</returns>
     private async ValueTask<ResponseId?> ContinueAsync(
         StartTurn start, ResentHistory history, CancellationToken cancellationToken)
