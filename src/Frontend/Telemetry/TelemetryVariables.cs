@@ -72,12 +72,17 @@ internal static class TelemetryVariables
         .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
         .All(static pair => pair.IndexOf('=', StringComparison.Ordinal) > 0);
 
-    // One that HTTP cannot carry fails each export, and nobody is told.
-    private static bool IsListOfHeaders(string value) => IsListOfPairs(value) && value
-        .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-        .Select(static pair => pair.Split('=', 2, StringSplitOptions.TrimEntries))
-        .All(static pair => pair[0].All(static c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c)) &&
-            !Uri.UnescapeDataString(pair[1]).Any(char.IsControl));
+    // The library decodes the list before it parts it. A header that HTTP cannot carry fails each export unseen.
+    private static bool IsListOfHeaders(string value)
+    {
+        var list = Uri.UnescapeDataString(value);
+        return IsListOfPairs(list) && list
+            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(static pair => pair.Split('=', 2, StringSplitOptions.TrimEntries))
+            .All(static pair => pair[0].All(IsTokenCharacter) && !pair[1].Any(char.IsControl));
+    }
+
+    private static bool IsTokenCharacter(char c) => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c);
 
     private static bool IsRatio(string value) =>
         double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var part) && part is >= 0 and <= 1;
