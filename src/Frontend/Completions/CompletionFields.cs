@@ -68,28 +68,27 @@ internal static class CompletionFields
             }
         }
 
-        if (!request["n"].IsEmpty && !request["n"].Span.SequenceEqual("1"u8))
+        if (!request["n"].IsEmpty && !IsNumber(request["n"].Span, 1))
         {
             throw CompletionRefusals.Invalid("'n' must be 1: a completion has one choice.", "n");
         }
 
-        foreach (var modality in JsonAppends.Elements(request["modalities"]))
+        if (!request["modalities"].IsEmpty && (JsonAppends.Elements(request["modalities"]) is not [var modality] ||
+            !modality.Span.SequenceEqual("\"text\""u8)))
         {
-            if (!modality.Span.SequenceEqual("\"text\""u8))
-            {
-                throw CompletionRefusals.Invalid("'modalities' must be [\"text\"].", "modalities");
-            }
+            throw CompletionRefusals.Invalid("'modalities' must be [\"text\"].", "modalities");
         }
 
         foreach (var name in (string[])["stream", "store", "logprobs"])
         {
-            if (request[name] is { IsEmpty: false } flag && flag.Span[0] is not ((byte)'t' or (byte)'f'))
-            {
-                throw CompletionRefusals.Invalid($"'{name}' must be true or false.", name);
-            }
+            CheckFlag(request[name], name);
         }
 
         CheckShapes(request);
+        if (JsonAppends.Elements(request["stop"]).Exists(static text => !JsonSlots.IsString(text)))
+        {
+            throw CompletionRefusals.Invalid("'stop' must be a string or an array of strings.", "stop");
+        }
     }
 
     /// <summary>Whether the stream is to end with what the turn used.</summary>
@@ -107,7 +106,9 @@ internal static class CompletionFields
             throw CompletionRefusals.Invalid("'stream_options' is for a request with 'stream' true.", "stream_options");
         }
 
-        return JsonSlots.IsTrue(JsonSlots.Read(options, StreamMembers, "stream_options")["include_usage"]);
+        var wantsUsage = JsonSlots.Read(options, StreamMembers, "stream_options")["include_usage"];
+        CheckFlag(wantsUsage, "stream_options.include_usage");
+        return JsonSlots.IsTrue(wantsUsage);
     }
 
     /// <summary>The member that bounds the answer; the newer one wins.</summary>
@@ -145,6 +146,17 @@ internal static class CompletionFields
         WriteTools(output, request);
     }
 
+    private static void CheckFlag(ReadOnlyMemory<byte> flag, string path)
+    {
+        if (!flag.IsEmpty && flag.Span[0] is not ((byte)'t' or (byte)'f'))
+        {
+            throw CompletionRefusals.Invalid($"'{path}' must be true or false.", path);
+        }
+    }
+
+    private static bool IsNumber(ReadOnlySpan<byte> value, double expected) =>
+        Utf8Parser.TryParse(value, out double number, out var read) && read == value.Length && number == expected;
+
     private static void CheckShapes(in JsonSlots request)
     {
         foreach (var (name, starts, what) in Shapes)
@@ -165,8 +177,7 @@ internal static class CompletionFields
     private static bool ChangesNothing(string name, ReadOnlySpan<byte> value) => name switch
     {
         "stop" or "logit_bias" => value is [_, _] or [_, (byte)' ', _],
-        "presence_penalty" or "frequency_penalty" =>
-            Utf8Parser.TryParse(value, out double number, out var read) && read == value.Length && number == 0,
+        "presence_penalty" or "frequency_penalty" => IsNumber(value, 0),
         _ => false,
     };
 

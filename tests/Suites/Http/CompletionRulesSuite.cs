@@ -19,13 +19,17 @@ public abstract class CompletionRulesSuite(IWireHosts hosts)
 
     [Theory]
     [InlineData("\"n\":2", "n")]
+    [InlineData("\"n\":\"1\"", "n")]
     [InlineData("\"functions\":[]", "functions")]
     [InlineData("\"function_call\":\"auto\"", "function_call")]
     [InlineData("\"modalities\":[\"text\",\"audio\"]", "modalities")]
+    [InlineData("\"modalities\":[]", "modalities")]
+    [InlineData("\"modalities\":\"text\"", "modalities")]
     [InlineData("\"audio\":{\"voice\":\"ash\",\"format\":\"mp3\"}", "audio")]
     [InlineData("\"web_search_options\":{}", "web_search_options")]
     [InlineData("\"prediction\":{\"type\":\"content\",\"content\":\"x\"}", "prediction")]
     [InlineData("\"stream_options\":{\"include_usage\":true}", "stream_options")]
+    [InlineData("\"stream\":true,\"stream_options\":{\"include_usage\":1}", "stream_options.include_usage")]
     [InlineData("\"stream\":1", "stream")]
     [InlineData("\"store\":\"yes\"", "store")]
     [InlineData("\"logprobs\":1", "logprobs")]
@@ -42,6 +46,7 @@ public abstract class CompletionRulesSuite(IWireHosts hosts)
     [InlineData("\"model\":\"demo\"", "model")]
     [InlineData("\"stop\":\"x\"", "stop")]
     [InlineData("\"stop\":{}", "stop")]
+    [InlineData("\"stop\":[5]", "stop")]
     [InlineData("\"seed\":0", "seed")]
     [InlineData("\"logit_bias\":{\"1\":2}", "logit_bias")]
     [InlineData("\"presence_penalty\":0.5", "presence_penalty")]
@@ -64,7 +69,7 @@ public abstract class CompletionRulesSuite(IWireHosts hosts)
         using var http = HttpTurns.Connect(server);
 
         var completion = await http.ChatAsync(ChatRequests.Of(Hello, """
-            ,"n":1,"stop":null,"seed":null,"logit_bias":{},"presence_penalty":0.0,"frequency_penalty":0,
+            ,"n":1.0,"stop":null,"seed":null,"logit_bias":{},"presence_penalty":0.0,"frequency_penalty":0,
             "modalities":["text"],"functions":null,"stream":false,"stream_options":null,"logprobs":false,
             "audio":null,"max_tokens":null,"a_member_of_tomorrow":[1]
             """));
