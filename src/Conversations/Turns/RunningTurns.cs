@@ -326,7 +326,7 @@ internal sealed class RunningTurns(
     private void Finish(Turn turn, TurnEnding ending)
     {
         var live = turn.Live!;
-        live.IsOver = true;
+        live.EndingAt = ending.EndedAt;
         turn.OrphanedAt = null;
         state.Counts.AddEnded(ending);
         var (open, closing) = (live.Stream.Open, turn.Log!.Count);

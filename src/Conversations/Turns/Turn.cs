@@ -173,8 +173,11 @@ internal sealed class LiveTurn
     /// <summary>Whether the model has said something.</summary>
     public bool HasSpoken { get; set; }
 
+    /// <summary>The end that its terminal event tells, in milliseconds since the Unix epoch; null before.</summary>
+    public long? EndingAt { get; set; }
+
     /// <summary>Whether the terminal event was written: what the model says after it is ignored.</summary>
-    public bool IsOver { get; set; }
+    public bool IsOver => EndingAt is not null;
 
     /// <summary>A finished item becomes part of the turn's output, and of the context behind it.</summary>
     public void Keep(byte[] json, string? kept)

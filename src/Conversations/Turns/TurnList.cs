@@ -36,7 +36,10 @@ internal sealed class TurnList(TurnTree turns)
             .Where(turn => turn.Ending is not { } ending || ending.EndedAt >= since);
         var chosen = running.Union(recent).Where(IsShown).OrderBy(static turn => turn.CreatedAt)
             .Take(LiveMax + 1).ToList();
-        return Write(chosen.Take(LiveMax), chosen.Count > LiveMax, leftOut: 0, now);
+
+        // An end is seen when it is durable, which may be after this look, and says the time of before.
+        var seen = running.Min(static turn => turn.Live?.EndingAt) is { } ending ? Math.Min(ending, now) : now;
+        return Write(chosen.Take(LiveMax), chosen.Count > LiveMax, leftOut: 0, seen);
     }
 
     private static bool IsShown(Turn turn) => !turn.IsHidden && turn.Status != TurnStatus.Proposed;

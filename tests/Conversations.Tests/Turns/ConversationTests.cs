@@ -32,6 +32,29 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public void ListLive_AskedWhileAnEndIsWritten_GivesTheEndNextTime()
+    {
+        var id = _driver.Say("hello");
+        _driver.Model(id, new ModelEvent(ModelEventKind.Completed) { Usage = new Usage(3, 0, 1, 0) });
+        _driver.Now += TimeSpan.FromSeconds(1);
+
+        var (running, since) = Read(_driver.Conversation.ListLive(long.MaxValue, _driver.Now));
+        _driver.AppendAll();
+        _driver.Now += TimeSpan.FromSeconds(1);
+        var (ended, later) = Read(_driver.Conversation.ListLive(since, _driver.Now));
+
+        Assert.Equal(("in_progress", "completed"), (running, ended));
+        Assert.Equal(_driver.Now.ToUnixTimeMilliseconds(), later);
+
+        static (string? Status, long Now) Read(ReadOnlyMemory<byte> list)
+        {
+            var root = JsonDocument.Parse(list).RootElement;
+            return (Assert.Single(root.GetProperty("data").EnumerateArray()).GetProperty("status").GetString(),
+                root.GetProperty("now_ms").GetInt64());
+        }
+    }
+
+    [Fact]
     public void Call_Stored_IsDurableBeforeItsDoneEventLeaves()
     {
         var id = _driver.Say("hello");
