@@ -23,6 +23,7 @@ internal static class AloneServer
         await using var journal = JournalComposition.Add(builder.Services, builder.Configuration, ServerRole.Alone);
         await using var app = Compose(builder, settings);
         app.CheckSettings();
+        app.BeginMetrics();
         bound.Watch(app);
         await journal.OpenAsync(JournalOwner.Alone, app.Services, cancellationToken);
         app.Services.FollowUsage();

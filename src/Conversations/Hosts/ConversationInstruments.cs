@@ -74,6 +74,7 @@ public sealed class ConversationInstruments
         _inference = new InferenceInstruments(meter);
         _warm = meter.CreateUpDownCounter<long>("evergrain.conversations.warm", "{conversation}", "Warm now.");
         _warmBytes = meter.CreateUpDownCounter<long>("evergrain.bytes.warm", null, "Bytes of warm conversations.");
+        BeginAtZero();
     }
 
     /// <summary>What the conversations of the process hold; null: nobody counts.</summary>
@@ -138,6 +139,17 @@ public sealed class ConversationInstruments
         Add(_recovered, now.Recovered - before.Recovered);
         Add(_claimed, now.Claims - before.Claims);
         Add(_journaledBytes, now.JournaledBytes - before.JournaledBytes);
+    }
+
+    // A rate has an answer, and an alert sees the first of a kind, only where the counter was there before.
+    private void BeginAtZero()
+    {
+        Counter<long>[] all = [_validated, _rendered, _counted, _recovered, _journaledBytes, _activated, _passivated,
+            _refreshed, _claimed, _lost, _shortened, _damaged, _checkedBytes, _dehydrated, _rehydrated];
+        foreach (var counter in all)
+        {
+            counter.Add(0);
+        }
     }
 
     private static void Add(Counter<long> counter, long difference)

@@ -20,6 +20,11 @@ internal sealed class AdmissionInstruments
             "Upgrades that were refused for a bound, by reason.");
         _requests = _meter.CreateCounter<long>("evergrain.requests.refused", "{request}",
             "Requests that were refused for their bytes, by reason.");
+        BeginAtZero(_turns, AdmissionBound.TenantRunning, AdmissionBound.ServerRunning, AdmissionBound.ModelCalls,
+            AdmissionBound.TenantWaiting, AdmissionBound.ServerWaiting, AdmissionBound.TenantTurnsPerMinute,
+            AdmissionBound.TenantTokensPerMinute);
+        BeginAtZero(_connections, AdmissionBound.TenantConnections, AdmissionBound.ServerConnections);
+        BeginAtZero(_requests, AdmissionBound.TenantBytes, AdmissionBound.ServerBytes);
     }
 
     public void TurnRefused(AdmissionBound bound) => _turns.Add(1, Reason(bound));
@@ -48,6 +53,14 @@ internal sealed class AdmissionInstruments
     public void ObserveHeldBytes(Func<long> bytes) =>
         _meter.CreateObservableUpDownCounter("evergrain.bytes.held", bytes, null,
             "Bytes of running and unstored turns, which cannot leave memory.");
+
+    private static void BeginAtZero(Counter<long> counter, params ReadOnlySpan<AdmissionBound> bounds)
+    {
+        foreach (var bound in bounds)
+        {
+            counter.Add(0, Reason(bound));
+        }
+    }
 
     private static KeyValuePair<string, object?> Reason(AdmissionBound bound) => new("reason", bound.Reason());
 }

@@ -20,6 +20,9 @@ internal sealed class FrontendInstruments
         var meter = meters.Create(MeterName);
         Connections = new ConnectionStates(meter);
         _errors = meter.CreateCounter<long>("evergrain.errors.sent", "{error}", "Errors that clients got, by code.");
+
+        // The code that an alert watches.
+        CountErrors(new Refusal(RefusalKind.Internal, ""), 0);
         _keepalives = meter.CreateCounter<long>("evergrain.keepalives.sent", "{frame}",
             "Signs of life that clients got during silent waits.");
 
@@ -39,9 +42,12 @@ internal sealed class FrontendInstruments
     /// <summary>An error goes to a client.</summary>
     public void ErrorSent(Refusal refusal)
     {
-        _errors.Add(1, new KeyValuePair<string, object?>("code", ErrorWriter.CodeOf(refusal)));
+        CountErrors(refusal, 1);
         _refusals.Note(refusal);
     }
 
     public void KeepaliveSent() => _keepalives.Add(1);
+
+    private void CountErrors(Refusal refusal, int errors) =>
+        _errors.Add(errors, new KeyValuePair<string, object?>("code", ErrorWriter.CodeOf(refusal)));
 }

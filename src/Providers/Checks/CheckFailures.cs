@@ -14,13 +14,20 @@ internal sealed partial class CheckFailures
         _logger = logger;
         _failed = meters.Create("Evergrain").CreateCounter<long>(
             "evergrain.checks.failed", "{check}", "Checks on new input that could not be made.");
+        foreach (var kind in Enum.GetValues<CheckFailureKind>())
+        {
+            Count(kind, 0);
+        }
     }
 
     public void Report(CheckFailure failure)
     {
-        _failed.Add(1, new KeyValuePair<string, object?>("kind", NameOf(failure.Kind)));
+        Count(failure.Kind, 1);
         LogFailed(_logger, failure.Message);
     }
+
+    private void Count(CheckFailureKind kind, int failures) =>
+        _failed.Add(failures, new KeyValuePair<string, object?>("kind", NameOf(kind)));
 
     private static string NameOf(CheckFailureKind kind) => kind switch
     {

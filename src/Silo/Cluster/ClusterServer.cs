@@ -28,6 +28,7 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
         SiloPlace? place = null;
         await using var app = Compose(builder, plan, () => place!);
         app.CheckSettings();
+        app.BeginMetrics();
         bound.Watch(app);
         await journal.OpenAsync(
             JournalOwner.Cluster(plan.Member.Id, plan.Member.Service), app.Services, cancellationToken);

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using OpenTelemetry.Metrics;
 
 namespace Evergrain.Silo.Composition;
 
@@ -13,6 +14,9 @@ internal static class ServerLife
     /// <exception cref="OptionsValidationException">There is a mistake; it holds all of them.</exception>
     public static void CheckSettings(this WebApplication app) =>
         _ = app.Services.GetRequiredService<IOptions<EvergrainOptions>>().Value;
+
+    /// <summary>Begins to count. What instruments are told before is in no metric.</summary>
+    public static void BeginMetrics(this WebApplication app) => app.Services.GetRequiredService<MeterProvider>();
 
     /// <summary>
     /// Serves until the process is told to stop, or another process has taken the journal: then it stops in order.

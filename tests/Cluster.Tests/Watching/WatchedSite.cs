@@ -10,8 +10,8 @@ using Evergrain.Suites.Upstream;
 namespace Evergrain.Cluster.Tests.Watching;
 
 /// <summary>
-/// A server alone before a model server of two URLs, one of them dead; and a cluster of two silos and a frontend with
-/// the built-in model.
+/// A server alone before a model server of two URLs, one of them dead, with a check that is dead too; and a cluster of
+/// two silos and a frontend with the built-in model.
 /// </summary>
 internal sealed class WatchedSite(string journal) : IAsyncDisposable
 {
@@ -108,7 +108,9 @@ internal sealed class WatchedSite(string journal) : IAsyncDisposable
             start.Environment["Evergrain__ModelServers__0__Api"] = "chat";
             start.Environment["Evergrain__ModelServers__0__Models__0"] = "m";
             start.Environment["Evergrain__ModelServers__0__Urls__0"] = _model!.Url;
-            start.Environment["Evergrain__ModelServers__0__Urls__1"] = $"http://127.0.0.1:{FreePorts.Next()}/v1";
+            start.Environment["Evergrain__ModelServers__0__Urls__1"] = Dead("/v1");
+            start.Environment["Evergrain__InputCheck__Url"] = Dead("/check");
+            start.Environment["Evergrain__InputCheck__OnFailure"] = "Allow";
         }
         else
         {
@@ -121,6 +123,8 @@ internal sealed class WatchedSite(string journal) : IAsyncDisposable
 
     private Task<JsonElement> RunAsync(string create, CancellationToken cancellationToken) =>
         ToolLoop.RunAsync(_socket!, create, cancellationToken);
+
+    private static string Dead(string path) => $"http://127.0.0.1:{FreePorts.Next()}{path}";
 
     private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);
 }
