@@ -98,6 +98,9 @@ public static class EvergrainServer
         return services
             .AddSettingsRule(_ => unread)
             .AddSettingsRule(static options => OptionRules.FindMistakes(options))
+            .AddSettingsRule(static options => options.OperationsPort is > 0 && options.OperationsPort == options.Port
+                ? [$"OperationsPort {options.OperationsPort} is the server's own port: choose another one."]
+                : [])
             .AddSettingsRule(static options => options.DrainDelay > options.DrainTimeout
                 ? ["DrainDelay is a part of DrainTimeout: it must not be longer."]
                 : []);

@@ -44,7 +44,7 @@ internal sealed class ConversationEndpoints(IConversations conversations, AuditL
                 "Rendered items are for the conversation's tenant: send its key, or leave 'rendered' out.");
         }
 
-        var text = context.Request.Query["response"].ToString();
+        var text = context.ReadWord("response");
         if (text.Length == 0)
         {
             throw ConversationException.Of(RefusalKind.InvalidRequest,

@@ -55,7 +55,7 @@ internal sealed class ConversationListEndpoint(IConversations conversations, Aud
     {
         var query = new ConversationQuery(
             context.ReadTenantOrAll(audit), context.ReadNumber("limit", LimitDefault, 1, LimitMax));
-        var after = context.Request.Query["after"].ToString();
+        var after = context.ReadWord("after");
         if (after.Length > 0)
         {
             query = query with
@@ -72,10 +72,10 @@ internal sealed class ConversationListEndpoint(IConversations conversations, Aud
         return names switch
         {
             [] => query,
-            ["id"] => ReadId(context.Request.Query["id"].ToString()) is { } id
+            ["id"] => ReadId(context.ReadWord("id")) is { } id
                 ? query with { Conversation = id }
                 : null,
-            [var name] => query with { Origin = ReadWord(context, name) },
+            [var name] => query with { Origin = ReadOrigin(context, name) },
             _ => throw ConversationException.Of(RefusalKind.InvalidRequest,
                 $"Search by one of {string.Join(", ", names)}, not by all.", names[0]),
         };
@@ -84,9 +84,9 @@ internal sealed class ConversationListEndpoint(IConversations conversations, Aud
     private static ConversationId? ReadId(string text) =>
         ResponseId.TryParse(text, out var response) ? response.Conversation : ConversationRequests.ReadId(text);
 
-    private static OriginWord ReadWord(HttpContext context, string name)
+    private static OriginWord ReadOrigin(HttpContext context, string name)
     {
-        var text = context.Request.Query[name].ToString();
+        var text = context.ReadWord(name);
         return text.Length is > 0 and <= WordCharsMax
             ? new OriginWord(Array.Find(Words, word => word.Name == name).Kind, text)
             : throw ConversationException.Of(

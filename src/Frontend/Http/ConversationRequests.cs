@@ -29,11 +29,22 @@ internal static class ConversationRequests
     public static ConversationId? ReadId(string text) => text.StartsWith(IdPrefix, StringComparison.Ordinal) &&
         ConversationId.TryParseCode(text.AsSpan(IdPrefix.Length), out var id) ? id : null;
 
+    /// <summary>A word of the query; empty: it is not there.</summary>
+    /// <exception cref="ConversationException">It is there more than once.</exception>
+    public static string ReadWord(this HttpContext context, string name)
+    {
+        var words = context.Request.Query[name];
+        return words.Count <= 1
+            ? words.ToString()
+            : throw ConversationException.Of(
+                RefusalKind.InvalidRequest, $"'{name}' is given {words.Count} times: give it once.", name);
+    }
+
     /// <summary>A number of the query.</summary>
     /// <exception cref="ConversationException">It is none, or outside its bounds.</exception>
     public static int ReadNumber(this HttpContext context, string name, int none, int least, int most)
     {
-        var text = context.Request.Query[name].ToString();
+        var text = context.ReadWord(name);
         if (text.Length == 0)
         {
             return none;

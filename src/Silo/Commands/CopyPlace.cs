@@ -28,7 +28,7 @@ internal sealed class CopyPlace
                 throw new CommandException($"{option} names no directory: write sqlite:./data, or sqlite:/path/data.");
             }
 
-            _directory = Path.GetFullPath(directory);
+            _directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
             Name = $"the directory {_directory}";
             return;
         }

@@ -127,6 +127,16 @@ public sealed class OptionsTests
         Assert.Equal(6, error.Failures.Count());
     }
 
+    [Fact]
+    public async Task OperationsPort_ThatIsThePort_IsAMistake()
+    {
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => TestServer.StartAsync(
+            new ScriptedConversations(), ("Port", "8787"), ("OperationsPort", "8787")));
+
+        Assert.Equal(
+            "OperationsPort 8787 is the server's own port: choose another one.", Assert.Single(error.Failures));
+    }
+
     [Theory]
     [InlineData("ApiKeys")]
     [InlineData("OperatorKeys")]

@@ -194,6 +194,9 @@ public abstract class ConversationListSuite(IWireHosts hosts)
     [InlineData("after=1-2-3", "after")]
     [InlineData("tenant=A", "tenant")]
     [InlineData("id=x&trace_id=y", "trace_id")]
+    [InlineData("id=x&id=x", "id")]
+    [InlineData("session_id=x&session_id=y", "session_id")]
+    [InlineData("limit=1&limit=2", "limit")]
     public async Task List_WithAWrongQuery_IsRefusedByName(string query, string param)
     {
         await using var server = await TestServer.StartAsync(await hosts.StartAsync());
