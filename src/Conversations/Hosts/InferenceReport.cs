@@ -15,6 +15,9 @@ internal readonly record struct InferenceReport(ModelCall Call, string Provider,
     /// <summary>The event that ended it; null: none did.</summary>
     public ModelEvent? End { get; init; }
 
+    /// <summary>Whether the model called a tool.</summary>
+    public bool HasCalls { get; init; }
+
     /// <summary>Whether its turn ended before.</summary>
     public bool IsCancelled { get; init; }
 
@@ -30,7 +33,7 @@ internal readonly record struct InferenceReport(ModelCall Call, string Provider,
     /// <summary>Why the model stopped, as a word of the conventions.</summary>
     public string FinishReason => End?.Kind switch
     {
-        ModelEventKind.Completed => "stop",
+        ModelEventKind.Completed => HasCalls ? "tool_call" : "stop",
         ModelEventKind.Incomplete => End?.Code == "content_filter" ? "content_filter" : "length",
         _ => "error",
     };

@@ -24,6 +24,7 @@ public sealed partial class ModelRun(Effect.CallModel call, string tenant, HostC
     private Task _cancelling = Task.CompletedTask;
     private volatile bool _isCancelled;
     private ModelEvent? _last;
+    private bool _hasCalls;
     private long _begun;
     private long _firstAt;
 
@@ -121,6 +122,8 @@ public sealed partial class ModelRun(Effect.CallModel call, string tenant, HostC
             _firstAt = context.Services.Time.GetTimestamp();
         }
 
+        _hasCalls |= model is
+            { Kind: ModelEventKind.ItemStarted, Item: OutputKind.FunctionCall or OutputKind.CustomToolCall };
         if (model.Kind is ModelEventKind.Completed or ModelEventKind.Incomplete or ModelEventKind.Failed)
         {
             _last = model;
@@ -134,6 +137,7 @@ public sealed partial class ModelRun(Effect.CallModel call, string tenant, HostC
             _firstAt == 0 ? null : services.Time.GetElapsedTime(_begun, _firstAt))
         {
             End = _last,
+            HasCalls = _hasCalls,
             IsCancelled = _isCancelled,
         };
         services.Instruments.InferenceEnded(report);

@@ -43,6 +43,8 @@ public abstract partial class TimingContract
             append => Assert.Contains(append.ParentSpanId, turns.Select(static turn => turn.SpanId)));
         Assert.All(spans.Appends, append => Assert.Equal(
             turns[0].GetTagItem(GenAi.Conversation), append.GetTagItem(GenAi.Conversation)));
+        Assert.Equal(["tool_call", "stop"],
+            calls.SelectMany(static span => (string[])span.GetTagItem(GenAi.FinishReasons)!));
         Assert.Equal((3L, 1L), (turns[0].GetTagItem(GenAi.InputTokens), calls[0].GetTagItem(GenAi.OutputTokens)));
     }
 
