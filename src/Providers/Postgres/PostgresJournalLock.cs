@@ -17,9 +17,13 @@ namespace Evergrain.Providers.Postgres;
 /// </remarks>
 public sealed class PostgresJournalLock : IAsyncDisposable
 {
-    // A process killed a moment ago may still have it. The session waits long for nothing but its end.
+    // A process that ended a moment ago may still have it. The session waits long for nothing but its end.
     private static readonly (string Name, string Value)[] Settings =
         [("lock_timeout", "2000"), ("idle_session_timeout", "0")];
+
+    // The same time for what is not waited for by PostgreSQL itself.
+    private const int LooksForOwner = 20;
+    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
     private const int TimeoutSeconds = 5;
     private const int BegunColumn = 2;
@@ -118,7 +122,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
             await session.OpenAsync(cancellationToken);
             await SessionSettings.CheckAsync(session, _place, Settings, cancellationToken);
             var begun = await LockAsync(session, cancellationToken);
-            if (await _owner.MarkAsync(session, _schema, cancellationToken) is { } other)
+            if (await MarkAsync(session, cancellationToken) is { } other)
             {
                 throw new JournalUnavailableException(_owner.Refusal(_journal, other));
             }
@@ -147,6 +151,21 @@ public sealed class PostgresJournalLock : IAsyncDisposable
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         return await reader.GetFieldValueAsync<DateTime>(BegunColumn, cancellationToken);
+    }
+
+    /// <summary>Marks the journal as the owner's; gives another one that is there all the time.</summary>
+    private async Task<string?> MarkAsync(NpgsqlConnection session, CancellationToken cancellationToken)
+    {
+        for (var look = 1; ; look++)
+        {
+            var other = await _owner.MarkAsync(session, _schema, cancellationToken);
+            if (other is null || look == LooksForOwner)
+            {
+                return other;
+            }
+
+            await Task.Delay(LookInterval, _time, cancellationToken);
+        }
     }
 
     private async Task HoldAsync(NpgsqlConnection session)
