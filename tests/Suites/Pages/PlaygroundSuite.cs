@@ -64,7 +64,7 @@ public abstract partial class PlaygroundSuite(IWireHosts hosts, PageBrowser brow
 
         // The page's own sum is checked against the server's count of the items that it holds.
         var bytes = await open.Page.Locator("#bytes-text").InnerTextAsync();
-        var stateless = Regex.Match(bytes, "read (?<kilobytes>[0-9]+) KB", RegexOptions.ExplicitCapture,
+        var stateless = Regex.Match(bytes, "read (?<kilobytes>[0-9]+)\\sKB", RegexOptions.ExplicitCapture,
             TimeSpan.FromMilliseconds(TimeoutMilliseconds)).Groups["kilobytes"].Value;
         Assert.InRange(int.Parse(stateless, CultureInfo.InvariantCulture), 40, 60);
     }
@@ -188,7 +188,7 @@ public abstract partial class PlaygroundSuite(IWireHosts hosts, PageBrowser brow
         await open.PressAsync("Hello");
         var turn = await open.TurnAsync(1);
         var figures = open.Page.Locator("#figures summary");
-        Assert.Contains(" ms a turn", await figures.InnerTextAsync(), StringComparison.Ordinal);
+        Assert.Contains("\u00a0ms a turn", await figures.InnerTextAsync(), StringComparison.Ordinal);
         Assert.False(await open.Page.Locator("#time-plot").IsVisibleAsync());
 
         await figures.ClickAsync();
@@ -220,6 +220,6 @@ public abstract partial class PlaygroundSuite(IWireHosts hosts, PageBrowser brow
     private static double Number(Match match) =>
         double.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex("(?<number>[0-9.]+) ms", RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
+    [GeneratedRegex("(?<number>[0-9.]+)\\sms", RegexOptions.ExplicitCapture, TimeoutMilliseconds)]
     private static partial Regex Milliseconds();
 }

@@ -37,12 +37,12 @@ export function makeTable(caption, headings, rows) {
 /** So many of something. */
 export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
-/** Milliseconds for people. */
-export const inMs = (ms) => `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`;
+/** Milliseconds for people. Here and below a number and its unit stay on one line. */
+export const inMs = (ms) => `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)}\u00a0ms`;
 
 /** Whole milliseconds, the difference of two times of day, for people. */
-export const inWholeMs = (ms) => ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+export const inWholeMs = (ms) => ms < 10_000 ? `${Math.round(ms)}\u00a0ms` : `${(ms / 1000).toFixed(1)}\u00a0s`;
 
 /** Bytes for people. */
 export const inBytes = (bytes) => bytes < 10_000 ? counted(Math.round(bytes), 'byte')
-  : bytes < 10_000_000 ? `${(bytes / 1000).toFixed(0)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+  : bytes < 10_000_000 ? `${(bytes / 1000).toFixed(0)}\u00a0KB` : `${(bytes / 1_000_000).toFixed(1)}\u00a0MB`;

@@ -6,7 +6,7 @@ import { follow } from './live.js';
 import { legend } from './phases.js';
 import { getJson } from './server.js';
 import { drawLine, place } from './time-line.js';
-import { showTurn } from './turn-row.js';
+import { heldBy, showTurn } from './turn-row.js';
 
 const PAGE_TURNS = 200;
 const idOf = (text) => text.trim().replace(/^resp_([^_]+)_.*$/, 'conv_$1');
@@ -94,13 +94,14 @@ function describe(turns) {
   ];
   return `${parts.join(', ')}. ` +
     `${tools.length > 0 ? `Tools were waited for ${counted(tools.length, 'time')}, ${inMs(waited)} in all. ` : ''}` +
-    `The last turn held ${counted(turns.at(-1).items.held, 'item')}.`;
+    `The last turn held ${counted(heldBy(turns.at(-1)), 'item')}.`;
 }
 
 async function inspect(text, tenant) {
   if (tenant) asked.set('tenant', tenant);
   byId('verified').textContent = '';
   byId('id').value = idOf(text);
+  byId('list').open = false;
   open?.leaving.abort();
   const leaving = new AbortController();
   const named = text.trim();

@@ -58,8 +58,8 @@ function drawFigures() {
   const times = turns.map(({ timing }) => serverTime(timing)).sort((a, b) => a - b);
   const median = times[Math.floor(times.length / 2)];
   const last = turns.at(-1);
-  const timesText = `${counted(turns.length, 'turn')}. The server’s own time: ${inMs(median)} in the middle, ` +
-    `${inMs(times.at(-1))} at most${times.at(-1) > median * OUTLIER ? ', beyond the plot' : ''}. ` +
+  const timesText = `${counted(turns.length, 'turn')}. The server’s own time: median ${inMs(median)}, ` +
+    `${inMs(times.at(-1))} at most${times.at(-1) > median * OUTLIER ? '; hollow points lie beyond the plot' : ''}. ` +
     `The last turn held ${counted(last.timing.items.held, 'item')}.`;
   const bytesText = `The last turn sent ${inBytes(last.timing.bytes.in)}. A server without conversations would have ` +
     `read ${inBytes(last.bytesStateless)}.`;
@@ -71,7 +71,7 @@ function drawFigures() {
     label: bytesText, format: inBytes,
     lines: [{ points: points(({ timing }) => timing.bytes.in) }, { points: points((turn) => turn.bytesStateless) }],
   }));
-  byId('cost').textContent = `${inMs(median)} a turn`;
+  byId('cost').textContent = `median ${inMs(median)} a turn`;
   byId('time-text').textContent = timesText;
   byId('bytes-text').textContent = bytesText;
 }

@@ -16,19 +16,25 @@ export function showTurn(turn, context) {
     make('h3', {}, number ? `Turn ${number} ` : 'Unstored turn ', make('small', {}, origin),
       make('span', { class: `status ${status}` }, status)));
   const waits = (timing?.tools ?? []).map(({ name, waited_ms: ms }) => `${name} ${inMs(ms)}`);
-  row.append(make('p', {}, gap === null ? 'It began ' : `It began ${inWholeMs(gap)} behind the end of that turn`,
-    gap === null ? new Date(from).toLocaleString() : '',
-    ...[describeConnection(turn)].filter(Boolean).map((way) => `, ${way}`),
-    waits.length > 0 ? `; tools were waited for: ${waits.join(', ')}` : '', '. ',
+
+  // A wait for a tool begins with its call, before the turn that makes it has ended.
+  const begin = gap === null ? new Date(from).toLocaleString()
+    : waits.length > 0 ? 'when its tools had answered' : `${inWholeMs(gap)} after that turn`;
+  row.append(make('p', {}, `It began ${begin}`,
+    ...[describeConnection(turn)].filter(Boolean).map((way) => `, ${way}`), '. ',
+    waits.length > 0 ? `Tools were waited for: ${waits.join(', ')}. ` : '',
     turn.ended_at_ms === null ? 'It runs.' : `It took ${inMs(took)}.`,
     isReadOn(turn) ? ` Its events were read on over HTTP, from number ${turn.connection.read_on_from}.` : ''));
   if (timing) row.append(phaseBar({ ...timing, total_ms: totalOf(timing) }, `Turn ${number}`));
-  row.append(make('p', {}, `Items: ${items.input} in, ${items.output} out, ${items.held} held` +
+  row.append(make('p', {}, `Items: ${items.input} in, ${items.output} out, ${heldBy(turn)} held` +
     `${timing ? `; context ${timing.context_source}` : '; its phases are not known here'}. `,
   make('code', { class: 'id' }, turn.digest ? `digest ${turn.digest.slice(0, 16)}…` : 'no digest yet')));
   row.append(content(turn), contextDetails(context));
   return row;
 }
+
+/** The items that a turn was made from, as its timing says it. */
+export const heldBy = ({ items }) => items.held - items.output;
 
 /** The items of a turn, loaded when they are looked at. */
 function content({ id, items, digest }) {
