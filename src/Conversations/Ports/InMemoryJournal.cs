@@ -7,7 +7,7 @@ namespace Evergrain.Conversations.Ports;
 /// A journal that lives and dies with its process: for tests and simulations. It keeps every promise of
 /// <see cref="IJournal"/> except durability, and completes each call before it returns.
 /// </summary>
-public sealed class InMemoryJournal : IJournal
+public sealed class InMemoryJournal : IJournal, ILifetimeStore
 {
     private readonly Lock _gate = new();
 
@@ -16,6 +16,7 @@ public sealed class InMemoryJournal : IJournal
         new(StringComparer.Ordinal);
 
     private readonly Dictionary<ConversationKey, long> _numbers = [];
+    private IReadOnlyList<KeptLifetime> _lifetimes = [];
     private long _begun;
     private bool _disposed;
 
@@ -105,6 +106,39 @@ public sealed class InMemoryJournal : IJournal
     }
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<AgedConversation>> ListAgesAsync(
+        string tenant, long behind, int limit, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return ValueTask.FromResult<IReadOnlyList<AgedConversation>>([.. Aged(tenant)
+                .Where(log => log.Number > behind).OrderBy(static log => log.Number).Take(limit)]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<KeptLifetime>> ReadLifetimesAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            return ValueTask.FromResult(_lifetimes);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<KeptLifetime>> KeepLifetimesAsync(
+        IReadOnlyList<LifetimeRule> rules, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            return ValueTask.FromResult(_lifetimes = KeptLifetime.Next(_lifetimes, rules, now));
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken)
     {
         JournalBounds.CheckEnd(end);
@@ -178,9 +212,21 @@ public sealed class InMemoryJournal : IJournal
         foreach (var (id, log) in _tenants.GetValueOrDefault(tenant) ?? [])
         {
             var key = new ConversationKey(tenant, id);
-            var first = log[0].Records;
-            yield return new ListedConversation(key, _numbers[key],
-                first.Length <= JournalBounds.FirstTailBytes ? first : first[^JournalBounds.FirstTailBytes..]);
+            yield return new ListedConversation(
+                key, _numbers[key], TailOf(log[0].Records, JournalBounds.FirstTailBytes));
         }
     }
+
+    private IEnumerable<AgedConversation> Aged(string tenant)
+    {
+        foreach (var (id, log) in _tenants.GetValueOrDefault(tenant) ?? [])
+        {
+            var key = new ConversationKey(tenant, id);
+            yield return new AgedConversation(
+                key, _numbers[key], EndOf(log), TailOf(log[^1].Records, JournalBounds.LastTailBytes));
+        }
+    }
+
+    private static ReadOnlyMemory<byte> TailOf(ReadOnlyMemory<byte> records, int bytes) =>
+        records.Length <= bytes ? records : records[^bytes..];
 }

@@ -15,6 +15,11 @@ public static class JournalBounds
     /// </summary>
     public const int FirstTailBytes = 1_024;
 
+    /// <summary>
+    /// Bytes of the end of a last append that a list gives: they hold the end of a turn of some thousand deltas.
+    /// </summary>
+    public const int LastTailBytes = 4_096;
+
     /// <summary>Refuses what no journal may be asked to store.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The position or the size is out of bounds.</exception>
     public static void CheckAppend(JournalEnd end, ReadOnlyMemory<byte> records)

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 
@@ -19,34 +18,6 @@ internal static class FirstAppend
     public static long? TimeOf(ReadOnlyMemory<byte> append, ConversationKey key)
     {
         const int bytes = JournalBounds.FirstTailBytes;
-        var tail = append.Length <= bytes ? append : append[^bytes..];
-        for (var at = tail.Length - RecordFrames.HeaderBytes; at >= 0; at--)
-        {
-            var length = BinaryPrimitives.ReadInt32LittleEndian(tail.Span[at..]);
-            if (length == tail.Length - at - RecordFrames.HeaderBytes && Read(tail[at..], key) is { } time)
-            {
-                return time;
-            }
-        }
-
-        return null;
-    }
-
-    private static long? Read(ReadOnlyMemory<byte> frame, ConversationKey key)
-    {
-        try
-        {
-            // A turn that is cancelled before it starts ends in the same append.
-            return RecordFrames.Read(frame, new RecordOwner(key)) switch
-            {
-                [TurnStarted started] => started.CreatedAt,
-                [TurnFinished finished] => finished.Ending.EndedAt,
-                _ => null,
-            };
-        }
-        catch (JournalCorruptException)
-        {
-            return null;
-        }
+        return LastRecord.TimeOf(append.Length <= bytes ? append : append[^bytes..], key);
     }
 }

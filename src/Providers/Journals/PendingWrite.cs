@@ -5,9 +5,9 @@ using Evergrain.Providers.Copying;
 namespace Evergrain.Providers.Journals;
 
 /// <summary>
-/// An append, a delete, a report, heads, ends of turns or the end of a copy on the way through a writer. Whoever comes
-/// first, the writer that takes it or the caller that cancels it, decides: once taken, it is carried to its end, since
-/// the writer then reads the caller's buffer.
+/// An append, a delete, a report, heads, ends of turns, lifetimes or the end of a copy on the way through a writer.
+/// Whoever comes first, the writer that takes it or the caller that cancels it, decides: once taken, it is carried to
+/// its end, since the writer then reads the caller's buffer.
 /// </summary>
 internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 {
@@ -40,6 +40,9 @@ internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
 
     /// <summary>Ends of turns for the index, in place of an append; null: none.</summary>
     public HistoryBatch? Histories { get; init; }
+
+    /// <summary>The lifetimes of a start, in place of an append; null: none.</summary>
+    public LifetimeStart? Lifetimes { get; init; }
 
     /// <summary>The turns that an append deletes, which go from the index; null: none.</summary>
     public IReadOnlyList<int>? Deleted { get; init; }
@@ -79,6 +82,17 @@ internal sealed class PendingWrite(ConversationKey key, JournalEnd end)
     }
 
     public void Fail(Exception failure) => _done.SetException(failure);
+}
+
+/// <summary>The lifetimes that a start brings.</summary>
+internal sealed class LifetimeStart(IReadOnlyList<LifetimeRule> rules, DateTimeOffset now)
+{
+    public IReadOnlyList<LifetimeRule> Rules { get; } = rules;
+
+    public DateTimeOffset Now { get; } = now;
+
+    /// <summary>What is kept of them; set by the writer.</summary>
+    public IReadOnlyList<KeptLifetime> Kept { get; set; } = [];
 }
 
 /// <summary>Ends of turns that go into the index in one transaction.</summary>

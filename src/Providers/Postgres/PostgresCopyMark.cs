@@ -36,6 +36,7 @@ internal static class PostgresCopyMark
         }
 
         await PostgresHistories.DropAsync(connection, schema, cancellationToken);
+        await PostgresLifetimes.DropAsync(connection, schema, cancellationToken);
         await ExecuteAsync(connection, $"CREATE TABLE {TableOf(schema)} ()", cancellationToken);
     }
 

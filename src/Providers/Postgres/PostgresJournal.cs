@@ -29,7 +29,7 @@ namespace Evergrain.Providers.Postgres;
 /// moment, the one with the lower number may appear the later.
 /// </para>
 /// </remarks>
-public sealed class PostgresJournal : IJournal, IHistoryStore, ITenantTotals, ICopyTarget
+public sealed class PostgresJournal : IJournal, IHistoryStore, ILifetimeStore, ITenantTotals, ICopyTarget
 {
     private readonly PostgresConnections _connections;
     private readonly PostgresWriter _writer;
@@ -37,6 +37,7 @@ public sealed class PostgresJournal : IJournal, IHistoryStore, ITenantTotals, IC
     private readonly PostgresFormat _format;
     private readonly PostgresTotals _totals;
     private readonly PostgresHistories _histories;
+    private readonly PostgresLifetimes _lifetimes;
     private readonly bool _hasHistories;
     private readonly StoreCondition _condition;
     private readonly PostgresProbe _probe;
@@ -49,6 +50,7 @@ public sealed class PostgresJournal : IJournal, IHistoryStore, ITenantTotals, IC
     {
         (_connections, _hasHistories) = (connections, hasHistories);
         _histories = new PostgresHistories(connections, options.Schema);
+        _lifetimes = new PostgresLifetimes(connections, options.Schema);
         _condition = new StoreCondition(options.Logger, options.Time);
         _writer = new PostgresWriter(options, connections, _condition);
         var hidden = new HiddenConversations();
@@ -154,6 +156,23 @@ public sealed class PostgresJournal : IJournal, IHistoryStore, ITenantTotals, IC
     /// <inheritdoc/>
     public async ValueTask<TurnCounts> GetAsync(string tenant, CancellationToken cancellationToken) =>
         await _totals.GetAsync(tenant, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<AgedConversation>> ListAgesAsync(
+        string tenant, long behind, int limit, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return await _lifetimes.ListAgesAsync(tenant, behind, limit, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<KeptLifetime>> ReadLifetimesAsync(CancellationToken cancellationToken) =>
+        await _lifetimes.ReadAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<KeptLifetime>> KeepLifetimesAsync(
+        IReadOnlyList<LifetimeRule> rules, DateTimeOffset now, CancellationToken cancellationToken) =>
+        await _lifetimes.KeepAsync(rules, now, cancellationToken);
 
     /// <inheritdoc/>
     async ValueTask IHistoryStore.AddAsync(

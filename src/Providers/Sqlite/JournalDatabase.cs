@@ -33,8 +33,8 @@ internal static class JournalDatabase
     // "EVGR": tells our files from other SQLite files.
     private const int ApplicationId = 0x45564752;
 
-    // Waits only for SQLite's own short locks, as when the last reader closes.
-    private const int BusyMilliseconds = 5_000;
+    /// <summary>Waits only for SQLite's own short locks, as when the last reader closes.</summary>
+    public const int BusyMilliseconds = 5_000;
 
     // 'dropped' names deleted conversations whose appends are still to be cleaned up.
     private static readonly string[] Schema =
@@ -223,7 +223,7 @@ internal static class JournalDatabase
         // A log of twice the usual size is kept, since writing over it is cheaper than growing it; a larger one is cut.
         Statement.Execute(database, $"PRAGMA journal_size_limit = {2L * options.CheckpointBytes}");
 
-        // What users delete is overwritten, not just unlinked. It stays in the write-ahead log until that comes round.
+        // What is deleted is overwritten, not just unlinked. The writer cuts it off the write-ahead log.
         Statement.Execute(database, "PRAGMA secure_delete = ON");
         Statement.Execute(database, "PRAGMA cache_size = -8192");
         if (options.PageCountMax > 0)

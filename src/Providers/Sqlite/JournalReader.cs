@@ -26,6 +26,7 @@ internal sealed class JournalReader : IDisposable
     private readonly ConversationRows _rows;
     private readonly Statement _begin, _end, _read, _list, _totals;
     private NewestConversations? _newest;
+    private AgedConversations? _aged;
     private SqliteRoster? _roster;
     private HistoryRows? _histories;
 
@@ -114,6 +115,13 @@ internal sealed class JournalReader : IDisposable
     public IReadOnlyList<string> ListTenants(int limit) =>
         (_newest ??= new NewestConversations(_connection.Handle!)).ListTenants(limit);
 
+    /// <summary>A page of the conversations of a tenant with the ends of their logs, oldest first.</summary>
+    public IReadOnlyList<AgedConversation> ListAges(string tenant, long behind, int limit) =>
+        (_aged ??= new AgedConversations(_connection.Handle!)).List(tenant, behind, limit);
+
+    /// <summary>The lifetimes that the last start had.</summary>
+    public IReadOnlyList<KeptLifetime> ReadLifetimes() => LifetimeTable.Read(_connection.Handle!);
+
     /// <summary>The turn with the first of some keys.</summary>
     public HistoryEntry? FindHistory(string tenant, IReadOnlyList<Digest> keys, ulong hint) =>
         (_histories ??= new HistoryRows(_connection.Handle!)).Find(tenant, keys, hint);
@@ -148,6 +156,7 @@ internal sealed class JournalReader : IDisposable
         _roster?.Dispose();
         _histories?.Dispose();
         _newest?.Dispose();
+        _aged?.Dispose();
         _begin.Dispose();
         _end.Dispose();
         _rows.Dispose();

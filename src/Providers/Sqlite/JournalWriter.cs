@@ -13,6 +13,10 @@ internal sealed class JournalWriter
     // How soon an idle server notices that a file is gone, or that a full disk has room again.
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
+    // While appends come, the log is cut at most this often: the next ones let it grow again, which makes their syncs
+    // dearer. An idle server does it at once.
+    private static readonly TimeSpan ScrubInterval = TimeSpan.FromMinutes(1);
+
     private readonly SqliteJournalOptions _options;
     private readonly JournalStore _store;
     private readonly WriteTables _tables;
@@ -23,6 +27,10 @@ internal sealed class JournalWriter
     private readonly List<PendingWrite> _histories = [];
     private readonly JournalMeter _meter = new();
     private bool _sweepPending = true;
+
+    // Whether the log may still hold what was deleted, and when it was cut last.
+    private bool _scrubPending;
+    private long _scrubbedAt = TimeProvider.System.GetTimestamp();
     private long _logBytesSinceCheckpoint;
 
     public JournalWriter(SqliteJournalOptions options, JournalStore store, WriteTables tables)
@@ -36,6 +44,7 @@ internal sealed class JournalWriter
         // What a killed process left counts: else a server that is killed often would never copy its log.
         var log = new FileInfo(store.File + JournalDatabase.LogSuffix);
         _logBytesSinceCheckpoint = log.Exists ? log.Length : 0;
+        _scrubPending = _logBytesSinceCheckpoint > 0;
         new Thread(Run) { IsBackground = true, Name = "Evergrain journal" }.Start();
     }
 
@@ -73,12 +82,14 @@ internal sealed class JournalWriter
                 if (!_wake.Wait(LookInterval, CancellationToken.None))
                 {
                     Look();
+                    Scrub(isIdle: true);
                 }
 
                 continue;
             }
 
             Maintain();
+            Scrub(isIdle: false);
         }
 
         KeepHeads();
@@ -214,6 +225,12 @@ internal sealed class JournalWriter
             return false;
         }
 
+        if (write.Lifetimes is { } start)
+        {
+            _tables.KeepLifetimes(start);
+            return false;
+        }
+
         if (write.Copied is { } totals)
         {
             _tables.EndCopy(totals);
@@ -257,6 +274,7 @@ internal sealed class JournalWriter
         {
             _store.Files.Check();
             _sweepPending = _sweepPending && _tables.Sweep();
+            _scrubPending |= _sweepPending;
             var logBytes = _tables.TakePagesWritten() * JournalDatabase.FrameBytes;
             _meter.Logged(logBytes);
             _logBytesSinceCheckpoint += logBytes;
@@ -272,6 +290,30 @@ internal sealed class JournalWriter
         catch (Exception e) when (e is SqliteException or JournalUnavailableException)
         {
             _sweepPending = false;
+            _meter.MaintenanceFailed();
+            Undo();
+        }
+    }
+
+    /// <summary>Cuts the log once all that was deleted is overwritten in the database.</summary>
+    private void Scrub(bool isIdle)
+    {
+        if (!_scrubPending || _sweepPending ||
+            (!isIdle && TimeProvider.System.GetElapsedTime(_scrubbedAt) < ScrubInterval))
+        {
+            return;
+        }
+
+        try
+        {
+            _store.Files.Check();
+            _scrubbedAt = TimeProvider.System.GetTimestamp();
+            _tables.KeepHeads();
+            _scrubPending = !_tables.TryScrub();
+            _logBytesSinceCheckpoint = _scrubPending ? _logBytesSinceCheckpoint : 0;
+        }
+        catch (Exception e) when (e is SqliteException or JournalUnavailableException)
+        {
             _meter.MaintenanceFailed();
             Undo();
         }

@@ -37,6 +37,7 @@ internal static class SqliteCopyMark
         }
 
         HistoryTable.Drop(database);
+        LifetimeTable.Drop(database);
         Statement.Execute(database, $"CREATE TABLE {Table} (mark INTEGER) STRICT");
     }
 

@@ -17,7 +17,7 @@ namespace Evergrain.Providers.Sqlite;
 /// Space of deleted conversations is overwritten and used again; the file does not shrink. The disk must be a local one
 /// that keeps its promise to sync.
 /// </remarks>
-public sealed class SqliteJournal : IJournal, IHistoryStore, ITenantTotals, ICopyTarget
+public sealed class SqliteJournal : IJournal, IHistoryStore, ILifetimeStore, ITenantTotals, ICopyTarget
 {
     private readonly DataDirectory _directory;
     private readonly JournalStore _store;
@@ -131,6 +131,29 @@ public sealed class SqliteJournal : IJournal, IHistoryStore, ITenantTotals, ICop
     /// <inheritdoc/>
     public async ValueTask<TurnCounts> GetAsync(string tenant, CancellationToken cancellationToken) =>
         await _readers.RunAsync(reader => reader.ReadTotals(tenant), cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<AgedConversation>> ListAgesAsync(
+        string tenant, long behind, int limit, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return await _readers.RunAsync(reader => reader.ListAges(tenant, behind, limit), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<KeptLifetime>> ReadLifetimesAsync(CancellationToken cancellationToken) =>
+        await _readers.RunAsync(static reader => reader.ReadLifetimes(), cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<KeptLifetime>> KeepLifetimesAsync(
+        IReadOnlyList<LifetimeRule> rules, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var start = new LifetimeStart(rules, now);
+        await _writer.WriteAsync(
+            new PendingWrite(new ConversationKey("", default), JournalEnd.None) { Lifetimes = start },
+            cancellationToken);
+        return start.Kept;
+    }
 
     /// <inheritdoc/>
     async ValueTask IHistoryStore.AddAsync(

@@ -19,6 +19,9 @@ internal sealed class WriteTables : IDisposable
     private const int SweepCountMax = 256;
     private const int SweepBytesMax = 4 << 20;
 
+    // How long appends wait for readers so that the log can be cut. A page is read within 100 ms.
+    private const int ScrubMilliseconds = 100;
+
     private const string OfRows = "FROM appends i CROSS JOIN appends r ON r.sequence = i.sequence " +
         "WHERE i.conversation = ?1 AND r.conversation = ?1";
 
@@ -194,6 +197,10 @@ internal sealed class WriteTables : IDisposable
         SqliteCopyMark.Remove(_database);
     }
 
+    /// <summary>Keeps the lifetimes of a start, in the open transaction.</summary>
+    public void KeepLifetimes(LifetimeStart start) =>
+        start.Kept = LifetimeTable.Keep(_database, start.Rules, start.Now);
+
     /// <summary>Cleans up a bounded part of one deleted conversation; false if none is left.</summary>
     public bool Sweep()
     {
@@ -247,6 +254,30 @@ internal sealed class WriteTables : IDisposable
     /// <summary>Copies the write-ahead log into the database file, as far as readers let it.</summary>
     public void Checkpoint() => Statement.Check(_database,
         raw.sqlite3_wal_checkpoint_v2(_database, "main", raw.SQLITE_CHECKPOINT_PASSIVE, out _, out _));
+
+    /// <summary>
+    /// Copies all of the write-ahead log into the database file and cuts the log, so that nothing deleted is left in
+    /// either. False: a reader was in the way, and appends have waited long enough.
+    /// </summary>
+    public bool TryScrub()
+    {
+        Statement.Check(_database, raw.sqlite3_busy_timeout(_database, ScrubMilliseconds));
+        try
+        {
+            var result = raw.sqlite3_wal_checkpoint_v2(
+                _database, "main", raw.SQLITE_CHECKPOINT_TRUNCATE, out _, out _);
+            if (result != raw.SQLITE_BUSY)
+            {
+                Statement.Check(_database, result);
+            }
+
+            return result == raw.SQLITE_OK;
+        }
+        finally
+        {
+            Statement.Check(_database, raw.sqlite3_busy_timeout(_database, JournalDatabase.BusyMilliseconds));
+        }
+    }
 
     /// <summary>Writes one page, to learn whether that can be done.</summary>
     public void Try() => _try.Run();
