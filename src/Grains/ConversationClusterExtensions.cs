@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Lifetimes;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Routing;
@@ -40,6 +41,7 @@ public static class ConversationClusterExtensions
         silo.Services.TryAddSingleton<TenantUsage>();
         silo.Services.TryAddSingleton<ConversationInstruments>();
         silo.Services.AddSingleton(provider => CreateServices(provider, options));
+        silo.Services.AddSingleton(provider => CreateWarmCalls(provider, options));
         silo.AddMoving(options);
         silo.AddDirectory();
         silo.AddConnections(options);
@@ -81,6 +83,12 @@ public static class ConversationClusterExtensions
         services.TryAddSingleton(options);
         services.AddSingleton<IConversations>(CreateConversations);
         return services;
+    }
+
+    private static WarmCalls CreateWarmCalls(IServiceProvider provider, ConversationClusterOptions options)
+    {
+        var cluster = new ClusterAccess(provider.GetRequiredService<IGrainFactory>(), Losses: null, options);
+        return new WarmCalls(cluster.Find) { IsSweeper = () => provider.GetRequiredService<LiveSilos>().IsFirst };
     }
 
     private static IConversations CreateConversations(IServiceProvider provider)
@@ -169,7 +177,10 @@ public static class ConversationClusterExtensions
             GrainsClock(provider),
             provider.GetRequiredService<ConversationInstruments>())
         {
-            Rules = new ConversationRules(() => store.Format, provider.GetService<RecognitionIndex>()),
+            Rules = new ConversationRules(() => store.Format, provider.GetService<RecognitionIndex>())
+            {
+                Lifetimes = provider.GetService<ResponseLifetimes>(),
+            },
         };
         var journal = new ActivationJournal(store, services, logger)
         {

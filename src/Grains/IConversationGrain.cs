@@ -84,6 +84,17 @@ public interface IConversationGrain : IGrainWithStringKey
     [Alias("Delete")]
     Task<Answer<bool>> Delete(TurnRequest turn);
 
+    /// <summary>
+    /// Takes the ids of turns away that ended at a time or before, in milliseconds since the Unix epoch, if the
+    /// conversation is warm; says whether it is.
+    /// </summary>
+    [Alias("Expire")]
+    Task<Answer<bool>> Expire(long endedBy);
+
+    /// <summary>Deletes all turns.</summary>
+    [Alias("Erase")]
+    Task<Answer<bool>> Erase();
+
     /// <summary>Renews a lease on unstored turns.</summary>
     [Alias("Hold")]
     Task<Answer<bool>> Hold(LeaseId lease);

@@ -59,6 +59,7 @@ internal static class AloneServer
             services.AddSettings<InProcessOptions>(configuration, EvergrainOptions.Section));
         services.AddEvergrainFrontend(configuration);
         services.AddRecognition(configuration, isHost: true);
+        services.AddLifetimes(configuration, isHost: true);
         services.AddModels(configuration, settings.Models);
         services.UseApiKeys(settings.ApiKeys);
         return builder.Build();

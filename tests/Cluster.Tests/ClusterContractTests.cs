@@ -33,6 +33,8 @@ public sealed class ClusterRecognitionTests() : RecognitionContract(ClusterHosts
 public sealed class ClusterPostgresRecognitionTests(PostgresServer server)
     : RecognitionContract(ClusterHosts.TwoSilosOver(server)), IClassFixture<PostgresServer>;
 
+public sealed class ClusterLifetimeTests() : LifetimeContract(ClusterHosts.TwoSilos);
+
 public sealed class ClusterRecognitionLivesTests() : RecognitionLivesContract(ClusterHosts.TwoSilos, lives: 20);
 
 /// <summary>Starts clusters for contracts.</summary>
@@ -73,7 +75,7 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
 
     private static async Task<ClusterHost> StartAsync(HostSetup setup, IJournal journal, Action remove)
     {
-        var world = new TestWorld { Journal = journal, Recognition = setup.Recognition };
+        var world = new TestWorld { Journal = journal, Recognition = setup.Recognition, Lifetimes = setup.Lifetimes };
         var host = await ClusterHost.StartAloneAsync(world);
         host.Disposing = async () =>
         {

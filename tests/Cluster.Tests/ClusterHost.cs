@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Lifetimes;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 using Evergrain.Grains;
@@ -43,6 +44,8 @@ internal sealed class ClusterHost : ContractHost
     public override IJournal Store => _world.Journal;
 
     public override RecognitionIndex? Known => _silos.Known;
+
+    public override WarmCalls Warm => _silos.Cluster.Silos[0].ServiceProvider.GetRequiredService<WarmCalls>();
 
     public override ErrorLog Log => _world.Log;
 

@@ -60,6 +60,11 @@ internal sealed class TestSilos : IAsyncDisposable
             silo.Services.AddSingleton<IModelBackend>(new DemoBackend(["demo"], TimeProvider.System));
             silo.Services.AddSingleton<IInputCheck>(new WorldCheck(_current));
             silo.Services.AddSingleton(Meters);
+            if (world.Lifetimes is { } lifetimes)
+            {
+                silo.Services.AddSingleton(lifetimes);
+            }
+
             if (world.Holding is { } holding)
             {
                 silo.Services.AddSingleton(holding);

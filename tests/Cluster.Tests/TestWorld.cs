@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Lifetimes;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 using Evergrain.Suites.Hosting;
@@ -55,6 +56,9 @@ internal sealed class TestWorld
 
     /// <summary>How histories are recognised by silos that are started in this world; null: they are not.</summary>
     public RecognitionOptions? Recognition { get; init; }
+
+    /// <summary>How long responses are kept by silos that are started in this world; null: for ever.</summary>
+    public ResponseLifetimes? Lifetimes { get; init; }
 }
 
 /// <summary>The world that a cluster's silos are in now, as the services they were started with.</summary>

@@ -101,7 +101,8 @@ public sealed class Activation
     }
 
     /// <summary>
-    /// Opens it, when the journal was read: it claims the turns that an earlier activation left open.
+    /// Opens it, when the journal was read: it claims the turns that an earlier activation left open, and takes those
+    /// away whose lifetime is over.
     /// </summary>
     /// <param name="refusal">Why it cannot be opened; null: it can. Its callers get this refusal, or ask again.</param>
     /// <param name="opened">Is completed when it serves, or has ended.</param>
@@ -116,7 +117,8 @@ public sealed class Activation
 
         _feed.Run(conversation =>
         {
-            _feed.Durable.Add(conversation.EndAbandoned(_feed.Now), opened, true);
+            var claim = conversation.EndAbandoned(_feed.Now);
+            _feed.Durable.Add(Math.Max(claim, Expire(conversation)), opened, true);
             if (conversation.IsAtRest)
             {
                 _feed.BecomeOpen();
@@ -140,6 +142,7 @@ public sealed class Activation
         Answer<T>? answer = null;
         _feed.Run(conversation =>
         {
+            Expire(conversation);
             try
             {
                 answer = Answer.Given(question(conversation, _feed.Now));
@@ -268,6 +271,11 @@ public sealed class Activation
 
     /// <summary>Writes all that it holds, where <see cref="CanMove"/>; also after <see cref="Leave"/>.</summary>
     public void Dehydrate(IBufferWriter<byte> writer) => _feed.Conversation.Dehydrate(writer);
+
+    private long Expire(Conversation conversation) =>
+        _services.Rules.Lifetimes?.CutoffOf(Key.Tenant, _feed.Now) is { } endedBy
+            ? conversation.Expire(endedBy, _feed.Now)
+            : 0;
 
     private Answer<T> NotServing<T>() => _feed.Refusal is { Kind: not RefusalKind.Unavailable } refusal
         ? Answer.Refused<T>(refusal)

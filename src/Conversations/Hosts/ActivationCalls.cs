@@ -114,6 +114,16 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
             (true, conversation.Delete(turn.Response.Turn, turn.Lease, now)), answer), cancellationToken);
 
     /// <inheritdoc/>
+    public Task<Answer<bool>> ExpireAsync(long endedBy, CancellationToken cancellationToken) =>
+        WaitAsync<bool>((activation, answer) => activation.AskDurable((conversation, now) =>
+            (true, conversation.Expire(endedBy, now)), answer), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> EraseAsync(CancellationToken cancellationToken) =>
+        WaitAsync<bool>((activation, answer) => activation.AskDurable((conversation, now) =>
+            (true, conversation.Erase(now)), answer), cancellationToken);
+
+    /// <inheritdoc/>
     public Task<Answer<bool>> HoldAsync(LeaseId lease, CancellationToken cancellationToken) =>
         DoAsync((conversation, now) => conversation.Hold(lease, now), cancellationToken);
 

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Lifetimes;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Records;
@@ -21,4 +22,8 @@ public sealed record ActivationServices(ModelCatalog Models, IIdSource Ids, Time
 /// <param name="Known">
 /// Is told of each turn that ends and that a history may continue; null: histories are not recognised.
 /// </param>
-public sealed record ConversationRules(Func<int> Format, RecognitionIndex? Known);
+public sealed record ConversationRules(Func<int> Format, RecognitionIndex? Known)
+{
+    /// <summary>How long responses are kept; null: for ever.</summary>
+    public ResponseLifetimes? Lifetimes { get; init; }
+}

@@ -66,6 +66,18 @@ public interface IConversationCalls
     /// <summary>Deletes a response.</summary>
     Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Takes the ids of turns away that ended at a time or before, if the conversation is warm. Where none is left, its
+    /// journal is deleted.
+    /// </summary>
+    /// <param name="endedBy">The time, in milliseconds since the Unix epoch.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Whether it is warm.</returns>
+    Task<Answer<bool>> ExpireAsync(long endedBy, CancellationToken cancellationToken);
+
+    /// <summary>Deletes all turns; those that run are cancelled. The journal is deleted when nobody reads.</summary>
+    Task<Answer<bool>> EraseAsync(CancellationToken cancellationToken);
+
     /// <summary>Renews a lease on unstored turns.</summary>
     Task<Answer<bool>> HoldAsync(LeaseId lease, CancellationToken cancellationToken);
 

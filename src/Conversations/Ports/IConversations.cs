@@ -113,6 +113,14 @@ public interface IConversations
     ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken);
 
     /// <summary>
+    /// Deletes all of a conversation: every response, stored or not, and the journal. Running turns are cancelled
+    /// first. Where somebody reads a response, the journal goes when they have read it. That there is no such
+    /// conversation is no error.
+    /// </summary>
+    /// <exception cref="ConversationException">It cannot be read or written now.</exception>
+    ValueTask EraseAsync(ConversationKey key, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Renews a lease on a conversation's unstored turns. It ends by itself when it is not renewed for
     /// <c>LeaseDuration</c>; starting or reading an unstored turn renews it too.
     /// </summary>

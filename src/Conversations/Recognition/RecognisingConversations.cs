@@ -122,6 +122,10 @@ public sealed class RecognisingConversations : IConversations
         _inner.VerifyAsync(key, cancellationToken);
 
     /// <inheritdoc/>
+    public ValueTask EraseAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        _inner.EraseAsync(key, cancellationToken);
+
+    /// <inheritdoc/>
     public ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
         _inner.HoldAsync(key, lease, cancellationToken);
 

@@ -111,6 +111,10 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
     }
 
     /// <inheritdoc/>
+    public async ValueTask EraseAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        await AskAsync(() => find(key).EraseAsync(cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
     public ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
         TellAsync(key, calls => calls.HoldAsync(lease, cancellationToken), cancellationToken);
 

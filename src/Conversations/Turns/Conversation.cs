@@ -37,6 +37,7 @@ public sealed class Conversation
     private readonly RunningTurns _running;
     private readonly TurnStarter _starter;
     private readonly TurnReaders _readers;
+    private readonly TurnRemoval _removal;
     private readonly List<Effect> _effects = [];
     private DateTimeOffset? _wakeAt;
 
@@ -56,6 +57,7 @@ public sealed class Conversation
         _running = new RunningTurns(_state, _records, events, _effects);
         _starter = new TurnStarter(_state, _running, _records, models, ids);
         _readers = new TurnReaders(_state, _running, events);
+        _removal = new TurnRemoval(_state, _running);
     }
 
     /// <summary>
@@ -319,19 +321,13 @@ public sealed class Conversation
     /// <summary>Deletes a response; a running turn is cancelled first.</summary>
     /// <returns>The record that must be durable before the caller may be told; 0: none.</returns>
     /// <exception cref="ConversationException">The turn is not found.</exception>
-    public long Delete(TurnId id, LeaseId lease, DateTimeOffset now)
-    {
-        var turn = _state.Turns.GetShown(id, lease);
-        _running.Cancel(turn, now);
-        if (!id.IsStored)
-        {
-            _state.Turns.Evict(turn);
-            return 0;
-        }
+    public long Delete(TurnId id, LeaseId lease, DateTimeOffset now) => _removal.Delete(id, lease, now);
 
-        JournalClaim.Make(_state, now);
-        return _state.Outbox.Delete(id.Number);
-    }
+    /// <summary>Takes the ids of turns away that ended at a time or before; see <see cref="Delete"/>.</summary>
+    public long Expire(long endedBy, DateTimeOffset now) => _removal.Expire(endedBy, now);
+
+    /// <summary>Deletes every turn, also those that run or are not stored; see <see cref="Delete"/>.</summary>
+    public long Erase(DateTimeOffset now) => _removal.Erase(now);
 
     /// <summary>
     /// Writes all that this activation holds, unstored turns and renderings too. It changes nothing: the host that

@@ -161,13 +161,19 @@ internal sealed class TurnTree(ConversationId conversation)
     /// <summary>The id of the response of a turn.</summary>
     public ResponseId IdOf(TurnId id) => new(conversation, id);
 
-    /// <summary>Hides a stored turn.</summary>
+    /// <summary>Hides a stored turn whose record says so.</summary>
     public void Delete(Turn turn)
     {
         // One record does not tell whether this was the last turn: more records may follow it in the journal.
+        Hide(turn);
+        HasDeletions = true;
+    }
+
+    /// <summary>Hides a stored turn.</summary>
+    public void Hide(Turn turn)
+    {
         _hidden += turn.IsHidden ? 0 : 1;
         turn.IsHidden = true;
-        HasDeletions = true;
     }
 
     /// <summary>Forgets an unstored turn's id; the turns that continue it keep its context.</summary>

@@ -115,4 +115,11 @@ public sealed class TenantOptions
     /// </summary>
     [RegularExpression(RecognitionOptions.Values, ErrorMessage = "Recognition must be off or stored.")]
     public string? Recognition { get; set; }
+
+    /// <summary>
+    /// How long its responses are kept after they ended, 0 to 36,500 days; 0: for ever. It counts from the first start
+    /// with it at the earliest. Default: for ever. Read at the start alone.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "36500.00:00:00")]
+    public TimeSpan? ResponseLifetime { get; set; }
 }

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Hosts;
+using Evergrain.Conversations.Lifetimes;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Routing;
@@ -27,6 +28,8 @@ public static class InProcessExtensions
         services.TryAddSingleton<JournalReturns>();
         services.AddSingleton(provider => CreateHost(provider, options));
         services.AddSingleton<IConversations>(CreateConversations);
+        services.AddSingleton(
+            static provider => new WarmCalls(provider.GetRequiredService<InProcessConversations>().FindWarm));
         services.AddHostedService<InProcessStop>();
         services.PostConfigure<HostOptions>(host => host.ShutdownTimeout += options.StopGrace + options.CallEndTime);
         return services;
@@ -42,7 +45,10 @@ public static class InProcessExtensions
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ConversationInstruments>())
         {
-            Rules = new ConversationRules(() => store.Format, provider.GetService<RecognitionIndex>()),
+            Rules = new ConversationRules(() => store.Format, provider.GetService<RecognitionIndex>())
+            {
+                Lifetimes = provider.GetService<ResponseLifetimes>(),
+            },
         };
         var journal = new ActivationJournal(store, services, logger)
         {

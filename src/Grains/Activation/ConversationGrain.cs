@@ -193,6 +193,13 @@ internal sealed class ConversationGrain(GrainServices services)
     public Task<Answer<bool>> Delete(TurnRequest turn) => _activation.DeleteAsync(AddressOf(turn), default);
 
     /// <inheritdoc/>
+    public Task<Answer<bool>> Expire(long endedBy) =>
+        IfWarm(() => _activation.ExpireAsync(endedBy, default), isDone: false);
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> Erase() => _activation.EraseAsync(default);
+
+    /// <inheritdoc/>
     public Task<Answer<bool>> Hold(LeaseId lease) => IfWarm(() => _activation.HoldAsync(lease, default));
 
     /// <inheritdoc/>
@@ -246,7 +253,7 @@ internal sealed class ConversationGrain(GrainServices services)
         new(_key.Tenant, new ResponseId(_key.Id, turn.Turn), turn.Lease);
 
     /// <summary>Asks what the conversation need not hear if it is not warm.</summary>
-    private Task<Answer<bool>> IfWarm(Func<Task<Answer<bool>>> ask)
+    private Task<Answer<bool>> IfWarm(Func<Task<Answer<bool>>> ask, bool isDone = true)
     {
         if (!_isPassing)
         {
@@ -254,7 +261,7 @@ internal sealed class ConversationGrain(GrainServices services)
         }
 
         DeactivateOnIdle();
-        return Task.FromResult(Answer.Given(true));
+        return Task.FromResult(Answer.Given(isDone));
     }
 
     // Calls that a grain makes, and turns that run in it, do not count for Orleans as activity.

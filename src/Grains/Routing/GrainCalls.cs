@@ -103,6 +103,12 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
     public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
         CallAsync(() => grain.Delete(RequestFor(turn)), cancellationToken);
 
+    public Task<Answer<bool>> ExpireAsync(long endedBy, CancellationToken cancellationToken) =>
+        PassAsync(() => grain.Expire(endedBy), cancellationToken);
+
+    public Task<Answer<bool>> EraseAsync(CancellationToken cancellationToken) =>
+        CallAsync(() => grain.Erase(), cancellationToken);
+
     public Task<Answer<bool>> HoldAsync(LeaseId lease, CancellationToken cancellationToken) =>
         PassAsync(() => grain.Hold(lease), cancellationToken);
 

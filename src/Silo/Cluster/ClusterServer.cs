@@ -71,6 +71,7 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
         }
 
         builder.Services.AddRecognition(builder.Configuration, role.IsSilo());
+        builder.Services.AddLifetimes(builder.Configuration, role.IsSilo());
         builder.Services.AddModels(builder.Configuration, settings.Models);
         builder.Services.UseApiKeys(settings.ApiKeys);
         if (role.IsSilo())

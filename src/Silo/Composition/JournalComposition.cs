@@ -57,6 +57,7 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         services.AddSettingsRule(_ => mistakes);
         services.AddSingleton(_ => composition.Journal);
         services.AddSingleton(_ => (IHistoryStore)composition.Journal);
+        services.AddSingleton(_ => (ILifetimeStore)composition.Journal);
         services.AddSingleton(composition._returns);
         services.AddSingleton<IReadiness>(composition);
         if (role == ServerRole.Alone)

@@ -251,6 +251,12 @@ public sealed class RouterRetryTests
         public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
             Task.FromResult(OnDelete());
 
+        public Task<Answer<bool>> ExpireAsync(long endedBy, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public Task<Answer<bool>> EraseAsync(CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
         public Task<Answer<bool>> CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
 

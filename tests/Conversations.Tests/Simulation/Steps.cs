@@ -33,6 +33,9 @@ internal sealed class Steps(World world, List<string>? words)
             case StepKind.Delete:
                 Delete();
                 break;
+            case StepKind.Expire:
+                Expire();
+                break;
             case StepKind.Resend:
                 Resend();
                 break;
@@ -166,6 +169,12 @@ internal sealed class Steps(World world, List<string>? words)
                 self.Answer(true);
             });
     });
+
+    private void Expire()
+    {
+        var age = _agenda.Below(1000);
+        Ask($"expires what is {age} ms old beside", (errand, _) => Expiry.Of(world, errand.Key, age));
+    }
 
     private void Ask(string verb,
         Func<Errand, TurnAddress, Action<SimulatedActivation, HostRequest>> input)

@@ -159,6 +159,12 @@ public sealed class ScriptedConversations : ConversationsHost, IConversations
         return ValueTask.CompletedTask;
     }
 
+    public ValueTask EraseAsync(ConversationKey key, CancellationToken cancellationToken)
+    {
+        Note("erase", key, default);
+        return ValueTask.CompletedTask;
+    }
+
     public ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken)
     {
         Note("hold", key, lease);

@@ -38,4 +38,11 @@ public sealed class InProcessRecognitionLivesTests() : RecognitionLivesContract(
 [Trait("Needs", "Long")]
 public sealed class InProcessManyLivesTests() : RecognitionLivesContract(InProcessHosts.Sqlite, lives: 10_000);
 
+public sealed class InProcessLifetimeTests() : LifetimeContract(InProcessHosts.Sqlite);
+
+[Trait("Needs", "Postgres")]
+[Collection(PostgresCollection.Name)]
+public sealed class InProcessPostgresLifetimeTests(PostgresServer server)
+    : LifetimeContract(InProcessHosts.Postgres(server));
+
 public sealed class InProcessCheckTests() : CheckContract(InProcessHosts.InMemory);

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Lifetimes;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Routing;
@@ -47,6 +48,8 @@ internal sealed class InProcessHost : ContractHost
     public override IConversations Conversations => _conversations;
 
     public override RecognitionIndex? Known => _services.GetService<RecognitionIndex>();
+
+    public override WarmCalls Warm => _services.GetRequiredService<WarmCalls>();
 
     /// <summary>What is removed when the host is disposed; null: nothing.</summary>
     public string? Directory { get; set; }
@@ -125,6 +128,11 @@ internal sealed class InProcessHost : ContractHost
         {
             services.AddSingleton(_setup.Recognition).AddSingleton<IHistoryStore>(Faults)
                 .AddSingleton<LastingIndex>().AddSingleton<RecognitionIndex>();
+        }
+
+        if (_setup.Lifetimes is not null)
+        {
+            services.AddSingleton(_setup.Lifetimes);
         }
 
         var provider = services.AddInProcessConversations(Options).BuildServiceProvider();

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Lifetimes;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 using Evergrain.Suites.Hosting;
@@ -29,6 +30,9 @@ public abstract class ContractHost : ConversationsHost
 
     /// <summary>The turns that histories may continue; null: they are not recognised.</summary>
     public abstract RecognitionIndex? Known { get; }
+
+    /// <summary>The conversations that are warm in it.</summary>
+    public abstract WarmCalls Warm { get; }
 
     /// <summary>The errors that the host logs.</summary>
     public abstract ErrorLog Log { get; }

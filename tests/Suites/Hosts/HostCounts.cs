@@ -59,6 +59,16 @@ public sealed class HostCounts : IDisposable
     /// <summary>Ends when so many conversations have been passivated in all.</summary>
     public Task PassivatedAsync(long total) => ReachedAsync("evergrain.conversations.passivated", total);
 
+    /// <summary>Ends when no more conversations are warm than so many.</summary>
+    public async Task WarmAsync(long most)
+    {
+        using var patience = new CancellationTokenSource(Waits.Patience);
+        while (Warm > most)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, patience.Token);
+        }
+    }
+
     public void Dispose() => _listeners.ForEach(static listener => listener.Dispose());
 
     private long Total(string name)

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Holding;
+using Evergrain.Conversations.Lifetimes;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 
@@ -18,6 +19,9 @@ public sealed record HostSetup
 
     /// <summary>How histories that are sent again are recognised; null: they are not.</summary>
     public RecognitionOptions? Recognition { get; init; }
+
+    /// <summary>How long responses are kept; null: for ever.</summary>
+    public ResponseLifetimes? Lifetimes { get; init; }
 }
 
 /// <summary>Starts hosts of one kind. It has no state.</summary>

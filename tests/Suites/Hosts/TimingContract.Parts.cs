@@ -87,6 +87,9 @@ public abstract partial class TimingContract
         public ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
             inner.DeleteAsync(turn, cancellationToken);
 
+        public ValueTask EraseAsync(ConversationKey key, CancellationToken cancellationToken) =>
+            inner.EraseAsync(key, cancellationToken);
+
         public ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
             inner.HoldAsync(key, lease, cancellationToken);
 

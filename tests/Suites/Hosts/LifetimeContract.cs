@@ -1,0 +1,334 @@
+using System.Diagnostics.Metrics;
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Lifetimes;
+using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
+using Evergrain.Conversations.Records;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Evergrain.Suites.Hosts;
+
+/// <summary>
+/// Responses that are kept for ten minutes: less than an idle conversation stays warm. The sweep runs when a test says.
+/// </summary>
+public abstract class LifetimeContract : HostContract
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Half = TimeSpan.FromMinutes(6);
+    private static readonly TimeSpan BatchPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(5);
+    private readonly ResponseLifetimes _lifetimes = new();
+
+    protected LifetimeContract(IContractHosts hosts)
+        : base(hosts)
+    {
+        _lifetimes.Set(ResponseLifetimes.Others, Lifetime);
+        Setup = new HostSetup
+        {
+            Lifetimes = _lifetimes,
+            Recognition = new RecognitionOptions { Recognition = "stored" },
+        };
+    }
+
+    protected sealed override HostSetup Setup { get; }
+
+    private ILifetimeStore Store => (ILifetimeStore)Host.Store;
+
+    [Theory]
+    [InlineData("stay")]
+    [InlineData("passivate")]
+    [InlineData("restart")]
+    public async Task Turn_OlderThanTheLifetime_IsNotFound_AndItsItemsStay(string how)
+    {
+        await BeginAsync();
+        var old = await Client.TellAsync("one");
+        Host.StandStill(Half);
+        var young = await Client.TellAsync("two", old);
+        await EndLifeAsync(how);
+        Host.StandStill(Half);
+
+        await AssertGoneAsync(old);
+        var third = await Client.SayAsync("three", young);
+        var call = await Model.CallAsync("three");
+        Assert.Contains("one", call.Context, StringComparison.Ordinal);
+        Assert.Equal(5, call.Call.Context.ItemCount);
+        await call.AnswerAsync();
+        await Client.ReadAsync(third);
+        Assert.Equal(1, await SweepAsync() + await CountAsync(old.Conversation));
+        Assert.Equal([old.Turn.Number], await DeletedAsync(old.Conversation));
+        await AssertGoneAsync(old);
+        Assert.Equal("completed", (await Client.GetAsync(third)).GetProperty("status").GetString());
+    }
+
+    [Theory]
+    [InlineData("stay")]
+    [InlineData("passivate")]
+    [InlineData("kill")]
+    public async Task Conversation_WhoseLastTurnIsOld_IsRemoved_FromMemoryToo(string how)
+    {
+        await BeginAsync();
+        var first = await Client.TellAsync("one");
+        var last = await Client.TellAsync("two", first);
+        var other = await Client.TellAsync("other");
+        Host.StandStill(Half);
+        var going = await Client.TellAsync("going on", other);
+        await EndLifeAsync(how);
+        Assert.Equal(0, await SweepAsync());
+        Host.StandStill(Half);
+        var warm = Host.Counts.Warm;
+
+        Assert.Equal(1, await SweepAsync());
+        await AssertErasedAsync(first.Conversation);
+        await Host.Counts.WarmAsync(how == "stay" ? warm - 1 : warm);
+        await AssertGoneAsync(last);
+        Assert.Equal([going.Conversation], await Client.ListAsync());
+        Assert.Equal(0, await SweepAsync());
+        Assert.Equal("completed", (await Client.GetAsync(going)).GetProperty("status").GetString());
+        Assert.Equal(0, Host.Counts.Shortened);
+    }
+
+    [Fact]
+    public async Task Conversation_WithARunningTurn_Stays_UntilThatTurnIsOld()
+    {
+        await BeginAsync();
+        var first = await Client.TellAsync("one");
+        var running = await Client.SayAsync("two", first);
+        var call = await Model.CallAsync("two");
+        await using var reader = Client.Open(running);
+        await reader.NextAsync();
+        Host.StandStill(2 * Lifetime);
+
+        await SweepAsync();
+        await AssertGoneAsync(first);
+        await call.AnswerAsync();
+        Assert.Equal("response.completed", ContractClient.TypeOf((await reader.ReadToEndAsync())[^1]));
+        Assert.Equal("completed", (await Client.GetAsync(running)).GetProperty("status").GetString());
+        Assert.Equal(0, await SweepAsync());
+        Host.StandStill(Lifetime);
+        Assert.Equal(1, await SweepAsync());
+        await AssertErasedAsync(first.Conversation);
+    }
+
+    [Fact]
+    public async Task Lifetime_CountsFromTheFirstStartWithIt()
+    {
+        var old = await Client.TellAsync("one");
+        Host.StandStill(3 * Lifetime);
+        Assert.Equal(0, await SweepAsync());
+        await BeginAsync();
+        Host.StandStill(Half);
+        Assert.Equal(0, await SweepAsync());
+        await Client.GetAsync(old);
+        Host.StandStill(Half);
+        Assert.Equal(1, await SweepAsync());
+        await AssertGoneAsync(old);
+    }
+
+    [Fact]
+    public async Task Tenant_WithARuleOfItsOwn_IsTreatedByIt()
+    {
+        _lifetimes.Set("kept", TimeSpan.Zero);
+        await BeginAsync();
+        var kept = await new ContractClient(Host, "kept", lease: 2).TellAsync("one");
+        var gone = await Client.TellAsync("one");
+        Host.StandStill(2 * Lifetime);
+        Assert.Equal(1, await SweepAsync());
+        await new ContractClient(Host, "kept", lease: 2).GetAsync(kept);
+        await AssertGoneAsync(gone);
+    }
+
+    // What a crash left open ends when its conversation is opened. If nobody opens it, it expires all the same.
+    [Fact]
+    public async Task Turn_ThatACrashLeftOpen_ExpiresWithItsConversation()
+    {
+        await BeginAsync();
+        var id = await Client.SayAsync("one");
+        await Model.CallAsync("one");
+        await Host.KillAsync();
+        Host.StandStill(Half);
+        Assert.Equal(0, await SweepAsync());
+        Host.StandStill(Half);
+        Assert.Equal(1, await SweepAsync());
+        await AssertErasedAsync(id.Conversation);
+    }
+
+    // The log is read whole where its last append tells no time.
+    [Fact]
+    public async Task Conversation_WhoseLastRecordIsADeletion_CountsFromItsLastTurn()
+    {
+        await BeginAsync();
+        var first = await Client.TellAsync("one");
+        var second = await Client.TellAsync("two", first);
+        await Client.DeleteAsync(second);
+        await Host.PassivateAsync();
+        Host.StandStill(Half);
+        Assert.Equal(0, await SweepAsync());
+        Host.StandStill(Half);
+        Assert.Equal(1, await SweepAsync());
+        await AssertErasedAsync(first.Conversation);
+    }
+
+    [Fact]
+    public async Task Sweep_OfSeveralPages_TakesAllThatAreOld_AndNoOther()
+    {
+        const int old = 150, young = 70;
+        await BeginAsync();
+        await Task.WhenAll(Enumerable.Range(0, old).Select(i => Client.TellAsync($"old {i}")));
+        Host.StandStill(Half);
+        var kept = await Task.WhenAll(Enumerable.Range(0, young).Select(i => Client.TellAsync($"young {i}")));
+        await Host.PassivateAsync();
+        Host.StandStill(Half);
+        Assert.Equal(old, await SweepAsync());
+        Assert.Equal(kept.Select(static id => id.Conversation).ToHashSet(), (await Client.ListAsync()).ToHashSet());
+    }
+
+    [Fact]
+    public async Task Damaged_Conversation_HoldsUpNoOther()
+    {
+        await BeginAsync();
+        var damaged = await Client.TellAsync("one");
+        var other = await Client.TellAsync("two");
+        await Host.PassivateAsync();
+        await Host.CorruptAsync(Client.Key(damaged.Conversation));
+        Host.StandStill(2 * Lifetime);
+        Assert.Equal(1, await SweepAsync());
+        await AssertErasedAsync(other.Conversation);
+        Assert.NotEmpty(await Host.ReadJournalAsync(Client.Key(damaged.Conversation)));
+    }
+
+    [Fact]
+    public async Task Expired_Turn_LeavesTheLastingIndex()
+    {
+        await BeginAsync();
+        var chat = new ResentChat(Host);
+        var old = await chat.SayAsync("one");
+        Host.StandStill(Half);
+        var fork = chat.Fork();
+        var young = await chat.SayAsync("two");
+        Assert.Equal(old.Conversation, young.Conversation);
+        var key = await LastsAsync(old);
+        Host.StandStill(Half);
+
+        // Whoever sends the old history again begins anew.
+        Assert.NotEqual(old.Conversation, (await fork.SayAsync("another two")).Conversation);
+        Assert.NotEqual(old, await FindAsync(key));
+        Assert.Equal(young.Conversation, (await chat.SayAsync("three")).Conversation);
+    }
+
+    [Theory]
+    [InlineData("stay")]
+    [InlineData("passivate")]
+    public async Task Erase_TakesAllOfAConversation_AndOfNoOther(string how)
+    {
+        var first = await Client.TellAsync("one");
+        var second = await Client.TellAsync("two", first);
+        var other = await Client.TellAsync("other");
+        await EndLifeAsync(how);
+        await EraseAsync(first.Conversation);
+        await AssertErasedAsync(first.Conversation);
+        await AssertGoneAsync(second);
+        await Client.GetAsync(other);
+        await EraseAsync(first.Conversation);
+    }
+
+    [Fact]
+    public async Task Erase_CancelsRunningTurns_AndUnstoredOnesGoToo()
+    {
+        var first = await Client.TellAsync("one");
+        var unstored = await Client.TellAsync("unstored", first, store: false);
+        var running = await Client.SayAsync("two", first);
+        var call = await Model.CallAsync("two");
+        await using (var reader = Client.Open(running))
+        {
+            await reader.NextAsync();
+            var erasing = EraseAsync(first.Conversation);
+            await call.Cancelled;
+            Assert.Equal("response.incomplete", ContractClient.TypeOf((await reader.ReadToEndAsync())[^1]));
+            await erasing;
+        }
+
+        await AssertErasedAsync(first.Conversation);
+        await AssertGoneAsync(running);
+        await AssertGoneAsync(unstored);
+    }
+
+    private Task EraseAsync(ConversationId id) =>
+        Host.Conversations.EraseAsync(Client.Key(id), CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
+
+    /// <summary>A start with the setting.</summary>
+    private async Task BeginAsync() => _lifetimes.Use(await Store.KeepLifetimesAsync(
+        _lifetimes.Rules, Host.Time.GetUtcNow(), CancellationToken.None));
+
+    private async Task<long> SweepAsync()
+    {
+        await using var meters = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        var sources = new LifetimeSources(Host.Faults, Store, Host.Warm with { IsSweeper = static () => false });
+        await using var sweep = new LifetimeSweep(sources, _lifetimes, meters.GetRequiredService<IMeterFactory>(),
+            Host.Time, NullLogger<LifetimeSweep>.Instance);
+        return await sweep.SweepAsync(CancellationToken.None).WaitAsync(Waits.Patience);
+    }
+
+    private async Task EndLifeAsync(string how)
+    {
+        switch (how)
+        {
+            case "passivate":
+                await Host.PassivateAsync();
+                break;
+            case "restart":
+                await Host.RestartAsync();
+                break;
+            case "kill":
+                await Host.KillAsync();
+                break;
+        }
+    }
+
+    private async Task AssertGoneAsync(ResponseId id)
+    {
+        Assert.Equal(RefusalKind.NotFound, (await ContractClient.RefusedAsync(() => Client.GetTextAsync(id))).Kind);
+        Assert.Equal(RefusalKind.NotFound, (await ContractClient.RefusedAsync(() => Client.ReadAsync(id))).Kind);
+        if (id.Turn.IsStored)
+        {
+            Assert.Equal(RefusalKind.PreviousResponseNotFound,
+                (await ContractClient.RefusedAsync(() => Client.SayAsync("go on", id))).Kind);
+        }
+    }
+
+    /// <summary>The journal goes a moment after the last reader.</summary>
+    private async Task AssertErasedAsync(ConversationId id)
+    {
+        using var patience = new CancellationTokenSource(Waits.Patience);
+        while (await CountAsync(id) > 0)
+        {
+            await Task.Delay(LookPause, TimeProvider.System, patience.Token);
+        }
+    }
+
+    private async Task<int> CountAsync(ConversationId id) =>
+        (await Host.ReadJournalAsync(Client.Key(id))).Count > 0 ? 1 : 0;
+
+    private async Task<IReadOnlyList<int>> DeletedAsync(ConversationId id) =>
+        [.. (await Host.ReadJournalAsync(Client.Key(id))).RecordsOf(Client.Key(id)).OfType<TurnDeleted>()
+            .Select(static deleted => deleted.Turn)];
+
+    /// <summary>Ends when the lasting index has the end of a turn; gives its key.</summary>
+    private async Task<Digest> LastsAsync(ResponseId id)
+    {
+        using var patience = new CancellationTokenSource(Waits.Patience);
+        var digest = Convert.FromHexString(await Client.DigestAsync(id));
+        var key = RecognitionScope.Of("default", default, default).KeyOf(Digest.From(digest));
+        while (await FindAsync(key) != id)
+        {
+            Host.Time.Advance(BatchPause);
+            await Task.Delay(LookPause, TimeProvider.System, patience.Token);
+        }
+
+        return key;
+    }
+
+    private async Task<ResponseId?> FindAsync(Digest key) =>
+        (await Host.Faults.FindAsync("default", [key], 0, CancellationToken.None))?.Response;
+}
