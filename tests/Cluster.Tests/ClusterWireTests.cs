@@ -50,3 +50,6 @@ public sealed class ClusterConversationListTests() : ConversationListSuite(Clust
 public sealed class ClusterTurnConnectionTests() : TurnConnectionSuite(ClusterWire.Hosts);
 
 public sealed class ClusterOpenApiTests() : OpenApiSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
+public sealed class ClusterTenantErasureTests() : TenantErasureSuite(ClusterWire.Hosts);

@@ -39,6 +39,19 @@ internal sealed class AuditLog(AuditSink sink, TimeProvider time)
         }
     }
 
+    /// <summary>An operator erased conversations of a tenant.</summary>
+    public void Erased(HttpContext context, string tenant, int conversations)
+    {
+        if (sink.IsOn)
+        {
+            Write("erasure", context, json =>
+            {
+                json.WriteString("tenant"u8, tenant);
+                json.WriteNumber("conversations"u8, conversations);
+            });
+        }
+    }
+
     /// <summary>An operator asked for what belongs to a tenant, or to every tenant (null).</summary>
     public void OperatorRead(HttpContext context, string? tenant)
     {

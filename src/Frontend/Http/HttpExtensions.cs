@@ -17,7 +17,8 @@ internal static class HttpExtensions
         .AddSingleton<ModelsEndpoints>()
         .AddSingleton<ConversationEndpoints>()
         .AddSingleton<ConversationListEndpoint>()
-        .AddSingleton<ConversationLiveEndpoint>();
+        .AddSingleton<ConversationLiveEndpoint>()
+        .AddSingleton<TenantErasureEndpoint>();
 
     public static IServiceCollection AddHealth(this IServiceCollection services) =>
         services.AddSingleton<HealthEndpoints>();
@@ -55,6 +56,8 @@ internal static class HttpExtensions
         routes.MapGet("/evergrain/conversations/{id}/context", (RequestDelegate)conversations.GetContextAsync);
         routes.MapGet("/evergrain/conversations/{id}/turns", (RequestDelegate)conversations.ListTurnsAsync);
         routes.MapGet("/evergrain/conversations/{id}/verify", (RequestDelegate)conversations.VerifyAsync);
+        var erasure = routes.ServiceProvider.GetRequiredService<TenantErasureEndpoint>();
+        routes.MapDelete("/evergrain/tenants/{tenant}/conversations", (RequestDelegate)erasure.InvokeAsync);
     }
 
     public static void MapHealth(this IEndpointRouteBuilder routes)

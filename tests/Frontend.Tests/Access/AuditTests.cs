@@ -51,6 +51,26 @@ public sealed class AuditTests : IDisposable
     }
 
     [Fact]
+    public async Task Erasure_OfATenant_IsALineWithItsNumber()
+    {
+        var server = await TestServer.StartAsync(await InProcessWire.Hosts.StartAsync(),
+            ("ApiKeys:0", "secret-1=alice"), ("OperatorKeys:0", "secret-2"), ("Audit", AuditFile));
+        using var http = server.CreateHttpClient();
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret-1");
+        using var created = await http.PostAsync("/v1/responses", new StringContent(
+            """{"model":"demo","input":"secret"}""", new MediaTypeHeaderValue("application/json")));
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret-2");
+        using var erased = await http.DeleteAsync(
+            new Uri("/evergrain/tenants/alice/conversations", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.OK, erased.StatusCode);
+
+        var line = Assert.Single(await StopAndReadAsync(server));
+        Assert.Equal(("erasure", "alice", 1), (line.GetProperty("event").GetString(),
+            line.GetProperty("tenant").GetString(), line.GetProperty("conversations").GetInt32()));
+        Assert.Equal(erased.Headers.GetValues("x-request-id").Single(), line.GetProperty("request").GetString());
+    }
+
+    [Fact]
     public async Task List_OfEveryTenantsConversations_IsALineWithoutATenant()
     {
         var server = await TestServer.StartAsync(await InProcessWire.Hosts.StartAsync(),

@@ -31,6 +31,8 @@ public sealed class InProcessMutatedBodiesTests() : MutatedBodiesSuite(InProcess
 
 public sealed class InProcessTurnListTests() : ConversationsSuite(InProcessWire.Hosts);
 
+public sealed class InProcessTenantErasureTests() : TenantErasureSuite(InProcessWire.Hosts);
+
 public sealed class InProcessConversationListTests() : ConversationListSuite(InProcessWire.Hosts);
 
 public sealed class InProcessTurnConnectionTests() : TurnConnectionSuite(InProcessWire.Hosts);
