@@ -12,9 +12,9 @@ internal static class DoctorCommand
     {
         var command = new Command("doctor", """
             Checks what a server with these options needs, from its settings to its clock.
-            It looks at settings, ports, the journal, the cluster's certificate, model servers and the clock, and
-            changes nothing. Each line is ok, or says what to do soon or now; what is to be done now makes the exit code
-            1. A server may run as well.
+            It looks at settings, ports, the journal and what lifetimes will remove from it, the cluster's certificate,
+            model servers and the clock, and changes nothing. Each line is ok, or says what to do soon or now; what is
+            to be done now makes the exit code 1. A server may run as well.
 
             Examples:
               evergrain doctor

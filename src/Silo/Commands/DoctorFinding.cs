@@ -1,7 +1,7 @@
 namespace Evergrain.Silo.Commands;
 
 /// <summary>What <c>doctor</c> found out about one part of a server.</summary>
-/// <param name="Part">The part: settings, port, journal, certificate, model or clock.</param>
+/// <param name="Part">The part: settings, port, journal, lifetimes, certificate, model or clock.</param>
 /// <param name="IsFine">Whether nothing is to be done now.</param>
 /// <param name="Said">What was found, and what to do.</param>
 internal sealed record DoctorFinding(string Part, bool IsFine, string Said)

@@ -71,6 +71,8 @@ internal sealed class ExaminedServer : IAsyncDisposable
             ? await JournalCheckup.FindAsync(postgres, _clocks, cancellationToken)
             : new JournalCheckup(ports.IsServing).Find(
                 JournalComposition.SqliteDirectory(_app.Configuration)!, _clocks));
+        _findings.AddRange(await new LifetimeCheckup(_app.Configuration, _journal.PostgresOptions).FindAsync(
+            TimeProvider.System.GetUtcNow(), cancellationToken));
         if (Member is not null)
         {
             _findings.Add(await CertificateCheckup.FindAsync(

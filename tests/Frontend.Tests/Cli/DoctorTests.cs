@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using Evergrain.Frontend.Tests.Crash;
 using Evergrain.Suites.Hosting;
@@ -104,6 +105,8 @@ public sealed class DoctorTests : IDisposable
     [Theory]
     [InlineData("Recognition", "\"all\"")]
     [InlineData("RecognitionEntriesMax", "0")]
+    [InlineData("Tenants", "{\"*\":{\"ResponseLifetime\":\"-1.00:00:00\"}}")]
+    [InlineData("Tenants", "{\"*\":{\"ResponseLifetime\":\"a month\"}}")]
     public async Task Setting_OfAPartThatIsOffByDefault_IsReadToo(string name, string value)
     {
         var file = Path.Combine(_folder.FullName, "settings.json");
@@ -113,6 +116,56 @@ public sealed class DoctorTests : IDisposable
 
         Assert.Equal(1, said.ExitCode);
         Assert.Contains(name, Said(said.Json, "settings"), StringComparison.Ordinal);
+    }
+
+    // It says what the start says, and changes nothing.
+    [Fact]
+    public async Task Lifetimes_SayWhatWillBeRemoved_BeforeTheFirstStartWithThem_AndAfter()
+    {
+        var file = Path.Combine(_folder.FullName, "settings.json");
+        await File.WriteAllTextAsync(
+            file, "{\"Evergrain\":{\"Tenants\":{\"*\":{\"ResponseLifetime\":\"30.00:00:00\"}}}}", _patience.Token);
+        string[] doctor = ["doctor", "--port", "0", "--data", DataPath, "--config", file, "--json"];
+        Assert.Contains("no conversation yet", Said((await _commands.RunAsync(doctor)).Succeeded().Json, "lifetimes"),
+            StringComparison.Ordinal);
+        await using (var before = await ServerProcess.StartAsync(ServerSettings.OnSqlite(DataPath), _patience.Token))
+        {
+            await TellAsync(before);
+            await TellAsync(before);
+            await before.KillAsync();
+        }
+
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Contains("counted from the next start: if that is now, 2 conversations will be removed at 20",
+                Said((await _commands.RunAsync(doctor)).Succeeded().Json, "lifetimes"), StringComparison.Ordinal);
+        }
+
+        var settings = ServerSettings.OnSqlite(DataPath);
+        await using (var server = await ServerProcess.StartAsync(
+            settings with { Options = [.. settings.Options, "--config", file] }, _patience.Token))
+        {
+            var said = (await _commands.RunAsync(doctor)).Json;
+            Assert.Contains("2 conversations will be removed at 20", Said(said, "lifetimes"), StringComparison.Ordinal);
+            Assert.DoesNotContain("next start", Said(said, "lifetimes"), StringComparison.Ordinal);
+            await TellAsync(server);
+            await server.TerminateAsync(_patience.Token);
+            var (code, errors) = await server.ExitAsync(_patience.Token);
+            Assert.Equal(0, code);
+            Assert.Contains("2 conversations will be removed at 20", errors, StringComparison.Ordinal);
+        }
+
+        // What began after the start is removed later.
+        Assert.Contains(": 2 conversations will be removed at 20",
+            Said((await _commands.RunAsync(doctor)).Succeeded().Json, "lifetimes"), StringComparison.Ordinal);
+    }
+
+    private async Task TellAsync(ServerProcess server)
+    {
+        using var http = new HttpClient { BaseAddress = server.Address };
+        using var answer = await http.PostAsync("/v1/responses", new StringContent(
+            """{"model":"demo","input":"hello"}""", Encoding.UTF8, "application/json"), _patience.Token);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
     internal static string? Said(JsonElement doctor, string part) => doctor.GetProperty("checks").EnumerateArray()
