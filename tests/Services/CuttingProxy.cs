@@ -15,6 +15,7 @@ public sealed class CuttingProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<Task, bool> _pairs = [];
     private readonly ConcurrentDictionary<TcpClient, bool> _clients = [];
     private readonly Task _accepting;
+    private long _bytesPassed;
     private Cut _armed;
     private TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -37,6 +38,9 @@ public sealed class CuttingProxy : IAsyncDisposable
     }
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    /// <summary>Bytes that went through, both ways.</summary>
+    public long BytesPassed => Interlocked.Read(ref _bytesPassed);
 
     /// <summary>Whether new connections end at once.</summary>
     public bool IsClosed { get; set; }
@@ -142,6 +146,7 @@ public sealed class CuttingProxy : IAsyncDisposable
                     return;
                 }
 
+                Interlocked.Add(ref _bytesPassed, count);
                 await to.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
             }
         }

@@ -1,0 +1,89 @@
+using Azure.Storage.Blobs.Specialized;
+using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Azure;
+using Evergrain.Tests.Services;
+
+namespace Evergrain.Providers.Tests.Journals;
+
+/// <summary>Which process may have a journal in Azure, and what becomes of a lease that ran out.</summary>
+[Trait("Needs", "Azurite")]
+[Collection(AzuriteCollection.Name)]
+public sealed class AzureJournalLockTests(AzuriteServer server) : AzureFixture(server)
+{
+    private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(15);
+
+    private readonly List<string> _waits = [];
+
+    [Fact]
+    public async Task Second_IsRefusedInOneSentence_UntilTheFirstIsGone()
+    {
+        await using (await TakeAsync())
+        {
+            var refused = await Assert.ThrowsAsync<JournalUnavailableException>(TakeAsync);
+            Assert.Equal($"The journal in the container {Container} at http://127.0.0.1:{Server.BlobPort} is in use " +
+                "by another process: stop it.", refused.Message);
+        }
+
+        await using var next = await TakeAsync();
+    }
+
+    [Fact]
+    public async Task Next_AfterAProcessThatDied_WaitsForItsLeaseToRunOut()
+    {
+        await (await TakeAsync()).DisposeAsync();
+        await Lease().AcquireAsync(LeaseTime, cancellationToken: Token);
+        await using var next = await TakeAsync();
+        Assert.False(next.Lost.IsCompleted);
+        Assert.EndsWith("This one waits, 00:00:18 at most.", Assert.Single(_waits), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Lease_ThatIsGone_IsTakenAgain_AndHeld()
+    {
+        var retaken = new TaskCompletionSource();
+        await using var held = await TakeAsync();
+        held.Retaken = () => retaken.TrySetResult();
+        await Lease().BreakAsync(TimeSpan.Zero, cancellationToken: Token);
+
+        await retaken.Task.WaitAsync(Token);
+        Assert.False(held.Lost.IsCompleted);
+        await Assert.ThrowsAsync<global::Azure.RequestFailedException>(
+            () => Lease().AcquireAsync(LeaseTime, cancellationToken: Token));
+    }
+
+    [Fact]
+    public async Task Lease_ThatAnotherTook_IsLostInOneSentence()
+    {
+        await using var held = await TakeAsync();
+        await Lease().BreakAsync(TimeSpan.Zero, cancellationToken: Token);
+        await Lease().AcquireAsync(TimeSpan.FromSeconds(60), cancellationToken: Token);
+
+        var lost = await Assert.ThrowsAsync<JournalUnavailableException>(() => held.Lost.WaitAsync(Token));
+        Assert.EndsWith("is in use by another process: stop it.", lost.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Storage_Away_IsWaitedFor()
+    {
+        await using var held = await AzureJournalLock.TakeAsync(new AzureJournalOptions
+        {
+            Account = AzuriteServer.ConnectionStringOver(Blobs.Port, Tables.Port),
+            Container = Container,
+            RetriesMax = 0,
+        }, waits: null, Token);
+        Blobs.Sever();
+        await Task.Delay(TimeSpan.FromSeconds(6), TimeProvider.System, Token);
+        Assert.False(held.Lost.IsCompleted);
+        Blobs.IsClosed = false;
+        await Task.Delay(LeaseTime, TimeProvider.System, Token);
+        await Assert.ThrowsAsync<global::Azure.RequestFailedException>(
+            () => Lease().AcquireAsync(LeaseTime, cancellationToken: Token));
+        Assert.False(held.Lost.IsCompleted);
+    }
+
+    private Task<AzureJournalLock> TakeAsync() => AzureJournalLock.TakeAsync(
+        new AzureJournalOptions { Account = Server.ConnectionString, Container = Container }, _waits.Add, Token);
+
+    /// <summary>The lease as another process has it.</summary>
+    private BlobLeaseClient Lease() => BlobContainer().GetBlobClient("lock").GetBlobLeaseClient();
+}

@@ -1,0 +1,10 @@
+using Evergrain.Tests.Services;
+
+namespace Evergrain.Providers.Tests.Journals;
+
+/// <summary>Classes that share one Azurite, and so run one after the other: a test may stop it.</summary>
+[CollectionDefinition(Name)]
+public sealed class AzuriteCollection : ICollectionFixture<AzuriteServer>
+{
+    public const string Name = "Azurite";
+}
