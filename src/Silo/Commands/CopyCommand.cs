@@ -11,7 +11,8 @@ internal static class CopyCommand
 {
     private static readonly Option<string> From = new("--from")
     {
-        Description = "The journal that is read, of a stopped server: sqlite:DIR, or what --journal-url takes.",
+        Description = "The journal that is read, of a stopped server: sqlite:DIR, azure, or what --journal-url " +
+            "takes.",
         HelpName = "PLACE",
         Required = true,
     };

@@ -1,4 +1,6 @@
 using Evergrain.Conversations.Records;
+using Evergrain.Frontend;
+using Evergrain.Providers.Azure;
 using Evergrain.Providers.Copying;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
@@ -7,13 +9,16 @@ using Microsoft.Extensions.Configuration;
 
 namespace Evergrain.Silo.Commands;
 
-/// <summary>A journal that <c>evergrain copy</c> reads or writes: a data directory, or one in PostgreSQL.</summary>
+/// <summary>
+/// A journal that <c>evergrain copy</c> reads or writes: a data directory, or one in PostgreSQL or Azure Storage.
+/// </summary>
 internal sealed class CopyPlace
 {
-    private const string Sqlite = "sqlite:";
+    private const string Sqlite = "sqlite:", Azure = "azure";
 
     private readonly IConfiguration _settings;
     private readonly string? _directory;
+    private readonly string? _account;
     private readonly string _url = "";
 
     private CopyPlace(string option, string given, IConfiguration settings)
@@ -33,11 +38,18 @@ internal sealed class CopyPlace
             return;
         }
 
+        if (AccountOf(given, settings) is { } account)
+        {
+            _account = account;
+            Name = new AzureAccount(JournalComposition.AzureAt(account, settings, RecordFormat.Newest)).Place;
+            return;
+        }
+
         // What else was given is not printed: it may hold a password.
         if (!given.StartsWith("postgres", StringComparison.OrdinalIgnoreCase) && !given.Contains('='))
         {
-            throw new CommandException($"{option} must be sqlite:DIR, or a URL that --journal-url takes, such as " +
-                "postgres://user@127.0.0.1:5432/evergrain.");
+            throw new CommandException($"{option} must be sqlite:DIR, azure, or a URL that --journal-url takes, such " +
+                "as postgres://user@127.0.0.1:5432/evergrain.");
         }
 
         _url = given;
@@ -58,8 +70,10 @@ internal sealed class CopyPlace
         new(option, given, settings);
 
     /// <summary>Opens it to be read, and holds it.</summary>
-    public async Task<ICopySource> OpenSourceAsync(CancellationToken cancellationToken) => _directory is not null
-        ? SqliteCopySource.Open(_directory)
+    public async Task<ICopySource> OpenSourceAsync(CancellationToken cancellationToken) =>
+        _directory is not null ? SqliteCopySource.Open(_directory)
+        : _account is not null ? await AzureCopySource.OpenAsync(
+            JournalComposition.AzureAt(_account, _settings, RecordFormat.Newest), cancellationToken)
         : await PostgresCopySource.OpenAsync(
             JournalComposition.PostgresAt(PostgresUrl.ReadOnly(_url), _settings, RecordFormat.Newest),
             cancellationToken);
@@ -76,6 +90,38 @@ internal sealed class CopyPlace
             return new CopyTarget(sqlite, [sqlite], new TaskCompletionSource().Task);
         }
 
+        return _account is not null
+            ? await OpenAzureAsync(_account, format, cancellationToken)
+            : await OpenPostgresAsync(format, cancellationToken);
+    }
+
+    // `azure` alone: the account's key need not stand in the process list.
+    private static string? AccountOf(string given, IConfiguration settings) =>
+        string.Equals(given, Azure, StringComparison.OrdinalIgnoreCase)
+            ? settings.GetSection(EvergrainOptions.Section)["JournalUrl"] ?? ""
+            : given.StartsWith("https://", StringComparison.OrdinalIgnoreCase) ||
+                given.Contains("AccountName=", StringComparison.OrdinalIgnoreCase) ||
+                given.Contains("BlobEndpoint=", StringComparison.OrdinalIgnoreCase) ? given : null;
+
+    private async Task<CopyTarget> OpenAzureAsync(string account, int format, CancellationToken cancellationToken)
+    {
+        var azure = JournalComposition.AzureAt(account, _settings, format);
+        azure.IsCopyTarget = true;
+        var held = await AzureJournalLock.TakeAsync(azure, waits: null, cancellationToken);
+        try
+        {
+            var journal = await AzureJournal.OpenAsync(azure, cancellationToken);
+            return new CopyTarget(journal, [journal, held], held.Lost);
+        }
+        catch
+        {
+            await held.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task<CopyTarget> OpenPostgresAsync(int format, CancellationToken cancellationToken)
+    {
         var postgres = JournalComposition.PostgresAt(_url, _settings, format);
         postgres.IsCopyTarget = true;
         var held = await PostgresJournalLock.TakeAsync(postgres, JournalOwner.Alone, cancellationToken);

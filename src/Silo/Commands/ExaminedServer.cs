@@ -67,10 +67,13 @@ internal sealed class ExaminedServer : IAsyncDisposable
             : "No mistake was found; callers from this machine need no key."));
         var ports = new PortCheck(options);
         _findings.AddRange(await ports.FindAsync(cancellationToken));
-        _findings.Add(_journal.PostgresOptions is { } postgres
-            ? await JournalCheckup.FindAsync(postgres, _clocks, cancellationToken)
-            : new JournalCheckup(ports.IsServing).Find(
-                JournalComposition.SqliteDirectory(_app.Configuration)!, _clocks));
+        _findings.Add(_journal switch
+        {
+            { PostgresOptions: { } postgres } => await JournalCheckup.FindAsync(postgres, _clocks, cancellationToken),
+            { AzureOptions: { } azure } => await JournalCheckup.FindAsync(azure, _clocks, cancellationToken),
+            _ => new JournalCheckup(ports.IsServing).Find(
+                JournalComposition.SqliteDirectory(_app.Configuration)!, _clocks),
+        });
         _findings.AddRange(await new LifetimeCheckup(_app.Configuration, _journal.PostgresOptions).FindAsync(
             TimeProvider.System.GetUtcNow(), cancellationToken));
         if (Member is not null)

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Azure;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 using Npgsql;
@@ -69,6 +70,31 @@ internal sealed class JournalCheckup(bool isServing)
         catch (Exception e) when (e is NpgsqlException || PostgresFault.IsConnectionLost(e))
         {
             return Wrong(PostgresFault.Unavailable(e, place).Message);
+        }
+    }
+
+    /// <summary>Looks at Azure's.</summary>
+    /// <param name="options">Where it is.</param>
+    /// <param name="clocks">Gets Azure's clock.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<DoctorFinding> FindAsync(
+        AzureJournalOptions options, List<ComparedClock> clocks, CancellationToken cancellationToken)
+    {
+        var account = new AzureAccount(options);
+        try
+        {
+            var (isThere, date) = await AzureSchema.LookAsync(account, cancellationToken);
+            if (date is { } now)
+            {
+                clocks.Add(new ComparedClock("Azure Storage", TimeProvider.System.GetUtcNow() - now));
+            }
+
+            return Fine(isThere ? $"Azure answers for {account.Place}."
+                : $"Azure answers; the first start makes {account.Place}.");
+        }
+        catch (JournalUnavailableException e)
+        {
+            return Wrong(e.Message);
         }
     }
 

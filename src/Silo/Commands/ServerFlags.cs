@@ -29,14 +29,16 @@ internal static class ServerFlags
 
     private static readonly Option<string> Journal = new("--journal")
     {
-        Description = "Where conversations are kept: in a SQLite file of the data directory, or in PostgreSQL.",
-        HelpName = "sqlite|postgres",
+        Description = "Where conversations are kept: in a SQLite file of the data directory, in PostgreSQL, or in " +
+            "Azure Storage.",
+        HelpName = "sqlite|postgres|azure",
     };
 
     private static readonly Option<string> JournalUrl = new("--journal-url")
     {
-        Description = "PostgreSQL's URL, such as postgres://user@127.0.0.1:5432/evergrain. The process list " +
-            "shows it: with a password better Evergrain__JournalUrl in the environment.",
+        Description = "PostgreSQL's URL, such as postgres://user@127.0.0.1:5432/evergrain, or Azure's, such as " +
+            "https://NAME.blob.core.windows.net. The process list shows it: with a password or a key better " +
+            "Evergrain__JournalUrl in the environment.",
         HelpName = "URL",
     };
 

@@ -7,6 +7,7 @@ using Evergrain.Conversations.Records;
 using Evergrain.Frontend;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Settings;
+using Evergrain.Providers.Azure;
 using Evergrain.Providers.Journals;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
@@ -19,32 +20,43 @@ namespace Evergrain.Silo.Composition;
 /// <summary>Which journal the process writes, and the lock that keeps other processes from it.</summary>
 internal sealed class JournalComposition : IReadiness, IAsyncDisposable
 {
-    private const string DataDefault = "data";
-    private const string Sqlite = "sqlite", Postgres = "postgres";
-    private const string PostgresBounds = "Postgres";
+    private const string DataDefault = "data", FormatName = "Format";
+    private const string Sqlite = "sqlite", Postgres = "postgres", Azure = "azure";
+    private const string PostgresBounds = "Postgres", AzureBounds = "Azure";
 
     private readonly ServerRole _role;
     private readonly string _data;
     private readonly JournalReturns _returns = new();
     private int _format = RecordFormat.Newest;
     private IJournal? _journal;
-    private PostgresJournalLock? _lock;
+    private IAsyncDisposable? _lock;
 
     private JournalComposition(ServerRole role, string data) => (_role, _data) = (role, data);
 
-    /// <summary>The PostgreSQL journal; null: SQLite.</summary>
+    /// <summary>The PostgreSQL journal; null: another.</summary>
     public PostgresJournalOptions? PostgresOptions { get; private set; }
 
+    /// <summary>The journal in Azure Storage; null: another.</summary>
+    public AzureJournalOptions? AzureOptions { get; private set; }
+
     /// <summary>Where the open journal is, for people.</summary>
-    public string Place => _journal is PostgresJournal postgres
-        ? $"journal in PostgreSQL at {postgres.Place}"
-        : $"journal in the directory {_data}";
+    public string Place => _journal switch
+    {
+        PostgresJournal postgres => $"journal in PostgreSQL at {postgres.Place}",
+        AzureJournal azure => $"journal in {azure.Place}",
+        _ => $"journal in the directory {_data}",
+    };
 
     /// <inheritdoc/>
     public string? Obstacle => _journal?.Obstacle;
 
     /// <summary>Fails when another process has taken the journal; a SQLite file cannot be taken.</summary>
-    public Task Lost => _lock?.Lost ?? new TaskCompletionSource().Task;
+    public Task Lost => _lock switch
+    {
+        PostgresJournalLock postgres => postgres.Lost,
+        AzureJournalLock azure => azure.Lost,
+        _ => new TaskCompletionSource().Task,
+    };
 
     private IJournal Journal => _journal ?? throw new InvalidOperationException("The journal is not open.");
 
@@ -53,11 +65,15 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
     {
         var section = configuration.GetSection(EvergrainOptions.Section);
         var composition = new JournalComposition(role, DataOf(section));
-        IReadOnlyList<string> mistakes = [.. composition.ReadFormat(section), .. composition.Read(section)];
+        IReadOnlyList<string> mistakes =
+        [
+            .. composition.ReadFormat(section), .. composition.Read(section),
+            .. composition.FindLifetimes(configuration),
+        ];
         services.AddSettingsRule(_ => mistakes);
         services.AddSingleton(_ => composition.Journal);
-        services.AddSingleton(_ => (IHistoryStore)composition.Journal);
-        services.AddSingleton(_ => (ILifetimeStore)composition.Journal);
+        services.AddSingleton(_ =>
+            composition.Journal as IHistoryStore ?? new UnindexedHistories(composition.Journal));
         services.AddSingleton(composition._returns);
         services.AddSingleton<IReadiness>(composition);
         if (role == ServerRole.Alone)
@@ -80,6 +96,11 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
     public static PostgresJournalOptions PostgresAt(string url, IConfiguration configuration, int format) =>
         PostgresAt(url, configuration.GetSection(EvergrainOptions.Section).GetSection(PostgresBounds), format);
 
+    /// <summary>A journal in Azure Storage, within the bounds that the settings give.</summary>
+    /// <exception cref="InvalidOperationException">A bound is no number.</exception>
+    public static AzureJournalOptions AzureAt(string account, IConfiguration configuration, int format) =>
+        AzureAt(account, configuration.GetSection(EvergrainOptions.Section).GetSection(AzureBounds), format);
+
     /// <summary>Opens it. A process that runs alone lets no other in, and a cluster no other cluster.</summary>
     /// <param name="owner">Whose process this is.</param>
     /// <param name="services">Where the log is.</param>
@@ -96,24 +117,20 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         var check = services.GetService<ConversationInstruments>() is { } instruments
             ? new JournalCheckSetup(logger, instruments)
             : null;
-        if (PostgresOptions is not { } postgres)
+        if (PostgresOptions is { } options)
         {
-            var sqlite = new SqliteJournalOptions
-            {
-                Directory = _data, Format = _format, KeepsHistories = keepsHistories, Logger = logger, Check = check,
-            };
-            _journal = await SqliteJournal.OpenAsync(sqlite, cancellationToken);
-            JournalInstruments.Add(meters, _journal);
-            return;
+            (options.Logger, options.Check, options.KeepsHistories) = (logger, check, keepsHistories);
         }
 
-        (postgres.Logger, postgres.Check, postgres.KeepsHistories) = (logger, check, keepsHistories);
-        var patience = new StartPatience(postgres, Console.Error);
-        _lock = await patience.OpenAsync(
-            () => PostgresJournalLock.TakeAsync(postgres, owner, cancellationToken), cancellationToken);
-        _lock.Retaken = _returns.Returned;
-        _journal = await patience.OpenAsync(
-            () => PostgresJournal.OpenAsync(postgres, cancellationToken), cancellationToken);
+        _journal = this switch
+        {
+            { PostgresOptions: { } postgres } => await OpenAsync(postgres, owner, cancellationToken),
+            { AzureOptions: { } azure } => await OpenAsync(azure, logger, cancellationToken),
+            _ => await SqliteJournal.OpenAsync(new SqliteJournalOptions
+            {
+                Directory = _data, Format = _format, KeepsHistories = keepsHistories, Logger = logger, Check = check,
+            }, cancellationToken),
+        };
         JournalInstruments.Add(meters, _journal);
     }
 
@@ -130,6 +147,32 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
             await _lock.DisposeAsync();
         }
     }
+
+    private async Task<IJournal> OpenAsync(
+        PostgresJournalOptions options, JournalOwner owner, CancellationToken cancellationToken)
+    {
+        var patience = new StartPatience(
+            options.StartTimeout, PostgresFault.IsConnectionLost, options.Time, Console.Error);
+        var held = await patience.OpenAsync(
+            () => PostgresJournalLock.TakeAsync(options, owner, cancellationToken), cancellationToken);
+        held.Retaken = _returns.Returned;
+        _lock = held;
+        return await patience.OpenAsync(() => PostgresJournal.OpenAsync(options, cancellationToken), cancellationToken);
+    }
+
+    private async Task<IJournal> OpenAsync(
+        AzureJournalOptions options, ILogger logger, CancellationToken cancellationToken)
+    {
+        options.Logger = logger;
+        var patience = new StartPatience(options.StartTimeout, AzureFault.IsAway, options.Time, Console.Error);
+        var held = await patience.OpenAsync(
+            () => AzureJournalLock.TakeAsync(options, SayWaiting, cancellationToken), cancellationToken);
+        held.Retaken = _returns.Returned;
+        _lock = held;
+        return await patience.OpenAsync(() => AzureJournal.OpenAsync(options, cancellationToken), cancellationToken);
+    }
+
+    private static void SayWaiting(string sentence) => Console.Error.WriteLine($"evergrain: {sentence}");
 
     private IEnumerable<string> ReadFormat(IConfigurationSection section)
     {
@@ -163,29 +206,62 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         return (name, url) switch
         {
             (Sqlite, not null) =>
-                ["JournalUrl goes with Journal 'postgres': SQLite's file is in the directory that Data names."],
+                ["JournalUrl goes with Journal 'postgres' or 'azure': SQLite's file is in the directory that Data " +
+                    "names."],
             (Postgres, null) =>
                 ["Journal 'postgres' needs JournalUrl, such as postgres://user@127.0.0.1:5432/evergrain; with a " +
                     "password better as Evergrain__JournalUrl in the environment."],
+            (Azure, _) when _role != ServerRole.Alone =>
+                ["Journal 'azure' is for one process that runs alone: a cluster needs Journal 'postgres'."],
+            (Azure, null) =>
+                ["Journal 'azure' needs JournalUrl: a storage account's connection string, best as " +
+                    "Evergrain__JournalUrl in the environment, or https://NAME.blob.core.windows.net."],
+            (Azure, not null) => ReadAzure(section.GetSection(AzureBounds), url),
             (Sqlite, null) when _role != ServerRole.Alone =>
                 [$"Role '{section["Role"]}' needs a journal that processes share: give --journal-url, or " +
                     "Evergrain__JournalUrl in the environment."],
             (Sqlite, null) => [],
             (Postgres, not null) => ReadPostgres(section.GetSection(PostgresBounds), url),
-            _ => [$"Journal must be '{Sqlite}' or '{Postgres}', not '{name}'."],
+            _ => [$"Journal must be '{Sqlite}', '{Postgres}' or '{Azure}', not '{name}'."],
         };
     }
 
-    // The section holds bounds; the URL is not among them, as it may hold a password.
+    private IEnumerable<string> FindLifetimes(IConfiguration configuration) =>
+        AzureOptions is not null && LifetimeComposition.Read(configuration).Rules.Count > 0
+            ? ["ResponseLifetime: a journal in Azure Storage removes nothing by its age yet. Leave it out, or choose " +
+                "another journal."]
+            : [];
+
+    private static AzureJournalOptions AzureAt(string account, IConfigurationSection bounds, int format) =>
+        Bind<AzureJournalOptions>(bounds, nameof(AzureJournalOptions.Account), account, format);
+
     private static PostgresJournalOptions PostgresAt(string url, IConfigurationSection bounds, int format) =>
+        Bind<PostgresJournalOptions>(bounds, nameof(PostgresJournalOptions.Url), url, format);
+
+    // The section holds bounds; where it is does not stand among them, as it may hold a password or a key.
+    private static T Bind<T>(IConfigurationSection bounds, string name, string place, int format) =>
         new ConfigurationBuilder()
             .AddConfiguration(bounds)
             .AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
             {
-                [nameof(PostgresJournalOptions.Url)] = url,
-                [nameof(PostgresJournalOptions.Format)] = format.ToString(CultureInfo.InvariantCulture),
+                [name] = place,
+                [FormatName] = format.ToString(CultureInfo.InvariantCulture),
             })
-            .Build().Get<PostgresJournalOptions>()!;
+            .Build().Get<T>()!;
+
+    private IReadOnlyList<string> ReadAzure(IConfigurationSection bounds, string account)
+    {
+        try
+        {
+            AzureOptions = AzureAt(account, bounds, _format);
+            _ = new AzureAccount(AzureOptions);
+            return OptionRules.FindMistakes(AzureOptions, bounds.Path);
+        }
+        catch (Exception e) when (e is JournalUnavailableException or InvalidOperationException)
+        {
+            return [e.Message];
+        }
+    }
 
     private IReadOnlyList<string> ReadPostgres(IConfigurationSection bounds, string url)
     {

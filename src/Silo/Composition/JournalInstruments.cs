@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Timing;
+using Evergrain.Providers.Azure;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 
@@ -26,6 +27,10 @@ internal static class JournalInstruments
                 () => postgres.Counters.Refused);
             meter.CreateObservableCounter("evergrain.journals.reconnected", () => postgres.Counters.Reconnects,
                 "{connection}", "Connections to PostgreSQL that were made again.");
+        }
+        else if (journal is AzureJournal azure)
+        {
+            AddShared(meter, () => azure.Counters.Appends, () => azure.Counters.Failed, () => azure.Counters.Refused);
         }
     }
 

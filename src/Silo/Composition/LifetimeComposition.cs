@@ -55,7 +55,12 @@ internal static class LifetimeComposition
 
         public async Task StartAsync(CancellationToken cancellationToken)
         {
-            var store = provider.GetRequiredService<ILifetimeStore>();
+            if (provider.GetRequiredService<IJournal>() is not ILifetimeStore store)
+            {
+                // Settings with a lifetime were refused.
+                return;
+            }
+
             var time = provider.GetRequiredService<TimeProvider>();
             var now = time.GetUtcNow();
             var kept = await store.KeepLifetimesAsync(lifetimes.Rules, now, cancellationToken);

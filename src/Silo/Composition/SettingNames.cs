@@ -3,6 +3,7 @@ using Evergrain.Frontend;
 using Evergrain.Frontend.Admission;
 using Evergrain.Frontend.InProcess;
 using Evergrain.Grains;
+using Evergrain.Providers.Azure;
 using Evergrain.Providers.Checks;
 using Evergrain.Providers.Postgres;
 using Evergrain.Silo.Cluster;
@@ -16,7 +17,8 @@ namespace Evergrain.Silo.Composition;
 /// </summary>
 internal static class SettingNames
 {
-    private const string Postgres = "Postgres", Cluster = "Cluster", InputCheck = "InputCheck", Rules = "Rules";
+    private const string Postgres = "Postgres", Azure = "Azure", Cluster = "Cluster", InputCheck = "InputCheck";
+    private const string Rules = "Rules";
 
     // The URL and the format stand one level higher, and so does what asks for the index of histories.
     private static readonly string[] BesidePostgres =
@@ -29,11 +31,19 @@ internal static class SettingNames
     [typeof(EvergrainOptions), typeof(InProcessOptions), typeof(RecognitionOptions)],
     [
         "Role", "Data", "Journal", "JournalUrl", "JournalFormat", "Models", "ModelUrl", "ModelApi", "ModelKey",
-        "ModelServer", "ModelServers", "Admission", "Tenants", Postgres, Cluster, InputCheck,
+        "ModelServer", "ModelServers", "Admission", "Tenants", Postgres, Azure, Cluster,
+        InputCheck,
     ]);
 
     private static readonly HashSet<string> OfPostgres =
         [.. NamesOf([typeof(PostgresJournalOptions)], []).Except(BesidePostgres, StringComparer.OrdinalIgnoreCase)];
+
+    private static readonly HashSet<string> OfAzure =
+    [
+        .. NamesOf([typeof(AzureJournalOptions)], []).Except(
+            [nameof(AzureJournalOptions.Account), nameof(AzureJournalOptions.Format)],
+            StringComparer.OrdinalIgnoreCase),
+    ];
 
     // Settings of earlier builds, and what to set instead.
     private static readonly Dictionary<string, string> Gone = new(StringComparer.OrdinalIgnoreCase)
@@ -54,6 +64,7 @@ internal static class SettingNames
         [
             .. Unknown(section, Top),
             .. Unknown(section.GetSection(Postgres), OfPostgres),
+            .. Unknown(section.GetSection(Azure), OfAzure),
             .. Unknown(section.GetSection(Cluster), OfCluster),
             .. Unknown(checks, NamesOf([typeof(InputCheckOptions)], [])),
             .. checks.GetSection(Rules).GetChildren()

@@ -1,19 +1,21 @@
 using Evergrain.Conversations.Ports;
-using Evergrain.Providers.Postgres;
 
 namespace Evergrain.Silo.Composition;
 
-/// <summary>Waits, when a process starts, for a PostgreSQL that cannot be reached yet, and says so once.</summary>
-/// <param name="options">How long, and the clock.</param>
+/// <summary>Waits, when a process starts, for a journal's store that cannot be reached yet, and says so once.</summary>
+/// <param name="timeMax">How long.</param>
+/// <param name="isAway">Whether a failure may pass by itself.</param>
+/// <param name="time">The clock.</param>
 /// <param name="output">Gets the line.</param>
-internal sealed class StartPatience(PostgresJournalOptions options, TextWriter output)
+internal sealed class StartPatience(
+    TimeSpan timeMax, Func<Exception, bool> isAway, TimeProvider time, TextWriter output)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    private readonly long _begun = options.Time.GetTimestamp();
+    private readonly long _begun = time.GetTimestamp();
     private bool _hasSaid;
 
-    /// <summary>Opens something; again, while PostgreSQL is away.</summary>
+    /// <summary>Opens something; again, while the store is away.</summary>
     /// <exception cref="JournalUnavailableException">It refuses, or stayed away.</exception>
     public async Task<T> OpenAsync<T>(Func<Task<T>> open, CancellationToken cancellationToken)
     {
@@ -23,18 +25,15 @@ internal sealed class StartPatience(PostgresJournalOptions options, TextWriter o
             {
                 return await open();
             }
-            catch (JournalUnavailableException e) when (IsAway(e) &&
-                options.Time.GetElapsedTime(_begun) < options.StartTimeout)
+            catch (JournalUnavailableException e) when (e.InnerException is { } inner && isAway(inner) &&
+                time.GetElapsedTime(_begun) < timeMax)
             {
                 await SayAsync(e);
             }
 
-            await Task.Delay(Pause, options.Time, cancellationToken);
+            await Task.Delay(Pause, time, cancellationToken);
         }
     }
-
-    private static bool IsAway(JournalUnavailableException failure) =>
-        failure.InnerException is { } inner && PostgresFault.IsConnectionLost(inner);
 
     private async Task SayAsync(JournalUnavailableException failure)
     {
@@ -42,7 +41,7 @@ internal sealed class StartPatience(PostgresJournalOptions options, TextWriter o
         {
             _hasSaid = true;
             await output.WriteLineAsync(
-                $"evergrain: {failure.Message} The process waits for it, {options.StartTimeout} at most.");
+                $"evergrain: {failure.Message} The process waits for it, {timeMax} at most.");
         }
     }
 }

@@ -62,7 +62,7 @@ public sealed class CopyTests : IDisposable
         (await commands.RunAsync("copy", "--from", from, "--to", from)).AssertRefused("the same journal");
         (await commands.RunAsync("copy", "--from", Source, "--to", to)).AssertRefused("--from must be sqlite:DIR");
         (await commands.RunAsync("copy", "--from", from, "--to", "azure://account:key@x"))
-            .AssertRefused("--to must be sqlite:DIR, or a URL that --journal-url takes");
+            .AssertRefused("--to must be sqlite:DIR, azure, or a URL that --journal-url takes");
         (await commands.RunAsync("copy", "--from", from, "--to", "sqlite://data")).AssertRefused("names no directory");
         Assert.False(Directory.Exists(Source) || Directory.Exists(Target));
         await using var server = await ServerProcess.StartAsync(ServerSettings.OnSqlite(Source), Token);

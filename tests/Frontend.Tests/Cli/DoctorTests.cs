@@ -194,3 +194,29 @@ public sealed class PostgresDoctorTests(PostgresServer postgres)
         Assert.Contains("127.0.0.1:1", DoctorTests.Said(wrong.Json, "journal"), StringComparison.Ordinal);
     }
 }
+
+/// <summary>The same, where the journal is in Azure Storage.</summary>
+[Trait("Needs", "Azurite")]
+[Collection(nameof(AzuriteProcessTests))]
+public sealed class AzureDoctorTests(AzuriteServer azurite)
+{
+    [Fact]
+    public async Task Azure_ThatAnswersOrNot_IsTold()
+    {
+        using var patience = new CancellationTokenSource(2 * TestServer.Patience);
+        var commands = new CommandProcess(patience.Token);
+        string[] doctor = ["doctor", "--port", "0", "--json", "--journal", "azure", "--journal-url"];
+
+        var fine = await commands.RunAsync([.. doctor, azurite.ConnectionString]);
+        var wrong = await commands.RunAsync([.. doctor, AzuriteServer.ConnectionStringOver(1, 1)]);
+        var mistaken = await commands.RunAsync([.. doctor, "nonsense"]);
+
+        Assert.Contains("the container evergrain at http://127.0.0.1",
+            DoctorTests.Said(fine.Succeeded().Json, "journal"), StringComparison.Ordinal);
+        Assert.Contains("agrees with Azure Storage", DoctorTests.Said(fine.Json, "clock"), StringComparison.Ordinal);
+        Assert.Equal(1, wrong.ExitCode);
+        Assert.Contains("127.0.0.1:1", DoctorTests.Said(wrong.Json, "journal"), StringComparison.Ordinal);
+        Assert.Contains("neither a connection string nor a URL", DoctorTests.Said(mistaken.Json, "settings"),
+            StringComparison.Ordinal);
+    }
+}

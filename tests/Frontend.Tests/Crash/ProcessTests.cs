@@ -10,3 +10,7 @@ public sealed class ProcessTests;
 /// <summary>The same, of processes that share a PostgreSQL.</summary>
 [CollectionDefinition(nameof(PostgresProcessTests), DisableParallelization = true)]
 public sealed class PostgresProcessTests : ICollectionFixture<PostgresServer>;
+
+/// <summary>The same, of processes that share an Azurite.</summary>
+[CollectionDefinition(nameof(AzuriteProcessTests), DisableParallelization = true)]
+public sealed class AzuriteProcessTests : ICollectionFixture<AzuriteServer>;

@@ -166,4 +166,14 @@ internal sealed record ServerSettings(params IReadOnlyList<string> Options)
     {
         Environment = new Dictionary<string, string> { ["Evergrain__JournalUrl"] = url },
     };
+
+    /// <summary>A server whose journal is in Azure Storage.</summary>
+    public static ServerSettings OnAzure(string account, string container) => new("--port", "0", "--journal", "azure")
+    {
+        Environment = new Dictionary<string, string>
+        {
+            ["Evergrain__JournalUrl"] = account,
+            ["Evergrain__Azure__Container"] = container,
+        },
+    };
 }

@@ -12,11 +12,20 @@ public sealed class InProcessSqliteTests() : ConversationsContract(InProcessHost
 public sealed class InProcessPostgresTests(PostgresServer server)
     : ConversationsContract(InProcessHosts.Postgres(server));
 
+[Trait("Needs", "Azurite")]
+[Collection(AzuriteCollection.Name)]
+public sealed class InProcessAzureTests(AzuriteServer server) : ConversationsContract(InProcessHosts.Azure(server));
+
 public sealed class InProcessFaultTests() : FaultContract(InProcessHosts.InMemory);
 
 public sealed class InProcessJournalFailureTests() : JournalFailureContract(InProcessHosts.InMemory);
 
 public sealed class InProcessSqliteFailureTests() : JournalFailureContract(InProcessHosts.Sqlite);
+
+[Trait("Needs", "Azurite")]
+[Collection(AzuriteCollection.Name)]
+public sealed class InProcessAzureFailureTests(AzuriteServer server)
+    : JournalFailureContract(InProcessHosts.Azure(server));
 
 public sealed class InProcessPassivationTests() : PassivationContract(InProcessHosts.InMemory);
 

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.InProcess;
+using Evergrain.Providers.Azure;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 using Evergrain.Suites.Hosts;
@@ -24,6 +25,17 @@ internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start)
                 new PostgresJournalOptions { Url = url, KeepsHistories = setup.Recognition is not null },
                 CancellationToken.None),
             OptionsFor(setup), setup);
+    });
+
+    public static InProcessHosts Azure(AzuriteServer server) => new(async setup =>
+    {
+        var options = new AzureJournalOptions
+        {
+            Account = server.ConnectionString,
+            Container = server.NewContainer(),
+        };
+        return await InProcessHost.StartAsync(
+            async () => await AzureJournal.OpenAsync(options, CancellationToken.None), OptionsFor(setup), setup);
     });
 
     public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);
