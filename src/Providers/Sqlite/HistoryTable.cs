@@ -145,10 +145,11 @@ internal sealed class HistoryRows(sqlite3 database) : IDisposable
 {
     private const int LooksMax = 64;
 
-    // Whose row is not there was deleted by a build that does not know the table.
+    // Whose row is not there was deleted by a build that does not know the table. Without the index's name SQLite walks
+    // all entries of the tenant for each key, since the table has them in the order that is asked for.
     private readonly Statement _find = new(database, $"""
         SELECT c.id, h.turn, h.tag, h.hint FROM (
-          SELECT conversation, turn, tag, hint, number FROM histories
+          SELECT conversation, turn, tag, hint, number FROM histories INDEXED BY histories_by_key
           WHERE tenant = ?1 AND key = ?2 ORDER BY number DESC LIMIT {LooksMax}) h
         JOIN conversations c ON c.number = h.conversation AND c.tenant = ?1
         ORDER BY (h.hint = ?3 AND ?3 <> 0) DESC, h.number DESC LIMIT 1
