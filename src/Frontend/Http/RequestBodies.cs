@@ -33,7 +33,7 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
         CheckType(request.ContentType);
         var unpack = BodyEncoding.Find(request.Headers.ContentEncoding.ToString());
         var tenant = request.HttpContext.Features.GetRequiredFeature<Caller>().Tenant;
-        var body = new RentedBuffer(BytesMax, budget.Open(tenant));
+        var body = new RentedBuffer(BytesMax, budget.Open(tenant)) { Expected = request.ContentLength ?? 0 };
         try
         {
             await FillAsync(body, request);

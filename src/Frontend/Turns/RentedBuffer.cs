@@ -13,9 +13,15 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null, int 
     // Most messages are a tool result of about 2 KB.
     private const int FirstBytes = 4096;
 
+    // A message that says how long it is must have sent this part of it before it gets room for all.
+    private const int ExpectedPart = 8;
+
     private byte[] _bytes = PooledBytes.Rent(FirstBytes);
 
     public int Length { get; private set; }
+
+    /// <summary>How long the message says that it is, in bytes; 0: it says nothing.</summary>
+    public long Expected { get; init; }
 
     /// <summary>Whether <see cref="Free"/> would rent a larger buffer.</summary>
     public bool IsFull => Length == _bytes.Length;
@@ -122,7 +128,13 @@ internal sealed class RentedBuffer(int bytesMax, ByteCharge? charge = null, int 
         return larger <= PooledBytes.PooledMax ? (int)BitOperations.RoundUpToPowerOf2((uint)larger) : larger;
     }
 
-    private int Larger(int least) => Math.Max(least, (int)Math.Min(2L * _bytes.Length, bytesMax + 1L));
+    // Arrays that the pool does not keep are made once rather than for each doubling.
+    private int Larger(int least)
+    {
+        var part = _bytes.Length < PooledBytes.PooledMax ? 0 : (long)ExpectedPart * _bytes.Length;
+        var expected = Math.Min(Expected, part);
+        return Math.Max(least, (int)Math.Min(Math.Max(2L * _bytes.Length, expected), bytesMax + 1L));
+    }
 
     private void Grow(int least)
     {
