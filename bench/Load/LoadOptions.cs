@@ -15,7 +15,7 @@ internal sealed record LoadOptions
     /// <summary>The server's assembly.</summary>
     public required string Server { get; init; }
 
-    /// <summary>pair, pair-chat: the other server's assembly; null: none was given.</summary>
+    /// <summary>pair, pair-chat, replay: the other server's assembly; null: none was given.</summary>
     public string? Other { get; init; }
 
     /// <summary>The server's settings by name; a question sets its own.</summary>
@@ -43,11 +43,12 @@ internal sealed record LoadOptions
         };
         var other = new Option<string>("--other")
         {
-            Description = "pair, pair-chat: evergrain.dll of the build to stand beside.",
+            Description = "pair, pair-chat, replay: evergrain.dll of the build to stand beside.",
             HelpName = "PATH",
         };
         var command = new QuestionsCommand("bench/Load", "Measures the server as one process.",
-            "turns", "forks", "memory", "sockets", "added", "upstream", "overload", "pair", "pair-chat", "watched")
+            "turns", "forks", "memory", "sockets", "added", "upstream", "overload", "pair", "pair-chat", "replay",
+            "watched")
         {
             answerBytes,
             server,

@@ -16,6 +16,7 @@ return await LoadOptions.RunAsync(args, static (question, options, cancellationT
     "overload" => OverloadQuestion.AskAsync(options, cancellationToken),
     "pair" => PairQuestion.AskAsync(options, cancellationToken),
     "pair-chat" => ChatPairQuestion.AskAsync(options, cancellationToken),
+    "replay" => ReplayQuestion.AskAsync(options, cancellationToken),
     "watched" => WatchedQuestion.AskAsync(options, cancellationToken),
     "memory" => MemoryQuestion.AskAsync(options, cancellationToken),
     _ => SocketsQuestion.AskAsync(options, cancellationToken),

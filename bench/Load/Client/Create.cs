@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Evergrain.Load.Client;
@@ -47,6 +48,20 @@ internal static class Create
     /// <summary>A tool's result of <see cref="ItemBytes"/>.</summary>
     public static string Answer(string callId) =>
         Padded($$"""{"type":"function_call_output","call_id":"{{callId}}","output":" """);
+
+    /// <summary>A tool's result of any size: lines as tools print them, with three escapes in each 70 bytes.</summary>
+    public static string Output(string callId, int number, int bytes)
+    {
+        var text = new StringBuilder(bytes + 80)
+            .Append($$"""{"type":"function_call_output","call_id":"{{callId}}","output":" """);
+        for (var line = 1; text.Length < bytes; line++)
+        {
+            text.Append(CultureInfo.InvariantCulture,
+                $"src/Program.cs:{number + line}:    Console.WriteLine(\\\"the quick brown fox jumps\\\");\\n");
+        }
+
+        return text.Append("\"}").ToString();
+    }
 
     private static string Padded(string head)
     {

@@ -20,7 +20,10 @@ internal class DiscardingUpstream(int deltas) : IDisposable
     private long _elapsed;
 
     /// <summary>The base URL to give to a server.</summary>
-    public string Url => $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}/v1";
+    public string Url => $"http://127.0.0.1:{Port}/v1";
+
+    /// <summary>Where it listens.</summary>
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
     /// <summary>
     /// How long the last call took: from its request's first byte in to its answer's last byte out.
@@ -52,6 +55,14 @@ internal class DiscardingUpstream(int deltas) : IDisposable
 
     /// <summary>The text of each piece.</summary>
     protected static ReadOnlySpan<byte> DeltaText => "some twenty bytes. "u8;
+
+    /// <summary>The answer to a request, of which only the head is looked at.</summary>
+    protected virtual ReadOnlySpan<byte> AnswerTo(string head) =>
+        head.StartsWith("POST", StringComparison.Ordinal) ? _answer : Models;
+
+    /// <summary>An answer's bytes.</summary>
+    protected static byte[] Answer(string type, string body) => Encoding.UTF8.GetBytes(
+        $"HTTP/1.1 200 OK\r\nContent-Type: {type}\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
 
     /// <summary>Sends an answer, whole.</summary>
     protected virtual void Send(Socket connection, ReadOnlySpan<byte> answer)
@@ -117,8 +128,7 @@ internal class DiscardingUpstream(int deltas) : IDisposable
             }
 
             count = 0;
-            var answer = head.StartsWith("POST", StringComparison.Ordinal) ? _answer : Models;
-            Send(connection, answer);
+            Send(connection, AnswerTo(head));
             Interlocked.Exchange(ref _elapsed, Stopwatch.GetTimestamp() - begun);
         }
     }
@@ -154,7 +164,4 @@ internal class DiscardingUpstream(int deltas) : IDisposable
             """data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"demo","choices":[{"index":0,""")
             .Append(CultureInfo.InvariantCulture, $"\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n");
     }
-
-    private static byte[] Answer(string type, string body) => Encoding.UTF8.GetBytes(
-        $"HTTP/1.1 200 OK\r\nContent-Type: {type}\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
 }
