@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Turns;
 
@@ -23,6 +24,14 @@ public interface IConversations
     /// <returns>The response's id, once it is durable: from then on it names this turn and no other.</returns>
     /// <exception cref="ConversationException">The create is refused; nothing was journaled.</exception>
     ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The first items of a create's input, where they were read before in the same bytes. Without them the create is
+    /// cheaper to read. Null: none are known, or nobody keeps that.
+    /// </summary>
+    /// <param name="tenant">Whose create it is.</param>
+    /// <param name="create">The create, as it came; read only until the call returns.</param>
+    KnownPrefix? FindPrefix(string tenant, ReadOnlyMemory<byte> create) => null;
 
     /// <summary>
     /// The events of a response from number <paramref name="from"/> on, each exactly once, in order, up to and with
@@ -196,10 +205,15 @@ public sealed record StartTurn
     public bool IsRecognised { get; init; }
 
     /// <summary>
-    /// The digests behind the first items of a create without a parent, where they were worked out before; null: they
-    /// were not. They stay in the process.
+    /// What of its input was read before: see <see cref="IConversations.FindPrefix"/>. It stays in the process.
     /// </summary>
-    internal IReadOnlyList<Digest>? Digests { get; init; }
+    public KnownPrefix? Known { get; init; }
+
+    /// <summary>
+    /// The first items of a create without a parent, where they were checked already; null: they were not. They stay
+    /// in the process.
+    /// </summary>
+    internal IReadOnlyList<CheckedItem>? Checked { get; init; }
 
     /// <summary>Bytes of the create, and of the items that it refers to.</summary>
     internal long Bytes => Create.Length + (References?.Values.Sum(static item => (long)item.Length) ?? 0);

@@ -44,20 +44,37 @@ public sealed class RecognisingConversations : IConversations
         ArgumentNullException.ThrowIfNull(start);
 
         // A key fixes the conversation, and so where a retry looks for its turn.
-        if (start is { MayBeKnown: true, IsKeyed: false } && _known.IsOnFor(start.Key.Tenant) &&
-            ResentHistory.Read(start) is { } history)
+        if (start is not { MayBeKnown: true, IsKeyed: false } || !_known.IsOnFor(start.Key.Tenant))
         {
-            if (await ContinueAsync(start, history, cancellationToken) is { } continued)
-            {
-                return continued;
-            }
-
-            _known.Count("unknown");
-            start = start with { Digests = history.Digests };
+            return await _inner.StartTurnAsync(start, cancellationToken);
         }
 
-        return await _inner.StartTurnAsync(start, cancellationToken);
+        var found = await LookUpAsync(start, start.Known, cancellationToken);
+        if (found is { Parent: null } && start.Known is not null)
+        {
+            // What was read before was left out. A turn may be known that ended in it.
+            found = await LookUpAsync(start, known: null, cancellationToken);
+        }
+
+        if (found is not { History: { } history })
+        {
+            return await _inner.StartTurnAsync(start, cancellationToken);
+        }
+
+        var response = await ContinueAsync(start, found, cancellationToken);
+        if (response is null)
+        {
+            _known.Count("unknown");
+            response = await _inner.StartTurnAsync(start with { Checked = history.Checked }, cancellationToken);
+        }
+
+        history.AddTo(_known.Inputs);
+        return response.Value;
     }
+
+    /// <inheritdoc/>
+    public KnownPrefix? FindPrefix(string tenant, ReadOnlyMemory<byte> create) =>
+        _known.IsOnFor(tenant) ? _known.Inputs.Find(tenant, create) : null;
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<EventBatch> ReadEventsAsync(TurnAddress turn, int from,
@@ -137,12 +154,25 @@ public sealed class RecognisingConversations : IConversations
     public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
         CancellationToken cancellationToken) => _inner.ListAsync(tenant, after, limit, cancellationToken);
 
-    /// <summary>Continues the turn at the last place of the history that is known.</summary>
+    /// <summary>Reads a create's history, and finds the turn at its last place that is known.</summary>
+    private async ValueTask<Found> LookUpAsync(
+        StartTurn start, KnownPrefix? known, CancellationToken cancellationToken)
+    {
+        if (ResentHistory.Read(start, known) is not { } history)
+        {
+            return default;
+        }
+
+        var (end, parent) = await FindAsync(start.Key.Tenant, history, cancellationToken);
+        return new Found(history, end, parent);
+    }
+
+    /// <summary>Continues the turn that was found.</summary>
     /// <returns>The response; null where the create must begin a new conversation.</returns>
     private async ValueTask<ResponseId?> ContinueAsync(
-        StartTurn start, ResentHistory history, CancellationToken cancellationToken)
+        StartTurn start, Found found, CancellationToken cancellationToken)
     {
-        var (end, parent) = await FindAsync(start.Key.Tenant, history, cancellationToken);
+        var (history, end, parent) = found;
         if (parent is null || !await MayContinueAsync(start, parent.Response, end.Context, cancellationToken))
         {
             return null;
@@ -150,7 +180,7 @@ public sealed class RecognisingConversations : IConversations
 
         try
         {
-            var next = history.Continue(parent.Response, end.Count);
+            var next = history!.Continue(parent.Response, end.Count);
             var response = await _inner.StartTurnAsync(next, cancellationToken);
             _known.Count(parent.IsContinued ? "forked" : "recognised");
             parent.IsContinued = true;
@@ -219,4 +249,10 @@ public sealed class RecognisingConversations : IConversations
             return false;
         }
     }
+
+    /// <summary>A history, and what is known of it.</summary>
+    /// <param name="History">The history; null: the create brings none.</param>
+    /// <param name="End">The place where the turn ended.</param>
+    /// <param name="Parent">The turn; null: none is known.</param>
+    private readonly record struct Found(ResentHistory? History, HistoryEnd End, KnownTurn? Parent);
 }

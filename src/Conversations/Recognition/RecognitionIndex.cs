@@ -47,6 +47,9 @@ public sealed partial class RecognitionIndex
     /// <summary>The clock by which a look-up waits for a conversation.</summary>
     internal TimeProvider Time { get; }
 
+    /// <summary>Inputs that were read before, by their bytes.</summary>
+    internal KnownInputs Inputs { get; } = new(new ByteMarks(new RandomIdSource()));
+
     /// <summary>Whether this process looks histories up. One that only runs turns keeps none in memory.</summary>
     internal bool IsAsked { get; set; }
 

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Items;
@@ -14,14 +13,20 @@ namespace Evergrain.Conversations.Recognition;
 /// </summary>
 internal sealed class ResentHistory
 {
-    private static ReadOnlySpan<byte> ParentName => "previous_response_id"u8;
-
     private readonly StartTurn _start;
+    private readonly KnownPrefix? _known;
+    private readonly CreateRequest _create;
     private readonly List<HistoryEnd> _ends = [];
-    private readonly List<Digest> _digests = [];
+    private readonly List<CheckedItem> _items = [];
+    private Digest _context;
 
-    private ResentHistory(StartTurn start, RecognitionScope scope, ulong hint) =>
-        (_start, Scope, Hint) = (start, scope, hint);
+    private ResentHistory(StartTurn start, KnownPrefix? known, CreateRequest create)
+    {
+        (_start, _known, _create) = (start, known, create);
+        _context = known?.Read.Context ?? ItemDigest.Root;
+        Scope = RecognitionScope.Of(start.Key.Tenant, ValueOf("safety_identifier"), ValueOf("user"));
+        Hint = HistoryHint.Of(ValueOf("prompt_cache_key"), HistoryHint.OfSession(start.Origin.Session));
+    }
 
     /// <summary>Who may continue it.</summary>
     public RecognitionScope Scope { get; }
@@ -29,31 +34,33 @@ internal sealed class ResentHistory
     /// <summary>What its client calls its chat: see <see cref="HistoryMark.Hint"/>.</summary>
     public ulong Hint { get; }
 
-    /// <summary>The places behind an item that a model makes, in order; at least one.</summary>
+    /// <summary>The places behind an item that a model makes, in order, as far as it was read; at least one.</summary>
     public IReadOnlyList<HistoryEnd> Ends => _ends;
 
-    /// <summary>The digests behind its items, up to the first that refers to another one.</summary>
-    public IReadOnlyList<Digest> Digests => _digests;
+    /// <summary>
+    /// Its items, up to the first that refers to another one; null where the first of all are left out.
+    /// </summary>
+    public IReadOnlyList<CheckedItem>? Checked => _known is null ? _items : null;
+
+    private ReadOnlyMemory<byte> Bytes => _known?.Rest ?? _start.Create;
 
     /// <summary>Reads the history of a create, each item once.</summary>
+    /// <param name="start">The create.</param>
+    /// <param name="known">The items that are left out; null: none are.</param>
     /// <returns>Null where it brings none, or is wrong: then the conversation refuses it.</returns>
-    public static ResentHistory? Read(StartTurn start)
+    public static ResentHistory? Read(StartTurn start, KnownPrefix? known = null)
     {
         try
         {
-            var create = start.Read();
+            var create = known is null ? start.Read() : CreateRequest.Parse(known.Rest);
             if (!create.Store || create.PreviousResponseId is not null)
             {
                 return null;
             }
 
-            var scope = RecognitionScope.Of(
-                start.Key.Tenant, ValueOf(create, "safety_identifier"), ValueOf(create, "user"));
-            var hint = HistoryHint.Of(
-                ValueOf(create, "prompt_cache_key"), HistoryHint.OfSession(start.Origin.Session));
-            var history = new ResentHistory(start, scope, hint);
-            history.ReadItems(create.Input);
-            return history._ends.Count > 0 ? history : null;
+            var history = new ResentHistory(start, known, create);
+            history.ReadItems();
+            return history._ends.Count > 0 && history.Count <= Limits.InputItemsMax ? history : null;
         }
         catch (ConversationException)
         {
@@ -66,53 +73,50 @@ internal sealed class ResentHistory
     /// <param name="count">Items before the place.</param>
     public StartTurn Continue(ResponseId parent, int count)
     {
-        var create = _start.Create.Span;
-        var input = _start.Read().Input;
-        var from = OffsetIn(create, input[0]);
-        var to = count < input.Count ? OffsetIn(create, input[count]) : OffsetIn(create, input[^1]) + input[^1].Length;
-        byte[] rest = [.. create[..from], .. create[to..]];
+        var bytes = Bytes.Span;
+        var input = _create.Input;
+        var place = count - (_known?.Read.Count ?? 0);
+        var from = OffsetOf(input[0]);
+        var to = place < input.Count ? OffsetOf(input[place]) : EndOf(input[^1]);
+        byte[] rest = [.. bytes[..from], .. bytes[to..]];
         return _start with
         {
             Key = _start.Key with { Id = parent.Conversation },
-            Create = WithParent(rest, Encoding.ASCII.GetBytes($"\"{parent}\"")),
+            Create = CreateCut.WithParent(rest, Encoding.ASCII.GetBytes($"\"{parent}\"")),
             IsRecognised = true,
+            Known = null,
         };
     }
 
-    private static ReadOnlyMemory<byte> ValueOf(CreateRequest create, string name) =>
-        create.Parameters.Find(parameter => parameter.Field.Name == name).Json;
-
-    private static int OffsetIn(ReadOnlySpan<byte> create, ReadOnlyMemory<byte> item) =>
-        create.Overlaps(item.Span, out var offset) ? offset : throw new InvalidOperationException("no item of it");
-
-    /// <summary>Names the parent in a create that names none, be it with a null.</summary>
-    private static byte[] WithParent(ReadOnlySpan<byte> create, ReadOnlySpan<byte> parent)
+    /// <summary>Notes the bytes of its input, unless it could not be read to its end.</summary>
+    public void AddTo(KnownInputs inputs)
     {
-        var reader = new Utf8JsonReader(create, new JsonReaderOptions { MaxDepth = Limits.JsonDepthMax });
-        reader.Read();
-        var begin = (int)reader.BytesConsumed;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        if (_items.Count == _create.Input.Count)
         {
-            var isParent = reader.ValueTextEquals(ParentName);
-            reader.Read();
-            if (isParent)
-            {
-                return [.. create[..(int)reader.TokenStartIndex], .. parent, .. create[(int)reader.BytesConsumed..]];
-            }
-
-            reader.Skip();
+            // What stands behind the items is the same in both.
+            var create = _start.Create.Span;
+            var end = create.Length - (Bytes.Length - EndOf(_create.Input[^1]));
+            var begin = _known?.Start ?? OffsetOf(_create.Input[0]);
+            inputs.Add(_start.Key.Tenant, create[begin..end], new HistoryEnd(Count, _context), _known);
         }
-
-        // It has other members: its model at least.
-        return [.. create[..begin], (byte)'"', .. ParentName, .. "\":"u8, .. parent, (byte)',', .. create[begin..]];
     }
 
-    private void ReadItems(List<ReadOnlyMemory<byte>> items)
+    private int Count => (_known?.Read.Count ?? 0) + _create.Input.Count;
+
+    private ReadOnlyMemory<byte> ValueOf(string name) =>
+        _create.Parameters.Find(parameter => parameter.Field.Name == name).Json;
+
+    private int OffsetOf(ReadOnlyMemory<byte> item) => Bytes.Span.Overlaps(item.Span, out var offset)
+        ? offset
+        : throw new InvalidOperationException("no item of it");
+
+    private int EndOf(ReadOnlyMemory<byte> item) => OffsetOf(item) + item.Length;
+
+    private void ReadItems()
     {
-        var context = ItemDigest.Root;
-        for (var i = 0; i < items.Count; i++)
+        foreach (var json in _create.Input)
         {
-            using var item = ItemTree.Read(items[i].Span);
+            using var item = ItemTree.Read(json.Span);
             var head = ItemHead.Of(item);
             if (head.Type == ItemHead.Reference)
             {
@@ -120,11 +124,12 @@ internal sealed class ResentHistory
                 return;
             }
 
-            context = ItemDigest.Chain(context, item);
-            _digests.Add(context);
+            new ItemRules(item, string.Empty).Check(head);
+            _context = ItemDigest.Chain(_context, item);
+            _items.Add(new CheckedItem(head, _context));
             if (IsMade(head))
             {
-                _ends.Add(new HistoryEnd(i + 1, context));
+                _ends.Add(new HistoryEnd((_known?.Read.Count ?? 0) + _items.Count, _context));
             }
         }
     }

@@ -10,8 +10,7 @@ namespace Evergrain.Conversations.Turns;
 /// </summary>
 /// <remarks>
 /// A reference of a few bytes may stand for a large item. So from the first reference on, items are digested only when
-/// the size of all is known; they are read again for it. Digests that were worked out before stand for items before
-/// that.
+/// the size of all is known; they are read again for it. Items before that may have been checked already.
 /// </remarks>
 internal sealed class InputItems
 {
@@ -22,17 +21,17 @@ internal sealed class InputItems
     private readonly List<(Item Item, Digest? Digest)> _items;
     private readonly ReferenceTable _references;
     private readonly CallLedger _ledger;
-    private readonly IReadOnlyList<Digest> _known;
+    private readonly IReadOnlyList<CheckedItem> _checked;
     private Digest? _digest;
     private long _bytes;
 
     private InputItems(
-        Turn? parent, ReferenceTable references, CallLedger ledger, IReadOnlyList<Digest>? known, int count)
+        Turn? parent, ReferenceTable references, CallLedger ledger, IReadOnlyList<CheckedItem>? before, int count)
     {
         _items = new List<(Item, Digest?)>(count);
         _references = references;
         _ledger = ledger;
-        _known = parent is null && known is not null ? known : [];
+        _checked = parent is null && before is not null ? before : [];
         _digest = (parent?.End ?? default).Digest;
     }
 
@@ -62,13 +61,13 @@ internal sealed class InputItems
     /// <param name="parent">What it continues; null: nothing.</param>
     /// <param name="references">Finds items that it refers to.</param>
     /// <param name="ledger">The calls that are open.</param>
-    /// <param name="known">See <see cref="StartTurn.Digests"/>.</param>
+    /// <param name="before">See <see cref="StartTurn.Checked"/>.</param>
     /// <exception cref="ConversationException">An item is refused; the refusal names it.</exception>
     /// <exception cref="ForeignItemsException">Items of other conversations are referred to.</exception>
     public static InputItems Read(CreateRequest create, Turn? parent, ReferenceTable references, CallLedger ledger,
-        IReadOnlyList<Digest>? known)
+        IReadOnlyList<CheckedItem>? before)
     {
-        var input = new InputItems(parent, references, ledger, known, create.Input.Count);
+        var input = new InputItems(parent, references, ledger, before, create.Input.Count);
         for (var i = 0; i < create.Input.Count; i++)
         {
             input.Read(create.Input[i], $"input[{i}]");
@@ -121,6 +120,13 @@ internal sealed class InputItems
     private void Read(ReadOnlyMemory<byte> json, string path)
     {
         CheckItemSize(json, path);
+        if (_items.Count < _checked.Count)
+        {
+            var (known, digest) = _checked[_items.Count];
+            Add(new Item(json.ToArray(), known.Type, known.Role), known, digest, path);
+            return;
+        }
+
         using var item = TreeOf(json, path);
         var head = ItemHead.Of(item);
         new ItemRules(item, path).Check(head);
@@ -130,7 +136,7 @@ internal sealed class InputItems
         }
         else if (_references.Missing.Count == 0)
         {
-            Add(new Item(json.ToArray(), head.Type, head.Role), head, item, path);
+            Add(new Item(json.ToArray(), head.Type, head.Role), head, DigestOf(item), path);
         }
     }
 
@@ -150,15 +156,15 @@ internal sealed class InputItems
         using var item = TreeOf(json, path);
         var head = ItemHead.Of(item);
         new ItemRules(item, path).Check(head);
-        Add(new Item(json, head.Type, head.Role), head, item, path);
+        Add(new Item(json, head.Type, head.Role), head, DigestOf(item), path);
     }
 
-    private void Add(Item item, in ItemHead head, ItemTree tree, string path)
+    private Digest? DigestOf(ItemTree item) => _digest is { } before ? ItemDigest.Chain(before, item) : null;
+
+    private void Add(Item item, in ItemHead head, Digest? digest, string path)
     {
         _ledger.Add(item, head, path);
-        _digest = _digest is not { } before ? null
-            : _items.Count < _known.Count ? _known[_items.Count]
-            : ItemDigest.Chain(before, tree);
+        _digest = digest;
         _bytes += item.Json.Length;
         _items.Add((item, _digest));
     }

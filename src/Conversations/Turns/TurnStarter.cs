@@ -95,7 +95,7 @@ internal sealed class TurnStarter(
         BackendRules.Check(backend, create.Model, values);
         var ledger = new CallLedger(parent, Parameters.ToolsOf(values));
         var references = new ReferenceTable(state.Turns, parent, start, create.Store);
-        var items = InputItems.Read(create, parent, references, ledger, start.Digests);
+        var items = InputItems.Read(create, parent, references, ledger, start.Checked);
         ledger.CheckAllAnswered(backend);
         items.CheckSizeWith(values);
         var proposal = Prepare(items, parent?.End ?? default, backend, start.Clock);

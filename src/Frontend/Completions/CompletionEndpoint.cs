@@ -1,7 +1,9 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Http;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Evergrain.Frontend.Completions;
 
@@ -23,6 +25,8 @@ internal sealed class CompletionEndpoint(
         using var create = new ReceivedCreate(request.Create, fields, receivedAt)
         {
             Trace = HttpCreates.TraceOf(context, fields),
+            Known = services.Conversations.FindPrefix(
+                context.Features.GetRequiredFeature<Caller>().Tenant, request.Create.Written),
             Origin = TurnOrigins.Of(context),
         };
         await creates.RunAsync(context, (leases, cancellationToken) => request.IsStreamed

@@ -1,7 +1,10 @@
 using System.Text.Json;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
+using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Turns;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Evergrain.Frontend.Http;
 
@@ -18,10 +21,12 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
         using var body = await bodies.ReadAsync(context.Request);
         var receivedAt = services.Time.GetTimestamp();
         creates.CheckDrain();
-        var fields = Read(context, body.Written.Span);
+        var known = services.Conversations.FindPrefix(TenantOf(context), body.Written);
+        var fields = Read(context, body.Written.Span, ref known);
         using var create = new ReceivedCreate(body, fields, receivedAt)
         {
             IsBackground = fields.Background == JsonTokenType.True,
+            Known = known,
             Trace = HttpCreates.TraceOf(context, fields),
             Origin = TurnOrigins.Of(context),
         };
@@ -30,8 +35,10 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
             : AnswerAsync(context, create, leases, cancellationToken));
     }
 
-    private static RoutingFields Read(HttpContext context, ReadOnlySpan<byte> body) =>
-        (RoutingFields.Read(body, out var fields) ?? CheckFlags(fields)) is { } refusal
+    private static string TenantOf(HttpContext context) => context.Features.GetRequiredFeature<Caller>().Tenant;
+
+    private static RoutingFields Read(HttpContext context, ReadOnlySpan<byte> body, ref KnownPrefix? known) =>
+        (RoutingFields.Read(body, ref known, out var fields) ?? CheckFlags(fields)) is { } refusal
             ? throw new ConversationException(refusal)
             : HttpCreates.WithHeaders(fields, context);
 

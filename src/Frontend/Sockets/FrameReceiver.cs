@@ -71,7 +71,8 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
 
     private async ValueTask AcceptAsync(RentedBuffer buffer, long receivedAt)
     {
-        var refusal = RoutingFields.Read(buffer.Written.Span, out var fields) ?? Check(fields);
+        var known = services.Conversations.FindPrefix(leases.Tenant, buffer.Written);
+        var refusal = RoutingFields.Read(buffer.Written.Span, ref known, out var fields) ?? Check(fields);
         if (refusal is not null || fields.Type != RoutingFields.CreateType)
         {
             Frames.Count();
@@ -82,7 +83,8 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
             refusal = await ChargeAsync(buffer);
             if (refusal is null)
             {
-                await QueueAsync(new QueuedFrame(new ReceivedCreate(buffer, fields, receivedAt) { Origin = Origin }));
+                await QueueAsync(new QueuedFrame(
+                    new ReceivedCreate(buffer, fields, receivedAt) { Origin = Origin, Known = known }));
                 return;
             }
         }

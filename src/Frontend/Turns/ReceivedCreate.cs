@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Timing;
 
 namespace Evergrain.Frontend.Turns;
@@ -28,11 +29,17 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
     /// <summary>Whether the turn is to be stored; the wire's default is true.</summary>
     public bool IsStored => !_fields.IsUnstored;
 
+    /// <summary>Whether it has an idempotency key: sent again, it is the same turn.</summary>
+    public bool IsKeyed => _fields.Key is not null;
+
     /// <summary>Whether it runs on however long nobody reads it.</summary>
     public bool IsBackground { get; init; }
 
     /// <summary>The trace that its client names, then the span of its turn there; the default: none.</summary>
     public TraceContext Trace { get; set; } = new(fields.TraceParent, fields.TraceState);
+
+    /// <summary>What of its input was read before; null: nothing.</summary>
+    public KnownPrefix? Known { get; init; }
 
     /// <summary>How its request may be found again; what the create itself names as its session wins.</summary>
     public TurnOrigin Origin { get; init; }
@@ -63,6 +70,7 @@ internal sealed class ReceivedCreate(RentedBuffer body, RoutingFields fields, lo
             Lease = lease,
             Create = Body.Written,
             IsBackground = IsBackground,
+            Known = Known,
             MayBeKnown = _fields.Parent is null && !_fields.IsUnstored,
             Waited = waited,
             Trace = Trace,

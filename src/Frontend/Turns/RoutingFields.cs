@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Wire;
 
@@ -87,6 +88,22 @@ internal struct RoutingFields
             return new Refusal(RefusalKind.InvalidRequest,
                 "The request's member names and ids must be Unicode text: one holds an unpaired surrogate.");
         }
+    }
+
+    /// <summary>Reads a request without what was read before of it, or in full where anything is wrong.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="known">What was read before; null: nothing, or it does not help.</param>
+    /// <param name="fields">What the request says.</param>
+    /// <returns>Why the request is refused; null if it is not.</returns>
+    public static Refusal? Read(ReadOnlySpan<byte> request, ref KnownPrefix? known, out RoutingFields fields)
+    {
+        if (known is not null && Read(known.Rest.Span, out fields) is null)
+        {
+            return null;
+        }
+
+        known = null;
+        return Read(request, out fields);
     }
 
     /// <summary>Why these cannot be the fields of a create; null if they can.</summary>

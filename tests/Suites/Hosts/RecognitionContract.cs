@@ -14,6 +14,7 @@ public abstract partial class RecognitionContract(IContractHosts hosts) : HostCo
 {
     private const int Steps = 20;
     private const int OutputChars = 2000;
+    private const int LongChars = 70_000;
 
     private const string OffTenant = "quiet";
 
@@ -111,6 +112,28 @@ public abstract partial class RecognitionContract(IContractHosts hosts) : HostCo
         Assert.Equal(first.Turn.Number, (await StartsAsync(first.Conversation))[^1].Parent);
         Assert.Equal(elsewhere, await Client.DigestAsync(fork));
         Assert.Equal(1, Host.Counts.Histories("forked"));
+    }
+
+    [Fact]
+    public async Task History_InTheSameBytes_IsReadBehindWhatWasReadBefore()
+    {
+        var chat = Chat;
+        await chat.SayAsync(new string('x', LongChars));
+        var second = await chat.SayAsync("two");
+        Assert.True(With(chat, "three").IsReadBefore());
+        var elsewhere = await With(chat, "three").DigestElsewhereAsync();
+        var third = await chat.SayAsync("three");
+        Assert.Equal(elsewhere, await Client.DigestAsync(third));
+        Assert.Equal(second.Turn.Number, (await StartsAsync(second.Conversation))[^1].Parent);
+
+        // Its turn is gone, so a place in what was left out counts.
+        await Client.DeleteAsync(third);
+        Assert.True(With(chat, "four").IsReadBefore());
+        elsewhere = await With(chat, "four").DigestElsewhereAsync();
+        var fourth = await chat.SayAsync("four");
+        Assert.Equal(elsewhere, await Client.DigestAsync(fourth));
+        Assert.Equal(second.Turn.Number, (await StartsAsync(second.Conversation))[^1].Parent);
+        Assert.False(new ResentChat(Host, "acme") { Items = [.. chat.Items] }.IsReadBefore());
     }
 
     [Theory]

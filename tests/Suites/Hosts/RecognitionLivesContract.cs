@@ -14,6 +14,7 @@ public abstract class RecognitionLivesContract(IContractHosts hosts, int lives) 
 {
     private const int Steps = 12;
     private const int AtOnce = 8;
+    private const int LongEach = 20;
     private static readonly TimeSpan BatchPause = TimeSpan.FromMilliseconds(200);
 
     protected override HostSetup Setup { get; } = new()
@@ -36,6 +37,12 @@ public abstract class RecognitionLivesContract(IContractHosts hosts, int lives) 
     {
         var random = new Random(seed);
         var chat = new ResentChat(Host);
+        if (seed % LongEach == 0)
+        {
+            // So long that its bytes are compared before it is read.
+            chat.Items.Add(ResentChat.User(new string('x', 70_000)));
+        }
+
         for (var step = 0; step < Steps; step++)
         {
             if (chat.Items.Count > 2 && random.Next(4) == 0)

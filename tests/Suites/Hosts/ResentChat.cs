@@ -53,17 +53,23 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
     /// <summary>Sends what it has.</summary>
     /// <param name="model">The model.</param>
     /// <param name="mayBeKnown">Whether anybody looks whether the history is known.</param>
-    public async Task<ResponseId> StartAsync(string model = "echo", bool mayBeKnown = true) =>
-        await host.Conversations.StartTurnAsync(new StartTurn
+    public async Task<ResponseId> StartAsync(string model = "echo", bool mayBeKnown = true)
+    {
+        var create = Create(model);
+        return await host.Conversations.StartTurnAsync(new StartTurn
         {
             Key = new ConversationKey(tenant, ContractClient.NewConversation()),
             RequestId = ContractClient.NewRequest(),
             Lease = _client.Lease,
             MayBeKnown = mayBeKnown,
             Origin = new TurnOrigin(null, Session),
-            Create = Encoding.UTF8.GetBytes(
-                $$"""{"model":"{{model}}",{{more}}"input":[{{string.Join(',', Items)}}]}"""),
+            Create = create,
+            Known = mayBeKnown ? host.Conversations.FindPrefix(tenant, create) : null,
         }, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
+    }
+
+    /// <summary>Whether the server has read the beginning of what it would send now.</summary>
+    public bool IsReadBefore() => host.Conversations.FindPrefix(tenant, Create("echo")) is not null;
 
     /// <summary>The digest that the same history has in a conversation of its own, answer included.</summary>
     public async Task<string> DigestElsewhereAsync()
@@ -72,4 +78,7 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
         await _client.ReadAsync(id);
         return await _client.DigestAsync(id);
     }
+
+    private byte[] Create(string model) => Encoding.UTF8.GetBytes(
+        $$"""{"model":"{{model}}",{{more}}"input":[{{string.Join(',', Items)}}]}""");
 }
