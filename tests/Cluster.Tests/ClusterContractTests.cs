@@ -54,13 +54,10 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
     });
 
     /// <summary>Two silos for each test over a SQLite file, and a client that recognises histories.</summary>
-    public static readonly ClusterHosts TwoSilos = new(static async setup =>
-    {
-        var directory = Directory.CreateTempSubdirectory("evergrain-recognition-");
-        var journal = await SqliteJournal.OpenAsync(
-            new SqliteJournalOptions { Directory = directory.FullName, KeepsHistories = true }, CancellationToken.None);
-        return await StartAsync(setup, journal, () => directory.Delete(recursive: true));
-    });
+    public static readonly ClusterHosts TwoSilos = new(static setup => OverSqliteAsync(setup, count: 2));
+
+    /// <summary>Three of them.</summary>
+    public static readonly ClusterHosts ThreeSilos = new(static setup => OverSqliteAsync(setup, count: 3));
 
     /// <summary>The same over PostgreSQL.</summary>
     public static ClusterHosts TwoSilosOver(PostgresServer server) => new(async setup =>
@@ -73,10 +70,19 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
 
     public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);
 
-    private static async Task<ClusterHost> StartAsync(HostSetup setup, IJournal journal, Action remove)
+    private static async Task<ClusterHost> OverSqliteAsync(HostSetup setup, short count)
+    {
+        var directory = Directory.CreateTempSubdirectory("evergrain-recognition-");
+        var journal = await SqliteJournal.OpenAsync(
+            new SqliteJournalOptions { Directory = directory.FullName, KeepsHistories = true }, CancellationToken.None);
+        return await StartAsync(setup, journal, () => directory.Delete(recursive: true), count);
+    }
+
+    private static async Task<ClusterHost> StartAsync(
+        HostSetup setup, IJournal journal, Action remove, short count = 2)
     {
         var world = new TestWorld { Journal = journal, Recognition = setup.Recognition, Lifetimes = setup.Lifetimes };
-        var host = await ClusterHost.StartAloneAsync(world);
+        var host = await ClusterHost.StartAloneAsync(world, count);
         host.Disposing = async () =>
         {
             await journal.DisposeAsync();
