@@ -29,6 +29,7 @@ internal sealed partial class TurnReports
     private readonly ILogger<TurnReports> _logger;
     private readonly BoundedNames _tools = new();
     private readonly Counter<long> _started;
+    private readonly Counter<long> _repeated;
     private readonly Counter<long> _received;
     private readonly Counter<long> _sent;
     private readonly Histogram<double> _turns;
@@ -43,6 +44,8 @@ internal sealed partial class TurnReports
         var meter = meters.Create(FrontendInstruments.MeterName);
         _started = meter.CreateCounter<long>("evergrain.turns.started", "{turn}",
             "Turns that got a place. Those that ended, by outcome, and those that run add up to them.");
+        _repeated = meter.CreateCounter<long>("evergrain.turns.repeated", "{turn}",
+            "Turns that nobody read and whose create came again in the same bytes: each was told to end.");
         _received = meter.CreateCounter<long>("evergrain.bytes.received", null, "Bytes of creates whose turn ended.");
         _sent = meter.CreateCounter<long>("evergrain.bytes.sent", null, "Bytes of events that were delivered.");
         _turns = meter.CreateHistogram<double>("evergrain.turns.ended", "s",
@@ -59,6 +62,9 @@ internal sealed partial class TurnReports
 
     /// <summary>A turn has its place.</summary>
     public void Started() => _started.Add(1);
+
+    /// <summary>A turn that nobody reads was cancelled, since its create came again.</summary>
+    public void Repeated() => _repeated.Add(1);
 
     /// <summary>A turn's terminal event was handed over.</summary>
     public void Ended(ResponseId response, TurnTiming timing)

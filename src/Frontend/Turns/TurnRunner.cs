@@ -14,6 +14,8 @@ namespace Evergrain.Frontend.Turns;
 internal sealed class TurnRunner(
     TurnServices services, IIdSource ids, TurnGate gate, EventPump pump, ServerDrain drain)
 {
+    private readonly RepeatedCreates _repeated = new(services, new ByteMarks(ids));
+
     /// <summary>What holds the unstored turns of a connection, or of one HTTP request, until it closes.</summary>
     public UnstoredLeases NewLeases(string tenant, CancellationToken closing) =>
         new(services, new LeaseId(ids.Next64()), tenant, closing);
@@ -41,18 +43,24 @@ internal sealed class TurnRunner(
         reports.Started();
         TurnAddress turn;
         TurnTiming timing;
+        RepeatedCreates.Try? attempt = null;
         try
         {
+            attempt = await _repeated.EnterAsync(leases.Tenant, create);
             create.Trace = span is null ? create.Trace : TraceContext.Of(span);
             var start = create.ToStart(leases.Tenant, leases.Id, ids, meter.Waited);
-            turn = await StartAsync(
-                place is null ? start with { IsCancelled = true } : start, create, leases, cancellationToken);
+
+            // A stored turn begins whether its client waits or not. Its id is what a second try is compared with.
+            turn = await StartAsync(place is null ? start with { IsCancelled = true } : start, create, leases,
+                attempt is null ? cancellationToken : drain.Over);
+            attempt?.Turn = turn;
             if (delivery.Started(turn.Response, meter))
             {
                 await services.Conversations.CancelAsync(turn, cancellationToken);
             }
 
             await pump.RunAsync(turn, delivery, meter, cancellationToken);
+            _repeated.End(attempt);
             timing = meter.Read();
             reports.Ended(turn.Response, timing);
             TurnSpans.End(span, turn.Response, timing);
@@ -61,6 +69,7 @@ internal sealed class TurnRunner(
         {
             reports.BrokeOff(EndBy(e), meter.Elapsed);
             TurnSpans.BreakOff(span, EndBy(e));
+            await _repeated.LeaveAsync(attempt);
             throw;
         }
 

@@ -98,6 +98,65 @@ public abstract class RealCreateSuite(IWireHosts hosts)
         Assert.Equal("still here", TurnResult.Of(await stream.ReadToEndAsync()).Text);
     }
 
+    // As SDKs do it behind a proxy that answers 504: it closes what it had open here, and the same bytes come again.
+    [Theory]
+    [InlineData("")]
+    [InlineData(",\"stream\":true")]
+    public async Task Create_SentAgainWhileNobodyReadsItsFirstTries_RunsOneModelCall(string more)
+    {
+        var model = new GatedModel();
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync(model));
+        var tries = new List<GatedCall>();
+        for (var i = 0; i < 2; i++)
+        {
+            using var raw = await RawSocket.ConnectAsync(server);
+            await raw.PostAsync(Gated("again", more));
+            tries.Add(await model.CallAsync("again"));
+        }
+
+        using var http = HttpTurns.Connect(server);
+        var last = http.PostCreateAsync(Gated("again", more));
+        var answered = await model.CallAsync("again");
+        await Task.WhenAll(tries.Select(static call => call.Cancelled)).WaitAsync(Waits.Patience);
+        Assert.False(answered.Cancelled.IsCompleted);
+        await answered.AnswerAsync("here");
+        using var answer = await last;
+        Assert.Contains("here", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using var patience = new CancellationTokenSource(Waits.Patience);
+        while (!(await http.GetStringAsync(new Uri("/metrics", UriKind.Relative), patience.Token))
+            .Contains("evergrain_turns_repeated_total{} 2\n", StringComparison.Ordinal))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, patience.Token);
+        }
+    }
+
+    [Theory]
+    [InlineData("other", "")]
+    [InlineData("again", ",\"temperature\":1")]
+    [InlineData("again", ",\"background\":true")]
+    public async Task Create_ThatIsAnother_LeavesATurnThatNobodyReads(string text, string more)
+    {
+        var model = new GatedModel();
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync(model));
+        using var http = HttpTurns.Connect(server);
+        var first = Gated("again", more.Contains("background", StringComparison.Ordinal) ? more : "");
+        GatedCall unread;
+        using (var raw = await RawSocket.ConnectAsync(server))
+        {
+            await raw.PostAsync(first);
+            unread = await model.CallAsync("again");
+        }
+
+        var other = http.PostCreateAsync(Gated(text, more));
+        var second = await model.CallAsync(text);
+        await second.AnswerAsync();
+        (await other).Dispose();
+
+        // What is to end it has had its time: a create behind it is answered.
+        Assert.False(unread.Cancelled.IsCompleted);
+        await unread.AnswerAsync();
+    }
+
     [Fact]
     public async Task Cancel_EndedResponse_ChangesNothing()
     {
