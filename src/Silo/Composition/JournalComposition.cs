@@ -132,6 +132,10 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
             }, cancellationToken),
         };
         JournalInstruments.Add(meters, _journal);
+
+        // A container ends first what it made last, and all that write to the journal ask for it later.
+        _ = (services.GetService<IJournal>(), services.GetService<IHistoryStore>());
+        _ = _role == ServerRole.Alone ? services.GetService<ITenantTotals>() : null;
     }
 
     /// <inheritdoc/>

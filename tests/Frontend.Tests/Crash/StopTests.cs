@@ -116,6 +116,45 @@ public sealed class StopTests : IDisposable
         Assert.Equal((0, ""), await server.ExitAsync(Token));
     }
 
+    [Fact]
+    public async Task WithRecognition_TheEndsOfTheLastTurnsAreIndexedBeforeTheJournalCloses()
+    {
+        const int clients = 8;
+        await using var server = await StartAsync(("Recognition", "stored"), ("DrainDelay", "00:00:00"));
+        using var http = server.CreateHttpClient();
+        var loops = Enumerable.Range(0, clients).Select(async _ =>
+        {
+            // The index takes a batch each 200 ms, so some wait when the last turn has ended.
+            var turns = 0;
+            while (await IsAnsweredAsync())
+            {
+                turns++;
+            }
+
+            return turns;
+        }).ToList();
+        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, Token);
+
+        await server.TerminateAsync(Token);
+
+        Assert.NotEqual(0, (await Task.WhenAll(loops)).Sum());
+        Assert.Equal((0, ""), await server.ExitAsync(Token));
+
+        async Task<bool> IsAnsweredAsync()
+        {
+            try
+            {
+                using var answer = await http.PostAsJsonAsync(
+                    Responses, new { model = "demo", input = "hello" }, Token);
+                return answer.IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }
+    }
+
     [Theory]
     [InlineData("TERM", "TERM", 143)]
     [InlineData("INT", "INT", 130)]
