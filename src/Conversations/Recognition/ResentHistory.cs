@@ -4,6 +4,7 @@ using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
+using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Conversations.Recognition;
 
@@ -60,7 +61,9 @@ internal sealed class ResentHistory
 
             var history = new ResentHistory(start, known, create);
             history.ReadItems();
-            return history._ends.Count > 0 && history.Count <= Limits.InputItemsMax ? history : null;
+            return history._ends.Count > 0 && history.Count <= Limits.InputItemsMax && !history.NamesItemsOfClient()
+                ? history
+                : null;
         }
         catch (ConversationException)
         {
@@ -133,6 +136,17 @@ internal sealed class ResentHistory
             }
         }
     }
+
+    /// <summary>
+    /// Whether an item refers to another one by a name that the client gave. The conversation has that one as it was
+    /// stored, and the client may have given the name to another item since.
+    /// </summary>
+    private bool NamesItemsOfClient() => _create.Input.Skip(_items.Count).Any(static json =>
+    {
+        using var item = ItemTree.Read(json.Span);
+        return ItemHead.Of(item).Type == ItemHead.Reference && ItemHead.IdOf(item) is { } id &&
+            !ItemList.TryParseOutputId(id, out _, out _, out _);
+    });
 
     /// <summary>Whether a model makes items of this kind: only behind such an item a turn ends.</summary>
     private static bool IsMade(in ItemHead head) => head.Type == "message"

@@ -29,6 +29,26 @@ public abstract partial class RecognitionContract
         Assert.NotEqual(first.Conversation, (await chat.SayAsync("three")).Conversation);
     }
 
+    // Ids of a client are no part of what is compared: the names may stand for other items than the stored ones.
+    [Fact]
+    public async Task History_ThatNamesAnItemOfItsClient_IsReadAsItCame()
+    {
+        var chat = Chat;
+        chat.Items.AddRange([Named("apple", "p"), Named("pear", "q")]);
+        await chat.SendAsync();
+        (chat.Items[0], chat.Items[1]) = (Named("apple", "q"), Named("pear", "p"));
+        chat.Items.Add("""{"type":"item_reference","id":"q"}""");
+
+        foreach (var mayBeKnown in new[] { true, false })
+        {
+            var refused = await Assert.ThrowsAsync<ConversationException>(
+                () => chat.StartAsync(mayBeKnown: mayBeKnown));
+            Assert.Equal("Item with id 'q' not found.", refused.Message);
+        }
+
+        static string Named(string text, string id) => $$"""{"role":"user","content":"{{text}}","id":"{{id}}"}""";
+    }
+
     // As where another process deleted the turn, or a key is another context's.
     [Fact]
     public async Task Entry_ThatIsWrong_IsNotFollowed()
