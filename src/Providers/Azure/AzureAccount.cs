@@ -51,6 +51,9 @@ internal sealed class AzureAccount
     /// <summary>What tenants used.</summary>
     public TableClient Totals { get; }
 
+    /// <summary>Is told each time that the storage does not answer.</summary>
+    public Action<JournalUnavailableException>? Away { get; set; }
+
     /// <summary>
     /// Does a step, for a bounded time. An answer that the step does not handle ends it, and so does no answer.
     /// </summary>
@@ -67,7 +70,13 @@ internal sealed class AzureAccount
         catch (Exception e) when (AzureFault.IsFailure(e))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw AzureFault.Unavailable(e, Place);
+            var failure = AzureFault.Unavailable(e, Place);
+            if (AzureFault.IsAway(e))
+            {
+                Away?.Invoke(failure);
+            }
+
+            throw failure;
         }
     }
 

@@ -50,6 +50,9 @@ public sealed class AzureJournal : IJournal, ITenantTotals, ICopyTarget
         _lists = new AzureLists(store, _reads);
         _totals = new AzureTotals(account);
         _condition = new StoreCondition(options.Logger, options.Time);
+
+        // A conversation is read before its first append.
+        account.Away = _condition.Failed;
         _probe = new AzureProbe(account, _condition, options.Time);
     }
 

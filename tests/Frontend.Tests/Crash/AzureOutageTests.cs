@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Http.Json;
 using Evergrain.Suites.Crash;
 using Evergrain.Tests.Services;
 using Xunit.Abstractions;
@@ -82,6 +84,33 @@ public sealed class AzureOutageTests(AzuriteServer azurite, ITestOutputHelper ou
         });
 
         Note($"Azurite away until every client was told so: {crowd.Story}");
+    }
+
+    [Fact]
+    public async Task Storage_AwayFromAnIdleServer_ItIsNotReadyOnceACreateHasFailed_UntilItIsBack()
+    {
+        await using var server = await ServerProcess.StartAsync(
+            Settings().With("Azure__RetriesMax", "1"), Token);
+        using var http = server.CreateHttpClient();
+        _blobs.Sever();
+        _tables.Sever();
+
+        using var refused = await http.PostAsJsonAsync(
+            new Uri("v1/responses", UriKind.Relative), new { model = "demo", input = "hello" }, Token);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await ReadyAsync());
+
+        _blobs.IsClosed = _tables.IsClosed = false;
+        while (await ReadyAsync() != HttpStatusCode.OK)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Token);
+        }
+
+        async Task<HttpStatusCode> ReadyAsync()
+        {
+            using var answer = await http.GetAsync(new Uri("health/ready", UriKind.Relative), Token);
+            return answer.StatusCode;
+        }
     }
 
     private ServerSettings Settings() =>
