@@ -54,13 +54,15 @@ public sealed class AdmissionOptions
 /// How much of that one tenant may have: section <c>Evergrain:Tenants:&lt;name&gt;</c>. What it does not say, the
 /// section <c>Evergrain:Tenants:*</c> says, and then the default.
 /// </summary>
-public sealed class TenantOptions
+public sealed class TenantOptions : IValidatableObject
 {
     /// <summary>The configuration section that holds one of these for each tenant.</summary>
     public const string Section = "Evergrain:Tenants";
 
     /// <summary>The name of the section that speaks for all tenants.</summary>
     public const string Others = "*";
+
+    private static readonly TimeSpan LifetimeLeast = TimeSpan.FromMinutes(1);
 
     /// <summary>Open WebSockets, 0 to 1,000,000. Default: no bound but that in all.</summary>
     [Range(0, 1_000_000)]
@@ -117,9 +119,19 @@ public sealed class TenantOptions
     public string? Recognition { get; set; }
 
     /// <summary>
-    /// How long its responses are kept after they ended, 0 to 36,500 days; 0: for ever. It counts from the first start
-    /// with it at the earliest. Default: for ever. Read at the start alone.
+    /// How long its responses are kept after they ended, 1 minute to 36,500 days; 0: for ever. It counts from the first
+    /// start with it at the earliest. Default: for ever. Read at the start alone.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "36500.00:00:00")]
     public TimeSpan? ResponseLifetime { get; set; }
+
+    /// <summary>An answer is read after its turn has ended: a shorter lifetime would take it from its client.</summary>
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
+    {
+        if (ResponseLifetime > TimeSpan.Zero && ResponseLifetime < LifetimeLeast)
+        {
+            yield return new ValidationResult(
+                "ResponseLifetime must be 00:01:00 at least, or 0 for ever.", [nameof(ResponseLifetime)]);
+        }
+    }
 }

@@ -35,6 +35,7 @@ internal static class ServerBuilder
                 .Select(static setting =>
                     KeyValuePair.Create($"{EvergrainOptions.Section}:{setting.Key}", setting.Value)));
         builder.Services.AddSettingsRule(_ => SettingNames.FindUnknown(builder.Configuration));
+        builder.Services.AddSettingsRule(_ => SettingTimes.FindMistakes(builder.Configuration));
         builder.Logging.ClearProviders()
             .SetMinimumLevel(LogLevel.Warning)
             .AddConfiguration(builder.Configuration.GetSection(Logging))

@@ -107,6 +107,8 @@ public sealed class DoctorTests : IDisposable
     [InlineData("RecognitionEntriesMax", "0")]
     [InlineData("Tenants", "{\"*\":{\"ResponseLifetime\":\"-1.00:00:00\"}}")]
     [InlineData("Tenants", "{\"*\":{\"ResponseLifetime\":\"a month\"}}")]
+    [InlineData("Tenants", "{\"*\":{\"ResponseLifetime\":\"00:00:59\"}}")]
+    [InlineData("Tenants:*:ResponseLifetime", "\"24:00:00\"")]
     public async Task Setting_OfAPartThatIsOffByDefault_IsReadToo(string name, string value)
     {
         var file = Path.Combine(_folder.FullName, "settings.json");
