@@ -42,6 +42,7 @@ internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, 
 
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Over);
         var stream = new EventStream(context, services, from);
+        pump.Repeated.Keep(turn);
         await stream.RunAsync(() => pump.RunAsync(turn, stream, meter: null, ending.Token));
     }
 

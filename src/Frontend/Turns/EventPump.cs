@@ -5,8 +5,11 @@ using Evergrain.Frontend.Admission;
 namespace Evergrain.Frontend.Turns;
 
 /// <summary>Reads the events of a response and delivers them, up to and with the terminal one.</summary>
-internal sealed class EventPump(TurnServices services, ByteBudget budget)
+internal sealed class EventPump(TurnServices services, ByteBudget budget, RepeatedCreates repeated)
 {
+    /// <summary>Which turns nobody reads any more whose create came again.</summary>
+    public RepeatedCreates Repeated => repeated;
+
     // The frame or piece of a stream that it becomes, and the buffers of the connection.
     private const int CopiesSent = 2;
 

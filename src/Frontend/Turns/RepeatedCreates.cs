@@ -12,13 +12,15 @@ namespace Evergrain.Frontend.Turns;
 /// needs no reader, and an unstored turn ends with its request: these stay as they are.
 /// </remarks>
 /// <param name="services">The conversations, and who is told.</param>
-/// <param name="marks">Marks the bytes of creates.</param>
-internal sealed class RepeatedCreates(TurnServices services, ByteMarks marks)
+/// <param name="ids">Draws the key of the marks.</param>
+internal sealed class RepeatedCreates(TurnServices services, IIdSource ids)
 {
     // An SDK tries again within seconds. The oldest are forgotten, and run on as if nobody had come.
     private const int LeftMax = 4096;
 
+    private readonly ByteMarks _marks = new(ids);
     private readonly Lock _gate = new();
+    private readonly HashSet<Try> _all = [];
     private readonly Dictionary<(string Tenant, UInt128 Mark), Try> _newest = [];
     private readonly Queue<Try> _left = new();
 
@@ -33,17 +35,22 @@ internal sealed class RepeatedCreates(TurnServices services, ByteMarks marks)
             return null;
         }
 
-        var added = new Try((tenant, marks.Of(create.Body.Written.Span, before: 0)));
+        var added = new Try((tenant, _marks.Of(create.Body.Written.Span, before: 0)));
         TurnAddress? unread = null;
         lock (_gate)
         {
             if (_newest.Remove(added.Key, out var before))
             {
                 before.IsRepeated = true;
-                unread = before.IsLeft ? before.Turn : null;
+                if (before.IsLeft)
+                {
+                    unread = before.Turn;
+                    _all.Remove(before);
+                }
             }
 
             _newest.Add(added.Key, added);
+            _all.Add(added);
         }
 
         await CancelAsync(unread);
@@ -62,6 +69,21 @@ internal sealed class RepeatedCreates(TurnServices services, ByteMarks marks)
         }
     }
 
+    /// <summary>Somebody reads a turn by its id: it is not cancelled when its create comes again.</summary>
+    public void Keep(TurnAddress turn)
+    {
+        lock (_gate)
+        {
+            // A reader has another lease.
+            if (_all.FirstOrDefault(one => one.Turn is { } its && its.Response == turn.Response &&
+                its.Tenant == turn.Tenant) is { } read)
+            {
+                read.IsKept = true;
+                Forget(read);
+            }
+        }
+    }
+
     /// <summary>Its reader has left. The turn is cancelled if its create came again meanwhile.</summary>
     public async ValueTask LeaveAsync(Try? left)
     {
@@ -74,13 +96,14 @@ internal sealed class RepeatedCreates(TurnServices services, ByteMarks marks)
         lock (_gate)
         {
             left.IsLeft = true;
-            if (left.Turn is null)
+            if (left.Turn is null || left.IsKept)
             {
                 Forget(left);
             }
             else if (left.IsRepeated)
             {
                 unread = left.Turn;
+                Forget(left);
             }
             else
             {
@@ -102,6 +125,7 @@ internal sealed class RepeatedCreates(TurnServices services, ByteMarks marks)
 
     private void Forget(Try one)
     {
+        _all.Remove(one);
         if (_newest.GetValueOrDefault(one.Key) == one)
         {
             _newest.Remove(one.Key);
@@ -141,6 +165,9 @@ internal sealed class RepeatedCreates(TurnServices services, ByteMarks marks)
 
         /// <summary>Whether nobody reads it any more.</summary>
         public bool IsLeft { get; set; }
+
+        /// <summary>Whether somebody reads it, or read it, by its id.</summary>
+        public bool IsKept { get; set; }
 
         /// <summary>Whether the create came again.</summary>
         public bool IsRepeated { get; set; }

@@ -14,8 +14,6 @@ namespace Evergrain.Frontend.Turns;
 internal sealed class TurnRunner(
     TurnServices services, IIdSource ids, TurnGate gate, EventPump pump, ServerDrain drain)
 {
-    private readonly RepeatedCreates _repeated = new(services, new ByteMarks(ids));
-
     /// <summary>What holds the unstored turns of a connection, or of one HTTP request, until it closes.</summary>
     public UnstoredLeases NewLeases(string tenant, CancellationToken closing) =>
         new(services, new LeaseId(ids.Next64()), tenant, closing);
@@ -46,7 +44,7 @@ internal sealed class TurnRunner(
         RepeatedCreates.Try? attempt = null;
         try
         {
-            attempt = await _repeated.EnterAsync(leases.Tenant, create);
+            attempt = await pump.Repeated.EnterAsync(leases.Tenant, create);
             create.Trace = span is null ? create.Trace : TraceContext.Of(span);
             var start = create.ToStart(leases.Tenant, leases.Id, ids, meter.Waited);
 
@@ -60,7 +58,7 @@ internal sealed class TurnRunner(
             }
 
             await pump.RunAsync(turn, delivery, meter, cancellationToken);
-            _repeated.End(attempt);
+            pump.Repeated.End(attempt);
             timing = meter.Read();
             reports.Ended(turn.Response, timing);
             TurnSpans.End(span, turn.Response, timing);
@@ -69,7 +67,7 @@ internal sealed class TurnRunner(
         {
             reports.BrokeOff(EndBy(e), meter.Elapsed);
             TurnSpans.BreakOff(span, EndBy(e));
-            await _repeated.LeaveAsync(attempt);
+            await pump.Repeated.LeaveAsync(attempt);
             throw;
         }
 

@@ -8,6 +8,7 @@ internal static class TurnsExtensions
     public static IServiceCollection AddTurns(this IServiceCollection services) => services
         .AddSingleton<TurnServices>()
         .AddSingleton<EventPump>()
+        .AddSingleton<RepeatedCreates>()
         .AddSingleton<TurnRunner>()
         .AddSingleton<BackgroundTurns>()
         .AddHostedService(static provider => provider.GetRequiredService<BackgroundTurns>());

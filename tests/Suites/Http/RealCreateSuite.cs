@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using System.Text.Json;
 using Evergrain.Suites.Hosting;
@@ -158,6 +159,30 @@ public abstract class RealCreateSuite(IWireHosts hosts)
     }
 
     [Fact]
+    public async Task Create_SentAgainWhileItsFirstTryIsReadById_LeavesIt()
+    {
+        var model = new GatedModel();
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync(model));
+        using var http = HttpTurns.Connect(server);
+        GatedCall first;
+        string id;
+        using (var raw = await RawSocket.ConnectAsync(server))
+        {
+            await raw.PostAsync(Gated("again", ",\"stream\":true"));
+            first = await model.CallAsync("again");
+            id = await NewestAsync(http);
+        }
+
+        using var stream = await http.GetStreamAsyncOf($"/v1/responses/{id}?stream=true");
+        var other = http.PostCreateAsync(Gated("again", ",\"stream\":true"));
+        await (await model.CallAsync("again")).AnswerAsync();
+        (await other).Dispose();
+
+        await first.AnswerAsync("still here");
+        Assert.Equal("still here", TurnResult.Of(await stream.ReadToEndAsync()).Text);
+    }
+
+    [Fact]
     public async Task Cancel_EndedResponse_ChangesNothing()
     {
         await using var server = await TestServer.StartAsync(await hosts.StartAsync());
@@ -214,4 +239,12 @@ public abstract class RealCreateSuite(IWireHosts hosts)
 
     private static string? Header(HttpResponseMessage answer, string name) =>
         answer.Headers.TryGetValues(name, out var values) ? values.Single() : null;
+
+    private static async Task<string> NewestAsync(HttpClient http)
+    {
+        var list = await http.GetStringAsyncOf("/evergrain/conversations?limit=1", HttpStatusCode.OK);
+        var conversation = JsonDocument.Parse(list).RootElement.GetProperty("data")[0].GetProperty("id").GetString();
+        var turns = await http.GetStringAsyncOf($"/evergrain/conversations/{conversation}/turns", HttpStatusCode.OK);
+        return JsonDocument.Parse(turns).RootElement.GetProperty("data")[0].GetProperty("id").GetString()!;
+    }
 }
