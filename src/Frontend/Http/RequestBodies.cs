@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Text.Unicode;
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Access;
 using Evergrain.Frontend.Admission;
@@ -41,6 +42,7 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
 
             // The body's last bytes may have come on it.
             await thread.LeaveAsync(unpack is null ? body.Length : int.MaxValue);
+            CheckText(body, isWhole: unpack is null);
             return unpack is null ? body : await UnpackAsync(body, unpack, request);
         }
         catch (Exception)
@@ -63,6 +65,15 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
 
         throw ConversationException.Of(RefusalKind.UnsupportedMedia,
             $"The Content-Type '{RoutingFields.Shorten(type)}' is not taken: send 'application/json' in UTF-8.");
+    }
+
+    // A JSON reader looks into no string, and what is repeated in an answer would be no JSON.
+    private static void CheckText(RentedBuffer body, bool isWhole)
+    {
+        if (isWhole && !Utf8.IsValid(body.Written.Span))
+        {
+            throw ConversationException.Of(RefusalKind.InvalidRequest, "The body is not UTF-8.");
+        }
     }
 
     private async Task FillAsync(RentedBuffer body, HttpRequest request)
@@ -127,6 +138,7 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
         try
         {
             await UnpackAsync(unpacked, body, request.HttpContext.RequestAborted);
+            CheckText(body, isWhole: true);
             packed.Surrender();
             return body;
         }

@@ -56,6 +56,21 @@ public sealed class BodyTests
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("gzip")]
+    public async Task Body_ThatIsNotUtf8_IsAnError(string encoding)
+    {
+        await using var server = await TestServer.StartAsync(_conversations);
+        using var http = HttpTurns.Connect(server);
+        byte[] create = [.. "{\"model\":\"demo\",\"input\":\"x\",\"user\":\""u8, 0xff, .. "\"}"u8];
+
+        using var answer = await PostAsync(http, Pack(create, encoding), encoding.Length == 0 ? null : encoding);
+
+        Assert.Equal(400, (int)answer.StatusCode);
+        Assert.Contains("The body is not UTF-8.", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("gzip", 0)]
     [InlineData("gzip", 5)]
     [InlineData("gzip", -1)]
