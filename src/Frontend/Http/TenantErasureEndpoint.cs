@@ -58,17 +58,26 @@ internal sealed class TenantErasureEndpoint(IConversations conversations, AuditL
     {
         var begun = time.GetTimestamp();
         var (erased, failed) = (0, 0);
+
+        // Those that fail stay at the head of the list. The next request goes on behind them.
+        var after = ReadAfter(context);
         try
         {
-            foreach (var id in await conversations.ListAsync(tenant, after: null, limit, context.RequestAborted))
+            foreach (var id in await conversations.ListAsync(tenant, after, limit, context.RequestAborted))
             {
                 if (time.GetElapsedTime(begun) > TimeMax)
                 {
                     break;
                 }
 
-                var isDone = await TryEraseAsync(new ConversationKey(tenant, id), context.RequestAborted);
-                (erased, failed) = (erased + (isDone ? 1 : 0), failed + (isDone ? 0 : 1));
+                if (await TryEraseAsync(new ConversationKey(tenant, id), context.RequestAborted))
+                {
+                    erased++;
+                }
+                else
+                {
+                    (failed, after) = (failed + 1, id);
+                }
             }
         }
         finally
@@ -77,8 +86,8 @@ internal sealed class TenantErasureEndpoint(IConversations conversations, AuditL
             audit.Erased(context, tenant, erased);
         }
 
-        var left = await conversations.ListAsync(tenant, after: null, limit: 1, context.RequestAborted);
-        await context.WriteJsonAsync(Write(tenant, erased, failed, left.Count > 0));
+        var left = await conversations.ListAsync(tenant, after, limit: 1, context.RequestAborted);
+        await context.WriteJsonAsync(Write(tenant, erased, failed, left.Count > 0 ? after : null, left.Count > 0));
     }
 
     private async Task<bool> TryEraseAsync(ConversationKey key, CancellationToken cancellationToken)
@@ -95,7 +104,15 @@ internal sealed class TenantErasureEndpoint(IConversations conversations, AuditL
         }
     }
 
-    private static ReadOnlyMemory<byte> Write(string tenant, int erased, int failed, bool hasMore)
+    private static ConversationId? ReadAfter(HttpContext context) => context.ReadWord("after") switch
+    {
+        "" => null,
+        var text => ConversationRequests.ReadId(text) ?? throw ConversationException.Of(RefusalKind.InvalidRequest,
+            "'after' must be the 'next' of the request before.", "after"),
+    };
+
+    private static ReadOnlyMemory<byte> Write(
+        string tenant, int erased, int failed, ConversationId? next, bool hasMore)
     {
         var body = new ArrayBufferWriter<byte>();
         using var json = new Utf8JsonWriter(body);
@@ -105,6 +122,7 @@ internal sealed class TenantErasureEndpoint(IConversations conversations, AuditL
         json.WriteNumber("erased"u8, erased);
         json.WriteNumber("failed"u8, failed);
         json.WriteBoolean("has_more"u8, hasMore);
+        json.WriteString("next"u8, next?.ToString());
         json.WriteEndObject();
         json.Flush();
         return body.WrittenMemory;

@@ -28,6 +28,9 @@ public abstract class TenantErasureSuite(IWireHosts hosts)
         }
 
         var theirs = await RunAsync(bob);
+        var page = await EraseAsync(operators, "alice", "?after=conv_" + ids[^2].Split('_')[1]);
+        Assert.Equal(("alice", 1, 0, false), Told(page));
+        ids[^1] = await RunAsync(alice);
         var part = await EraseAsync(operators, "alice", "?limit=2");
         Assert.Equal(("alice", 2, 0, true), Told(part));
         var schemas = (await GetAsync(alice, "/openapi.json")).GetProperty("components").GetProperty("schemas");
@@ -94,7 +97,8 @@ public abstract class TenantErasureSuite(IWireHosts hosts)
             "%F0%9F%98%80", new string('x', 65), new string('x', 3_000),
         ];
         string[] queries =
-            ["", "?limit=0", "?limit=1001", "?limit=-1", "?limit=x", "?limit=1&tenant=bob", "?%00", "?="];
+            ["", "?limit=0", "?limit=1001", "?limit=-1", "?limit=x", "?limit=1&tenant=bob", "?%00", "?=",
+            "?after=x", "?after=conv_0000000000000000000000"];
         var counts = new Dictionary<int, int>();
         for (var seed = 1; seed <= seeds; seed++)
         {
