@@ -108,7 +108,7 @@ public sealed class KnownInputsTests
     [Fact]
     public void Input_ThatRefersToItems_IsNotKnown()
     {
-        string[] items = [.. Items(60), """{"type":"item_reference","id":"msg_1"}"""];
+        string[] items = [.. Items(60), """{"type":"item_reference","id":"msg_0000000000000000000001_1_0"}"""];
         ResentHistory.Read(Start(Create(Shapes[0], items), Tenant))!.AddTo(_inputs);
         Assert.Null(_inputs.Find(Tenant, Create(Shapes[0], [.. items, Items(2)[1]])));
     }

@@ -95,9 +95,14 @@ public sealed class ResentHistoryTests
     [Fact]
     public void Ends_BehindAReference_AreNotKnown()
     {
-        var history = Read([User, Answer, """{"type":"item_reference","id":"msg_1"}""", Answer, Next]);
+        const string output = """{"type":"item_reference","id":"msg_0000000000000000000001_1_0"}""";
+        var history = Read([User, Answer, output, Answer, Next]);
         Assert.Equal([2], history!.Ends.Select(static end => end.Count));
     }
+
+    [Fact]
+    public void Reference_ToAnItemOfTheClient_LeavesNoHistory() =>
+        Assert.Null(Read([User, Answer, Next, """{"type":"item_reference","id":"msg_1"}"""]));
 
     [Theory]
     [InlineData("""{"model":"m","input":"hi"}""")]
