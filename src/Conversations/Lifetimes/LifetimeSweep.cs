@@ -112,11 +112,11 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
     {
         while (!_stopping.IsCancellationRequested)
         {
-            var interval = _lifetimes.Rules.Min(static rule => rule.Lifetime) / SweepsPerLifetime;
+            var interval = _lifetimes.Rules.Min(static rule => rule.Lifetime).Ticks / SweepsPerLifetime;
             try
             {
-                await Task.Delay(interval < IntervalMin ? IntervalMin : interval > IntervalMax ? IntervalMax : interval,
-                    _time, _stopping.Token);
+                await Task.Delay(new TimeSpan(Math.Clamp(interval, IntervalMin.Ticks, IntervalMax.Ticks)), _time,
+                    _stopping.Token);
                 if (_sources.Warm.IsSweeper())
                 {
                     await SweepAsync(_stopping.Token);

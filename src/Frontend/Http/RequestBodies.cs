@@ -42,8 +42,13 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
 
             // The body's last bytes may have come on it.
             await thread.LeaveAsync(unpack is null ? body.Length : int.MaxValue);
-            CheckText(body, isWhole: unpack is null);
-            return unpack is null ? body : await UnpackAsync(body, unpack, request);
+            if (unpack is not null)
+            {
+                return await UnpackAsync(body, unpack, request);
+            }
+
+            CheckText(body);
+            return body;
         }
         catch (Exception)
         {
@@ -68,9 +73,9 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
     }
 
     // A JSON reader looks into no string, and what is repeated in an answer would be no JSON.
-    private static void CheckText(RentedBuffer body, bool isWhole)
+    private static void CheckText(RentedBuffer body)
     {
-        if (isWhole && !Utf8.IsValid(body.Written.Span))
+        if (!Utf8.IsValid(body.Written.Span))
         {
             throw ConversationException.Of(RefusalKind.InvalidRequest, "The body is not UTF-8.");
         }
@@ -138,7 +143,7 @@ internal sealed class RequestBodies(IOptions<EvergrainOptions> options, ByteBudg
         try
         {
             await UnpackAsync(unpacked, body, request.HttpContext.RequestAborted);
-            CheckText(body, isWhole: true);
+            CheckText(body);
             packed.Surrender();
             return body;
         }

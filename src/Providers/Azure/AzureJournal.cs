@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Azure.Storage.Blobs.Specialized;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -29,7 +30,7 @@ public sealed class AzureJournal : IJournal, ITenantTotals, ICopyTarget
     private readonly AzureAccount _account;
     private readonly AzureMeter _meter;
     private readonly StoreCondition _condition;
-    private readonly AzureProbe _probe;
+    private readonly StoreProbe _probe;
     private readonly AzureWriter _writer;
     private readonly AzureReader _reader;
     private readonly AzureLists _lists;
@@ -53,7 +54,7 @@ public sealed class AzureJournal : IJournal, ITenantTotals, ICopyTarget
 
         // A conversation is read before its first append.
         account.Away = _condition.Failed;
-        _probe = new AzureProbe(account, _condition, options.Time);
+        _probe = new StoreProbe(_condition, token => WriteProbeAsync(account, token), options.Time);
     }
 
     /// <inheritdoc/>
@@ -160,6 +161,10 @@ public sealed class AzureJournal : IJournal, ITenantTotals, ICopyTarget
         await _totals.ReplaceAsync(totals, cancellationToken);
         await AzureCopyMark.RemoveAsync(_account, cancellationToken);
     }
+
+    private static Task WriteProbeAsync(AzureAccount account, CancellationToken cancellationToken) => account.RunAsync(
+        token => account.Container.GetAppendBlobClient(AzureSchema.ProbeName).CreateAsync(cancellationToken: token),
+        cancellationToken);
 
     private Task WriteAsync(Func<Task> write, CancellationToken cancellationToken) => _writes.RunAsync(async () =>
     {

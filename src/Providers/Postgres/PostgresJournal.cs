@@ -6,6 +6,7 @@ using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 using Evergrain.Providers.Copying;
 using Evergrain.Providers.Journals;
+using Npgsql;
 
 namespace Evergrain.Providers.Postgres;
 
@@ -40,7 +41,7 @@ public sealed class PostgresJournal : IJournal, IHistoryStore, ILifetimeStore, I
     private readonly PostgresLifetimes _lifetimes;
     private readonly bool _hasHistories;
     private readonly StoreCondition _condition;
-    private readonly PostgresProbe _probe;
+    private readonly StoreProbe _probe;
     private readonly PostgresRoster _roster;
     private readonly JournalCheck? _check;
     private int _disposed;
@@ -58,7 +59,8 @@ public sealed class PostgresJournal : IJournal, IHistoryStore, ILifetimeStore, I
         _roster = new PostgresRoster(connections, options.Schema);
         _totals = new PostgresTotals(connections, options.Schema);
         _format = new PostgresFormat(connections, options, format);
-        _probe = new PostgresProbe(connections, _condition, options);
+        _probe = new StoreProbe(
+            _condition, token => WriteProbeAsync(connections, options.Schema, token), options.Time);
         _check = options.Check is { } setup ? new JournalCheck(this, hidden, setup) : null;
     }
 
@@ -237,6 +239,21 @@ public sealed class PostgresJournal : IJournal, IHistoryStore, ILifetimeStore, I
         if (end.Position == 0 && end != JournalEnd.None)
         {
             throw new PositionTakenException(key, end);
+        }
+    }
+
+    private static async Task WriteProbeAsync(
+        PostgresConnections connections, string schema, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = await connections.Writes.OpenConnectionAsync(cancellationToken);
+            await SchemaCommands.ExecuteAsync(
+                connection, $"UPDATE \"{schema}\".schema_version SET format = format", cancellationToken);
+        }
+        catch (Exception e) when (e is NpgsqlException || PostgresFault.IsConnectionLost(e))
+        {
+            throw PostgresFault.Unavailable(e, connections.Place);
         }
     }
 }

@@ -1,26 +1,29 @@
-using Azure.Storage.Blobs.Specialized;
 using Evergrain.Conversations.Ports;
-using Evergrain.Providers.Journals;
 
-namespace Evergrain.Providers.Azure;
+namespace Evergrain.Providers.Journals;
 
 /// <summary>
 /// While nothing can be stored, tries to write once a second: a server that is not ready gets no turn that would find
 /// out. Runs until disposed.
 /// </summary>
-internal sealed class AzureProbe : IAsyncDisposable
+internal sealed class StoreProbe : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    private readonly AzureAccount _account;
     private readonly StoreCondition _condition;
+    private readonly Func<CancellationToken, Task> _write;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _closed = new();
     private readonly Task _trying;
 
-    public AzureProbe(AzureAccount account, StoreCondition condition, TimeProvider time)
+    /// <summary>Begins to look.</summary>
+    /// <param name="condition">What is known of the store.</param>
+    /// <param name="write">Writes something. It throws a <see cref="JournalUnavailableException"/> where it
+    /// cannot.</param>
+    /// <param name="time">The clock.</param>
+    public StoreProbe(StoreCondition condition, Func<CancellationToken, Task> write, TimeProvider time)
     {
-        (_account, _condition, _time) = (account, condition, time);
+        (_condition, _write, _time) = (condition, write, time);
         _trying = RunAsync();
     }
 
@@ -48,10 +51,7 @@ internal sealed class AzureProbe : IAsyncDisposable
     {
         try
         {
-            await _account.RunAsync(
-                token => _account.Container.GetAppendBlobClient(AzureSchema.ProbeName)
-                    .CreateAsync(cancellationToken: token),
-                _closed.Token);
+            await _write(_closed.Token);
             _condition.Succeeded();
         }
         catch (JournalUnavailableException e)
