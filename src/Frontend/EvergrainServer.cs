@@ -19,7 +19,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace Evergrain.Frontend;
 
 /// <summary>
-/// The server between the network and <see cref="IConversations"/>. A host registers that port and its
+/// The server between the network and the conversations. A host registers their ports and its
 /// <see cref="IModelBackend"/>s, calls <see cref="AddEvergrainFrontend"/>, and maps it.
 /// </summary>
 public static class EvergrainServer

@@ -59,7 +59,7 @@ public static class ConversationClusterExtensions
     public static IServiceCollection AddTenantTotals(this IServiceCollection services) =>
         services.AddSingleton<ITenantTotals, GrainTenantTotals>();
 
-    /// <summary>Adds <see cref="IConversations"/> to a process that is a client of the cluster.</summary>
+    /// <summary>Adds the conversations to a process that is a client of the cluster.</summary>
     public static IClientBuilder AddConversations(this IClientBuilder client, ConversationClusterOptions options)
     {
         ArgumentNullException.ThrowIfNull(client);
@@ -73,15 +73,18 @@ public static class ConversationClusterExtensions
     }
 
     /// <summary>
-    /// Adds <see cref="IConversations"/> as conversations of the cluster that this process is a silo or a client of.
-    /// Needs an <see cref="IJournal"/>, an <see cref="IIdSource"/> and a <see cref="TimeProvider"/>.
+    /// Adds <see cref="ITurns"/> and <see cref="IConversations"/> of the cluster that this process is a silo or a
+    /// client of. Needs an <see cref="IJournal"/>, an <see cref="IIdSource"/> and a <see cref="TimeProvider"/>.
     /// </summary>
     public static IServiceCollection AddOrleansConversations(this IServiceCollection services,
         ConversationClusterOptions options)
     {
         OptionRules.Check(options);
         services.TryAddSingleton(options);
-        services.AddSingleton<IConversations>(CreateConversations);
+        services.AddSingleton(CreateRouter);
+        services.AddSingleton<IConversations>(
+            static provider => provider.GetRequiredService<ConversationRouter>());
+        services.AddSingleton(CreateTurns);
         return services;
     }
 
@@ -91,15 +94,26 @@ public static class ConversationClusterExtensions
         return new WarmCalls(cluster.Find) { IsSweeper = () => provider.GetRequiredService<LiveSilos>().IsFirst };
     }
 
-    private static IConversations CreateConversations(IServiceProvider provider)
+    private static ClusterAccess AccessOf(IServiceProvider provider) => new(
+        provider.GetRequiredService<IGrainFactory>(), provider.GetService<GatewayLosses>(),
+        provider.GetRequiredService<ConversationClusterOptions>())
     {
-        var options = provider.GetRequiredService<ConversationClusterOptions>();
-        var cluster = new ClusterAccess(provider.GetRequiredService<IGrainFactory>(),
-            provider.GetService<GatewayLosses>(), options)
-        {
-            Holding = provider.GetService<ProcessHolding>(),
-        };
-        var router = new ConversationRouter(
+        Holding = provider.GetService<ProcessHolding>(),
+    };
+
+    private static ITurns CreateTurns(IServiceProvider provider)
+    {
+        var router = provider.GetRequiredService<ConversationRouter>();
+        return provider.GetService<RecognitionIndex>() is { } known
+            ? new RecognisingTurns(router, AccessOf(provider).Find, known)
+            : router;
+    }
+
+    private static ConversationRouter CreateRouter(IServiceProvider provider)
+    {
+        var cluster = AccessOf(provider);
+        var options = cluster.Options;
+        return new ConversationRouter(
             cluster.Find,
             cluster.Find,
             provider.GetRequiredService<IJournal>(),
@@ -111,9 +125,6 @@ public static class ConversationClusterExtensions
         {
             Roster = cluster.FindAsync,
         };
-        return provider.GetService<RecognitionIndex>() is { } known
-            ? new RecognisingConversations(router, cluster.Find, known)
-            : router;
     }
 
     private static void AddMoving(this ISiloBuilder silo, ConversationClusterOptions options)

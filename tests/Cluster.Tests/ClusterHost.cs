@@ -49,6 +49,8 @@ internal sealed class ClusterHost : ContractHost
 
     public override ErrorLog Log => _world.Log;
 
+    public override ITurns Turns => _silos.Turns;
+
     public override IConversations Conversations => _silos.Conversations;
 
     /// <summary>Two silos in a world of the test's own, shared with the tests before and after it.</summary>

@@ -24,6 +24,8 @@ internal sealed class ClusterStoredHost : StoredHost
     private ClusterStoredHost(TestWorld world, ServiceProvider checks, ClusterHost cluster) =>
         (_world, _checks, _cluster) = (world, checks, cluster);
 
+    public override ITurns Turns => _cluster.Turns;
+
     public override IConversations Conversations => _cluster.Conversations;
 
     public override GatedModel Model => _world.Model;

@@ -26,6 +26,8 @@ internal sealed class ClusterWire : IWireHosts
 
     private sealed class RealHost(ClusterHost cluster, IModelBackend model) : ConversationsHost
     {
+        public override ITurns Turns => cluster.Turns;
+
         public override IConversations Conversations => cluster.Conversations;
 
         public override IReadOnlyList<IModelBackend> Backends { get; } = [model];

@@ -86,7 +86,7 @@ public sealed class LargeMessageTests
     {
         using var patience = new CancellationTokenSource(Waits.Patience);
         var (count, last) = (0, ReadOnlyMemory<byte>.Empty);
-        await foreach (var batch in host.Conversations.ReadEventsAsync(turn, 0, patience.Token))
+        await foreach (var batch in host.Turns.ReadEventsAsync(turn, 0, patience.Token))
         {
             Assert.Equal(count, batch.From);
             (count, last) = (count + batch.Events.Count, batch.Events[^1]);

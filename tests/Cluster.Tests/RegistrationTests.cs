@@ -30,10 +30,10 @@ public sealed class RegistrationTests
         });
         await using var cluster = builder.Build();
         await cluster.DeployAsync().WaitAsync(Waits.Patience);
-        var conversations = cluster.Silos[0].ServiceProvider.GetRequiredService<IConversations>();
+        var turns = cluster.Silos[0].ServiceProvider.GetRequiredService<ITurns>();
         var key = new ConversationKey("default", ContractClient.NewConversation());
 
-        var id = await conversations.StartTurnAsync(new StartTurn
+        var id = await turns.StartTurnAsync(new StartTurn
         {
             Key = key,
             RequestId = ContractClient.NewRequest(),
@@ -41,7 +41,7 @@ public sealed class RegistrationTests
             Create = Encoding.UTF8.GetBytes(ContractClient.Json("\"hello\"", model: "echo")),
         }, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
 
-        await using var reader = new EventReader(conversations, new TurnAddress(key.Tenant, id), 0);
+        await using var reader = new EventReader(turns, new TurnAddress(key.Tenant, id), 0);
         Assert.Equal("response.completed", ContractClient.TypeOf((await reader.ReadToEndAsync())[^1]));
     }
 

@@ -93,6 +93,8 @@ internal sealed class TestSilos : IAsyncDisposable
     /// <summary>The meters of all silos.</summary>
     public IMeterFactory Meters => _meters.GetRequiredService<IMeterFactory>();
 
+    public ITurns Turns => _cluster.Client.ServiceProvider.GetRequiredService<ITurns>();
+
     public IConversations Conversations => _cluster.Client.ServiceProvider.GetRequiredService<IConversations>();
 
     /// <summary>Tells the client that it lost one of two connections to silos, as Orleans does.</summary>

@@ -6,8 +6,9 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Conversations.Routing;
 
 /// <summary>
-/// <see cref="IConversations"/> over the calls of single conversations. It asks again when an activation ends, an
-/// answer is lost or a journal failed, and reads on where a reader was. No other class of a server retries a request.
+/// <see cref="IConversations"/> and <see cref="ITurns"/> over the calls of single conversations. It asks again when an
+/// activation ends, an answer is lost or a journal failed, and reads on where a reader was. No other class of a server
+/// retries a request.
 /// </summary>
 /// <remarks><see cref="Patience"/> says where a retry stops.</remarks>
 /// <param name="find">Finds a conversation's calls. It is asked once per call, and may give the same again.</param>
@@ -19,7 +20,7 @@ namespace Evergrain.Conversations.Routing;
 /// <param name="bounds">The bounds of retries, and their clock.</param>
 public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls> find,
     Func<ConversationKey, IConversationCalls?> findWarm, IJournal journal, IIdSource ids, RetryBounds bounds)
-    : IConversations
+    : ITurns, IConversations
 {
     /// <summary>Asks every process that holds conversations what it holds.</summary>
     public required Func<RosterQuery, CancellationToken, ValueTask<RosterAnswer>> Roster { get; init; }

@@ -25,7 +25,7 @@ internal sealed class CompletionEndpoint(
         using var create = new ReceivedCreate(request.Create, fields, receivedAt)
         {
             Trace = HttpCreates.TraceOf(context, fields),
-            Known = services.Conversations.FindPrefix(
+            Known = services.Turns.FindPrefix(
                 context.Features.GetRequiredFeature<Caller>().Tenant, request.Create.Written),
             Origin = TurnOrigins.Of(context),
         };

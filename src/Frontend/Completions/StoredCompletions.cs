@@ -13,7 +13,8 @@ namespace Evergrain.Frontend.Completions;
 
 /// <summary>The stored responses in the form of chat completions: read, delete, list the messages before one.</summary>
 /// <remarks>Source: OpenAI's package for Node 7.57.0, <c>chat.completions</c>.</remarks>
-internal sealed class StoredCompletions(IConversations conversations, AuditLog audit, ByteBudget sending)
+internal sealed class StoredCompletions(
+    ITurns turns, IConversations conversations, AuditLog audit, ByteBudget sending)
 {
     // The response, its completion, and the buffers of the connection.
     private const int CopiesSent = 3;
@@ -47,7 +48,7 @@ internal sealed class StoredCompletions(IConversations conversations, AuditLog a
         var turn = ReadAddress(context);
         await FindAsync(context, async () =>
         {
-            await conversations.DeleteAsync(turn, context.RequestAborted);
+            await turns.DeleteAsync(turn, context.RequestAborted);
             return true;
         });
         audit.Deleted(context, turn);

@@ -50,7 +50,8 @@ internal sealed class ConversationStream(HttpContext context, ConversationKey ke
         }
         catch (Exception e) when (e is not ClientGoneException && !context.RequestAborted.IsCancellationRequested)
         {
-            await EndAsync(e is ConversationException expected ? expected.Refusal : services.Faults.Mask(e));
+            await EndAsync(
+                e is ConversationException expected ? expected.Refusal : services.Instruments.Faults.Mask(e));
         }
     }
 

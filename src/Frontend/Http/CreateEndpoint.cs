@@ -21,7 +21,7 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
         using var body = await bodies.ReadAsync(context.Request);
         var receivedAt = services.Time.GetTimestamp();
         creates.CheckDrain();
-        var known = services.Conversations.FindPrefix(TenantOf(context), body.Written);
+        var known = services.Turns.FindPrefix(TenantOf(context), body.Written);
         var fields = Read(context, body.Written.Span, ref known);
         using var create = new ReceivedCreate(body, fields, receivedAt)
         {

@@ -92,7 +92,7 @@ internal sealed class EventOutput(HttpContext context, TurnServices services)
             {
                 ConversationException expected => expected.Refusal,
                 OperationCanceledException => ServerDrain.Restarting,
-                _ => services.Faults.Mask(e),
+                _ => services.Instruments.Faults.Mask(e),
             };
             if (!HasBegun)
             {

@@ -68,7 +68,7 @@ internal sealed class ResponsesEndpoints(TurnServices services, EventPump pump, 
     public async Task DeleteAsync(HttpContext context)
     {
         var turn = ReadAddress(context);
-        await _conversations.DeleteAsync(turn, context.RequestAborted);
+        await services.Turns.DeleteAsync(turn, context.RequestAborted);
         audit.Deleted(context, turn);
         await context.WriteJsonAsync(WriteDeleted(turn.Response));
     }

@@ -15,9 +15,9 @@ namespace Evergrain.Frontend.InProcess;
 public static class InProcessExtensions
 {
     /// <summary>
-    /// Adds <see cref="IConversations"/> as conversations in this process. Needs an <see cref="IJournal"/>, the
-    /// <see cref="IModelBackend"/>s, an <see cref="IIdSource"/> and a <see cref="TimeProvider"/>; an
-    /// <see cref="IInputCheck"/> looks at new input if there is one.
+    /// Adds <see cref="ITurns"/> and <see cref="IConversations"/> of conversations in this process. Needs an
+    /// <see cref="IJournal"/>, the <see cref="IModelBackend"/>s, an <see cref="IIdSource"/> and a
+    /// <see cref="TimeProvider"/>; an <see cref="IInputCheck"/> looks at new input if there is one.
     /// </summary>
     public static IServiceCollection AddInProcessConversations(
         this IServiceCollection services, InProcessOptions options)
@@ -27,7 +27,10 @@ public static class InProcessExtensions
         services.AddSingleton<ConversationInstruments>();
         services.TryAddSingleton<JournalReturns>();
         services.AddSingleton(provider => CreateHost(provider, options));
-        services.AddSingleton<IConversations>(CreateConversations);
+        services.AddSingleton(CreateRouter);
+        services.AddSingleton<IConversations>(
+            static provider => provider.GetRequiredService<ConversationRouter>());
+        services.AddSingleton(CreateTurns);
         services.AddSingleton(
             static provider => new WarmCalls(provider.GetRequiredService<InProcessConversations>().FindWarm));
         services.AddHostedService<InProcessStop>();
@@ -64,11 +67,19 @@ public static class InProcessExtensions
             provider.GetRequiredService<JournalReturns>());
     }
 
-    private static IConversations CreateConversations(IServiceProvider provider)
+    private static ITurns CreateTurns(IServiceProvider provider)
+    {
+        var router = provider.GetRequiredService<ConversationRouter>();
+        return provider.GetService<RecognitionIndex>() is { } known
+            ? new RecognisingTurns(router, provider.GetRequiredService<InProcessConversations>().Find, known)
+            : router;
+    }
+
+    private static ConversationRouter CreateRouter(IServiceProvider provider)
     {
         var host = provider.GetRequiredService<InProcessConversations>();
         var roster = provider.GetRequiredService<ConversationInstruments>().Roster;
-        var router = new ConversationRouter(
+        return new ConversationRouter(
             host.Find,
             host.FindWarm,
             provider.GetRequiredService<IJournal>(),
@@ -77,9 +88,6 @@ public static class InProcessExtensions
         {
             Roster = (query, _) => ValueTask.FromResult(new RosterAnswer([.. roster.Find(query)], IsComplete: true)),
         };
-        return provider.GetService<RecognitionIndex>() is { } known
-            ? new RecognisingConversations(router, host.Find, known)
-            : router;
     }
 
     // An activation that ended is replaced within milliseconds. Longer than this its journal is broken.

@@ -64,14 +64,14 @@ internal sealed class FrameReceiver(TurnServices services, FrameReader reader, T
         }
         catch (Exception e)
         {
-            services.Faults.Mask(e);
+            services.Instruments.Faults.Mask(e);
             return SocketEnd.Fault;
         }
     }
 
     private async ValueTask AcceptAsync(RentedBuffer buffer, long receivedAt)
     {
-        var known = services.Conversations.FindPrefix(leases.Tenant, buffer.Written);
+        var known = services.Turns.FindPrefix(leases.Tenant, buffer.Written);
         var refusal = RoutingFields.Read(buffer.Written.Span, ref known, out var fields) ?? Check(fields);
         if (refusal is not null || fields.Type != RoutingFields.CreateType)
         {

@@ -179,7 +179,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
             // What breaks because it was told to stop is no fault.
             if (!_closing.IsCancellationRequested)
             {
-                _services.Faults.Mask(e);
+                _services.Instruments.Faults.Mask(e);
             }
 
             return SocketEnd.Fault;
@@ -226,7 +226,7 @@ internal sealed class SocketSession : ITurnDelivery, IDisposable
         }
         catch (Exception e) when (e is not ClientGoneException && !_closing.IsCancellationRequested)
         {
-            refusal = _services.Faults.Mask(e);
+            refusal = _services.Instruments.Faults.Mask(e);
         }
 
         await _writer.SendErrorAsync(refusal, frame.Lane, _closing.Token);

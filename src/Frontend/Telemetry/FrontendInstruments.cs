@@ -5,7 +5,7 @@ using Evergrain.Conversations.Wire;
 
 namespace Evergrain.Frontend.Telemetry;
 
-/// <summary>What the frontend counts and times, behind verbs. Durations are in seconds.</summary>
+/// <summary>What the frontend counts, times and reports, behind verbs. Durations are in seconds.</summary>
 internal sealed class FrontendInstruments
 {
     public const string MeterName = GenAi.SourceName;
@@ -14,9 +14,9 @@ internal sealed class FrontendInstruments
     private readonly Counter<long> _errors;
     private readonly Counter<long> _keepalives;
 
-    public FrontendInstruments(IMeterFactory meters, RefusalLog refusals, TurnReports turns)
+    public FrontendInstruments(IMeterFactory meters, RefusalLog refusals, TurnReports turns, FaultReporter faults)
     {
-        (_refusals, Turns) = (refusals, turns);
+        (_refusals, Turns, Faults) = (refusals, turns, faults);
         var meter = meters.Create(MeterName);
         Connections = new ConnectionStates(meter);
         _errors = meter.CreateCounter<long>("evergrain.errors.sent", "{error}", "Errors that clients got, by code.");
@@ -32,6 +32,9 @@ internal sealed class FrontendInstruments
         meter.CreateObservableUpDownCounter(ExportedMetrics.QueueLength,
             static () => ThreadPool.PendingWorkItemCount, "{work_item}", "Work that waits for the thread pool.");
     }
+
+    /// <summary>Makes faults into what a client may read.</summary>
+    public FaultReporter Faults { get; }
 
     /// <summary>Counts turns, and where their time went.</summary>
     public TurnReports Turns { get; }

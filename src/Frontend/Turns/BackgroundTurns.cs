@@ -56,7 +56,7 @@ internal sealed class BackgroundTurns(TurnServices services, TurnRunner runner, 
             // Once the client has its answer, nobody is left to be told what a read of the response does not say.
             if (!delivery.Fail(e) && e is not (ConversationException or OperationCanceledException))
             {
-                services.Faults.Mask(e);
+                services.Instruments.Faults.Mask(e);
             }
         }
         finally

@@ -27,7 +27,7 @@ internal sealed class EventPump(TurnServices services, ByteBudget budget, Repeat
             ? CancellationTokenSource.CreateLinkedTokenSource(cancellationToken)
             : null;
         var token = reading?.Token ?? cancellationToken;
-        await using var events = services.Conversations.ReadEventsAsync(turn, delivery.From, token)
+        await using var events = services.Turns.ReadEventsAsync(turn, delivery.From, token)
             .GetAsyncEnumerator(token);
         while (await NextAsync(events, delivery, reading))
         {

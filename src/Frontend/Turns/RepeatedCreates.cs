@@ -151,7 +151,7 @@ internal sealed class RepeatedCreates(TurnServices services, IIdSource ids)
         catch (Exception e)
         {
             // The other try goes on without it.
-            services.Faults.Mask(e);
+            services.Instruments.Faults.Mask(e);
         }
     }
 

@@ -10,7 +10,7 @@ namespace Evergrain.Frontend.Turns;
 /// Runs one create from its start to the end of its turn. Every turn that a client asks for, by whichever transport,
 /// begins and ends in <see cref="RunAsync"/>.
 /// </summary>
-/// <remarks>It retries nothing: <see cref="IConversations"/> does, and gives the error that a client gets.</remarks>
+/// <remarks>It retries nothing: <see cref="ITurns"/> does, and gives the error that a client gets.</remarks>
 internal sealed class TurnRunner(
     TurnServices services, IIdSource ids, TurnGate gate, EventPump pump, ServerDrain drain)
 {
@@ -90,7 +90,7 @@ internal sealed class TurnRunner(
             await leases.AddAsync(start.Key.Id);
         }
 
-        var response = await services.Conversations.StartTurnAsync(start, cancellationToken);
+        var response = await services.Turns.StartTurnAsync(start, cancellationToken);
         create.Dispose();
         return new TurnAddress(leases.Tenant, response, leases.Id);
     }

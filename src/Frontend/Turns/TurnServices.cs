@@ -5,9 +5,11 @@ using Microsoft.Extensions.Options;
 namespace Evergrain.Frontend.Turns;
 
 /// <summary>What everything that runs turns shares, whatever the transport.</summary>
-internal sealed class TurnServices(IConversations conversations, TimeProvider time, IOptions<EvergrainOptions> options,
-    FrontendInstruments instruments, FaultReporter faults)
+internal sealed class TurnServices(ITurns turns, IConversations conversations, TimeProvider time,
+    IOptions<EvergrainOptions> options, FrontendInstruments instruments)
 {
+    public ITurns Turns { get; } = turns;
+
     public IConversations Conversations { get; } = conversations;
 
     public TimeProvider Time { get; } = time;
@@ -15,6 +17,4 @@ internal sealed class TurnServices(IConversations conversations, TimeProvider ti
     public EvergrainOptions Options { get; } = options.Value;
 
     public FrontendInstruments Instruments { get; } = instruments;
-
-    public FaultReporter Faults { get; } = faults;
 }

@@ -90,7 +90,7 @@ internal sealed class UnstoredLeases(TurnServices services, LeaseId id, string t
         }
         catch (Exception e) when (!closing.IsCancellationRequested)
         {
-            services.Faults.LeaseFailed(e, conversation);
+            services.Instruments.Faults.LeaseFailed(e, conversation);
         }
     }
 
@@ -102,7 +102,7 @@ internal sealed class UnstoredLeases(TurnServices services, LeaseId id, string t
         }
         catch (Exception e)
         {
-            services.Faults.LeaseFailed(e, conversation);
+            services.Instruments.Faults.LeaseFailed(e, conversation);
         }
     }
 

@@ -119,6 +119,8 @@ public sealed class SiloPageTests(PageBrowser browser) : IClassFixture<PageBrows
     /// <summary>A silo's own view of the conversations.</summary>
     private sealed class SiloHost(ClusterHost cluster, InProcessSiloHandle silo) : ConversationsHost
     {
+        public override ITurns Turns => silo.ServiceProvider.GetRequiredService<ITurns>();
+
         public override IConversations Conversations => silo.ServiceProvider.GetRequiredService<IConversations>();
 
         public override IReadOnlyList<IModelBackend> Backends { get; } =

@@ -13,9 +13,11 @@ namespace Evergrain.Frontend.Tests.Hosting;
 /// Conversations whose every step a test can hold, refuse or break; for faults that a real host does not produce on
 /// demand. Of the demo model's scripts it knows <c>[{"say":…,"delay_ms":…}]</c>.
 /// </summary>
-public sealed class ScriptedConversations : ConversationsHost, IConversations
+public sealed class ScriptedConversations : ConversationsHost, ITurns, IConversations
 {
     private readonly ConcurrentDictionary<ResponseId, Turn> _turns = new();
+
+    public override ITurns Turns => this;
 
     public override IConversations Conversations => this;
 

@@ -23,7 +23,8 @@ internal sealed class InProcessHost : ContractHost
     private IJournal _journal;
     private FaultyJournal _faults;
     private ServiceProvider _services;
-    private IConversations _conversations;
+    private ITurns _turns;
+    private ConversationRouter _conversations;
 
     private InProcessHost(Func<Task<IJournal>> open, IJournal journal, InProcessOptions options, HostSetup setup)
     {
@@ -31,6 +32,7 @@ internal sealed class InProcessHost : ContractHost
         _faults = new FaultyJournal(journal);
         Counts.Follow(_meters);
         (_services, _conversations) = Create();
+        _turns = CreateTurns();
     }
 
     public InProcessOptions Options { get; }
@@ -44,6 +46,8 @@ internal sealed class InProcessHost : ContractHost
     public override ManualTime Time { get; } = new();
 
     public override GatedModel Model { get; } = new();
+
+    public override ITurns Turns => _turns;
 
     public override IConversations Conversations => _conversations;
 
@@ -79,6 +83,7 @@ internal sealed class InProcessHost : ContractHost
         _journal = await _open();
         _faults = new FaultyJournal(_journal);
         (_services, _conversations) = Create();
+        _turns = CreateTurns();
     }
 
     public override async Task KillAsync()
@@ -89,6 +94,7 @@ internal sealed class InProcessHost : ContractHost
         Faults.Kill();
         _faults = new FaultyJournal(_journal);
         (_services, _conversations) = Create();
+        _turns = CreateTurns();
         await dead.DisposeAsync().AsTask().WaitAsync(Waits.Patience);
     }
 
@@ -105,7 +111,7 @@ internal sealed class InProcessHost : ContractHost
         await base.DisposeAsync();
     }
 
-    private (ServiceProvider Services, IConversations Conversations) Create()
+    private (ServiceProvider Services, ConversationRouter Conversations) Create()
     {
         var services = new ServiceCollection()
             .AddLogging(logging => logging.AddProvider(Log))
@@ -141,14 +147,14 @@ internal sealed class InProcessHost : ContractHost
         var bounds = new RetryBounds(TimeProvider.System, RetryTime, static _ => false);
         var host = provider.GetRequiredService<InProcessConversations>();
         var roster = provider.GetRequiredService<ConversationInstruments>().Roster;
-        var router = new ConversationRouter(host.Find, host.FindWarm, _faults, new RandomIdSource(), bounds)
+        return (provider, new ConversationRouter(host.Find, host.FindWarm, _faults, new RandomIdSource(), bounds)
         {
             Roster = (query, _) => ValueTask.FromResult(new RosterAnswer([.. roster.Find(query)], IsComplete: true)),
-        };
-        return (provider, provider.GetService<RecognitionIndex>() is { } known
-            ? new RecognisingConversations(router, host.Find, known)
-            : router);
+        });
     }
+
+    private ITurns CreateTurns() =>
+        Known is { } known ? new RecognisingTurns(_conversations, InProcess.Find, known) : _conversations;
 
     private sealed class MeterFactory : IMeterFactory
     {

@@ -33,7 +33,7 @@ public sealed class InProcessLifeTests : IAsyncLifetime
         var (arrived, gate) = Host.Faults.HoldReads();
         var create = Encoding.UTF8.GetBytes(ContractClient.Json("\"cancelled\"", root));
         using var cancelling = new CancellationTokenSource();
-        var cancelled = Host.Conversations.StartTurnAsync(new StartTurn
+        var cancelled = Host.Turns.StartTurnAsync(new StartTurn
         {
             Key = Client.Key(root.Conversation),
             RequestId = ContractClient.NewRequest(),
@@ -99,7 +99,7 @@ public sealed class InProcessLifeTests : IAsyncLifetime
         var call = await Host.Model.CallAsync("hello");
         await call.SayAsync(Speech.Message(new string('x', 3000)));
         var host = Host.Conversations;
-        await using var reader = new EventReader(host, Client.Address(id), 0);
+        await using var reader = new EventReader(Host.Turns, Client.Address(id), 0);
         await reader.NextAsync();
         var armed = Host.Time.ArmedAsync(Host.Options.StopGrace);
         var restarting = Host.RestartAsync();

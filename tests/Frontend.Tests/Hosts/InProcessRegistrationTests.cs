@@ -19,15 +19,15 @@ public sealed class InProcessRegistrationTests
             .AddSingleton<IModelBackend, GatedModel>()
             .AddInProcessConversations(new InProcessOptions())
             .BuildServiceProvider();
-        var conversations = provider.GetRequiredService<IConversations>();
-        var id = await conversations.StartTurnAsync(new StartTurn
+        var turns = provider.GetRequiredService<ITurns>();
+        var id = await turns.StartTurnAsync(new StartTurn
         {
             Key = new ConversationKey("default", ContractClient.NewConversation()),
             RequestId = 1,
             Lease = default,
             Create = """{"model":"echo","input":"hello"}"""u8.ToArray(),
         }, CancellationToken.None);
-        await using var reader = new EventReader(conversations, new TurnAddress("default", id), 0);
+        await using var reader = new EventReader(turns, new TurnAddress("default", id), 0);
         Assert.Equal("response.completed", ContractClient.TypeOf((await reader.ReadToEndAsync())[^1]));
     }
 }

@@ -38,6 +38,8 @@ internal sealed class InProcessStoredHost : StoredHost
             .BuildServiceProvider();
     }
 
+    public override ITurns Turns => _services.GetRequiredService<ITurns>();
+
     public override IConversations Conversations => _services.GetRequiredService<IConversations>();
 
     public override GatedModel Model { get; } = new();

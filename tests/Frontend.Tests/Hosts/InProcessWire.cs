@@ -30,6 +30,8 @@ internal sealed class InProcessWire : IWireHosts
             .AddInProcessConversations(new InProcessOptions())
             .BuildServiceProvider();
 
+        public override ITurns Turns => _services.GetRequiredService<ITurns>();
+
         public override IConversations Conversations => _services.GetRequiredService<IConversations>();
 
         public override IReadOnlyList<IModelBackend> Backends { get; } = [model];

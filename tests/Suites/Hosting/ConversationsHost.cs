@@ -2,9 +2,11 @@ using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Suites.Hosting;
 
-/// <summary>Where conversations live in a test: behind the same port, whoever implements it.</summary>
+/// <summary>Where conversations live in a test: behind the same ports, whoever implements them.</summary>
 public abstract class ConversationsHost : IAsyncDisposable
 {
+    public abstract ITurns Turns { get; }
+
     public abstract IConversations Conversations { get; }
 
     public abstract IReadOnlyList<IModelBackend> Backends { get; }

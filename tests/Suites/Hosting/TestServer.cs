@@ -75,6 +75,7 @@ public sealed class TestServer : IAsyncDisposable
         }
 
         builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddSingleton(host.Turns);
         builder.Services.AddSingleton(host.Conversations);
         builder.Services.AddSingleton(host.Clock);
         foreach (var backend in host.Backends)

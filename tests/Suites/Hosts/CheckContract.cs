@@ -97,7 +97,7 @@ public abstract class CheckContract : HostContract
     };
 
     private Task<ResponseId> StartAsync(StartTurn start) =>
-        Host.Conversations.StartTurnAsync(start, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
+        Host.Turns.StartTurnAsync(start, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
 
     private sealed class RecordingCheck : IInputCheck
     {
@@ -115,6 +115,8 @@ public abstract class CheckContract : HostContract
     /// <summary>A server disposes its host; this one is the contract's.</summary>
     private sealed class Kept(ContractHost host) : ConversationsHost
     {
+        public override ITurns Turns => host.Turns;
+
         public override IConversations Conversations => host.Conversations;
 
         public override IReadOnlyList<IModelBackend> Backends => host.Backends;

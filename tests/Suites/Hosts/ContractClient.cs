@@ -23,7 +23,7 @@ public sealed class ContractClient(ContractHost host, string tenant, ulong lease
     /// <summary>Starts a turn from a create's JSON.</summary>
     public async Task<ResponseId> CreateAsync(string json, ConversationId conversation, UInt128? request = null,
         bool isBackground = false, bool isCancelled = false) =>
-        await host.Conversations.StartTurnAsync(new StartTurn
+        await host.Turns.StartTurnAsync(new StartTurn
         {
             Key = Key(conversation),
             RequestId = request ?? NewRequest(),
@@ -77,7 +77,7 @@ public sealed class ContractClient(ContractHost host, string tenant, ulong lease
         return await reader.ReadToEndAsync();
     }
 
-    public EventReader Open(ResponseId id, int from = 0) => new(host.Conversations, Address(id), from);
+    public EventReader Open(ResponseId id, int from = 0) => new(host.Turns, Address(id), from);
 
     public async Task<string> GetTextAsync(ResponseId id)
     {
@@ -102,7 +102,7 @@ public sealed class ContractClient(ContractHost host, string tenant, ulong lease
         host.Conversations.CancelAsync(Address(id), CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
 
     public Task DeleteAsync(ResponseId id) =>
-        host.Conversations.DeleteAsync(Address(id), CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
+        host.Turns.DeleteAsync(Address(id), CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
 
     public Task HoldAsync(ConversationId id) =>
         host.Conversations.HoldAsync(Key(id), Lease, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
@@ -136,10 +136,10 @@ public sealed class EventReader : IAsyncDisposable
     private int _next;
     private bool _isLast;
 
-    public EventReader(IConversations conversations, TurnAddress turn, int from)
+    public EventReader(ITurns turns, TurnAddress turn, int from)
     {
         _next = from;
-        _batches = conversations.ReadEventsAsync(turn, from, _patience.Token).GetAsyncEnumerator(_patience.Token);
+        _batches = turns.ReadEventsAsync(turn, from, _patience.Token).GetAsyncEnumerator(_patience.Token);
     }
 
     /// <summary>The next event; null after the terminal one.</summary>

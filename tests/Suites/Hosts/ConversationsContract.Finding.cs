@@ -109,7 +109,7 @@ public abstract partial class ConversationsContract
     public async Task Find_ByAWordOfARequest_GivesItsConversationWhileItIsThere(bool isStored)
     {
         var other = new ContractClient(Host, "other", lease: 3);
-        var id = await Host.Conversations.StartTurnAsync(new StartTurn
+        var id = await Host.Turns.StartTurnAsync(new StartTurn
         {
             Key = Client.Key(ContractClient.NewConversation()),
             RequestId = ContractClient.NewRequest(),

@@ -74,7 +74,7 @@ public abstract partial class ConversationsContract
         var seen = 0;
         var reading = Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var batch in Host.Conversations.ReadEventsAsync(Client.Address(id), 0, leaving.Token))
+            await foreach (var batch in Host.Turns.ReadEventsAsync(Client.Address(id), 0, leaving.Token))
             {
                 seen += batch.Events.Count;
                 await leaving.CancelAsync();

@@ -153,5 +153,5 @@ public abstract partial class ConversationsContract
     };
 
     private Task<ResponseId> StartAsync(StartTurn start) =>
-        Host.Conversations.StartTurnAsync(start, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
+        Host.Turns.StartTurnAsync(start, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
 }

@@ -5,7 +5,8 @@ using Evergrain.Conversations.Records;
 namespace Evergrain.Suites.Hosts;
 
 /// <summary>
-/// What every <see cref="IConversations"/> does, whatever runs it. A host inherits this and says how it is started.
+/// What every <see cref="ITurns"/> and <see cref="IConversations"/> does, whatever runs it. A host inherits this and
+/// says how it is started.
 /// </summary>
 /// <remarks>
 /// Its parts: this one starts turns, <c>.Reading</c> reads them, <c>.Branches</c> forks and answers calls,

@@ -147,7 +147,7 @@ public abstract partial class RecognitionContract
             ContractClient.Json(items, model: "echo", store: false), ContractClient.NewConversation());
         Assert.NotEqual(first.Conversation, unstored.Conversation);
         var conversation = ContractClient.NewConversation();
-        var keyed = await Host.Conversations.StartTurnAsync(new StartTurn
+        var keyed = await Host.Turns.StartTurnAsync(new StartTurn
         {
             Key = Client.Key(conversation),
             RequestId = ContractClient.NewRequest(),
@@ -162,7 +162,7 @@ public abstract partial class RecognitionContract
 
     private async Task<Digest> KeyOfAsync(ResponseId id)
     {
-        await foreach (var batch in Host.Conversations.ReadEventsAsync(Client.Address(id), 0, CancellationToken.None))
+        await foreach (var batch in Host.Turns.ReadEventsAsync(Client.Address(id), 0, CancellationToken.None))
         {
             if (batch.History is { Key: var key })
             {

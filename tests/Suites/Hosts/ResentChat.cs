@@ -56,7 +56,7 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
     public async Task<ResponseId> StartAsync(string model = "echo", bool mayBeKnown = true)
     {
         var create = Create(model);
-        return await host.Conversations.StartTurnAsync(new StartTurn
+        return await host.Turns.StartTurnAsync(new StartTurn
         {
             Key = new ConversationKey(tenant, ContractClient.NewConversation()),
             RequestId = ContractClient.NewRequest(),
@@ -64,12 +64,12 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
             MayBeKnown = mayBeKnown,
             Origin = new TurnOrigin(null, Session),
             Create = create,
-            Known = mayBeKnown ? host.Conversations.FindPrefix(tenant, create) : null,
+            Known = mayBeKnown ? host.Turns.FindPrefix(tenant, create) : null,
         }, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
     }
 
     /// <summary>Whether the server has read the beginning of what it would send now.</summary>
-    public bool IsReadBefore() => host.Conversations.FindPrefix(tenant, Create("echo")) is not null;
+    public bool IsReadBefore() => host.Turns.FindPrefix(tenant, Create("echo")) is not null;
 
     /// <summary>The digest that the same history has in a conversation of its own, answer included.</summary>
     public async Task<string> DigestElsewhereAsync()

@@ -8,9 +8,11 @@ namespace Evergrain.Suites.Hosts;
 public abstract partial class TimingContract
 {
     /// <summary>A server disposes its host; this one is the contract's.</summary>
-    private sealed class Kept(ContractHost host, IConversations conversations) : ConversationsHost
+    private sealed class Kept(ContractHost host, ITurns turns) : ConversationsHost
     {
-        public override IConversations Conversations => conversations;
+        public override ITurns Turns => turns;
+
+        public override IConversations Conversations => host.Conversations;
 
         public override IReadOnlyList<IModelBackend> Backends => host.Backends;
 
@@ -40,8 +42,8 @@ public abstract partial class TimingContract
         }
     }
 
-    /// <summary>Conversations to which a start takes as long as the test says.</summary>
-    private sealed class FarConversations(IConversations inner) : IConversations
+    /// <summary>Turns whose start takes as long as the test says.</summary>
+    private sealed class FarTurns(ITurns inner) : ITurns
     {
         public TaskCompletionSource Asked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -57,46 +59,7 @@ public abstract partial class TimingContract
         public IAsyncEnumerable<EventBatch> ReadEventsAsync(TurnAddress turn, int from,
             CancellationToken cancellationToken) => inner.ReadEventsAsync(turn, from, cancellationToken);
 
-        public ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-            inner.CancelAsync(turn, cancellationToken);
-
-        public ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-            inner.GetAsync(turn, cancellationToken);
-
-        public ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
-            CancellationToken cancellationToken) => inner.GetOutputItemAsync(turn, index, cancellationToken);
-
-        public ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
-            CancellationToken cancellationToken) => inner.ListInputItemsAsync(turn, page, cancellationToken);
-
-        public ValueTask<ReadOnlyMemory<byte>> ListTurnsAsync(ConversationKey key, int after, int limit,
-            CancellationToken cancellationToken) => inner.ListTurnsAsync(key, after, limit, cancellationToken);
-
-        public ValueTask<ReadOnlyMemory<byte>> ListLiveAsync(ConversationKey key, long since,
-            CancellationToken cancellationToken) => inner.ListLiveAsync(key, since, cancellationToken);
-
-        public ValueTask<ReadOnlyMemory<byte>> GetContextAsync(ConversationKey key, TurnId turn, int rendered,
-            CancellationToken cancellationToken) => inner.GetContextAsync(key, turn, rendered, cancellationToken);
-
-        public ValueTask<ConversationPage> FindAsync(ConversationQuery query, CancellationToken cancellationToken) =>
-            inner.FindAsync(query, cancellationToken);
-
-        public ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken) =>
-            inner.VerifyAsync(key, cancellationToken);
-
         public ValueTask DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
             inner.DeleteAsync(turn, cancellationToken);
-
-        public ValueTask EraseAsync(ConversationKey key, CancellationToken cancellationToken) =>
-            inner.EraseAsync(key, cancellationToken);
-
-        public ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
-            inner.HoldAsync(key, lease, cancellationToken);
-
-        public ValueTask ReleaseAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
-            inner.ReleaseAsync(key, lease, cancellationToken);
-
-        public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
-            CancellationToken cancellationToken) => inner.ListAsync(tenant, after, limit, cancellationToken);
     }
 }

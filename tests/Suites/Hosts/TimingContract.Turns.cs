@@ -119,6 +119,6 @@ public abstract partial class TimingContract
     }
 
     private Task<TestServer> StartAsync(
-        IConversations? conversations = null, params (string Option, string Value)[] settings) =>
-        TestServer.StartAsync(new Kept(Host, conversations ?? Host.Conversations), settings);
+        ITurns? turns = null, params (string Option, string Value)[] settings) =>
+        TestServer.StartAsync(new Kept(Host, turns ?? Host.Turns), settings);
 }

@@ -140,7 +140,7 @@ public abstract partial class TimingContract : HostContract
     [Fact]
     public async Task Conversation_FarAway_IsTransport()
     {
-        var far = new FarConversations(Host.Conversations);
+        var far = new FarTurns(Host.Turns);
         await using var server = await StartAsync(far);
         using var client = await ConnectAsync(server);
 

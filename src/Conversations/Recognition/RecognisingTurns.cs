@@ -7,10 +7,10 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Conversations.Recognition;
 
 /// <summary>
-/// <see cref="IConversations"/> that continue the conversation that holds a create's history. The create goes there
-/// with the items that are new. Where anything speaks against that, the create begins a new conversation as it came.
+/// <see cref="ITurns"/> that continue the conversation that holds a create's history. The create goes there with the
+/// items that are new. Where anything speaks against that, the create begins a new conversation as it came.
 /// </summary>
-public sealed class RecognisingConversations : IConversations
+public sealed class RecognisingTurns : ITurns
 {
     // Each look-up is a hash of 64 bytes. A history that parts from what is known further back is as good as another.
     private const int LookUpsMax = 64;
@@ -21,17 +21,17 @@ public sealed class RecognisingConversations : IConversations
     // What a process does for the first time takes it longer. After a restart that is when histories come.
     private static readonly TimeSpan FirstOpenTime = TimeSpan.FromSeconds(1);
 
-    private readonly IConversations _inner;
+    private readonly ITurns _inner;
     private readonly Func<ConversationKey, IConversationCalls> _find;
     private readonly RecognitionIndex _known;
     private volatile bool _hasAnswer;
 
-    /// <summary>The same conversations, some of which are continued by histories.</summary>
-    /// <param name="inner">The conversations.</param>
+    /// <summary>The same turns, some of which are continued by histories.</summary>
+    /// <param name="inner">The turns.</param>
     /// <param name="find">Finds a conversation's calls.</param>
     /// <param name="known">The turns that histories may continue.</param>
-    public RecognisingConversations(
-        IConversations inner, Func<ConversationKey, IConversationCalls> find, RecognitionIndex known)
+    public RecognisingTurns(
+        ITurns inner, Func<ConversationKey, IConversationCalls> find, RecognitionIndex known)
     {
         ArgumentNullException.ThrowIfNull(known);
         (_inner, _find, _known) = (inner, find, known);
@@ -99,60 +99,6 @@ public sealed class RecognisingConversations : IConversations
         _known.Remove(turn);
         return _inner.DeleteAsync(turn, cancellationToken);
     }
-
-    /// <inheritdoc/>
-    public ValueTask CancelAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        _inner.CancelAsync(turn, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<ReadOnlyMemory<byte>> GetAsync(TurnAddress turn, CancellationToken cancellationToken) =>
-        _inner.GetAsync(turn, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<ReadOnlyMemory<byte>> GetOutputItemAsync(TurnAddress turn, int index,
-        CancellationToken cancellationToken) => _inner.GetOutputItemAsync(turn, index, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<ReadOnlyMemory<byte>> ListInputItemsAsync(TurnAddress turn, ItemPage page,
-        CancellationToken cancellationToken) => _inner.ListInputItemsAsync(turn, page, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<ReadOnlyMemory<byte>> ListTurnsAsync(ConversationKey key, int after, int limit,
-        CancellationToken cancellationToken) => _inner.ListTurnsAsync(key, after, limit, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<ReadOnlyMemory<byte>> ListLiveAsync(
-        ConversationKey key, long since, CancellationToken cancellationToken) =>
-        _inner.ListLiveAsync(key, since, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<ReadOnlyMemory<byte>> GetContextAsync(
-        ConversationKey key, TurnId turn, int rendered, CancellationToken cancellationToken) =>
-        _inner.GetContextAsync(key, turn, rendered, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<ConversationPage> FindAsync(ConversationQuery query, CancellationToken cancellationToken) =>
-        _inner.FindAsync(query, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken) =>
-        _inner.VerifyAsync(key, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask EraseAsync(ConversationKey key, CancellationToken cancellationToken) =>
-        _inner.EraseAsync(key, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
-        _inner.HoldAsync(key, lease, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask ReleaseAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken) =>
-        _inner.ReleaseAsync(key, lease, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<ConversationId>> ListAsync(string tenant, ConversationId? after, int limit,
-        CancellationToken cancellationToken) => _inner.ListAsync(tenant, after, limit, cancellationToken);
 
     /// <summary>Reads a create's history, and finds the turn at its last place that is known.</summary>
     private async ValueTask<Found> LookUpAsync(
