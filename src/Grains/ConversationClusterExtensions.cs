@@ -104,8 +104,9 @@ public static class ConversationClusterExtensions
     private static ITurns CreateTurns(IServiceProvider provider)
     {
         var router = provider.GetRequiredService<ConversationRouter>();
+        var cluster = AccessOf(provider);
         return provider.GetService<RecognitionIndex>() is { } known
-            ? new RecognisingTurns(router, AccessOf(provider).Find, known)
+            ? new RecognisingTurns(router, cluster.Find, cluster.Find, known)
             : router;
     }
 

@@ -33,6 +33,10 @@ public sealed class ClusterRecognitionTests() : RecognitionContract(ClusterHosts
 public sealed class ClusterPostgresRecognitionTests(PostgresServer server)
     : RecognitionContract(ClusterHosts.TwoSilosOver(server)), IClassFixture<PostgresServer>;
 
+public sealed class ClusterUnstoredRecognitionTests() : UnstoredRecognitionContract(ClusterHosts.TwoSilos);
+
+public sealed class ClusterUnstoredBytesTests() : UnstoredBytesContract(ClusterHosts.OneSilo);
+
 public sealed class ClusterLifetimeTests() : LifetimeContract(ClusterHosts.TwoSilos);
 
 public sealed class ClusterRecognitionLivesTests() : RecognitionLivesContract(ClusterHosts.TwoSilos, lives: 20);
@@ -49,12 +53,21 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
     {
         var options = new ConversationClusterOptions();
         options.WarmBytesMax = setup.WarmBytesMax ?? options.WarmBytesMax;
-        var world = new TestWorld { Check = setup.Check, Holding = setup.Holding };
+        var world = new TestWorld
+        {
+            Check = setup.Check,
+            Holding = setup.Holding,
+            Recognition = setup.Recognition,
+        };
         return ClusterHost.StartAloneAsync(world, count: 1, options);
     });
 
     /// <summary>Two silos for each test over a SQLite file, and a client that recognises histories.</summary>
     public static readonly ClusterHosts TwoSilos = new(static setup => OverSqliteAsync(setup, count: 2));
+
+    /// <summary>Two of them that drain when they are stopped.</summary>
+    public static readonly ClusterHosts DrainingSilos = new(
+        static setup => OverSqliteAsync(setup, count: 2, new ConversationDrainOptions().DrainTimeout));
 
     /// <summary>Three of them.</summary>
     public static readonly ClusterHosts ThreeSilos = new(static setup => OverSqliteAsync(setup, count: 3));
@@ -70,18 +83,24 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
 
     public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);
 
-    private static async Task<ClusterHost> OverSqliteAsync(HostSetup setup, short count)
+    private static async Task<ClusterHost> OverSqliteAsync(HostSetup setup, short count, TimeSpan drain = default)
     {
         var directory = Directory.CreateTempSubdirectory("evergrain-recognition-");
         var journal = await SqliteJournal.OpenAsync(
             new SqliteJournalOptions { Directory = directory.FullName, KeepsHistories = true }, CancellationToken.None);
-        return await StartAsync(setup, journal, () => directory.Delete(recursive: true), count);
+        return await StartAsync(setup, journal, () => directory.Delete(recursive: true), count, drain);
     }
 
     private static async Task<ClusterHost> StartAsync(
-        HostSetup setup, IJournal journal, Action remove, short count = 2)
+        HostSetup setup, IJournal journal, Action remove, short count = 2, TimeSpan drain = default)
     {
-        var world = new TestWorld { Journal = journal, Recognition = setup.Recognition, Lifetimes = setup.Lifetimes };
+        var world = new TestWorld
+        {
+            Journal = journal,
+            Recognition = setup.Recognition,
+            Lifetimes = setup.Lifetimes,
+            DrainTimeout = drain,
+        };
         var host = await ClusterHost.StartAloneAsync(world, count);
         host.Disposing = async () =>
         {

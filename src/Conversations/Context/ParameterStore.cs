@@ -115,6 +115,19 @@ internal sealed class ParameterStore
         return _last;
     }
 
+    /// <summary>Forgets the values without a number.</summary>
+    public void ForgetLoose()
+    {
+        if (_looseBytes > 0)
+        {
+            _last = null;
+            foreach (var loose in Loose.ToList())
+            {
+                Forget(loose);
+            }
+        }
+    }
+
     private static long SizeOf(HeldValue value) => value.Json.Length + value.Echo.Length + OverheadBytes;
 
     private void Keep(HeldValue value)
@@ -141,10 +154,7 @@ internal sealed class ParameterStore
     {
         if (_looseBytes + SizeOf(next) > Limits.LooseParameterBytesMax)
         {
-            foreach (var loose in _byValue.Values.Where(value => value.Number < 0).ToList())
-            {
-                Forget(loose);
-            }
+            ForgetLoose();
         }
     }
 

@@ -17,6 +17,7 @@ internal sealed class Segment(Branch parent, bool isStored, int capacity = Segme
     private Item[] _items = new Item[capacity];
     private Digest[] _digests = new Digest[capacity];
     private long _bytes;
+    private bool _isClosed;
 
     /// <summary>The branch this segment continues.</summary>
     public Branch Parent { get; } = parent;
@@ -30,7 +31,10 @@ internal sealed class Segment(Branch parent, bool isStored, int capacity = Segme
     /// <summary>Whether an item of a stored or unstored turn may be added.</summary>
     public bool Takes(bool isStoredItem) => isStored == isStoredItem && !IsSealed;
 
-    private bool IsSealed => Count >= Limits.SegmentItemsMax || _bytes >= Limits.SegmentBytesMax;
+    /// <summary>Takes no more items: what follows goes into a segment of its own.</summary>
+    public void Seal() => _isClosed = true;
+
+    private bool IsSealed => _isClosed || Count >= Limits.SegmentItemsMax || _bytes >= Limits.SegmentBytesMax;
 
     /// <summary>Whether its items are in the journal.</summary>
     public bool IsStored => isStored;

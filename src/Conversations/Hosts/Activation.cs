@@ -55,8 +55,11 @@ public sealed class Activation
     /// <summary>Whether nothing runs and nothing is being written.</summary>
     public bool IsAtRest => _feed.Conversation.IsAtRest;
 
-    /// <summary>Whether the journal has all that it holds, nothing runs and nobody reads: it may go.</summary>
+    /// <summary>Whether nothing runs, nobody reads and no connection needs what it holds: it may go.</summary>
     public bool IsIdle => _feed.Conversation.IsIdle && _feed.Durable.IsEmpty;
+
+    /// <summary>Whether it keeps what only histories may continue: see <see cref="Conversation.Keeps"/>.</summary>
+    public bool Keeps => _feed.Conversation.Keeps;
 
     /// <summary>Whether <see cref="Dehydrate"/> may be called.</summary>
     public bool CanMove => EndedBy is null or ActivationEnd.Left &&

@@ -161,6 +161,7 @@ internal sealed class ConversationFeed
         {
             Holding = _holding,
             Recognises = _services.Rules.Known?.IsOnFor(_key.Tenant) ?? false,
+            UnstoredGrace = _services.Rules.Known?.GraceOf(_key.Tenant) ?? TimeSpan.Zero,
         };
 
     private void RunEffects()

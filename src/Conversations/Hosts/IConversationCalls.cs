@@ -18,7 +18,7 @@ public interface IConversationCalls
     Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Whether a history that was sent again may continue a stored turn; see <see cref="Conversation.MayContinue"/>.
+    /// Whether a history that was sent again may continue a turn; see <see cref="Conversation.MayContinue"/>.
     /// </summary>
     /// <param name="turn">The turn.</param>
     /// <param name="context">The digest of the history.</param>

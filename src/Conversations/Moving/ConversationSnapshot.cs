@@ -16,7 +16,7 @@ internal sealed class ConversationSnapshot(ConversationState state, Conversation
     public void Write(IBufferWriter<byte> writer)
     {
         var tables = new SnapshotTables(
-            new TurnTable(state.Turns), new SegmentTable(), new ParameterTable(state.Parameters));
+            new TurnTable(state.Turns, state.Kept), new SegmentTable(), new ParameterTable(state.Parameters));
         foreach (var turn in tables.Turns.All)
         {
             tables.Segments.Add(turn.Input);
@@ -33,7 +33,8 @@ internal sealed class ConversationSnapshot(ConversationState state, Conversation
         output.Payload.Number(tables.Turns.All.Count);
         foreach (var turn in tables.Turns.All)
         {
-            TurnFormat.Write(output, turn, state.Turns.IsOfRequest(turn), tables);
+            var place = new MovedPlace(state.Turns.IsOfRequest(turn), state.Kept.EndOf(turn));
+            TurnFormat.Write(output, turn, place, tables);
         }
 
         output.End();
@@ -99,7 +100,13 @@ internal sealed class ConversationSnapshot(ConversationState state, Conversation
         state.Turns.HasDeletions = hasDeletions;
         leases.ForEach(lease => state.Leases.TakeOver(lease.Lease, lease.EndsAt, now));
         parameters.Held.ToList().ForEach(state.Parameters.AddMoved);
-        tables.Turns.ForEach(moved => state.Turns.AddMoved(moved.Turn, moved.IsOfRequest));
+        tables.Turns.ForEach(moved => state.Turns.AddMoved(moved.Turn, moved.Place.IsOfRequest));
+        foreach (var kept in tables.Turns.Where(static moved => moved.Place.KeptUntil is not null)
+            .OrderBy(static moved => moved.Place.KeptUntil))
+        {
+            state.Kept.TakeOver(kept.Turn, kept.Place.KeptUntil!.Value, now);
+        }
+
         tables.Segments.ForEach(state.Counts.Add);
         tables.Segments.ForEach(state.Renderings.Hold);
         foreach (var moved in tables.Turns)

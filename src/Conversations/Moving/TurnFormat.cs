@@ -11,9 +11,9 @@ namespace Evergrain.Conversations.Moving;
 /// </summary>
 internal static class TurnFormat
 {
-    public static void Write(SnapshotWriter output, Turn turn, bool isOfRequest, SnapshotTables tables)
+    public static void Write(SnapshotWriter output, Turn turn, MovedPlace place, SnapshotTables tables)
     {
-        output.Payload.Number((long)FlagsOf(turn, isOfRequest));
+        output.Payload.Number((long)FlagsOf(turn, place));
         if (turn.Id.Tag != 0)
         {
             output.Payload.Number(turn.Id.Tag);
@@ -22,7 +22,9 @@ internal static class TurnFormat
         if (!turn.Id.IsStored)
         {
             output.Payload.Word128(turn.Id.Random);
-            output.Payload.Number((long)turn.Lease.Value);
+
+            // No connection holds a turn that is kept: its time stands where others have their lease.
+            output.Payload.Number(place.KeptUntil?.UtcTicks ?? (long)turn.Lease.Value);
         }
 
         output.Payload.Number(tables.Turns.PlaceOf(turn.Parent));
@@ -50,13 +52,14 @@ internal static class TurnFormat
         var flags = (TurnFlags)input.Payload.Int();
         var isStored = flags.HasFlag(TurnFlags.Stored);
         var tag = flags.HasFlag(TurnFlags.Tagged) ? TagOf(input.Payload.Int()) : 0;
-        var (id, lease) = isStored
-            ? (TurnId.Stored(tables.Turns.Count + 1, tag), default)
-            : (TurnId.Unstored(input.Payload.Word128()), new LeaseId((ulong)input.Payload.Number()));
+        var (id, holder) = isStored
+            ? (TurnId.Stored(tables.Turns.Count + 1, tag), 0L)
+            : (TurnId.Unstored(input.Payload.Word128()), input.Payload.Number());
+        var isKept = flags.HasFlag(TurnFlags.Kept);
         var turn = new Turn
         {
             Id = id,
-            Lease = lease,
+            Lease = isKept ? default : new LeaseId((ulong)holder),
             Parent = At(tables.Turns, input.Payload.Int() - 1)?.Turn,
             RequestId = input.Payload.Word128(),
             CreatedAt = input.Payload.Number(),
@@ -77,16 +80,17 @@ internal static class TurnFormat
             ReadUnfinished(ref input, turn);
         }
 
-        return new MovedTurn(turn, flags.HasFlag(TurnFlags.OfRequest));
+        return new MovedTurn(turn, new MovedPlace(flags.HasFlag(TurnFlags.OfRequest),
+            isKept ? new DateTimeOffset(holder, TimeSpan.Zero) : null));
     }
 
-    private static TurnFlags FlagsOf(Turn turn, bool isOfRequest)
+    private static TurnFlags FlagsOf(Turn turn, MovedPlace place)
     {
         TurnFlags If(bool holds, TurnFlags flag) => holds ? flag : TurnFlags.None;
         return If(turn.Id.IsStored, TurnFlags.Stored) | If(turn.IsHidden, TurnFlags.Hidden) |
-            If(turn.Generate, TurnFlags.Generate) | If(isOfRequest, TurnFlags.OfRequest) |
+            If(turn.Generate, TurnFlags.Generate) | If(place.IsOfRequest, TurnFlags.OfRequest) |
             If(turn.Ending is not null, TurnFlags.Ended) | If(turn.Id.Tag != 0, TurnFlags.Tagged) |
-            If(turn.IsRecognised, TurnFlags.Recognised);
+            If(turn.IsRecognised, TurnFlags.Recognised) | If(place.KeptUntil is not null, TurnFlags.Kept);
     }
 
     private static int TagOf(int value) =>
@@ -196,6 +200,9 @@ internal enum TurnFlags
 
     /// <summary>The server found its parent. A build that does not know this shows the parent's id.</summary>
     Recognised = 64,
+
+    /// <summary>Only histories may continue it. A build that does not know this lets it go.</summary>
+    Kept = 128,
 }
 
 /// <summary>What a snapshot names by number while it is written.</summary>
@@ -206,5 +213,10 @@ internal sealed record MovedTables(List<Segment> Segments, MovedParameters Param
 
 /// <summary>A turn of a snapshot.</summary>
 /// <param name="Turn">The turn.</param>
+/// <param name="Place">How it is found.</param>
+internal sealed record MovedTurn(Turn Turn, MovedPlace Place);
+
+/// <summary>How a turn is found.</summary>
 /// <param name="IsOfRequest">Whether its request finds it.</param>
-internal sealed record MovedTurn(Turn Turn, bool IsOfRequest);
+/// <param name="KeptUntil">When it goes, if only histories may continue it; null: it is another turn.</param>
+internal readonly record struct MovedPlace(bool IsOfRequest, DateTimeOffset? KeptUntil);

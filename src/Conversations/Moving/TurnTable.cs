@@ -4,14 +4,14 @@ namespace Evergrain.Conversations.Moving;
 
 /// <summary>
 /// The turns of a snapshot: the stored ones by number, then the unstored ones, each behind its parent. Evicted turns
-/// that others continue are among them: these show their parent's id.
+/// that others continue are among them: these show their parent's id. So are those that are kept for histories.
 /// </summary>
 internal sealed class TurnTable
 {
     private readonly Dictionary<Turn, int> _places = new(ReferenceEqualityComparer.Instance);
     private readonly List<Turn> _turns = [];
 
-    public TurnTable(TurnTree tree)
+    public TurnTable(TurnTree tree, KeptTurns kept)
     {
         foreach (var turn in tree.Stored)
         {
@@ -19,7 +19,7 @@ internal sealed class TurnTable
         }
 
         var missing = new Stack<Turn>();
-        foreach (var turn in tree.Unstored)
+        foreach (var turn in tree.Unstored.Concat(kept.All))
         {
             for (var next = turn; next is not null && !_places.ContainsKey(next); next = next.Parent)
             {

@@ -72,7 +72,7 @@ public sealed record OlderPage(string Tenant, IReadOnlyList<OlderHistories> Conv
 /// <param name="Entries">The ends, the newest first.</param>
 public sealed record OlderHistories(ConversationKey Key, JournalEnd End, IReadOnlyList<HistoryEntry> Entries);
 
-/// <summary>The end of a stored turn, which a history may continue.</summary>
+/// <summary>The end of a turn, which a history may continue. Only those of stored turns are for a store.</summary>
 /// <param name="Tenant">Whose turn it is.</param>
 /// <param name="Response">Its response.</param>
 /// <param name="Mark">By what it is found.</param>

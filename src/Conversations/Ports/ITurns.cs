@@ -98,10 +98,19 @@ public sealed record StartTurn
     public bool IsCancelled { get; init; }
 
     /// <summary>
-    /// Whether the create may hold a history that a conversation has. A frontend that has read a parent in it, or that
-    /// it is not stored, says false: nobody looks then.
+    /// Whether the create may hold a history that a conversation has. A frontend that has read a parent in it says
+    /// false: nobody looks then.
     /// </summary>
     public bool MayBeKnown { get; init; } = true;
+
+    /// <summary>Whether its frontend has read that it is not stored. False says nothing.</summary>
+    public bool IsUnstored { get; init; }
+
+    /// <summary>
+    /// Is told of another conversation than <see cref="Key"/>'s before an unstored turn begins there: the lease holds
+    /// that one from then on. Null: nobody wants to know. It stays in the process.
+    /// </summary>
+    public Func<ConversationId, ValueTask>? Holds { get; init; }
 
     /// <summary>
     /// Whether the server found the parent, by the history that the client sent: its response names none.
@@ -160,8 +169,8 @@ public readonly record struct EventBatch(int From, IReadOnlyList<ReadOnlyMemory<
     public TurnTiming? Timing { get; init; }
 
     /// <summary>
-    /// In the last batch of a stored turn with output, by what its context is found when a client sends it again; null
-    /// where nobody recognises histories.
+    /// In the last batch of a turn with output, by what its context is found when a client sends it again; null where
+    /// nobody recognises such histories.
     /// </summary>
     public HistoryMark? History { get; init; }
 }

@@ -62,7 +62,8 @@ internal sealed class HistoryScan(ConversationKey key)
 
     private HistoryEntry EntryOf(int number, ScannedTurn turn)
     {
-        var scope = RecognitionScope.Of(key.Tenant, ValueOf(turn, "safety_identifier"), ValueOf(turn, "user"));
+        var scope = RecognitionScope.Of(
+            key.Tenant, ValueOf(turn, "safety_identifier"), ValueOf(turn, "user"), isStored: true);
         var hint = HistoryHint.Of(ValueOf(turn, "prompt_cache_key"), session: 0);
         return new HistoryEntry(key.Tenant, new ResponseId(key.Id, TurnId.Stored(number, turn.Tag)),
             new HistoryMark(scope.KeyOf(turn.Digest!.Value), hint));

@@ -15,6 +15,9 @@ public sealed class RecognisingTurns : ITurns
     // Each look-up is a hash of 64 bytes. A history that parts from what is known further back is as good as another.
     private const int LookUpsMax = 64;
 
+    // Unstored turns go without a word to whoever knows of them. Those before them may be there.
+    private const int AsksMax = 4;
+
     // A warm conversation answers within a millisecond. A long one takes about as long to read as to begin anew.
     private static readonly TimeSpan OpenTime = TimeSpan.FromMilliseconds(50);
 
@@ -23,18 +26,20 @@ public sealed class RecognisingTurns : ITurns
 
     private readonly ITurns _inner;
     private readonly Func<ConversationKey, IConversationCalls> _find;
+    private readonly Func<ConversationKey, IConversationCalls?> _findWarm;
     private readonly RecognitionIndex _known;
     private volatile bool _hasAnswer;
 
     /// <summary>The same turns, some of which are continued by histories.</summary>
     /// <param name="inner">The turns.</param>
     /// <param name="find">Finds a conversation's calls.</param>
+    /// <param name="findWarm">The same if it may be warm; null: it is not, and so holds no unstored turn.</param>
     /// <param name="known">The turns that histories may continue.</param>
-    public RecognisingTurns(
-        ITurns inner, Func<ConversationKey, IConversationCalls> find, RecognitionIndex known)
+    public RecognisingTurns(ITurns inner, Func<ConversationKey, IConversationCalls> find,
+        Func<ConversationKey, IConversationCalls?> findWarm, RecognitionIndex known)
     {
         ArgumentNullException.ThrowIfNull(known);
-        (_inner, _find, _known) = (inner, find, known);
+        (_inner, _find, _findWarm, _known) = (inner, find, findWarm, known);
         known.IsAsked = true;
     }
 
@@ -44,13 +49,13 @@ public sealed class RecognisingTurns : ITurns
         ArgumentNullException.ThrowIfNull(start);
 
         // A key fixes the conversation, and so where a retry looks for its turn.
-        if (start is not { MayBeKnown: true, IsKeyed: false } || !_known.IsOnFor(start.Key.Tenant))
+        if (start is not { MayBeKnown: true, IsKeyed: false } || !IsLookedUp(start.Key.Tenant, !start.IsUnstored))
         {
             return await _inner.StartTurnAsync(start, cancellationToken);
         }
 
         var found = await LookUpAsync(start, start.Known, cancellationToken);
-        if (found is { Parent: null } && start.Known is not null)
+        if (found is { Places: [] } && start.Known is not null)
         {
             // What was read before was left out. A turn may be known that ended in it.
             found = await LookUpAsync(start, known: null, cancellationToken);
@@ -100,33 +105,55 @@ public sealed class RecognisingTurns : ITurns
         return _inner.DeleteAsync(turn, cancellationToken);
     }
 
-    /// <summary>Reads a create's history, and finds the turn at its last place that is known.</summary>
+    private bool IsLookedUp(string tenant, bool isStored) =>
+        isStored ? _known.IsOnFor(tenant) : _known.IsAllFor(tenant);
+
+    /// <summary>Reads a create's history, and finds the turns that it may continue, the last one first.</summary>
     private async ValueTask<Found> LookUpAsync(
         StartTurn start, KnownPrefix? known, CancellationToken cancellationToken)
     {
-        if (ResentHistory.Read(start, known) is not { } history)
+        if (ResentHistory.Read(start, known) is not { } history ||
+            !IsLookedUp(start.Key.Tenant, history.IsStored))
         {
             return default;
         }
 
-        var (end, parent) = await FindAsync(start.Key.Tenant, history, cancellationToken);
-        return new Found(history, end, parent);
+        return new Found(history, history.IsStored
+            ? await FindStoredAsync(start.Key.Tenant, history, cancellationToken)
+            : FindHere(start.Key.Tenant, history));
     }
 
-    /// <summary>Continues the turn that was found.</summary>
+    /// <summary>Continues the first turn that was found and may be continued.</summary>
     /// <returns>The response; null where the create must begin a new conversation.</returns>
     private async ValueTask<ResponseId?> ContinueAsync(
         StartTurn start, Found found, CancellationToken cancellationToken)
     {
-        var (history, end, parent) = found;
-        if (parent is null || !await MayContinueAsync(start, parent.Response, end.Context, cancellationToken))
+        foreach (var place in found.Places!)
         {
-            return null;
+            switch (await MayContinueAsync(start, place, cancellationToken))
+            {
+                case true:
+                    return await ContinueAsync(start, found.History!, place, cancellationToken);
+                case null:
+                    return null;
+            }
+        }
+
+        return null;
+    }
+
+    private async ValueTask<ResponseId?> ContinueAsync(
+        StartTurn start, ResentHistory history, Place place, CancellationToken cancellationToken)
+    {
+        var (end, parent) = place;
+        if (!history.IsStored && start.Holds is { } holds)
+        {
+            await holds(parent.Response.Conversation);
         }
 
         try
         {
-            var next = history!.Continue(parent.Response, end.Count);
+            var next = history.Continue(parent.Response, end.Count);
             var response = await _inner.StartTurnAsync(next, cancellationToken);
             _known.Count(parent.IsContinued ? "forked" : "recognised");
             parent.IsContinued = true;
@@ -141,49 +168,86 @@ public sealed class RecognisingTurns : ITurns
     }
 
     /// <summary>
-    /// The known turn at the last place of the history. The lasting index is asked for the places behind the one that
-    /// is known in memory, and for that one too where the turn in memory is of another chat.
+    /// The known turn at the last place of a stored history. The lasting index is asked for the places behind the one
+    /// that is known in memory, and for that one too where the turn in memory is of another chat.
     /// </summary>
-    private async ValueTask<(HistoryEnd End, KnownTurn? Parent)> FindAsync(
+    private async ValueTask<IReadOnlyList<Place>> FindStoredAsync(
         string tenant, ResentHistory history, CancellationToken cancellationToken)
     {
         var asked = new List<(HistoryEnd End, Digest Key)>();
-        (HistoryEnd End, KnownTurn? Parent) here = default;
+        Place? here = null;
         foreach (var end in history.Ends.Reverse().Take(LookUpsMax))
         {
-            var key = history.Scope.KeyOf(end.Context);
-            here = (end, _known.Find(tenant, key, history.Hint));
-            if (here.Parent is not { } parent || !parent.IsOf(history.Hint))
+            var key = history.Scopes[0].KeyOf(end.Context);
+            here = _known.Find(tenant, key, history.Hint) is { } parent ? new Place(end, parent) : null;
+            if (here?.Parent.IsOf(history.Hint) != true)
             {
                 asked.Add((end, key));
             }
 
-            if (here.Parent is not null)
+            if (here is not null)
             {
                 break;
             }
         }
 
-        if (asked.Count == 0)
+        var lasting = asked.Count == 0 ? null : await _known.FindLastingAsync(
+            tenant, asked.ConvertAll(static place => place.Key), history.Hint, cancellationToken);
+        if (lasting is not null && (lasting.Mark.Key != here?.Parent.Mark.Key || lasting.IsOf(history.Hint)))
         {
-            return here;
+            return [new Place(asked.Find(place => place.Key == lasting.Mark.Key).End, lasting)];
         }
 
-        var lasting = await _known.FindLastingAsync(
-            tenant, asked.ConvertAll(static place => place.Key), history.Hint, cancellationToken);
-        return lasting is null || (lasting.Mark.Key == here.Parent?.Mark.Key && !lasting.IsOf(history.Hint))
-            ? here
-            : (asked.Find(place => place.Key == lasting.Mark.Key).End, lasting);
+        return here is { } found ? [found] : [];
+    }
+
+    /// <summary>
+    /// The known turns at places of an unstored history. The lasting index is not asked: what a database is asked may
+    /// stand in its log.
+    /// </summary>
+    private IReadOnlyList<Place> FindHere(string tenant, ResentHistory history) =>
+    [
+        .. history.Ends.Reverse().Take(LookUpsMax)
+            .Select(end => (End: end, Parent: FindHere(tenant, history, end.Context)))
+            .Where(static place => place.Parent is not null)
+            .Select(static place => new Place(place.End, place.Parent!))
+            .Take(AsksMax),
+    ];
+
+    /// <summary>The turn in memory that ended with a context, one of the same chat before others.</summary>
+    private KnownTurn? FindHere(string tenant, ResentHistory history, Digest context)
+    {
+        KnownTurn? found = null;
+        foreach (var scope in history.Scopes)
+        {
+            var turn = _known.Find(tenant, scope.KeyOf(context), history.Hint);
+            if (turn?.IsOf(history.Hint) == true)
+            {
+                return turn;
+            }
+
+            found ??= turn;
+        }
+
+        return found;
     }
 
     /// <summary>Asks the conversation, which may have to be opened, and compares its digest.</summary>
-    private async ValueTask<bool> MayContinueAsync(
-        StartTurn start, ResponseId response, Digest context, CancellationToken cancellationToken)
+    /// <returns>Null: it did not answer.</returns>
+    private async ValueTask<bool?> MayContinueAsync(
+        StartTurn start, Place place, CancellationToken cancellationToken)
     {
+        var response = place.Parent.Response;
         try
         {
             var turn = new TurnAddress(start.Key.Tenant, response, start.Lease);
-            var answer = await _find(turn.Key).MayContinueAsync(turn, context, cancellationToken)
+            if ((response.Turn.IsStored ? _find(turn.Key) : _findWarm(turn.Key)) is not { } calls)
+            {
+                _known.Remove(turn);
+                return false;
+            }
+
+            var answer = await calls.MayContinueAsync(turn, place.End.Context, cancellationToken)
                 .WaitAsync(_hasAnswer ? OpenTime : FirstOpenTime, _known.Time, cancellationToken);
             _hasAnswer = true;
             return answer is { Kind: AnswerKind.Given, Value: true };
@@ -192,13 +256,15 @@ public sealed class RecognisingTurns : ITurns
         {
             // It takes too long, its process is gone, or is of a build that does not know the question.
             _known.NotAsked(response.Conversation, e);
-            return false;
+            return null;
         }
     }
 
     /// <summary>A history, and what is known of it.</summary>
     /// <param name="History">The history; null: the create brings none.</param>
-    /// <param name="End">The place where the turn ended.</param>
-    /// <param name="Parent">The turn; null: none is known.</param>
-    private readonly record struct Found(ResentHistory? History, HistoryEnd End, KnownTurn? Parent);
+    /// <param name="Places">What it may continue, the last place first; null with the history.</param>
+    private readonly record struct Found(ResentHistory? History, IReadOnlyList<Place>? Places);
+
+    /// <summary>A place in a history, and a turn that ended there.</summary>
+    private readonly record struct Place(HistoryEnd End, KnownTurn Parent);
 }

@@ -9,7 +9,7 @@ namespace Evergrain.Conversations.Recognition;
 
 /// <summary>
 /// The ends of turns by the key of their context: those that this process ran or delivered, in memory, and before them
-/// those of the <see cref="LastingIndex"/>, which all processes share.
+/// those of the <see cref="LastingIndex"/>, which all processes share. Unstored turns are in memory alone.
 /// </summary>
 /// <remarks>
 /// What it says is a hint. The conversation compares digests before a turn is continued:
@@ -56,6 +56,12 @@ public sealed partial class RecognitionIndex
     /// <summary>Whether histories of a tenant are recognised.</summary>
     public bool IsOnFor(string tenant) => _options.IsOnFor(tenant);
 
+    /// <summary>Whether those of its unstored creates are, too.</summary>
+    public bool IsAllFor(string tenant) => _options.IsAllFor(tenant);
+
+    /// <summary>How long a tenant's unstored turns may be continued after their last use; 0: they may not.</summary>
+    public TimeSpan GraceOf(string tenant) => _options.GraceOf(tenant);
+
     /// <summary>Notes a turn that has ended here.</summary>
     public void Ended(HistoryEntry entry)
     {
@@ -64,7 +70,10 @@ public sealed partial class RecognitionIndex
             Add(entry);
         }
 
-        _lasting.Add(entry);
+        if (entry.Response.Turn.IsStored)
+        {
+            _lasting.Add(entry);
+        }
     }
 
     /// <summary>Adds the end of a turn to what is in memory.</summary>

@@ -8,7 +8,7 @@ namespace Evergrain.Conversations.Recognition;
 
 /// <summary>
 /// Who may meet in one conversation: creates of one tenant with the same <c>safety_identifier</c> and <c>user</c>. It
-/// makes the key of a history from the digest of its items.
+/// makes the key of a history from the digest of its items. Unstored turns have keys of their own.
 /// </summary>
 /// <remarks>
 /// The digest is that of <c>docs/digest.md</c>. It leaves out what clients change when they send items back. A key that
@@ -24,11 +24,12 @@ internal readonly struct RecognitionScope
     /// <param name="tenant">The tenant.</param>
     /// <param name="safetyIdentifier">The field's JSON as it came; empty where the create has none.</param>
     /// <param name="user">The same of <c>user</c>.</param>
+    /// <param name="isStored">Whether its keys are those of stored turns.</param>
     public static RecognitionScope Of(
-        string tenant, ReadOnlyMemory<byte> safetyIdentifier, ReadOnlyMemory<byte> user)
+        string tenant, ReadOnlyMemory<byte> safetyIdentifier, ReadOnlyMemory<byte> user, bool isStored)
     {
         var bytes = new ArrayBufferWriter<byte>(256);
-        bytes.Write("evergrain:recognition:1"u8);
+        bytes.Write(isStored ? "evergrain:recognition:1"u8 : "evergrain:recognition:unstored"u8);
         Write(bytes, Encoding.UTF8.GetBytes(tenant));
         Write(bytes, safetyIdentifier.Span);
         Write(bytes, user.Span);

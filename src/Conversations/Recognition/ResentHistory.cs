@@ -9,7 +9,7 @@ using Evergrain.Conversations.Wire;
 namespace Evergrain.Conversations.Recognition;
 
 /// <summary>
-/// The history that a stored create without a parent brings along: where turns may have ended in it, and the create
+/// The history that a create without a parent brings along: where turns may have ended in it, and the create
 /// that continues such an end.
 /// </summary>
 internal sealed class ResentHistory
@@ -25,12 +25,15 @@ internal sealed class ResentHistory
     {
         (_start, _known, _create) = (start, known, create);
         _context = known?.Read.Context ?? ItemDigest.Root;
-        Scope = RecognitionScope.Of(start.Key.Tenant, ValueOf("safety_identifier"), ValueOf("user"));
+        Scopes = create.Store ? [ScopeOf(isStored: true)] : [ScopeOf(isStored: false), ScopeOf(isStored: true)];
         Hint = HistoryHint.Of(ValueOf("prompt_cache_key"), HistoryHint.OfSession(start.Origin.Session));
     }
 
-    /// <summary>Who may continue it.</summary>
-    public RecognitionScope Scope { get; }
+    /// <summary>Whether its create is stored.</summary>
+    public bool IsStored => _create.Store;
+
+    /// <summary>Where the turns are that it may continue: a stored create continues stored turns alone.</summary>
+    public IReadOnlyList<RecognitionScope> Scopes { get; }
 
     /// <summary>What its client calls its chat: see <see cref="HistoryMark.Hint"/>.</summary>
     public ulong Hint { get; }
@@ -54,7 +57,7 @@ internal sealed class ResentHistory
         try
         {
             var create = known is null ? start.Read() : CreateRequest.Parse(known.Rest);
-            if (!create.Store || create.PreviousResponseId is not null)
+            if (create.PreviousResponseId is not null)
             {
                 return null;
             }
@@ -108,6 +111,9 @@ internal sealed class ResentHistory
 
     private ReadOnlyMemory<byte> ValueOf(string name) =>
         _create.Parameters.Find(parameter => parameter.Field.Name == name).Json;
+
+    private RecognitionScope ScopeOf(bool isStored) =>
+        RecognitionScope.Of(_start.Key.Tenant, ValueOf("safety_identifier"), ValueOf("user"), isStored);
 
     private int OffsetOf(ReadOnlyMemory<byte> item) => Bytes.Span.Overlaps(item.Span, out var offset)
         ? offset

@@ -38,6 +38,7 @@ public sealed class Conversation
     private readonly TurnStarter _starter;
     private readonly TurnReaders _readers;
     private readonly TurnRemoval _removal;
+    private readonly UnstoredTurns _unstored;
     private readonly List<Effect> _effects = [];
     private DateTimeOffset? _wakeAt;
 
@@ -58,6 +59,7 @@ public sealed class Conversation
         _starter = new TurnStarter(_state, _running, _records, models, ids);
         _readers = new TurnReaders(_state, _running, events);
         _removal = new TurnRemoval(_state, _running);
+        _unstored = new UnstoredTurns(_state, _running);
     }
 
     /// <summary>
@@ -75,12 +77,15 @@ public sealed class Conversation
     public bool HasReaders => _readers.Count > 0;
 
     /// <summary>
-    /// Whether nothing runs, is being written or read, and nothing is held that the journal does not have.
+    /// Whether nothing runs, is being written or read, and no connection holds what the journal does not have.
     /// </summary>
     public bool IsIdle => IsAtRest && !_state.Turns.HasUnstored && _readers.Count == 0;
 
+    /// <summary>Whether it keeps unstored turns that only histories may continue. They may go at any time.</summary>
+    public bool Keeps => !_state.Kept.IsEmpty;
+
     /// <summary>Whether there is nothing: no turn here, none in the journal, none on its way there.</summary>
-    public bool IsEmpty => IsIdle && _state.Outbox.End.Position == 0;
+    public bool IsEmpty => IsIdle && !Keeps && _state.Outbox.End.Position == 0;
 
     /// <summary>Whether nothing runs and nothing is being written.</summary>
     public bool IsAtRest => _running.Count == 0 && _state.Outbox.IsIdle;
@@ -97,6 +102,15 @@ public sealed class Conversation
     {
         get => _state.Recognises;
         init => _state.Recognises = value;
+    }
+
+    /// <summary>
+    /// How long unstored turns are kept that no connection holds; 0: histories do not continue unstored turns.
+    /// </summary>
+    public TimeSpan UnstoredGrace
+    {
+        get => _state.Kept.Grace;
+        init => _state.Kept.Grace = value;
     }
 
     /// <summary>
@@ -168,8 +182,8 @@ public sealed class Conversation
     }
 
     /// <summary>
-    /// Whether a history that was sent again may continue a turn: the turn is stored and has ended, its context has the
-    /// digest of that history, and not too many turns run.
+    /// Whether a history that was sent again may continue a turn: it has ended, its context has the digest of that
+    /// history, and not too many turns run. An unstored turn is for unstored creates: callers see to that.
     /// </summary>
     public bool MayContinue(TurnId id, Digest context) => _starter.MayContinue(id, context);
 
@@ -247,19 +261,14 @@ public sealed class Conversation
     /// <summary>Renews a lease.</summary>
     public void Hold(LeaseId lease, DateTimeOffset now) => _state.Leases.RenewIfHeld(lease, now);
 
-    /// <summary>Ends a lease: its unstored turns are cancelled and forgotten.</summary>
-    public void Release(LeaseId lease, DateTimeOffset now)
-    {
-        _state.Leases.End(lease);
-        foreach (var turn in _state.Turns.HeldBy(lease))
-        {
-            _running.Cancel(turn, now);
-            _state.Turns.Evict(turn);
-        }
-    }
+    /// <summary>
+    /// Ends a lease: its unstored turns are cancelled, and their ids forgotten. Histories may continue them for
+    /// <see cref="UnstoredGrace"/>.
+    /// </summary>
+    public void Release(LeaseId lease, DateTimeOffset now) => _unstored.Release(lease, now);
 
     /// <summary>
-    /// Time has passed: ends leases nobody renewed, gives up turns nobody reads. Where the last
+    /// Time has passed: ends leases nobody renewed, gives up turns nobody reads or continues. Where the last
     /// <see cref="Effect.WakeAt"/> was due long ago, the process stood still, and so did the connections that would
     /// have renewed their leases: each lease then begins anew.
     /// </summary>
@@ -271,11 +280,7 @@ public sealed class Conversation
         }
 
         _wakeAt = null;
-        foreach (var lease in _state.Leases.LookAt(now))
-        {
-            Release(lease, now);
-        }
-
+        _unstored.OnTime(now);
         _running.CancelOrphans(now);
     }
 
@@ -384,8 +389,8 @@ public sealed class Conversation
 
     private void ScheduleWake()
     {
-        var (lease, orphan) = (_state.Leases.FirstLook, _running.FirstOrphanedAt);
-        var next = lease is null || orphan < lease ? orphan : lease;
+        var (look, orphan) = (_unstored.NextLook, _running.FirstOrphanedAt);
+        var next = look is null || orphan < look ? orphan : look;
         if (next is { } time && time != _wakeAt)
         {
             _wakeAt = time;

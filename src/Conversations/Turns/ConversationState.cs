@@ -14,6 +14,9 @@ internal sealed class ConversationState(ConversationKey key, ulong activation, F
     /// <summary>Every turn, in whatever state.</summary>
     public TurnTree Turns { get; } = new(key.Id);
 
+    /// <summary>Unstored turns that only a history may continue.</summary>
+    public KeptTurns Kept { get; } = new();
+
     /// <summary>The values of creates' parameters.</summary>
     public ParameterStore Parameters { get; } = new();
 
@@ -37,4 +40,18 @@ internal sealed class ConversationState(ConversationKey key, ulong activation, F
 
     /// <summary>Whether host and readers are told by what the end of a turn is found.</summary>
     public bool Recognises { get; set; }
+
+    /// <summary>The branches of all turns that may be continued.</summary>
+    public IEnumerable<Branch> Branches => Turns.Branches.Concat(
+        Kept.All.SelectMany(static turn => new[] { turn.Input, turn.End }));
+
+    /// <summary>An unstored turn's id goes. A history may continue the turn for a while.</summary>
+    public void Leave(Turn turn, DateTimeOffset now)
+    {
+        if (!turn.IsHidden)
+        {
+            Turns.Evict(turn);
+            Kept.Add(turn, now);
+        }
+    }
 }

@@ -69,6 +69,12 @@ internal sealed class RecordApplier(ConversationState state)
             throw new FormatException($"the digest of turn {turn.Id} does not match its items");
         }
 
+        if (!turn.Id.IsStored && state.Kept.IsOn)
+        {
+            // The turns behind it may go sooner, and their items with them.
+            turn.End.Segment?.Seal();
+        }
+
         turn.OpenCalls = calls.Count > 0 ? calls : CallLedger.Nothing;
         (turn.Ending, turn.Shape, turn.Digest) = (finished.Ending, finished.Shape, finished.Digest);
         (turn.Status, turn.Live, turn.OrphanedAt) = (TurnStatus.Ended, null, null);

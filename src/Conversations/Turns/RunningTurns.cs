@@ -335,9 +335,10 @@ internal sealed class RunningTurns(
         // A call that is cut has its done event here, and no other record holds it.
         var held = open is { IsCall: true } ? closing : turn.Log.Count;
         events.WriteTerminal(turn, live, ending);
-        if (ending.Outcome == TurnOutcome.Failed && turn.Parent is { Id.IsStored: false } parent)
+        if (ending.Outcome == TurnOutcome.Failed &&
+            turn is { IsRecognised: false, Parent: { Id.IsStored: false } parent })
         {
-            state.Turns.Evict(parent);
+            state.Leave(parent, DateTimeOffset.FromUnixTimeMilliseconds(ending.EndedAt));
         }
 
         var finished = new TurnFinished
@@ -356,6 +357,7 @@ internal sealed class RunningTurns(
             turn.Output.AddRange(live.Items.Select(json => (ReadOnlyMemory<byte>)json));
             turn.Partial = partial;
             records.ApplyFinished(turn, finished);
+            TurnHistory.Note(state, turn, effects);
         }
     }
 

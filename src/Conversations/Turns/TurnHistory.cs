@@ -10,7 +10,7 @@ internal static class TurnHistory
     /// <summary>The mark of an ended turn; null: a turn that may not be continued so.</summary>
     public static HistoryMark? MarkOf(ConversationState state, Turn turn)
     {
-        if (!turn.Id.IsStored || turn.IsHidden || turn.Output.Count == 0)
+        if (turn.IsHidden || turn.Output.Count == 0 || !(turn.Id.IsStored ? state.Recognises : state.Kept.IsOn))
         {
             return null;
         }
@@ -19,7 +19,7 @@ internal static class TurnHistory
         turn.Parameters.TryGet("user", out var user);
         turn.Parameters.TryGet("prompt_cache_key", out var cacheKey);
         return new HistoryMark(
-            RecognitionScope.Of(state.Tenant, safetyIdentifier, user).KeyOf(turn.Digest),
+            RecognitionScope.Of(state.Tenant, safetyIdentifier, user, turn.Id.IsStored).KeyOf(turn.Digest),
             HistoryHint.Of(cacheKey, turn.SessionHint));
     }
 
@@ -28,10 +28,19 @@ internal static class TurnHistory
     {
         foreach (var finished in records.OfType<TurnFinished>())
         {
-            if (state.Turns.ByNumber(finished.Turn) is { } turn && MarkOf(state, turn) is { } mark)
+            if (state.Turns.ByNumber(finished.Turn) is { } turn)
             {
-                effects.Add(new Effect.NoteEnd(new HistoryEntry(state.Tenant, state.Turns.IdOf(turn), mark)));
+                Note(state, turn, effects);
             }
+        }
+    }
+
+    /// <summary>Has an ended turn noted, if a history may continue it.</summary>
+    public static void Note(ConversationState state, Turn turn, List<Effect> effects)
+    {
+        if (MarkOf(state, turn) is { } mark)
+        {
+            effects.Add(new Effect.NoteEnd(new HistoryEntry(state.Tenant, state.Turns.IdOf(turn), mark)));
         }
     }
 }

@@ -66,7 +66,7 @@ internal sealed class TurnReaders(ConversationState state, RunningTurns running,
         return new ReadStep(visible, isLast)
         {
             IsLost = running.IsLost && visible.Count == 0 && !isLast,
-            History = isLast && state.Recognises ? TurnHistory.MarkOf(state, turn) : null,
+            History = isLast ? TurnHistory.MarkOf(state, turn) : null,
             Timing = isLast ? turn.Timing : from == 0 && visible.Count > 0 ? turn.Clock?.Report() : null,
         };
     }

@@ -73,6 +73,7 @@ internal sealed class TurnRemoval(ConversationState state, RunningTurns running)
             state.Turns.Evict(turn);
         }
 
+        state.Kept.Clear();
         var record = 0L;
         foreach (var turn in state.Turns.Stored.Where(static turn => !turn.IsHidden).ToList())
         {

@@ -41,14 +41,14 @@ internal sealed class TurnStarter(
 
     /// <summary>See <see cref="Conversation.MayContinue"/>.</summary>
     public bool MayContinue(TurnId id, Digest context) =>
-        running.Count < Limits.RecognisedTurnsMax && state.Outbox.Format > RecordFormat.First && id.IsStored &&
-        state.Turns.Find(id, default) is { Status: TurnStatus.Ended } turn && turn.Digest == context;
+        running.Count < Limits.RecognisedTurnsMax && (!id.IsStored || state.Outbox.Format > RecordFormat.First) &&
+        Recognised(id) is { Status: TurnStatus.Ended } turn && turn.Digest == context;
 
     /// <summary>Begins a turn.</summary>
     public Turn Start(StartTurn start, DateTimeOffset now)
     {
         var create = start.Read();
-        var parent = FindParent(create, start.Lease);
+        var parent = FindParent(create, start, now);
         try
         {
             var turn = Propose(create, parent, start, now);
@@ -56,10 +56,10 @@ internal sealed class TurnStarter(
             running.Begin(turn, create.Model, start.IsCancelled, now);
             return turn;
         }
-        catch (ConversationException) when (parent is { Id.IsStored: false })
+        catch (ConversationException) when (parent is { Id.IsStored: false } && !start.IsRecognised)
         {
             // Source: WebSocket mode guide: a continuation that fails evicts what it referred to.
-            state.Turns.Evict(parent);
+            state.Leave(parent, now);
             throw;
         }
     }
@@ -67,14 +67,31 @@ internal sealed class TurnStarter(
     private static ConversationException Conflict(string message) =>
         ConversationException.Of(RefusalKind.Conflict, message, "idempotency_key");
 
-    private Turn? FindParent(CreateRequest create, LeaseId lease)
+    /// <summary>
+    /// A turn that a history names: a stored one, or an unstored one, whichever connection holds it or held it.
+    /// </summary>
+    private Turn? Recognised(TurnId id) => id.IsStored
+        ? state.Turns.Find(id, default)
+        : state.Kept.IsOn ? state.Turns.ById(id) ?? state.Kept.Find(id) : null;
+
+    private Turn? FindParent(CreateRequest create, StartTurn start, DateTimeOffset now)
     {
         if (create.PreviousResponseId is not { } text)
         {
             return null;
         }
 
-        var parent = ResponseId.TryParse(text, out var id) ? state.Turns.Find(id, lease) : null;
+        var parent = ResponseId.TryParse(text, out var id) ? state.Turns.Find(id, start.Lease) : null;
+        if (parent is null && start.IsRecognised && !create.Store && id.Conversation == state.Turns.Conversation)
+        {
+            parent = Recognised(id.Turn);
+        }
+
+        if (parent is not null)
+        {
+            state.Kept.Use(parent, now);
+        }
+
         return parent switch
         {
             null or { Status: TurnStatus.Proposed } => throw ConversationException.Of(
@@ -186,7 +203,7 @@ internal sealed class TurnStarter(
     {
         var again = branch.Render(backend);
         state.Counts.Rendered += again;
-        state.Renderings.Use(backend.Rendering, state.Turns.Branches, () => running.Renderings);
+        state.Renderings.Use(backend.Rendering, state.Branches, () => running.Renderings);
         var proposal = new Proposal(branch, backend);
         items.AddTo(proposal);
         state.Counts.Validated += proposal.Items.Count;

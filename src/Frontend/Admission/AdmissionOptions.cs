@@ -115,8 +115,15 @@ public sealed class TenantOptions : IValidatableObject
     /// Which of its creates are looked up for a history that is known. Default: what
     /// <see cref="RecognitionOptions.Recognition"/> says. Read at the start alone.
     /// </summary>
-    [RegularExpression(RecognitionOptions.Values, ErrorMessage = "Recognition must be off or stored.")]
+    [RegularExpression(RecognitionOptions.Values, ErrorMessage = "Recognition must be off, stored or all.")]
     public string? Recognition { get; set; }
+
+    /// <summary>
+    /// How long its unstored content is recognised after its last use, 0 to 1 day. Default: what
+    /// <see cref="RecognitionOptions.UnstoredGrace"/> says. Read at the start alone.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
+    public TimeSpan? UnstoredGrace { get; set; }
 
     /// <summary>
     /// How long its responses are kept after they ended, 1 minute to 36,500 days; 0: for ever. It counts from the first

@@ -140,9 +140,17 @@ public sealed class InProcessConversations : IAsyncDisposable
             .OrderBy(static conversation => conversation.LastUse))
         {
             var idle = _context.Host.Services.Time.GetElapsedTime(conversation.LastUsed);
-            if (idle <= _context.Options.WarmTime && _context.Warm.Excess <= 0)
+            if (_context.Warm.Excess <= 0)
             {
-                return;
+                if (idle <= _context.Options.WarmTime)
+                {
+                    return;
+                }
+
+                if (conversation.Keeps)
+                {
+                    continue;
+                }
             }
 
             await conversation.LeaveIfIdleAsync();

@@ -70,8 +70,9 @@ public static class InProcessExtensions
     private static ITurns CreateTurns(IServiceProvider provider)
     {
         var router = provider.GetRequiredService<ConversationRouter>();
+        var host = provider.GetRequiredService<InProcessConversations>();
         return provider.GetService<RecognitionIndex>() is { } known
-            ? new RecognisingTurns(router, provider.GetRequiredService<InProcessConversations>().Find, known)
+            ? new RecognisingTurns(router, host.Find, host.FindWarm, known)
             : router;
     }
 

@@ -7,7 +7,7 @@ public sealed class InProcessOptions
 {
     /// <summary>
     /// Bytes that warm conversations may hold together; over it the coldest idle ones are passivated.
-    /// Default 2 GiB, at least 1 MiB. What runs, or is held unstored, stays whatever the budget.
+    /// Default 2 GiB, at least 1 MiB. What runs, or is held unstored by a connection, stays whatever the budget.
     /// </summary>
     [Range(1L << 20, long.MaxValue)]
     public long WarmBytesMax { get; set; } = 2L << 30;

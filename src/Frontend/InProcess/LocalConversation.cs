@@ -23,6 +23,7 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
     private long _bytes;
     private bool _isIdle;
     private bool _isAtRest;
+    private bool _keeps;
 
     public LocalConversation(ConversationKey key, InputChecks? checks, InProcessContext context)
         : base(checks, TaskCreationOptions.None, context.Host.Services.Time)
@@ -43,6 +44,9 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
 
     /// <summary>Whether it could go after its last input.</summary>
     public bool IsIdle => Volatile.Read(ref _isIdle);
+
+    /// <summary>Whether histories may continue what only it holds, for a while yet.</summary>
+    public bool Keeps => Volatile.Read(ref _keeps);
 
     /// <summary>Whether nothing ran there after its last input.</summary>
     public bool IsAtRest => Volatile.Read(ref _isAtRest);
@@ -126,6 +130,7 @@ internal sealed class LocalConversation : ActivationCalls, IActivationHost
             _context.Warm.Change(bytes - _bytes);
             (_bytes, answers, _answers) = (bytes, _answers, null);
             Volatile.Write(ref _isIdle, _activation.IsIdle);
+            Volatile.Write(ref _keeps, _activation.Keeps);
             Volatile.Write(ref _isAtRest, _activation.IsAtRest || _activation.Life == ActivationLife.Ended);
         }
 

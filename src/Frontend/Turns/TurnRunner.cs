@@ -88,9 +88,15 @@ internal sealed class TurnRunner(
         {
             // Before the start: a client that leaves during it must still release what it began.
             await leases.AddAsync(start.Key.Id);
+            start = start with { Holds = leases.AddAsync };
         }
 
         var response = await services.Turns.StartTurnAsync(start, cancellationToken);
+        if (response.Conversation != start.Key.Id)
+        {
+            leases.Remove(start.Key.Id);
+        }
+
         create.Dispose();
         return new TurnAddress(leases.Tenant, response, leases.Id);
     }

@@ -44,6 +44,15 @@ internal sealed class UnstoredLeases(TurnServices services, LeaseId id, string t
         }
     }
 
+    /// <summary>A conversation holds no turn of this lease: none began there.</summary>
+    public void Remove(ConversationId conversation)
+    {
+        lock (_gate)
+        {
+            _held.Remove(conversation);
+        }
+    }
+
     /// <summary>
     /// Ends every lease; the token has been cancelled and nothing is added any more. What cannot be told now ends by
     /// itself when it is not renewed.

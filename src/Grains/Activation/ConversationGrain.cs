@@ -122,7 +122,8 @@ internal sealed class ConversationGrain(GrainServices services)
 
     /// <inheritdoc/>
     public Task<Answer<bool>> MayContinue(TurnRequest turn, Payload context) =>
-        _activation.MayContinueAsync(AddressOf(turn), Digest.From(context.Bytes.Span), default);
+        IfWarm(() => _activation.MayContinueAsync(AddressOf(turn), Digest.From(context.Bytes.Span), default),
+            isDone: false);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<EventsAnswer> ReadEvents(TurnRequest turn, int from, ulong reader,
@@ -267,7 +268,7 @@ internal sealed class ConversationGrain(GrainServices services)
     // Calls that a grain makes, and turns that run in it, do not count for Orleans as activity.
     private void StayWhileNeeded()
     {
-        var isNeeded = !_activation.Inner.IsIdle;
+        var isNeeded = !_activation.Inner.IsIdle || _activation.Inner.Keeps;
         if (isNeeded != _isHeld)
         {
             _isHeld = isNeeded;

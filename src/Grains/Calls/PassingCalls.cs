@@ -2,7 +2,8 @@ namespace Evergrain.Grains.Calls;
 
 /// <summary>
 /// Calls that are of no use to a conversation that is not warm: a lease that is renewed or ends, a reader that will not
-/// come back. They say so, and an activation that one of them brings about reads no journal and leaves at once.
+/// come back, a history that may continue an unstored turn. They say so, and an activation that one of them brings
+/// about reads no journal and leaves at once.
 /// </summary>
 internal static class PassingCalls
 {

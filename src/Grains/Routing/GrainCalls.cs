@@ -34,8 +34,13 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
     }
 
     public Task<Answer<bool>> MayContinueAsync(
-        TurnAddress turn, Digest context, CancellationToken cancellationToken) => CallAsync(
-            () => grain.MayContinue(RequestFor(turn), new Payload(context.AsSpan().ToArray())), cancellationToken);
+        TurnAddress turn, Digest context, CancellationToken cancellationToken)
+    {
+        // An unstored turn is where it is warm, or nowhere.
+        return turn.Response.Turn.IsStored ? CallAsync(Ask, cancellationToken) : PassAsync(Ask, cancellationToken);
+
+        Task<Answer<bool>> Ask() => grain.MayContinue(RequestFor(turn), new Payload(context.AsSpan().ToArray()));
+    }
 
     public async IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(TurnAddress turn, int from, ulong reader,
         [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 using Evergrain.Frontend;
@@ -24,10 +25,16 @@ internal static class RecognitionComposition
         var options = services.AddSettings<RecognitionOptions>(configuration, EvergrainOptions.Section);
         foreach (var tenant in configuration.GetSection(TenantOptions.Section).GetChildren())
         {
-            // A value that is neither is reported with the tenant's other settings.
+            // A value that is none of them is reported with the tenant's other settings.
             if (tenant[nameof(TenantOptions.Recognition)] is { Length: > 0 } recognition)
             {
                 options.Set(tenant.Key, recognition);
+            }
+
+            if (TimeSpan.TryParse(
+                tenant[nameof(TenantOptions.UnstoredGrace)], CultureInfo.InvariantCulture, out var grace))
+            {
+                options.SetGrace(tenant.Key, grace);
             }
         }
 

@@ -11,7 +11,7 @@ namespace Evergrain.Conversations.Tests.Moving;
 /// </summary>
 public sealed class MoveProperty(ITestOutputHelper output)
 {
-    private int _moves, _stored, _unstored;
+    private int _moves, _stored, _unstored, _kept;
 
     [Fact]
     public void Conversation_MovedInARandomLife_AnswersAsIfItHadStayed()
@@ -29,8 +29,9 @@ public sealed class MoveProperty(ITestOutputHelper output)
             }
         }
 
-        output.WriteLine($"[note] {_moves} moves of {_stored} stored and {_unstored} unstored turns");
-        Assert.All([_moves, _stored, _unstored], static count => Assert.NotEqual(0, count));
+        output.WriteLine(
+            $"[note] {_moves} moves of {_stored} stored, {_unstored} unstored and {_kept} kept turns");
+        Assert.All([_moves, _stored, _unstored, _kept], static count => Assert.NotEqual(0, count));
     }
 
     private void Live(int seed)
@@ -63,6 +64,9 @@ public sealed class MoveProperty(ITestOutputHelper output)
     {
         _moves++;
         _stored += life.Turns.Count(turn => turn.Id.Turn.IsStored);
+        _kept += life.Turns.Count(turn => !turn.Id.Turn.IsStored && turn.Digest is { } digest &&
+            !life.Driver.Conversation.Knows(turn.Start) &&
+            life.Driver.Conversation.MayContinue(turn.Id.Turn, digest));
         _unstored += life.Turns.Count(turn => !turn.Id.Turn.IsStored && life.Driver.Conversation.Knows(turn.Start));
     }
 

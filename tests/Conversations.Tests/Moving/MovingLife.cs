@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Tests.Turns;
@@ -20,7 +21,14 @@ internal sealed class MovingLife
     private readonly List<ClientTurn> _turns = [];
     private int _calls;
 
-    public MovingLife(int seed) => _random = new Random(seed);
+    public MovingLife(int seed)
+    {
+        _random = new Random(seed);
+        if (seed % 2 == 0)
+        {
+            Driver.Keep(TimeSpan.FromMinutes(1));
+        }
+    }
 
     public ConversationDriver Driver { get; } = new(Backends());
 
@@ -98,9 +106,12 @@ internal sealed class MovingLife
         Try(() =>
         {
             var id = Driver.Conversation.StartTurn(start, Driver.Now);
-            _turns.Add(new ClientTurn(id, start.Lease, start));
+            var turn = new ClientTurn(id, start.Lease, start);
+            _turns.Add(turn);
             Driver.Take();
             Answer(id);
+            Driver.AppendAll();
+            turn.Digest = DigestOf(turn);
         });
     }
 
@@ -169,6 +180,14 @@ internal sealed class MovingLife
                 Driver.Model(id, new ModelEvent(ModelEventKind.Completed) { Usage = new Usage(9, 1, 2, 0) });
                 break;
         }
+    }
+
+    private Digest? DigestOf(ClientTurn turn)
+    {
+        using var body = JsonDocument.Parse(Driver.Conversation.Get(turn.Id.Turn, turn.Lease));
+        return body.RootElement.TryGetProperty("evergrain", out var ended)
+            ? Digest.From(Convert.FromHexString(ended.GetProperty("digest").GetString()!))
+            : null;
     }
 
     // A turn whose parent is gone, or that is deleted already, is refused: so it is with clients.

@@ -1,4 +1,5 @@
 using System.Text;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Tests.Turns;
@@ -7,7 +8,11 @@ using Evergrain.Conversations.Turns;
 namespace Evergrain.Conversations.Tests.Moving;
 
 /// <summary>A turn as its client knows it.</summary>
-internal sealed record ClientTurn(ResponseId Id, LeaseId Lease, StartTurn Start);
+internal sealed record ClientTurn(ResponseId Id, LeaseId Lease, StartTurn Start)
+{
+    /// <summary>What its context had for a digest when it ended; null: it did not.</summary>
+    public Digest? Digest { get; set; }
+}
 
 /// <summary>
 /// Two activations that should be one conversation: asks both the same, and wants the same words, the same context and
@@ -27,10 +32,14 @@ internal sealed class Twins(Conversation left, Conversation right, DateTimeOffse
         {
             CheckReading(turn);
             CheckRequest(turn);
+            Equal($"history of {turn.Id}", conversation =>
+                (turn.Digest is { } digest && conversation.MayContinue(turn.Id.Turn, digest)).ToString());
             foreach (var model in Models)
             {
-                CheckContinuation(turn, model);
+                CheckContinuation(turn, model, isRecognised: false);
             }
+
+            CheckContinuation(turn, Models[0], isRecognised: true);
         }
     }
 
@@ -53,7 +62,7 @@ internal sealed class Twins(Conversation left, Conversation right, DateTimeOffse
             conversation => conversation.Knows(start with { RequestId = last, IsKeyed = true }).ToString());
     }
 
-    private void CheckContinuation(ClientTurn turn, string model)
+    private void CheckContinuation(ClientTurn turn, string model, bool isRecognised)
     {
         var calls = OpenCalls(turn);
         var start = new StartTurn
@@ -61,6 +70,7 @@ internal sealed class Twins(Conversation left, Conversation right, DateTimeOffse
             Key = turn.Start.Key,
             RequestId = _requests.Next128(),
             Lease = turn.Lease,
+            IsRecognised = isRecognised,
             Create = Encoding.UTF8.GetBytes($$"""
                 {"model":"{{model}}","store":false,"previous_response_id":"{{turn.Id}}","instructions":"p",
                  "input":[{{string.Join(',', calls)}}]}

@@ -119,7 +119,7 @@ public sealed class KnownInputsTests
         var (whole, rest) = (ResentHistory.Read(start)!, ResentHistory.Read(start, known)!);
         var before = known?.Read.Count ?? 0;
         Assert.Equal(whole.Ends.Where(end => end.Count > before), rest.Ends);
-        Assert.Equal((whole.Scope.KeyOf(default), whole.Hint), (rest.Scope.KeyOf(default), rest.Hint));
+        Assert.Equal((whole.Scopes[0].KeyOf(default), whole.Hint), (rest.Scopes[0].KeyOf(default), rest.Hint));
         Assert.Equal(DigestAt(whole.Checked!, before), known?.Read.Context ?? ItemDigest.Root);
         foreach (var end in rest.Ends)
         {

@@ -13,7 +13,7 @@ public sealed class RecognitionProperties
 {
     private const int Cases = 200;
 
-    private static readonly RecognitionScope Scope = RecognitionScope.Of("default", default, default);
+    private static readonly RecognitionScope Scope = RecognitionScope.Of("default", default, default, isStored: true);
     private static readonly Gen<int> Seed = Gen.Choose(0, int.MaxValue - 1);
 
     private static readonly Gen<Json[]> History =

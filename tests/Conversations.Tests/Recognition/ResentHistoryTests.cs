@@ -78,8 +78,9 @@ public sealed class ResentHistoryTests
             from tenant in (string[])["a", "ab", "b"]
             from safety in values
             from user in values
-            select RecognitionScope.Of(tenant, safety, user).KeyOf(context)).ToList();
-        Assert.Equal(3 * 4 * 4, keys.Distinct().Count());
+            from isStored in (bool[])[true, false]
+            select RecognitionScope.Of(tenant, safety, user, isStored).KeyOf(context)).ToList();
+        Assert.Equal(3 * 4 * 4 * 2, keys.Distinct().Count());
     }
 
     [Fact]
@@ -107,12 +108,22 @@ public sealed class ResentHistoryTests
     [Theory]
     [InlineData("""{"model":"m","input":"hi"}""")]
     [InlineData("""{"model":"m","input":[{"role":"user","content":"hi"}]}""")]
-    [InlineData("""{"model":"m","store":false,"input":[{"role":"assistant","content":"ho"}]}""")]
     [InlineData("""{"model":"m","previous_response_id":"resp_1","input":[{"role":"assistant","content":"ho"}]}""")]
     [InlineData("""{"model":"m","input":[{"role":"assistant","content":"ho","content":"ho"}]}""")]
     [InlineData("""{"input":[{"role":"assistant","content":"ho"}]}""")]
     [InlineData("""{""")]
     public void Create_WithoutAHistory_HasNone(string create) => Assert.Null(ResentHistory.Read(Start(create)));
+
+    [Theory]
+    [InlineData("true", 1)]
+    [InlineData("false", 2)]
+    public void Create_Unstored_MayContinueBothKindsOfTurns(string store, int scopes)
+    {
+        var history = ResentHistory.Read(
+            Start($$"""{"model":"m","store":{{store}},"input":[{{User}},{{Answer}},{{Next}}]}"""))!;
+        Assert.Equal((store == "true", scopes), (history.IsStored, history.Scopes.Count));
+        Assert.Contains(RecognitionScope.Of("default", default, default, isStored: true), history.Scopes);
+    }
 
     [Theory]
     [InlineData("""{"model":"m","input":[§]}""")]
@@ -152,7 +163,7 @@ public sealed class ResentHistoryTests
     private static Digest KeyOf(params string[] items)
     {
         var history = Read(items)!;
-        return history.Scope.KeyOf(history.Ends[^1].Context);
+        return history.Scopes[0].KeyOf(history.Ends[^1].Context);
     }
 
     private static ResentHistory? Read(string[] items) =>

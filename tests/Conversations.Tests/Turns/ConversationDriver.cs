@@ -20,12 +20,13 @@ internal sealed class ConversationDriver
     public static readonly DateTimeOffset Start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
     private readonly SeededIdSource _ids = new(99);
     private readonly ModelCatalog _models;
-    private ulong _activation = 1;
+    private ulong _activation;
+    private TimeSpan _grace;
 
     public ConversationDriver(params IModelBackend[] backends)
     {
         _models = new ModelCatalog(backends.Length > 0 ? backends : [new ScriptedBackend()]);
-        Conversation = new Conversation(Key, _activation, _models, _ids, () => Format);
+        Conversation = New(_models);
     }
 
     /// <summary>A new activation, whose tenant is bounded; before anything else.</summary>
@@ -34,6 +35,13 @@ internal sealed class ConversationDriver
         {
             Holding = holding.Of(Key.Tenant),
         };
+
+    /// <summary>A new activation that keeps unstored turns for a time; before anything else.</summary>
+    public void Keep(TimeSpan grace)
+    {
+        _grace = grace;
+        Conversation = New(_models);
+    }
 
     /// <summary>Where request ids come from; two drivers of one journal need two.</summary>
     public SeededIdSource Requests { get; init; } = new(1);
@@ -161,7 +169,7 @@ internal sealed class ConversationDriver
     public Conversation Restart(bool takeOver = true)
     {
         Append = null;
-        Conversation = new Conversation(Key, ++_activation, _models, _ids, () => Format);
+        Conversation = New(_models);
         foreach (var entry in Journal.ToList())
         {
             Conversation.Recover(entry);
@@ -185,7 +193,7 @@ internal sealed class ConversationDriver
     {
         var old = Conversation;
         var models = backends.Length > 0 ? new ModelCatalog(backends) : _models;
-        Conversation = new Conversation(Key, ++_activation, models, _ids, () => Format);
+        Conversation = New(models);
         Conversation.Rehydrate(snapshot, Now);
         Take();
         return old;
@@ -238,4 +246,10 @@ internal sealed class ConversationDriver
             }
         }
     }
+
+    private Conversation New(ModelCatalog models) => new(Key, ++_activation, models, _ids, () => Format)
+    {
+        Recognises = _grace > TimeSpan.Zero,
+        UnstoredGrace = _grace,
+    };
 }

@@ -103,7 +103,9 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Theory]
-    [InlineData("Recognition", "\"all\"")]
+    [InlineData("Recognition", "\"some\"")]
+    [InlineData("UnstoredGrace", "\"1.00:00:01\"")]
+    [InlineData("Tenants", "{\"*\":{\"UnstoredGrace\":\"-00:00:01\"}}")]
     [InlineData("RecognitionEntriesMax", "0")]
     [InlineData("Tenants", "{\"*\":{\"ResponseLifetime\":\"-1.00:00:00\"}}")]
     [InlineData("Tenants", "{\"*\":{\"ResponseLifetime\":\"a month\"}}")]

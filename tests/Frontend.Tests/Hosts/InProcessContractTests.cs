@@ -47,6 +47,10 @@ public sealed class InProcessRecognitionLivesTests() : RecognitionLivesContract(
 [Trait("Needs", "Long")]
 public sealed class InProcessManyLivesTests() : RecognitionLivesContract(InProcessHosts.Sqlite, lives: 10_000);
 
+public sealed class InProcessUnstoredRecognitionTests() : UnstoredRecognitionContract(InProcessHosts.Sqlite);
+
+public sealed class InProcessUnstoredBytesTests() : UnstoredBytesContract(InProcessHosts.InMemory);
+
 public sealed class InProcessLifetimeTests() : LifetimeContract(InProcessHosts.Sqlite);
 
 [Trait("Needs", "Postgres")]

@@ -154,7 +154,9 @@ internal sealed class InProcessHost : ContractHost
     }
 
     private ITurns CreateTurns() =>
-        Known is { } known ? new RecognisingTurns(_conversations, InProcess.Find, known) : _conversations;
+        Known is { } known
+            ? new RecognisingTurns(_conversations, InProcess.Find, InProcess.FindWarm, known)
+            : _conversations;
 
     private sealed class MeterFactory : IMeterFactory
     {

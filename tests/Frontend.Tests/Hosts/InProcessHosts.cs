@@ -17,9 +17,9 @@ internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start)
 
     public static readonly InProcessHosts Sqlite = new(StartSqliteAsync);
 
-    public static InProcessHosts Postgres(PostgresServer server) => new(async setup =>
+    public static InProcessHosts Postgres(PostgresServer server, string? database = null) => new(async setup =>
     {
-        var url = server.Url(await server.CreateDatabaseAsync());
+        var url = server.Url(database ?? await server.CreateDatabaseAsync());
         return await InProcessHost.StartAsync(
             async () => await PostgresJournal.OpenAsync(
                 new PostgresJournalOptions { Url = url, KeepsHistories = setup.Recognition is not null },

@@ -1,6 +1,7 @@
 using System.Text;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Records;
 using Evergrain.Frontend.InProcess;
 using Evergrain.Suites.Hosts;
@@ -121,6 +122,23 @@ public sealed class InProcessLifeTests : IAsyncLifetime
         await Host.InProcess.DisposeAsync();
         Assert.Equal(RefusalKind.Unavailable, (await ContractClient.RefusedAsync(() => Client.GetTextAsync(id))).Kind);
         Assert.Equal(0, Host.Counts.Warm);
+    }
+
+    // An idle conversation of another tenant says when the host has looked.
+    [Fact]
+    public async Task WarmTime_ShorterThanTheGrace_LeavesUnstoredContentItsTime()
+    {
+        var recognition = new RecognitionOptions { Recognition = "all" };
+        recognition.Set("quiet", "off");
+        await using var host = await InProcessHost.StartInMemoryAsync(
+            new InProcessOptions { WarmTime = TimeSpan.FromMinutes(1) }, new HostSetup { Recognition = recognition });
+        var chat = new ResentChat(host) { IsStored = false };
+        var first = await chat.AskAsync("one");
+        await new ContractClient(host, "quiet", lease: 2).TellAsync("idle");
+        host.Advance(TimeSpan.FromMinutes(2));
+        await host.Counts.PassivatedAsync(1);
+        Assert.Equal(first.Conversation, (await chat.AskAsync("two")).Conversation);
+        Assert.Equal(1, host.Counts.Passivated);
     }
 
     [Fact]

@@ -25,6 +25,7 @@ public enum AppendFault
 public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
 {
     private readonly Lock _gate = new();
+    private int _histories;
     private Func<ReadOnlyMemory<byte>, Task<AppendFault>>? _onAppend;
     private volatile Func<Task>? _onStored;
     private volatile Func<Task>? _onRead;
@@ -36,10 +37,13 @@ public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
     /// <summary>Whether looking a history up fails.</summary>
     public bool FailsFind { get; set; }
 
+    /// <summary>How often the index was asked, and how many ends of turns it was told.</summary>
+    public int Histories => _histories;
+
     /// <summary>Whether ends of turns do not reach the index.</summary>
     public bool LosesHistories { get; set; }
 
-    private IHistoryStore Histories => (IHistoryStore)journal;
+    private IHistoryStore Index => (IHistoryStore)journal;
 
     /// <summary>Decides about every append from now on.</summary>
     public void OnAppend(Func<ReadOnlyMemory<byte>, Task<AppendFault>>? decide)
@@ -106,23 +110,31 @@ public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
 
     public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, DeletingRecords records,
         CancellationToken cancellationToken) => AppendAsync(key, end, records.Bytes,
-            () => Histories.AppendAsync(key, end, writer, records, cancellationToken));
+            () => Index.AppendAsync(key, end, writer, records, cancellationToken));
 
     public ValueTask AddAsync(
-        IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken) => _isDead
-            ? throw new JournalUnavailableException("The test broke the journal.")
-            : LosesHistories ? ValueTask.CompletedTask : Histories.AddAsync(entries, countMax, cancellationToken);
+        IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(entries);
+        Interlocked.Add(ref _histories, entries.Count);
+        return _isDead ? throw new JournalUnavailableException("The test broke the journal.")
+            : LosesHistories ? ValueTask.CompletedTask : Index.AddAsync(entries, countMax, cancellationToken);
+    }
 
     public ValueTask<long?> ClaimAsync(string tenant, ulong process, CancellationToken cancellationToken) =>
-        Histories.ClaimAsync(tenant, process, cancellationToken);
+        Index.ClaimAsync(tenant, process, cancellationToken);
 
     public ValueTask AddOlderAsync(OlderPage page, int countMax, CancellationToken cancellationToken) =>
-        Histories.AddOlderAsync(page, countMax, cancellationToken);
+        Index.AddOlderAsync(page, countMax, cancellationToken);
 
     public ValueTask<HistoryEntry?> FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
-        CancellationToken cancellationToken) => FailsFind
+        CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _histories);
+        return FailsFind
             ? throw new JournalUnavailableException("The test broke the index.")
-            : Histories.FindAsync(tenant, keys, hint, cancellationToken);
+            : Index.FindAsync(tenant, keys, hint, cancellationToken);
+    }
 
     public async IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, JournalEnd from,
         [EnumeratorCancellation] CancellationToken cancellationToken)

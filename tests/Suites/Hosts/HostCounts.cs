@@ -54,6 +54,12 @@ public sealed class HostCounts : IDisposable
     /// <summary>Histories that would be recognised.</summary>
     public long Indexed => Total("evergrain.histories.indexed");
 
+    /// <summary>Items that were validated.</summary>
+    public long Validated => Total("evergrain.items.validated");
+
+    /// <summary>Items that were rendered.</summary>
+    public long Rendered => Total("evergrain.items.rendered");
+
     public long Warm => Total("evergrain.conversations.warm");
 
     /// <summary>Ends when so many conversations have been passivated in all.</summary>

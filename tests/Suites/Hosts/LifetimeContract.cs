@@ -341,7 +341,7 @@ public abstract class LifetimeContract : HostContract
     {
         using var patience = new CancellationTokenSource(Waits.Patience);
         var digest = Convert.FromHexString(await Client.DigestAsync(id));
-        var key = RecognitionScope.Of("default", default, default).KeyOf(Digest.From(digest));
+        var key = RecognitionScope.Of("default", default, default, isStored: true).KeyOf(Digest.From(digest));
         while (await FindAsync(key) != id)
         {
             Host.Time.Advance(BatchPause);

@@ -5,8 +5,8 @@ using Evergrain.Conversations.Recognition;
 namespace Evergrain.Suites.Hosts;
 
 /// <summary>
-/// Lives of clients that go back, change what they said and go on, while the index loses entries and cannot be read:
-/// each response has the digest that the same history has in a conversation of its own.
+/// Lives of clients that go back, change what they said and go on, stored or not, while the index loses entries and
+/// cannot be read: each response has the digest that the same history has in a conversation of its own.
 /// </summary>
 /// <param name="hosts">Starts the host.</param>
 /// <param name="lives">How many lives there are.</param>
@@ -19,7 +19,7 @@ public abstract class RecognitionLivesContract(IContractHosts hosts, int lives) 
 
     protected override HostSetup Setup { get; } = new()
     {
-        Recognition = new RecognitionOptions { Recognition = "stored" },
+        Recognition = new RecognitionOptions { Recognition = "all" },
     };
 
     [Fact]
@@ -50,10 +50,16 @@ public abstract class RecognitionLivesContract(IContractHosts hosts, int lives) 
                 chat.Items.RemoveRange(random.Next(1, chat.Items.Count - 1), 1);
             }
 
+            chat.IsStored = random.Next(2) == 0;
             chat.Items.Add(ResentChat.User($"{seed} says {random.Next(3)}"));
             var elsewhere = await chat.Fork().DigestElsewhereAsync();
             var id = await chat.SendAsync();
             Assert.True(elsewhere == await Client.DigestAsync(id), $"seed {seed}, step {step}: {id}");
+            if (random.Next(4) > 0)
+            {
+                await chat.LeaveAsync(id);
+            }
+
             Lose(random, id);
         }
     }

@@ -9,9 +9,13 @@ namespace Evergrain.Suites.Hosts;
 /// <param name="host">The host.</param>
 /// <param name="tenant">Whose client it is.</param>
 /// <param name="more">Members that each of its creates has, with a comma behind each.</param>
-internal sealed class ResentChat(ContractHost host, string tenant = "default", string more = "")
+/// <param name="lease">Its connection.</param>
+internal sealed class ResentChat(ContractHost host, string tenant = "default", string more = "", ulong lease = 1)
 {
-    private readonly ContractClient _client = new(host, tenant, lease: 1);
+    private readonly ContractClient _client = new(host, tenant, lease);
+
+    /// <summary>Whether its creates are stored.</summary>
+    public bool IsStored { get; set; } = true;
 
     /// <summary>The session that its connection names; null: none.</summary>
     public string? Session { get; init; }
@@ -20,7 +24,12 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
     public List<string> Items { get; init; } = [];
 
     /// <summary>The same client with the same history, which goes its own way from here.</summary>
-    public ResentChat Fork() => new(host, tenant, more) { Items = [.. Items], Session = Session };
+    public ResentChat Fork() => new(host, tenant, more, lease)
+    {
+        Items = [.. Items],
+        Session = Session,
+        IsStored = IsStored,
+    };
 
     public static string User(string text) => $$"""{"role":"user","content":{{JsonSerializer.Serialize(text)}}}""";
 
@@ -41,6 +50,17 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
         await TakeAsync(id);
         return id;
     }
+
+    /// <summary>Says something as <see cref="SayAsync"/> does, in a request of its own.</summary>
+    public async Task<ResponseId> AskAsync(string text)
+    {
+        var id = await SayAsync(text);
+        await LeaveAsync(id);
+        return id;
+    }
+
+    /// <summary>The request of a response ends: it is not found any more, unless it is stored.</summary>
+    public Task LeaveAsync(ResponseId id) => _client.ReleaseAsync(id.Conversation);
 
     /// <summary>Takes the output of a response into its history.</summary>
     public async Task TakeAsync(ResponseId id)
@@ -79,6 +99,10 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
         return await _client.DigestAsync(id);
     }
 
-    private byte[] Create(string model) => Encoding.UTF8.GetBytes(
-        $$"""{"model":"{{model}}",{{more}}"input":[{{string.Join(',', Items)}}]}""");
+    private byte[] Create(string model)
+    {
+        var store = IsStored ? "true" : "false";
+        return Encoding.UTF8.GetBytes(
+            $$"""{"model":"{{model}}","store":{{store}},{{more}}"input":[{{string.Join(',', Items)}}]}""");
+    }
 }
