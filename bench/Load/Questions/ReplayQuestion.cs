@@ -22,7 +22,7 @@ internal static class ReplayQuestion
         var bounded = new Dictionary<string, string>(options.Settings) { ["WarmBytesMax"] = "268435456" };
         var recognising = options with
         {
-            Settings = new Dictionary<string, string>(bounded) { ["Recognition"] = "stored" },
+            Settings = new Dictionary<string, string>(bounded) { ["Recognition"] = "all" },
         };
         var verdicts = new Verdicts();
         await using var own = await recognising.StartServerAsync(arguments, cancellationToken);
