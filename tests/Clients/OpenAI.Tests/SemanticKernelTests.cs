@@ -5,9 +5,16 @@ using static Evergrain.Clients.Tests.Scripts;
 
 namespace Evergrain.Clients.Tests;
 
-/// <summary>Semantic Kernel, which speaks chat completions and nothing else.</summary>
-public sealed class SemanticKernelTests(BuiltServer server) : IClassFixture<BuiltServer>
+/// <summary>
+/// Semantic Kernel, which speaks chat completions and nothing else: its loops are recognised where they are stored.
+/// </summary>
+public sealed class SemanticKernelTests(RecognisingServer server) : IClassFixture<RecognisingServer>
 {
+    private const string Validated = "evergrain_items_validated_total", Rendered = "evergrain_items_rendered_total";
+
+    // The prompt and three outputs; three calls and the last word.
+    private const int Items = 8;
+
     private const string Tool = "Lookups-lookup";
 
     private static readonly string Prompt =
@@ -16,32 +23,56 @@ public sealed class SemanticKernelTests(BuiltServer server) : IClassFixture<Buil
     private readonly List<string> _asked = [];
 
     [Fact]
-    public async Task Loop_WithFunctions_RunsToItsEnd()
+    public async Task Loop_WithFunctions_IsOneConversationAndWorksOnEachItemOnce()
     {
         var (kernel, chat, settings) = Start();
+        var history = new ChatHistory(Prompt, AuthorRole.User);
 
-        var answer = await chat.GetChatMessageContentAsync(new ChatHistory(Prompt, AuthorRole.User), settings, kernel);
+        var (answer, worked) = await WorkedOnBy(() => chat.GetChatMessageContentAsync(history, settings, kernel));
 
         Assert.Equal("all done", answer.Content);
         Assert.Equal(["a", "b", "c"], _asked);
         var usage = Assert.IsType<OpenAI.Chat.ChatTokenUsage>(answer.Metadata!["Usage"]);
         Assert.Equal(usage.InputTokenCount + usage.OutputTokenCount, usage.TotalTokenCount);
+        var ids = history.Append(answer).Where(static message => message.Role == AuthorRole.Assistant)
+            .Select(static message => (string)message.Metadata!["Id"]!);
+        Assert.Single(Conversations(ids));
+        Assert.Equal((Items, Items), worked);
     }
 
     [Fact]
-    public async Task Loop_Streamed_RunsToItsEnd()
+    public async Task Loop_Streamed_IsOneConversationAndWorksOnEachItemOnce()
     {
         var (kernel, chat, settings) = Start();
-        var text = "";
+        var history = new ChatHistory($"Streamed. {Prompt}", AuthorRole.User);
 
-        await foreach (var piece in chat.GetStreamingChatMessageContentsAsync(
-            new ChatHistory(Prompt, AuthorRole.User), settings, kernel))
+        var (pieces, worked) = await WorkedOnBy(async () =>
         {
-            text += piece.Content;
-        }
+            var pieces = new List<StreamingChatMessageContent>();
+            await foreach (var piece in chat.GetStreamingChatMessageContentsAsync(history, settings, kernel))
+            {
+                pieces.Add(piece);
+            }
 
-        Assert.Equal("all done", text);
+            return pieces;
+        });
+
+        Assert.Equal("all done", string.Concat(pieces.Select(static piece => piece.Content)));
         Assert.Equal(["a", "b", "c"], _asked);
+        Assert.Single(Conversations(pieces.Select(static piece => (string)piece.Metadata!["CompletionId"]!)));
+        Assert.Equal((Items, Items), worked);
+    }
+
+    private static IEnumerable<string> Conversations(IEnumerable<string> ids) =>
+        ids.Select(static id => id["chatcmpl-".Length..].Split('_')[0]).Distinct(StringComparer.Ordinal);
+
+    /// <summary>Runs a loop, and counts the items that were validated and rendered for it.</summary>
+    private async Task<(T Result, (double Validated, double Rendered))> WorkedOnBy<T>(Func<Task<T>> run)
+    {
+        var before = (await server.CountAsync(Validated), await server.CountAsync(Rendered));
+        var result = await run();
+        return (result,
+            (await server.CountAsync(Validated) - before.Item1, await server.CountAsync(Rendered) - before.Item2));
     }
 
     private static string Call(string key) => $$$"""{"call":"{{{Tool}}}","args":{"key":"{{{key}}}"}}""";
@@ -53,7 +84,7 @@ public sealed class SemanticKernelTests(BuiltServer server) : IClassFixture<Buil
         var kernel = builder.Build();
         kernel.Plugins.AddFromFunctions("Lookups", [KernelFunctionFactory.CreateFromMethod(Look, "lookup")]);
         return (kernel, kernel.GetRequiredService<IChatCompletionService>(),
-            new OpenAIPromptExecutionSettings { FunctionChoiceBehavior = FunctionChoiceBehavior.Auto() });
+            new OpenAIPromptExecutionSettings { FunctionChoiceBehavior = FunctionChoiceBehavior.Auto(), Store = true });
 
         string Look(string key)
         {
