@@ -16,6 +16,11 @@ export class RecordingProxy {
    * answer as text once it is over. A client that gave up on WebSocket shows here.
    */
   requests = [];
+  /**
+   * Asked about each frame of the server's, once it is on its way to the client: `closed` closes both sockets there,
+   * `half-open` that of the client alone, as where the network forgot it. Frames behind it reach nobody.
+   */
+  cutAfter = () => null;
   /** One entry per socket: the handshake's path and headers, and frames in order, `{fromClient, json}`. */
   connections = [];
 
@@ -78,7 +83,7 @@ export class RecordingProxy {
   }
 
   #join(request, client, upstream) {
-    const connection = { path: request.url, headers: request.headers, frames: [] };
+    const connection = { path: request.url, headers: request.headers, frames: [], cut: null };
     this.connections.push(connection);
     this.#forward(connection, client, upstream, true);
     this.#forward(connection, upstream, client, false);
@@ -87,16 +92,31 @@ export class RecordingProxy {
   #forward(connection, from, to, fromClient) {
     this.#open.add(from);
     from.on('message', (data, isBinary) => {
-      connection.frames.push({ fromClient, json: JSON.parse(data.toString()) });
-      to.send(data, { binary: isBinary });
+      if (connection.cut) return;
+      const json = JSON.parse(data.toString());
+      connection.frames.push({ fromClient, json });
+      connection.cut = fromClient ? null : this.cutAfter(json);
+      to.send(data, { binary: isBinary }, () => { if (connection.cut) this.#cut(connection, to, from); });
     });
     from.on('error', () => to.terminate());
     from.on('close', (code, reason) => {
       this.#open.delete(from);
+      if (connection.cut) return;
       const sayable = code === 1000 || (code >= 1001 && code <= 1014 && ![1004, 1005, 1006].includes(code));
       if (sayable) to.close(code, reason);
       else to.terminate();
     });
+  }
+
+  #cut({ cut }, client, upstream) {
+    client.terminate();
+    if (cut === 'closed') upstream.terminate();
+    else upstream.pause();
+  }
+
+  /** Closes what is still open of sockets that were cut. */
+  forget() {
+    this.#open.forEach((socket) => { if (socket.isPaused) socket.terminate(); });
   }
 
   /** Closes every open socket as a server that goes away does, and waits until both ends know. */

@@ -146,11 +146,27 @@ export class Server {
     return signal === 'SIGKILL' || child.signalCode !== 'SIGKILL';
   }
 
-  /** Items validated, rendered and counted since the process started, over all labels. */
-  async counters() {
+  async #metrics() {
     const answer = await fetch(`${this.origin}/metrics`, { headers: { authorization: `Bearer ${operatorKey}` } });
     if (answer.status !== 200) throw new Error(`GET /metrics answered ${answer.status}`);
-    const text = await answer.text();
+    return answer.text();
+  }
+
+  /** Bytes given to the journal since the process started; 0 before the first. */
+  async journaledBytes() {
+    const text = await this.#metrics();
+    return Number(/^evergrain_bytes_journaled_total\{\} (\d+)/m.exec(text)?.[1] ?? 0);
+  }
+
+  /** Calls of a model that ended, since the process started. */
+  async endedCalls() {
+    const counts = (await this.#metrics()).matchAll(/^gen_ai_client_inference_duration_seconds_count\{[^}]*\} (\d+)/gm);
+    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
+  /** Items validated, rendered and counted since the process started, over all labels. */
+  async counters() {
+    const text = await this.#metrics();
     return {
       validated: sumOf(text, 'validated'),
       rendered: sumOf(text, 'rendered'),
