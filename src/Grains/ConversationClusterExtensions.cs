@@ -107,6 +107,9 @@ public static class ConversationClusterExtensions
         var cluster = AccessOf(provider);
         return provider.GetService<RecognitionIndex>() is { } known
             ? new RecognisingTurns(router, cluster.Find, cluster.Find, known)
+            {
+                FindElsewhere = cluster.FindHistoriesAsync,
+            }
             : router;
     }
 
@@ -134,7 +137,9 @@ public static class ConversationClusterExtensions
         silo.AddPlacementDirector<ConversationPlacement, ConversationPlacementDirector>();
         silo.AddGrainService<SiloLoads>();
         silo.AddGrainService<SiloRosters>();
+        silo.AddGrainService<SiloHistories>();
         services.AddSingleton<SiloRostersClient>();
+        services.AddSingleton<SiloHistoriesClient>();
         services.AddSingleton<SiloLoadsClient>();
         services.AddSingleton<WarmConversations>();
         services.AddSingleton<ClusterLoads>();

@@ -69,6 +69,10 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
     public static readonly ClusterHosts DrainingSilos = new(
         static setup => OverSqliteAsync(setup, count: 2, new ConversationDrainOptions().DrainTimeout));
 
+    /// <summary>The same, each of which knows its own turns alone.</summary>
+    public static readonly ClusterHosts OwnIndexes = new(static setup => OverSqliteAsync(
+        setup, count: 2, new ConversationDrainOptions().DrainTimeout, hasIndexes: true));
+
     /// <summary>Three of them.</summary>
     public static readonly ClusterHosts ThreeSilos = new(static setup => OverSqliteAsync(setup, count: 3));
 
@@ -78,33 +82,37 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
         var url = server.Url(await server.CreateDatabaseAsync());
         var journal = await PostgresJournal.OpenAsync(
             new PostgresJournalOptions { Url = url, KeepsHistories = true }, CancellationToken.None);
-        return await StartAsync(setup, journal, static () => { });
+        return await StartAsync(WorldOf(setup, journal), static () => { });
     });
 
     public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);
 
-    private static async Task<ClusterHost> OverSqliteAsync(HostSetup setup, short count, TimeSpan drain = default)
+    private static async Task<ClusterHost> OverSqliteAsync(
+        HostSetup setup, short count, TimeSpan drain = default, bool hasIndexes = false)
     {
         var directory = Directory.CreateTempSubdirectory("evergrain-recognition-");
         var journal = await SqliteJournal.OpenAsync(
             new SqliteJournalOptions { Directory = directory.FullName, KeepsHistories = true }, CancellationToken.None);
-        return await StartAsync(setup, journal, () => directory.Delete(recursive: true), count, drain);
+        var world = WorldOf(setup, journal, drain, hasIndexes);
+        return await StartAsync(world, () => directory.Delete(recursive: true), count);
     }
 
-    private static async Task<ClusterHost> StartAsync(
-        HostSetup setup, IJournal journal, Action remove, short count = 2, TimeSpan drain = default)
-    {
-        var world = new TestWorld
+    private static TestWorld WorldOf(
+        HostSetup setup, IJournal journal, TimeSpan drain = default, bool hasIndexes = false) => new()
         {
             Journal = journal,
             Recognition = setup.Recognition,
+            HasIndexes = hasIndexes,
             Lifetimes = setup.Lifetimes,
             DrainTimeout = drain,
         };
+
+    private static async Task<ClusterHost> StartAsync(TestWorld world, Action remove, short count = 2)
+    {
         var host = await ClusterHost.StartAloneAsync(world, count);
         host.Disposing = async () =>
         {
-            await journal.DisposeAsync();
+            await world.Journal.DisposeAsync();
             remove();
         };
         return host;

@@ -34,8 +34,7 @@ internal sealed class TestSilos : IAsyncDisposable
         {
             _lasting = new LastingIndex(new WorldJournal(_current), recognition, Meters, world.Time,
                 NullLogger<LastingIndex>.Instance);
-            Known = new RecognitionIndex(
-                recognition, _lasting, Meters, world.Time, NullLogger<RecognitionIndex>.Instance);
+            Known = IndexOf(world);
         }
 
         var builder = new InProcessTestClusterBuilder(count);
@@ -44,7 +43,7 @@ internal sealed class TestSilos : IAsyncDisposable
         builder.Options.UseDistributedGrainDirectory = true;
 #pragma warning restore ORLEANSEXP003
         builder.ConfigureSiloHost((silo, host) => AddServices(host, _journals.GetOrAdd(
-            silo.SiloName, _ => new FaultyJournal(new WorldJournal(_current)))));
+            silo.SiloName, _ => new FaultyJournal(new WorldJournal(_current))), world.HasIndexes));
         builder.ConfigureSilo((named, silo) =>
         {
             silo.AddConversations(options);
@@ -70,7 +69,7 @@ internal sealed class TestSilos : IAsyncDisposable
                 silo.Services.AddSingleton(holding);
             }
         });
-        builder.ConfigureClientHost(host => AddServices(host, new WorldJournal(_current)));
+        builder.ConfigureClientHost(host => AddServices(host, new WorldJournal(_current), hasIndex: false));
         builder.ConfigureClient(client => client.AddConversations(options).Configure<ClientMessagingOptions>(
             messages => messages.MaxMessageBodySize = world.MessageBytesMax));
         _cluster = builder.Build();
@@ -211,15 +210,19 @@ internal sealed class TestSilos : IAsyncDisposable
         }
     }
 
-    private void AddServices(IHostApplicationBuilder host, IJournal journal)
+    private void AddServices(IHostApplicationBuilder host, IJournal journal, bool hasIndex)
     {
         host.Services.AddSingleton(journal);
         host.Services.AddSingleton<IIdSource, RandomIdSource>();
         if (Known is not null)
         {
-            host.Services.AddSingleton(Known).AddSingleton((IHistoryStore)journal);
+            host.Services.AddSingleton((IHistoryStore)journal);
+            host.Services.AddSingleton(hasIndex ? IndexOf(_current.World) : Known);
         }
 
         host.Logging.ClearProviders().AddProvider(new WorldLog(_current));
     }
+
+    private RecognitionIndex IndexOf(TestWorld world) => new(
+        world.Recognition!, _lasting!, Meters, world.Time, NullLogger<RecognitionIndex>.Instance);
 }

@@ -57,6 +57,9 @@ internal sealed class TestWorld
     /// <summary>How histories are recognised by silos that are started in this world; null: they are not.</summary>
     public RecognitionOptions? Recognition { get; init; }
 
+    /// <summary>Whether each silo knows its own turns alone, as one in a process of its own does.</summary>
+    public bool HasIndexes { get; init; }
+
     /// <summary>How long responses are kept by silos that are started in this world; null: for ever.</summary>
     public ResponseLifetimes? Lifetimes { get; init; }
 }

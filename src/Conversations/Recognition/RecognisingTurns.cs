@@ -21,6 +21,9 @@ public sealed class RecognisingTurns : ITurns
     // A warm conversation answers within a millisecond. A long one takes about as long to read as to begin anew.
     private static readonly TimeSpan OpenTime = TimeSpan.FromMilliseconds(50);
 
+    // The silos of a cluster, asked at once. One of them waits for the others for a part of this time.
+    private static readonly TimeSpan ElsewhereTime = TimeSpan.FromMilliseconds(500);
+
     // What a process does for the first time takes it longer. After a restart that is when histories come.
     private static readonly TimeSpan FirstOpenTime = TimeSpan.FromSeconds(1);
 
@@ -42,6 +45,13 @@ public sealed class RecognisingTurns : ITurns
         (_inner, _find, _findWarm, _known) = (inner, find, findWarm, known);
         known.IsAsked = true;
     }
+
+    /// <summary>
+    /// Asks other processes for unstored turns of a tenant, by their keys and a hint: at most one turn for each key.
+    /// Null: there are none.
+    /// </summary>
+    public Func<string, IReadOnlyList<Digest>, ulong, CancellationToken, ValueTask<IReadOnlyList<HistoryEntry>>>?
+        FindElsewhere { get; init; }
 
     /// <inheritdoc/>
     public async ValueTask<ResponseId> StartTurnAsync(StartTurn start, CancellationToken cancellationToken)
@@ -120,7 +130,7 @@ public sealed class RecognisingTurns : ITurns
 
         return new Found(history, history.IsStored
             ? await FindStoredAsync(start.Key.Tenant, history, cancellationToken)
-            : FindHere(start.Key.Tenant, history));
+            : await FindUnstoredAsync(start.Key.Tenant, history, cancellationToken));
     }
 
     /// <summary>Continues the first turn that was found and may be continued.</summary>
@@ -202,17 +212,53 @@ public sealed class RecognisingTurns : ITurns
     }
 
     /// <summary>
-    /// The known turns at places of an unstored history. The lasting index is not asked: what a database is asked may
-    /// stand in its log.
+    /// The known turns at places of an unstored history, the last one first. The lasting index is not asked: what a
+    /// database is asked may stand in its log. Other processes are asked for the places behind those known here.
     /// </summary>
-    private IReadOnlyList<Place> FindHere(string tenant, ResentHistory history) =>
-    [
-        .. history.Ends.Reverse().Take(LookUpsMax)
-            .Select(end => (End: end, Parent: FindHere(tenant, history, end.Context)))
-            .Where(static place => place.Parent is not null)
-            .Select(static place => new Place(place.End, place.Parent!))
-            .Take(AsksMax),
-    ];
+    private async ValueTask<IReadOnlyList<Place>> FindUnstoredAsync(
+        string tenant, ResentHistory history, CancellationToken cancellationToken)
+    {
+        var (here, asked) = (new List<Place>(), new List<(HistoryEnd End, Digest Key)>());
+        foreach (var end in history.Ends.Reverse().Take(LookUpsMax).TakeWhile(_ => here.Count < AsksMax))
+        {
+            if (FindHere(tenant, history, end.Context) is { } parent)
+            {
+                here.Add(new Place(end, parent));
+            }
+            else if (here.Count == 0)
+            {
+                asked.Add((end, history.Scopes[0].KeyOf(end.Context)));
+            }
+        }
+
+        if (asked.Count == 0 || FindElsewhere is null)
+        {
+            return here;
+        }
+
+        var found = await AskElsewhereAsync(
+            tenant, asked.ConvertAll(static place => place.Key), history.Hint, cancellationToken);
+        return
+        [
+            .. asked.SelectMany(place => found.Where(entry => entry.Mark.Key == place.Key).Take(1)
+                .Select(entry => new Place(place.End, new KnownTurn(entry.Mark, entry.Response))))
+                .Concat(here).Take(AsksMax),
+        ];
+    }
+
+    private async ValueTask<IReadOnlyList<HistoryEntry>> AskElsewhereAsync(
+        string tenant, IReadOnlyList<Digest> keys, ulong hint, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await FindElsewhere!(tenant, keys, hint, cancellationToken)
+                .AsTask().WaitAsync(ElsewhereTime, _known.Time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            return [];
+        }
+    }
 
     /// <summary>The turn in memory that ended with a context, one of the same chat before others.</summary>
     private KnownTurn? FindHere(string tenant, ResentHistory history, Digest context)

@@ -50,7 +50,9 @@ public sealed partial class RecognitionIndex
     /// <summary>Inputs that were read before, by their bytes.</summary>
     internal KnownInputs Inputs { get; } = new(new ByteMarks(new RandomIdSource()));
 
-    /// <summary>Whether this process looks histories up. One that only runs turns keeps none in memory.</summary>
+    /// <summary>
+    /// Whether this process looks histories up. One that only runs turns keeps unstored ones in memory, for others.
+    /// </summary>
     internal bool IsAsked { get; set; }
 
     /// <summary>Whether histories of a tenant are recognised.</summary>
@@ -62,10 +64,10 @@ public sealed partial class RecognitionIndex
     /// <summary>How long a tenant's unstored turns may be continued after their last use; 0: they may not.</summary>
     public TimeSpan GraceOf(string tenant) => _options.GraceOf(tenant);
 
-    /// <summary>Notes a turn that has ended here.</summary>
+    /// <summary>Notes a turn that has ended here, or an unstored one that has come here.</summary>
     public void Ended(HistoryEntry entry)
     {
-        if (IsAsked)
+        if (IsAsked || !entry.Response.Turn.IsStored)
         {
             Add(entry);
         }
@@ -86,6 +88,15 @@ public sealed partial class RecognitionIndex
     /// <summary>The turn in memory with a key, that with a hint before others; null: there is none.</summary>
     internal KnownTurn? Find(string tenant, Digest key, ulong hint) =>
         _tenants.GetValueOrDefault(tenant)?.Find(key, hint);
+
+    /// <summary>
+    /// The turns in memory with some keys, for a process that does not know them: at most one for each key.
+    /// </summary>
+    public IReadOnlyList<HistoryEntry> FindFor(string tenant, IEnumerable<Digest> keys, ulong hint) =>
+    [
+        .. keys.Select(key => Find(tenant, key, hint)).OfType<KnownTurn>()
+            .Select(turn => new HistoryEntry(tenant, turn.Response, turn.Mark)),
+    ];
 
     /// <summary>The turn in the lasting index with the first of some keys; null: there is none.</summary>
     internal async ValueTask<KnownTurn?> FindLastingAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,

@@ -357,9 +357,7 @@ public sealed class Conversation
     /// rendered, validated or read from the journal for it. The host takes the effects after it.
     /// </summary>
     /// <param name="snapshot">What was written; the conversation keeps it and nobody may write to it again.</param>
-    /// <param name="now">
-    /// The time: leases end when they would have ended, but no later than if they were renewed now.
-    /// </param>
+    /// <param name="now">The time: leases end when they would have, but no later than if they were renewed now.</param>
     /// <exception cref="FormatException">
     /// It is another conversation's, another version's, or damaged. Nothing was taken over: read the journal instead.
     /// </exception>
@@ -371,6 +369,7 @@ public sealed class Conversation
         }
 
         _snapshot.Take(snapshot, now);
+        _unstored.Note(_effects);
     }
 
     /// <summary>Applies one append of the journal, in order, before any other input.</summary>

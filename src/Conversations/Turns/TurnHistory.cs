@@ -10,7 +10,9 @@ internal static class TurnHistory
     /// <summary>The mark of an ended turn; null: a turn that may not be continued so.</summary>
     public static HistoryMark? MarkOf(ConversationState state, Turn turn)
     {
-        if (turn.IsHidden || turn.Output.Count == 0 || !(turn.Id.IsStored ? state.Recognises : state.Kept.IsOn))
+        // What is kept for histories has no id any more.
+        if ((turn.IsHidden && state.Kept.Find(turn.Id) is null) || turn.Output.Count == 0 ||
+            !(turn.Id.IsStored ? state.Recognises : state.Kept.IsOn))
         {
             return null;
         }

@@ -36,6 +36,17 @@ internal sealed class UnstoredTurns(ConversationState state, RunningTurns runnin
         ForgetParameters();
     }
 
+    /// <summary>
+    /// They have come from another activation: they are noted here, since whoever knew of them may have gone with it.
+    /// </summary>
+    public void Note(List<Effect> effects)
+    {
+        foreach (var turn in state.Turns.Unstored.Concat(state.Kept.All))
+        {
+            TurnHistory.Note(state, turn, effects);
+        }
+    }
+
     // What a stored turn uses has a number.
     private void ForgetParameters()
     {

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Holding;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
@@ -39,6 +40,25 @@ internal sealed record ClusterAccess(IGrainFactory Grains, GatewayLosses? Losses
         {
             // What the journal holds is listed all the same. Silos of an earlier build have no such grain.
             return new RosterAnswer([], IsComplete: false);
+        }
+    }
+
+    /// <summary>The unstored turns of a tenant that silos know, by their keys.</summary>
+    public async ValueTask<IReadOnlyList<HistoryEntry>> FindHistoriesAsync(
+        string tenant, IReadOnlyList<Digest> keys, ulong hint, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var asking = UnlessLost(cancellationToken);
+            var found = await Grains.GetGrain<IClusterHistoryGrain>(0).Find(tenant, HistoryKeys.Join(keys), hint)
+                .WaitAsync(asking?.Token ?? cancellationToken);
+            return HistoryKeys.Read(found, tenant, keys, hint);
+        }
+        catch (Exception e) when (IsPassing(e) || e is ArgumentException ||
+            (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            // A new conversation begins. Silos of an earlier build have no such grain.
+            return [];
         }
     }
 

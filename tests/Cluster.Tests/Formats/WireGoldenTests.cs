@@ -7,6 +7,7 @@ using Evergrain.Conversations.Turns;
 using Evergrain.Grains;
 using Evergrain.Grains.Calls;
 using Evergrain.Grains.Moving;
+using Evergrain.Grains.Routing;
 using Evergrain.Grains.Tenants;
 using Evergrain.Silo.Membership;
 using Microsoft.Extensions.DependencyInjection;
@@ -42,6 +43,7 @@ public sealed class WireGoldenTests
             IsPiece = true, Timing = Timing, HistoryKey = Json.ToArray(),
         }),
         ["evergrain.ForeignItem"] = Sample.Of(Foreign),
+        ["evergrain.FoundHistory"] = Sample.Of(new FoundHistory(1, UInt128.MaxValue / 13, Unstored, 1UL << 63)),
         ["evergrain.HeldConversation"] = Sample.Of(Held),
         ["evergrain.LeaseId"] = Sample.Of(new LeaseId(ulong.MaxValue)),
         ["evergrain.OriginKind"] = Sample.Of(OriginKind.Session),

@@ -14,6 +14,9 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
 {
     private readonly ContractClient _client = new(host, tenant, lease);
 
+    /// <summary>By which frontend its creates go; null: the host's.</summary>
+    public ITurns? Frontend { get; set; }
+
     /// <summary>Whether its creates are stored.</summary>
     public bool IsStored { get; set; } = true;
 
@@ -76,7 +79,8 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
     public async Task<ResponseId> StartAsync(string model = "echo", bool mayBeKnown = true)
     {
         var create = Create(model);
-        return await host.Turns.StartTurnAsync(new StartTurn
+        var turns = Frontend ?? host.Turns;
+        return await turns.StartTurnAsync(new StartTurn
         {
             Key = new ConversationKey(tenant, ContractClient.NewConversation()),
             RequestId = ContractClient.NewRequest(),
@@ -84,7 +88,7 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
             MayBeKnown = mayBeKnown,
             Origin = new TurnOrigin(null, Session),
             Create = create,
-            Known = mayBeKnown ? host.Turns.FindPrefix(tenant, create) : null,
+            Known = mayBeKnown ? turns.FindPrefix(tenant, create) : null,
         }, CancellationToken.None).AsTask().WaitAsync(Waits.Patience);
     }
 
