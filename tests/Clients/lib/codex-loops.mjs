@@ -52,6 +52,13 @@ export function assertIncremental(turns) {
   }
 }
 
+/** How many items ever existed: those that Codex made, and those that it was told the model had finished. */
+export function itemsOfAll(turns) {
+  const sent = turns.flatMap(({ create }) => create.input.filter((item) => !isModelItem(item)));
+  const made = turns.flatMap(({ events }) => events.filter(({ type }) => type === 'response.output_item.done'));
+  return new Set(sent.map((item) => JSON.stringify(item))).size + new Set(made.map(({ item }) => item.id)).size;
+}
+
 export function assertStreams(turns) {
   for (const turn of turns) assertStream(turn.events);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Evergrain.Cluster.Tests.Kubernetes.Pods;
 using Evergrain.Suites.Crash;
 using Evergrain.Tests.Services;
 using Xunit.Abstractions;
@@ -38,7 +39,7 @@ public sealed class FaultFixture : IAsyncLifetime
 }
 
 [CollectionDefinition(nameof(FaultRound))]
-public sealed class FaultCollection : ICollectionFixture<FaultFixture>;
+public sealed class FaultCollection : ICollectionFixture<FaultFixture>, ICollectionFixture<PodFixture>;
 
 /// <summary>Clients loop through HAProxy, something happens to a cluster, and what they saw is compared.</summary>
 [Trait("Needs", "Postgres")]

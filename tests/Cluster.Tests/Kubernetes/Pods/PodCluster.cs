@@ -44,7 +44,7 @@ internal sealed class PodCluster : IAsyncDisposable
     public int Replicas => Manifests.Deployment.Spec.Replicas ??
         Manifests.Only<V2HorizontalPodAutoscaler>().Spec.MinReplicas!.Value;
 
-    /// <summary>Starts one, and waits until its pods are available.</summary>
+    /// <summary>Starts one, and waits until its pods are available. It recognises all histories.</summary>
     /// <param name="image">What the pods run.</param>
     /// <param name="journal">The URL of PostgreSQL; a pod over SQLite does not ask for it.</param>
     /// <param name="overlay">What is rendered.</param>
@@ -53,6 +53,7 @@ internal sealed class PodCluster : IAsyncDisposable
         CancellationToken cancellationToken)
     {
         var manifests = await RenderedManifests.ReadAsync(overlay, cancellationToken);
+        manifests.Container.Env.Add(new V1EnvVar { Name = "Evergrain__Recognition", Value = "all" });
         var secrets = new PodSecrets
         {
             ["evergrain-keys"] = new() { ["keys.txt"] = $"{Key}=crowd\n" },
@@ -115,31 +116,27 @@ internal sealed record PodCounts(double Held, double Warm, double Cold)
 /// <summary>The image's files, and one cluster that tests use in turn: its pods take seconds to start.</summary>
 public sealed class PodFixture : IAsyncLifetime
 {
-    private static readonly TimeSpan PublishTime = TimeSpan.FromMinutes(5);
-
     private PublishedImage? _image;
     private PodCluster? _cluster;
 
-    public async Task InitializeAsync()
-    {
-        if (ContainerStart.Obstacle is null)
-        {
-            using var patience = new CancellationTokenSource(PublishTime);
-            _image = await PublishedImage.PublishAsync(patience.Token);
-        }
-    }
+    public Task InitializeAsync() => Task.CompletedTask;
 
     /// <summary>A cluster that is complete, from now on the caller's until it is given back.</summary>
     internal async Task<PodCluster> TakeAsync(PostgresServer postgres, string overlay,
         CancellationToken cancellationToken)
     {
+        _image ??= await PublishedImage.PublishAsync(cancellationToken);
         var cluster = Interlocked.Exchange(ref _cluster, null);
         return cluster ?? await PodCluster.StartAsync(
-            _image!, postgres.Url(await postgres.CreateDatabaseAsync()), overlay, cancellationToken);
+            _image, postgres.Url(await postgres.CreateDatabaseAsync()), overlay, cancellationToken);
     }
 
     /// <summary>For the next test: it is complete, of its first template.</summary>
-    internal void Give(PodCluster cluster) => _cluster = cluster;
+    internal void Give(PodCluster cluster)
+    {
+        cluster.Deployment.BeforeLeaving = static _ => Task.CompletedTask;
+        _cluster = cluster;
+    }
 
     public async Task DisposeAsync()
     {

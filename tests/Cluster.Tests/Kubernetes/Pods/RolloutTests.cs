@@ -15,8 +15,7 @@ namespace Evergrain.Cluster.Tests.Kubernetes.Pods;
 [Trait("Needs", "HAProxy")]
 [Trait("Needs", "Kubectl")]
 [Collection(nameof(FaultRound))]
-public sealed class RolloutTests(FaultFixture services, PodFixture pods, ITestOutputHelper output)
-    : IClassFixture<PodFixture>, IDisposable
+public sealed class RolloutTests(FaultFixture services, PodFixture pods, ITestOutputHelper output) : IDisposable
 {
     private const double WarmShareMin = 0.95;
 
@@ -143,7 +142,8 @@ public sealed class RolloutTests(FaultFixture services, PodFixture pods, ITestOu
 
     private Task<RenderedManifests> RenderAgainAsync() => RenderedManifests.ReadAsync(Overlay, Token);
 
-    private static string Overlay => IsLong ? PodCluster.Full : PodCluster.Short;
+    /// <summary>What the pods are rendered from.</summary>
+    internal static string Overlay => IsLong ? PodCluster.Full : PodCluster.Short;
 
     private async Task RunAsync(Func<PodCluster, LoopingCrowd, Task> happen)
     {
@@ -161,7 +161,6 @@ public sealed class RolloutTests(FaultFixture services, PodFixture pods, ITestOu
         {
             if (isWell)
             {
-                cluster.Deployment.BeforeLeaving = static _ => Task.CompletedTask;
                 pods.Give(cluster);
             }
             else
