@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ChatServer } from './lib/chat-server.mjs';
 import { Codex, codexMissing, script } from './lib/codex.mjs';
-import { appendLine, assertEndedWith, wholeFile } from './lib/codex-loops.mjs';
+import { appendLine, assertEndedWith, itemsOfAll, wholeFile } from './lib/codex-loops.mjs';
 import { RecordingProxy } from './lib/proxy.mjs';
 import { Server } from './lib/server.mjs';
 
@@ -27,7 +27,7 @@ const steps = [
 async function playCut(cut, check) {
   const chat = await ChatServer.start({ model });
   const server = await Server.start({
-    modelUrl: chat.baseUrl, modelApi: 'chat', settings: { ModelServer__IdleTimeout: '00:10:00', Recognition: 'stored' },
+    modelUrl: chat.baseUrl, modelApi: 'chat', settings: { ModelServer__IdleTimeout: '00:10:00', Recognition: 'all' },
   });
   const proxy = await RecordingProxy.start(server);
   const codex = await Codex.create(proxy.baseUrl, model);
@@ -44,6 +44,10 @@ async function playCut(cut, check) {
     assert.equal(chat.requests.length, steps.length, 'no call of the model came twice');
     assert.equal(proxy.connections.length, 2);
     assert.deepEqual(proxy.requests, []);
+    // While the cut turn runs on, it is continued by nobody: a call and its output are read again.
+    const [items, { validated, rendered }] = [itemsOfAll(proxy.turns()), await server.counters()];
+    assert.ok(validated <= items + 2 && rendered === validated, `${validated} validated, ${items} there`);
+    assert.equal(await server.journaledBytes(), 0);
     await check({ running, server, proxy });
     assert.deepEqual(chat.violations, []);
   } finally {

@@ -98,8 +98,8 @@ public class BuiltServer : IAsyncLifetime
     }
 }
 
-/// <summary>A server that recognises histories that are stored.</summary>
+/// <summary>A server that recognises all histories.</summary>
 public sealed class RecognisingServer : BuiltServer
 {
-    protected override string Recognition => "stored";
+    protected override string Recognition => "all";
 }

@@ -6,7 +6,7 @@ using static Evergrain.Clients.Tests.Scripts;
 namespace Evergrain.Clients.Tests;
 
 /// <summary>
-/// Semantic Kernel, which speaks chat completions and nothing else: its loops are recognised where they are stored.
+/// Semantic Kernel, which speaks chat completions and nothing else. It has nothing stored, unless it is told to.
 /// </summary>
 public sealed class SemanticKernelTests(RecognisingServer server) : IClassFixture<RecognisingServer>
 {
@@ -22,11 +22,13 @@ public sealed class SemanticKernelTests(RecognisingServer server) : IClassFixtur
 
     private readonly List<string> _asked = [];
 
-    [Fact]
-    public async Task Loop_WithFunctions_IsOneConversationAndWorksOnEachItemOnce()
+    [Theory]
+    [InlineData(null)]
+    [InlineData(true)]
+    public async Task Loop_WithFunctions_IsOneConversationAndWorksOnEachItemOnce(bool? store)
     {
-        var (kernel, chat, settings) = Start();
-        var history = new ChatHistory(Prompt, AuthorRole.User);
+        var (kernel, chat, settings) = Start(store);
+        var history = new ChatHistory($"Stored: {store}. {Prompt}", AuthorRole.User);
 
         var (answer, worked) = await WorkedOnBy(() => chat.GetChatMessageContentAsync(history, settings, kernel));
 
@@ -40,11 +42,13 @@ public sealed class SemanticKernelTests(RecognisingServer server) : IClassFixtur
         Assert.Equal((Items, Items), worked);
     }
 
-    [Fact]
-    public async Task Loop_Streamed_IsOneConversationAndWorksOnEachItemOnce()
+    [Theory]
+    [InlineData(null)]
+    [InlineData(true)]
+    public async Task Loop_Streamed_IsOneConversationAndWorksOnEachItemOnce(bool? store)
     {
-        var (kernel, chat, settings) = Start();
-        var history = new ChatHistory($"Streamed. {Prompt}", AuthorRole.User);
+        var (kernel, chat, settings) = Start(store);
+        var history = new ChatHistory($"Streamed. Stored: {store}. {Prompt}", AuthorRole.User);
 
         var (pieces, worked) = await WorkedOnBy(async () =>
         {
@@ -77,14 +81,18 @@ public sealed class SemanticKernelTests(RecognisingServer server) : IClassFixtur
 
     private static string Call(string key) => $$$"""{"call":"{{{Tool}}}","args":{"key":"{{{key}}}"}}""";
 
-    private (Kernel Kernel, IChatCompletionService Chat, OpenAIPromptExecutionSettings Settings) Start()
+    private (Kernel Kernel, IChatCompletionService Chat, OpenAIPromptExecutionSettings Settings) Start(bool? store)
     {
         var builder = Kernel.CreateBuilder();
         builder.AddOpenAIChatCompletion(BuiltServer.Model, new Uri(server.Address, "/v1"), "sk-right");
         var kernel = builder.Build();
         kernel.Plugins.AddFromFunctions("Lookups", [KernelFunctionFactory.CreateFromMethod(Look, "lookup")]);
-        return (kernel, kernel.GetRequiredService<IChatCompletionService>(),
-            new OpenAIPromptExecutionSettings { FunctionChoiceBehavior = FunctionChoiceBehavior.Auto(), Store = true });
+        var settings = new OpenAIPromptExecutionSettings
+        {
+            FunctionChoiceBehavior = FunctionChoiceBehavior.Auto(),
+            Store = store,
+        };
+        return (kernel, kernel.GetRequiredService<IChatCompletionService>(), settings);
 
         string Look(string key)
         {

@@ -20,7 +20,11 @@ const prompt = `Go.\n${script([look(first), look(second), { parallel: both.map(l
 const description = 'Looks a key up.';
 const creates = 4;
 
-const storedLoop = { recognition: 'stored', fields: { store: true }, stored: true };
+/** How a client may send its creates, and what recognises them. */
+const ways = [
+  { recognition: 'stored', fields: { store: true }, stored: true },
+  { recognition: 'all', fields: {}, stored: false },
+];
 
 async function playGenkit({ recognition, fields, stored }, isStreamed) {
   await withRecognition(recognition, async ({ server, proxy }) => {
@@ -71,9 +75,15 @@ async function playMastra({ recognition, fields, stored }) {
   });
 }
 
-test('Genkit_StoredLoop_IsOneConversation', limits, () => playGenkit(storedLoop, false));
-
-test('Genkit_StoredStreamedLoop_IsOneConversation', limits, () => playGenkit(storedLoop, true));
+for (const way of ways) {
+  const name = way.stored ? 'Stored' : 'Unstored';
+  test(`Genkit_${name}Loop_IsOneConversation`, limits, () => playGenkit(way, false));
+  test(`Genkit_${name}StreamedLoop_IsOneConversation`, limits, () => playGenkit(way, true));
+}
 
 // Mastra's provider says nothing of `store`, which means that a response is stored.
-test('Mastra_LoopByDefault_IsOneConversation', limits, () => playMastra({ ...storedLoop, fields: {} }));
+test('Mastra_LoopByDefault_IsOneConversation', limits, () => (
+  playMastra({ recognition: 'stored', fields: {}, stored: true })));
+
+test('Mastra_UnstoredLoop_IsOneConversation', limits, () => (
+  playMastra({ recognition: 'all', fields: { store: false }, stored: false })));

@@ -61,7 +61,7 @@ async function play(name, { recognition, fields, stored }) {
       assert.equal(creates.length, steps.length);
       assert.equal(proxy.requests.length, creates.length, 'it asks for nothing else');
       assert.ok(creates.every(({ body }) => body.store === fields.store && body.stream === true));
-      if (recognition !== 'off') await assertOneConversation(server, creates, { stored });
+      await assertOneConversation(server, creates, { stored });
       assert.deepEqual([chat.violations, chat.prefixComplaints()], [[], []]);
     }, { modelUrl: chat.baseUrl, modelApi: 'chat' });
   } finally {
@@ -73,5 +73,7 @@ async function play(name, { recognition, fields, stored }) {
 test('Qwen_StoredLoop_IsOneConversation', limits, () => (
   play('Qwen', { recognition: 'stored', fields: { store: true }, stored: true })));
 
-// It has no setting that stores.
-test('Copilot_Loop_RunsToItsEnd', limits, () => play('Copilot', { recognition: 'off', fields: {} }));
+for (const name of Object.keys(programs)) {
+  test(`${name}_LoopByDefault_IsOneConversation`, limits, () => (
+    play(name, { recognition: 'all', fields: {}, stored: false })));
+}

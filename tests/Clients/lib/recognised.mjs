@@ -51,7 +51,8 @@ function itemsOf({ role, content, reasoning_content: thoughts, tool_calls: calls
 export async function assertOneConversation(server, creates, { stored }) {
   assert.ok(creates.length > 2, `${creates.length} creates`);
   creates.slice(1).forEach(({ items }, index) => {
-    assert.deepEqual(items.slice(0, creates[index].items.length), creates[index].items, 'the whole history comes again');
+    const before = creates[index].items;
+    assert.deepEqual(items.slice(0, before.length), before, 'the whole history comes again');
   });
   const conversations = new Set(creates.map(({ id }) => id.split(/[-_]/)[1]));
   assert.equal(conversations.size, 1, `one conversation: ${creates.map(({ id }) => id)}`);
