@@ -20,7 +20,14 @@ public interface IConversationGrain : IGrainWithStringKey
     [Alias("StartTurn")]
     Task<Answer<StartedTurn>> StartTurn(StartRequest request);
 
-    /// <summary>Whether a history that was sent again, of this digest, may continue a stored turn.</summary>
+    /// <summary>Where a history that was sent again may continue a stored turn, or one that goes on from it.</summary>
+    [Alias("Match")]
+    Task<Answer<HistoryMatch>> Match(TurnRequest turn, HistoryQuestion question);
+
+    /// <summary>
+    /// Whether a history that was sent again, of this digest, may continue a stored turn. Frontends of earlier builds
+    /// ask this.
+    /// </summary>
     [Alias("MayContinue")]
     Task<Answer<bool>> MayContinue(TurnRequest turn, Payload context);
 

@@ -37,6 +37,8 @@ public sealed class ClusterUnstoredRecognitionTests() : UnstoredRecognitionContr
 
 public sealed class ClusterUnstoredBytesTests() : UnstoredBytesContract(ClusterHosts.OneSilo);
 
+public sealed class ClusterResentPartsTests() : ResentPartsContract(ClusterHosts.TwoSilos);
+
 public sealed class ClusterLifetimeTests() : LifetimeContract(ClusterHosts.TwoSilos);
 
 public sealed class ClusterRecognitionLivesTests() : RecognitionLivesContract(ClusterHosts.TwoSilos, lives: 20);

@@ -14,6 +14,19 @@ internal readonly record struct Branch(Segment? Segment, int Count)
     /// <summary>The digest of all items from the root to here.</summary>
     public Digest Digest => Segment is null ? ItemDigest.Root : Segment.DigestAt(Count - 1);
 
+    /// <summary>The digest of its first items.</summary>
+    /// <param name="length">How many items; at most <see cref="Length"/>.</param>
+    public Digest DigestAt(int length)
+    {
+        var segment = Segment;
+        while (segment is not null && segment.Start >= length)
+        {
+            segment = segment.Parent.Segment;
+        }
+
+        return segment is null ? ItemDigest.Root : segment.DigestAt(length - segment.Start - 1);
+    }
+
     /// <summary>
     /// Adds items behind this branch: in place where it ends at the segment's open end, else in a new segment.
     /// </summary>

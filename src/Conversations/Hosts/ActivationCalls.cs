@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Timing;
@@ -42,9 +41,9 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
     }
 
     /// <inheritdoc/>
-    public Task<Answer<bool>> MayContinueAsync(
-        TurnAddress turn, Digest context, CancellationToken cancellationToken) => AskAsync(
-            (conversation, _) => conversation.MayContinue(turn.Response.Turn, context), cancellationToken);
+    public Task<Answer<HistoryMatch>> MatchAsync(
+        TurnAddress turn, HistoryQuestion question, CancellationToken cancellationToken) => AskAsync(
+            (conversation, _) => conversation.Match(turn.Response.Turn, question), cancellationToken);
 
     /// <inheritdoc/>
     public virtual async IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(TurnAddress turn, int from, ulong reader,

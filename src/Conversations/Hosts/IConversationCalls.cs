@@ -1,4 +1,3 @@
-using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
@@ -18,12 +17,14 @@ public interface IConversationCalls
     Task<Answer<StartedTurn>> StartTurnAsync(StartTurn start, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Whether a history that was sent again may continue a turn; see <see cref="Conversation.MayContinue"/>.
+    /// Where a history that was sent again may continue a turn, or one that goes on from it; see
+    /// <see cref="Conversation.Match"/>.
     /// </summary>
     /// <param name="turn">The turn.</param>
-    /// <param name="context">The digest of the history.</param>
+    /// <param name="question">What is known of the history.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    Task<Answer<bool>> MayContinueAsync(TurnAddress turn, Digest context, CancellationToken cancellationToken);
+    Task<Answer<HistoryMatch>> MatchAsync(
+        TurnAddress turn, HistoryQuestion question, CancellationToken cancellationToken);
 
     /// <summary>
     /// The events of a response from a number on, up to and with the terminal event. The enumeration may end earlier:

@@ -67,6 +67,7 @@ internal static class TurnFormat
             Parameters = At(tables.Parameters.Sets, input.Payload.Int()) ?? throw new FormatException("no parameters"),
             Generate = flags.HasFlag(TurnFlags.Generate),
             IsRecognised = flags.HasFlag(TurnFlags.Recognised),
+            ContinuesInput = flags.HasFlag(TurnFlags.ContinuesInput),
             IsHidden = flags.HasFlag(TurnFlags.Hidden),
             Input = SegmentTable.Read(ref input, tables.Segments),
             Partial = input.Payload.Bytes(),
@@ -90,7 +91,8 @@ internal static class TurnFormat
         return If(turn.Id.IsStored, TurnFlags.Stored) | If(turn.IsHidden, TurnFlags.Hidden) |
             If(turn.Generate, TurnFlags.Generate) | If(place.IsOfRequest, TurnFlags.OfRequest) |
             If(turn.Ending is not null, TurnFlags.Ended) | If(turn.Id.Tag != 0, TurnFlags.Tagged) |
-            If(turn.IsRecognised, TurnFlags.Recognised) | If(place.KeptUntil is not null, TurnFlags.Kept);
+            If(turn.IsRecognised, TurnFlags.Recognised) | If(turn.ContinuesInput, TurnFlags.ContinuesInput) |
+            If(place.KeptUntil is not null, TurnFlags.Kept);
     }
 
     private static int TagOf(int value) =>
@@ -203,6 +205,9 @@ internal enum TurnFlags
 
     /// <summary>Only histories may continue it. A build that does not know this lets it go.</summary>
     Kept = 128,
+
+    /// <summary>It continues its parent's input alone. Its branches are in the snapshot all the same.</summary>
+    ContinuesInput = 256,
 }
 
 /// <summary>What a snapshot names by number while it is written.</summary>

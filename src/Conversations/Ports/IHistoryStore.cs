@@ -76,7 +76,32 @@ public sealed record OlderHistories(ConversationKey Key, JournalEnd End, IReadOn
 /// <param name="Tenant">Whose turn it is.</param>
 /// <param name="Response">Its response.</param>
 /// <param name="Mark">By what it is found.</param>
-public readonly record struct HistoryEntry(string Tenant, ResponseId Response, HistoryMark Mark);
+public readonly record struct HistoryEntry(string Tenant, ResponseId Response, HistoryMark Mark)
+{
+    /// <summary>
+    /// The rows of a table that hold it. The one of <see cref="HistoryMark.BareKey"/> has the turn's number below zero.
+    /// </summary>
+    public IEnumerable<(int Turn, Digest Key)> Rows
+    {
+        get
+        {
+            yield return (Response.Turn.Number, Mark.Key);
+            if (Mark.BareKey is { } bare)
+            {
+                yield return (-Response.Turn.Number, bare);
+            }
+        }
+    }
+
+    /// <summary>The entry that a row is of.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="conversation">The conversation.</param>
+    /// <param name="turn">The number in the row, and the turn's tag.</param>
+    /// <param name="mark">The key of the row, and the hint.</param>
+    public static HistoryEntry OfRow(
+        string tenant, ConversationId conversation, (int Number, int Tag) turn, HistoryMark mark) => new(
+            tenant, new ResponseId(conversation, TurnId.Stored(Math.Abs(turn.Number), turn.Tag)), mark);
+}
 
 /// <summary>By what the end of a turn is found.</summary>
 /// <param name="Key">The key of its context.</param>
@@ -84,4 +109,10 @@ public readonly record struct HistoryEntry(string Tenant, ResponseId Response, H
 /// Tells apart chats with equal histories: 64 bits of what the client called its chat; 0: it called it nothing. Never a
 /// proof of anything.
 /// </param>
-public readonly record struct HistoryMark(Digest Key, ulong Hint);
+public readonly record struct HistoryMark(Digest Key, ulong Hint)
+{
+    /// <summary>
+    /// The key of a history that lacks the reasoning of the turn's output; null: the output has none, or nothing else.
+    /// </summary>
+    public Digest? BareKey { get; init; }
+}

@@ -13,35 +13,32 @@ internal sealed class KnownTurns(int countMax)
 
     private readonly Lock _gate = new();
     private readonly Dictionary<Digest, KnownTurn> _newest = [];
-    private readonly Dictionary<ResponseId, LinkedListNode<KnownTurn>> _byResponse = [];
+    private readonly Dictionary<(ResponseId Response, bool IsBare), LinkedListNode<KnownTurn>> _byResponse = [];
     private readonly LinkedList<KnownTurn> _order = new();
 
-    /// <summary>Adds a turn; one that is there stays as it is.</summary>
-    /// <returns>How many turns it holds more than before.</returns>
+    /// <summary>Adds a turn by each of its keys; one that is there stays as it is.</summary>
+    /// <returns>How many ends it holds more than before.</returns>
     public int Add(HistoryMark mark, ResponseId response)
     {
         lock (_gate)
         {
-            if (_byResponse.ContainsKey(response))
-            {
-                return 0;
-            }
-
             var before = _order.Count;
-            if (before >= countMax)
+            Add(new KnownTurn(mark, response, isBare: false));
+            if (mark.BareKey is { } bare)
             {
-                Remove(_order.First!);
+                Add(new KnownTurn(new HistoryMark(bare, mark.Hint), response, isBare: true));
             }
 
-            var turn = new KnownTurn(mark, response) { Older = _newest.GetValueOrDefault(mark.Key) };
-            if (turn.Older is { } older)
-            {
-                older.Newer = turn;
-            }
-
-            _newest[mark.Key] = turn;
-            _byResponse[response] = _order.AddLast(turn);
             return _order.Count - before;
+        }
+    }
+
+    /// <summary>A turn by its response; null: it is not there.</summary>
+    public KnownTurn? Find(ResponseId response)
+    {
+        lock (_gate)
+        {
+            return _byResponse.GetValueOrDefault((response, false))?.Value;
         }
     }
 
@@ -64,26 +61,51 @@ internal sealed class KnownTurns(int countMax)
         }
     }
 
-    /// <summary>Forgets a turn; returns whether it was there.</summary>
-    public bool Remove(ResponseId response)
+    /// <summary>Forgets a turn; returns how many ends that was.</summary>
+    public int Remove(ResponseId response)
     {
         lock (_gate)
         {
-            if (_byResponse.GetValueOrDefault(response) is not { } node)
+            var before = _order.Count;
+            foreach (var isBare in (ReadOnlySpan<bool>)[false, true])
             {
-                return false;
+                if (_byResponse.GetValueOrDefault((response, isBare)) is { } node)
+                {
+                    Remove(node);
+                }
             }
 
-            Remove(node);
-            return true;
+            return before - _order.Count;
         }
+    }
+
+    private void Add(KnownTurn turn)
+    {
+        if (_byResponse.ContainsKey((turn.Response, turn.IsBare)))
+        {
+            return;
+        }
+
+        if (_order.Count >= countMax)
+        {
+            Remove(_order.First!);
+        }
+
+        turn.Older = _newest.GetValueOrDefault(turn.Mark.Key);
+        if (turn.Older is { } older)
+        {
+            older.Newer = turn;
+        }
+
+        _newest[turn.Mark.Key] = turn;
+        _byResponse[(turn.Response, turn.IsBare)] = _order.AddLast(turn);
     }
 
     private void Remove(LinkedListNode<KnownTurn> node)
     {
         var turn = node.Value;
         _order.Remove(node);
-        _byResponse.Remove(turn.Response);
+        _byResponse.Remove((turn.Response, turn.IsBare));
         if (turn.Older is { } older)
         {
             older.Newer = turn.Newer;
@@ -107,8 +129,11 @@ internal sealed class KnownTurns(int countMax)
 /// <summary>A turn that a history may continue.</summary>
 /// <param name="mark">By what it is found.</param>
 /// <param name="response">Its response.</param>
-internal sealed class KnownTurn(HistoryMark mark, ResponseId response)
+/// <param name="isBare">Whether the mark is that of a history without the reasoning of its output.</param>
+internal sealed class KnownTurn(HistoryMark mark, ResponseId response, bool isBare)
 {
+    public bool IsBare { get; } = isBare;
+
     public HistoryMark Mark { get; } = mark;
 
     public ResponseId Response { get; } = response;

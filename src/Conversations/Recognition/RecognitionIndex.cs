@@ -13,7 +13,7 @@ namespace Evergrain.Conversations.Recognition;
 /// </summary>
 /// <remarks>
 /// What it says is a hint. The conversation compares digests before a turn is continued:
-/// <see cref="Turns.Conversation.MayContinue"/>.
+/// <see cref="Turns.Conversation.Match"/>.
 /// </remarks>
 public sealed partial class RecognitionIndex
 {
@@ -54,6 +54,9 @@ public sealed partial class RecognitionIndex
     /// Whether this process looks histories up. One that only runs turns keeps unstored ones in memory, for others.
     /// </summary>
     internal bool IsAsked { get; set; }
+
+    /// <summary>Whether creates of a tenant are looked up: unstored ones, or stored ones.</summary>
+    internal bool IsOnFor(string tenant, bool isStored) => isStored ? IsOnFor(tenant) : IsAllFor(tenant);
 
     /// <summary>Whether histories of a tenant are recognised.</summary>
     public bool IsOnFor(string tenant) => _options.IsOnFor(tenant);
@@ -98,20 +101,22 @@ public sealed partial class RecognitionIndex
             .Select(turn => new HistoryEntry(tenant, turn.Response, turn.Mark)),
     ];
 
+    /// <summary>The turn of a response as it is in memory, or as one that was not continued here.</summary>
+    internal KnownTurn Of(TurnAddress turn, HistoryMark mark) =>
+        _tenants.GetValueOrDefault(turn.Tenant)?.Find(turn.Response) ??
+        new KnownTurn(mark, turn.Response, isBare: false);
+
     /// <summary>The turn in the lasting index with the first of some keys; null: there is none.</summary>
     internal async ValueTask<KnownTurn?> FindLastingAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
         CancellationToken cancellationToken) =>
         await _lasting.FindAsync(tenant, keys, hint, cancellationToken) is { } entry
-            ? new KnownTurn(entry.Mark, entry.Response)
+            ? new KnownTurn(entry.Mark, entry.Response, isBare: false)
             : null;
 
     /// <summary>Forgets a turn that is deleted.</summary>
     internal void Remove(TurnAddress turn)
     {
-        if (_tenants.GetValueOrDefault(turn.Tenant)?.Remove(turn.Response) == true)
-        {
-            _indexed.Add(-1);
-        }
+        _indexed.Add(-(_tenants.GetValueOrDefault(turn.Tenant)?.Remove(turn.Response) ?? 0));
     }
 
     /// <summary>Counts a history.</summary>

@@ -14,12 +14,17 @@ namespace Evergrain.Conversations.Recognition;
 /// </summary>
 internal sealed class ResentHistory
 {
+    /// <summary>Stands behind the id of a parent whose input is continued alone.</summary>
+    /// <remarks>A conversation of an earlier build finds no such parent, and the create begins anew.</remarks>
+    public const string InputMark = "@input";
+
     private readonly StartTurn _start;
     private readonly KnownPrefix? _known;
     private readonly CreateRequest _create;
     private readonly List<HistoryEnd> _ends = [];
     private readonly List<CheckedItem> _items = [];
     private Digest _context;
+    private int _read;
 
     private ResentHistory(StartTurn start, KnownPrefix? known, CreateRequest create)
     {
@@ -38,8 +43,13 @@ internal sealed class ResentHistory
     /// <summary>What its client calls its chat: see <see cref="HistoryMark.Hint"/>.</summary>
     public ulong Hint { get; }
 
-    /// <summary>The places behind an item that a model makes, in order, as far as it was read; at least one.</summary>
+    /// <summary>The places behind an item that a model makes, in order, as far as it was read.</summary>
     public IReadOnlyList<HistoryEnd> Ends => _ends;
+
+    /// <summary>
+    /// The output items that it names from where reading stopped, in order; none where one of them cannot be there.
+    /// </summary>
+    public IReadOnlyList<ForeignItem> Names { get; private set; } = [];
 
     /// <summary>
     /// Its items, up to the first that refers to another one; null where the first of all are left out.
@@ -63,8 +73,9 @@ internal sealed class ResentHistory
             }
 
             var history = new ResentHistory(start, known, create);
-            history.ReadItems();
-            return history._ends.Count > 0 && history.Count <= Limits.InputItemsMax && !history.NamesItemsOfClient()
+            history.ReadItems(places: null);
+            return history.Count <= Limits.InputItemsMax && history.ReadNames() &&
+                (history._ends.Count > 0 || history.Names.Count > 0)
                 ? history
                 : null;
         }
@@ -74,21 +85,40 @@ internal sealed class ResentHistory
         }
     }
 
+    /// <summary>Reads on where it stopped at a name.</summary>
+    /// <param name="places">Where the items stand that it names, by their ids.</param>
+    public void ReadOn(ILookup<string, ItemPlace> places)
+    {
+        try
+        {
+            ReadItems(places);
+        }
+        catch (ConversationException)
+        {
+            // The conversation refuses the item. The places before it count no less.
+        }
+    }
+
+    /// <summary>Whether it has the items that go on from a place: they may be among those that are left out.</summary>
+    public bool CanContinue(HistoryEnd end, HistoryPlace place) => end.Count - place.Rest >= (_known?.Read.Count ?? 0);
+
     /// <summary>The start that continues a turn with the items behind one of the places.</summary>
-    /// <param name="parent">The turn that ends there.</param>
-    /// <param name="count">Items before the place.</param>
-    public StartTurn Continue(ResponseId parent, int count)
+    /// <param name="parent">The turn.</param>
+    /// <param name="end">The place.</param>
+    /// <param name="goesOn">Where the turn goes on.</param>
+    public StartTurn Continue(ResponseId parent, HistoryEnd end, HistoryPlace goesOn)
     {
         var bytes = Bytes.Span;
         var input = _create.Input;
-        var place = count - (_known?.Read.Count ?? 0);
+        var place = end.Count - goesOn.Rest - (_known?.Read.Count ?? 0);
         var from = OffsetOf(input[0]);
         var to = place < input.Count ? OffsetOf(input[place]) : EndOf(input[^1]);
         byte[] rest = [.. bytes[..from], .. bytes[to..]];
         return _start with
         {
             Key = _start.Key with { Id = parent.Conversation },
-            Create = CreateCut.WithParent(rest, Encoding.ASCII.GetBytes($"\"{parent}\"")),
+            Create = CreateCut.WithParent(
+                rest, Encoding.ASCII.GetBytes($"\"{parent}{(goesOn.Rest > 0 ? InputMark : string.Empty)}\"")),
             IsRecognised = true,
             Known = null,
         };
@@ -121,38 +151,66 @@ internal sealed class ResentHistory
 
     private int EndOf(ReadOnlyMemory<byte> item) => OffsetOf(item) + item.Length;
 
-    private void ReadItems()
+    private void ReadItems(ILookup<string, ItemPlace>? places)
     {
-        foreach (var json in _create.Input)
+        for (; _read < _create.Input.Count; _read++)
         {
-            using var item = ItemTree.Read(json.Span);
+            using var item = ItemTree.Read(_create.Input[_read].Span);
             var head = ItemHead.Of(item);
             if (head.Type == ItemHead.Reference)
             {
-                // What it stands for is not known here, and so no digest behind it.
-                return;
+                var before = _context;
+                if (places?[ItemHead.IdOf(item)!].FirstOrDefault(place => place.Before == before) is not
+                    { Id: not null } named)
+                {
+                    // What it stands for is not known here, or stands elsewhere, and so no digest behind it.
+                    return;
+                }
+
+                _context = named.After;
+            }
+            else
+            {
+                new ItemRules(item, string.Empty).Check(head);
+                _context = ItemDigest.Chain(_context, item);
+                if (_items.Count == _read)
+                {
+                    _items.Add(new CheckedItem(head, _context));
+                }
             }
 
-            new ItemRules(item, string.Empty).Check(head);
-            _context = ItemDigest.Chain(_context, item);
-            _items.Add(new CheckedItem(head, _context));
-            if (IsMade(head))
+            if (head.Type == ItemHead.Reference || IsMade(head))
             {
-                _ends.Add(new HistoryEnd((_known?.Read.Count ?? 0) + _items.Count, _context));
+                _ends.Add(new HistoryEnd((_known?.Read.Count ?? 0) + _read + 1, _context));
             }
         }
     }
 
     /// <summary>
-    /// Whether an item refers to another one by a name that the client gave. The conversation has that one as it was
-    /// stored, and the client may have given the name to another item since.
+    /// Reads which items it names behind the first name. A name that the client gave is not looked up: the conversation
+    /// has that item as it was stored, and the client may have given the name to another item since.
     /// </summary>
-    private bool NamesItemsOfClient() => _create.Input.Skip(_items.Count).Any(static json =>
+    /// <returns>Whether the server gave all of these names.</returns>
+    private bool ReadNames()
     {
-        using var item = ItemTree.Read(json.Span);
-        return ItemHead.Of(item).Type == ItemHead.Reference && ItemHead.IdOf(item) is { } id &&
-            !ItemList.TryParseOutputId(id, out _, out _, out _);
-    });
+        var names = new List<ForeignItem>();
+        foreach (var json in _create.Input.Skip(_read))
+        {
+            using var item = ItemTree.Read(json.Span);
+            if (ItemHead.Of(item).Type == ItemHead.Reference && ItemHead.IdOf(item) is { } id)
+            {
+                if (!ItemList.TryParseOutputId(id, out var conversation, out var turn, out var index))
+                {
+                    return false;
+                }
+
+                names.Add(new ForeignItem(id, new ResponseId(conversation, turn), index));
+            }
+        }
+
+        Names = names.TrueForAll(static name => name.Response.Turn.IsStored) ? names : [];
+        return true;
+    }
 
     /// <summary>Whether a model makes items of this kind: only behind such an item a turn ends.</summary>
     private static bool IsMade(in ItemHead head) => head.Type == "message"

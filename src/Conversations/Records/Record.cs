@@ -55,6 +55,9 @@ internal sealed record TurnStarted : Record
     /// <summary>Its parent's number; 0 for none.</summary>
     public required int Parent { get; init; }
 
+    /// <summary>Whether it continues its parent's input alone. A field: formats below 4 have none.</summary>
+    public bool ContinuesInput { get; init; }
+
     public required UInt128 RequestId { get; init; }
 
     /// <summary>Milliseconds since the Unix epoch.</summary>

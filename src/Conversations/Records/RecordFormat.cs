@@ -12,6 +12,9 @@ public static class RecordFormat
     /// <summary>The first in which stored turns have tags (<see cref="TagField"/>).</summary>
     internal const int FirstWithTags = 3;
 
+    /// <summary>The first in which turns may continue others' input (<see cref="ContinuesInputField"/>).</summary>
+    internal const int FirstWithInputs = 4;
+
     /// <summary>The newest that this build reads and writes.</summary>
-    public const int Newest = FirstWithOwner;
+    public const int Newest = FirstWithInputs;
 }

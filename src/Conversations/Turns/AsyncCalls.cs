@@ -40,21 +40,28 @@ internal sealed class AsyncCalls
     /// <summary>The tools of <c>additional_tools</c> items, and whether they are async.</summary>
     public IReadOnlyDictionary<ToolName, bool> Tools => _tools;
 
-    /// <summary>The async calls up to the end of a turn that has ended; none at the root.</summary>
-    public static AsyncCalls Behind(Turn? turn)
+    /// <summary>The async calls up to a place of a turn that has ended; none at the root.</summary>
+    public static AsyncCalls Behind(Continuation place)
     {
-        var missing = new Stack<Turn>();
-        for (; turn is { AsyncCalls: null }; turn = turn.Parent)
+        var missing = new Stack<Continuation>();
+        for (; place.Turn is not null && KnownAt(place) is null; place = Before(place))
         {
-            missing.Push(turn);
+            missing.Push(place);
         }
 
-        var calls = turn?.AsyncCalls ?? None;
+        var calls = KnownAt(place) ?? None;
         foreach (var next in missing)
         {
-            var own = next.End.Length - (next.Parent?.End.Length ?? 0);
-            calls = calls.With(next.End.Backwards().Take(own).Reverse(), next.Parameters.Tools);
-            next.AsyncCalls = calls;
+            var own = next.Branch.Length - Before(next).Branch.Length;
+            calls = calls.With(next.Branch.Backwards().Take(own).Reverse(), next.Turn!.Parameters.Tools);
+            if (next.IsInput)
+            {
+                next.Turn.AsyncCallsOfInput = calls;
+            }
+            else
+            {
+                next.Turn.AsyncCalls = calls;
+            }
         }
 
         return calls;
@@ -73,6 +80,12 @@ internal sealed class AsyncCalls
 
         return next._calls == _calls && next._tools == _tools ? this : next;
     }
+
+    private static AsyncCalls? KnownAt(Continuation place) =>
+        place.IsInput ? place.Turn?.AsyncCallsOfInput : place.Turn?.AsyncCalls;
+
+    private static Continuation Before(Continuation place) =>
+        place.IsInput ? place.Turn!.Continues : place with { IsInput = true };
 
     private void Add(Item item, DeclaredTools tools)
     {

@@ -11,9 +11,9 @@ namespace Evergrain.Conversations.Turns;
 /// <remarks>
 /// Source: OpenAI's guide on async tool calling. The sentences of refusals are OpenAI's: clients look for them.
 /// </remarks>
-/// <param name="parent">The turn that is continued; null at the root.</param>
+/// <param name="place">What is continued.</param>
 /// <param name="tools">The tools that the create declares.</param>
-internal sealed class CallLedger(Turn? parent, DeclaredTools tools)
+internal sealed class CallLedger(Continuation place, DeclaredTools tools)
 {
     /// <summary>The calls that the input answers.</summary>
     public IReadOnlySet<string> Answered => _answered ?? NothingAnswered;
@@ -24,7 +24,7 @@ internal sealed class CallLedger(Turn? parent, DeclaredTools tools)
 
     private static readonly HashSet<string> NothingAnswered = new(StringComparer.Ordinal);
 
-    private readonly Dictionary<string, string> _open = new(parent?.OpenCalls ?? Nothing, StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _open = new(place.OpenCalls, StringComparer.Ordinal);
     private readonly List<Item> _unread = [];
     private HashSet<string>? _answered;
     private AsyncCalls? _async;
@@ -154,7 +154,7 @@ internal sealed class CallLedger(Turn? parent, DeclaredTools tools)
     /// <summary>The async calls of the branch and of the input so far.</summary>
     private AsyncCalls ReadAll()
     {
-        _async = (_async ?? AsyncCalls.Behind(parent)).With(_unread, tools);
+        _async = (_async ?? AsyncCalls.Behind(place)).With(_unread, tools);
         _unread.Clear();
         return _async;
     }

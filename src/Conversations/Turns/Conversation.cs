@@ -36,6 +36,7 @@ public sealed class Conversation
     private readonly RecordApplier _records;
     private readonly RunningTurns _running;
     private readonly TurnStarter _starter;
+    private readonly HistoryPlaces _places;
     private readonly TurnReaders _readers;
     private readonly TurnRemoval _removal;
     private readonly UnstoredTurns _unstored;
@@ -57,6 +58,7 @@ public sealed class Conversation
         _records = new RecordApplier(_state);
         _running = new RunningTurns(_state, _records, events, _effects);
         _starter = new TurnStarter(_state, _running, _records, models, ids);
+        _places = new HistoryPlaces(_state, _running);
         _readers = new TurnReaders(_state, _running, events);
         _removal = new TurnRemoval(_state, _running);
         _unstored = new UnstoredTurns(_state, _running);
@@ -182,10 +184,10 @@ public sealed class Conversation
     }
 
     /// <summary>
-    /// Whether a history that was sent again may continue a turn: it has ended, its context has the digest of that
-    /// history, and not too many turns run. An unstored turn is for unstored creates: callers see to that.
+    /// Where a history that was sent again may continue a turn, or one that goes on from it. An unstored turn is for
+    /// unstored creates: callers see to that.
     /// </summary>
-    public bool MayContinue(TurnId id, Digest context) => _starter.MayContinue(id, context);
+    public HistoryMatch Match(TurnId id, HistoryQuestion question) => _places.Match(id, question);
 
     /// <summary>
     /// The record that must be durable before a started turn's id means anything: until then another activation may

@@ -26,13 +26,13 @@ internal sealed class InputItems
     private long _bytes;
 
     private InputItems(
-        Turn? parent, ReferenceTable references, CallLedger ledger, IReadOnlyList<CheckedItem>? before, int count)
+        Continuation place, ReferenceTable references, CallLedger ledger, IReadOnlyList<CheckedItem>? before, int count)
     {
         _items = new List<(Item, Digest?)>(count);
         _references = references;
         _ledger = ledger;
-        _checked = parent is null && before is not null ? before : [];
-        _digest = (parent?.End ?? default).Digest;
+        _checked = place.Turn is null && before is not null ? before : [];
+        _digest = place.Branch.Digest;
     }
 
     /// <summary>
@@ -58,16 +58,16 @@ internal sealed class InputItems
 
     /// <summary>Reads all of a create's items; <paramref name="ledger"/> takes each into account.</summary>
     /// <param name="create">The create.</param>
-    /// <param name="parent">What it continues; null: nothing.</param>
+    /// <param name="place">What it continues.</param>
     /// <param name="references">Finds items that it refers to.</param>
     /// <param name="ledger">The calls that are open.</param>
     /// <param name="before">See <see cref="StartTurn.Checked"/>.</param>
     /// <exception cref="ConversationException">An item is refused; the refusal names it.</exception>
     /// <exception cref="ForeignItemsException">Items of other conversations are referred to.</exception>
-    public static InputItems Read(CreateRequest create, Turn? parent, ReferenceTable references, CallLedger ledger,
-        IReadOnlyList<CheckedItem>? before)
+    public static InputItems Read(CreateRequest create, Continuation place, ReferenceTable references,
+        CallLedger ledger, IReadOnlyList<CheckedItem>? before)
     {
-        var input = new InputItems(parent, references, ledger, before, create.Input.Count);
+        var input = new InputItems(place, references, ledger, before, create.Input.Count);
         for (var i = 0; i < create.Input.Count; i++)
         {
             input.Read(create.Input[i], $"input[{i}]");

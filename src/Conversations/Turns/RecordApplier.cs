@@ -50,7 +50,7 @@ internal sealed class RecordApplier(ConversationState state)
     /// <summary>A turn's input becomes part of its branch, and the turn is seen.</summary>
     public void ApplyStarted(Turn turn, IReadOnlyList<PreparedItem> input)
     {
-        turn.Input = (turn.Parent?.End ?? default).Append(input, turn.Id.IsStored);
+        turn.Input = turn.Continues.Branch.Append(input, turn.Id.IsStored);
         turn.Status = TurnStatus.Running;
         state.Counts.AddTurn();
         state.Counts.Add(input);
@@ -121,7 +121,8 @@ internal sealed class RecordApplier(ConversationState state)
         }
         else
         {
-            ApplyStarted(Recovered(started), RecoveredInput(started));
+            var recovered = Recovered(started);
+            ApplyStarted(recovered, RecoveredInput(started, recovered.Continues.Branch));
         }
 
         _stagedInput.Clear();
@@ -138,6 +139,7 @@ internal sealed class RecordApplier(ConversationState state)
         {
             Id = TurnId.Stored(started.Turn, started.Tag),
             Parent = started.Parent == 0 ? null : Known(started.Parent),
+            ContinuesInput = started.ContinuesInput,
             RequestId = started.RequestId,
             CreatedAt = started.CreatedAt,
             Parameters = state.Parameters.ByNumbers(started.Values),
@@ -149,14 +151,14 @@ internal sealed class RecordApplier(ConversationState state)
         return turn;
     }
 
-    private IReadOnlyList<PreparedItem> RecoveredInput(TurnStarted started)
+    private IReadOnlyList<PreparedItem> RecoveredInput(TurnStarted started, Branch branch)
     {
         if (_stagedInput.Count != started.InputCount)
         {
             throw new FormatException($"turn {started.Turn} has {_stagedInput.Count} of {started.InputCount} items");
         }
 
-        var proposal = new Proposal(state.Turns.ByNumber(started.Parent)?.End ?? default, null);
+        var proposal = new Proposal(branch, null);
         foreach (var json in _stagedInput)
         {
             proposal.Add(json);

@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Ports;
@@ -7,9 +8,9 @@ namespace Evergrain.Conversations.Turns;
 
 /// <summary>
 /// What the item references of one create name: an output item of ours by its id, of this conversation or another, or a
-/// client's own on the parent's branch.
+/// client's own on the branch that is continued.
 /// </summary>
-internal sealed class ReferenceTable(TurnTree turns, Turn? parent, StartTurn start, bool isStored)
+internal sealed class ReferenceTable(TurnTree turns, Branch branch, StartTurn start, bool isStored)
 {
     private readonly HashSet<string> _missing = new(StringComparer.Ordinal);
 
@@ -80,7 +81,7 @@ internal sealed class ReferenceTable(TurnTree turns, Turn? parent, StartTurn sta
     private Dictionary<string, ReadOnlyMemory<byte>> ReadBranch()
     {
         var found = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
-        foreach (var item in parent?.End.Backwards() ?? [])
+        foreach (var item in branch.Backwards())
         {
             using var tree = ItemTree.Read(item.Json.Span);
             if (ItemHead.IdOf(tree) is { } id)

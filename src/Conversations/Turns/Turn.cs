@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Timing;
 using Evergrain.Conversations.Wire;
@@ -27,6 +28,12 @@ internal sealed class Turn
 
     /// <summary>The turn it continues; null at the root.</summary>
     public required Turn? Parent { get; init; }
+
+    /// <summary>Whether it continues that turn's input alone: its client leaves out reasoning.</summary>
+    public bool ContinuesInput { get; init; }
+
+    /// <summary>What it continues.</summary>
+    public Continuation Continues => new(Parent, ContinuesInput);
 
     public required UInt128 RequestId { get; init; }
 
@@ -80,6 +87,9 @@ internal sealed class Turn
     /// <summary>The digest of its branch, output included; once it has ended.</summary>
     public Digest Digest { get; set; }
 
+    /// <summary>See <see cref="TurnHistory.BareEndOf"/>, once that was asked; without items: there is none.</summary>
+    public HistoryEnd? BareEnd { get; set; }
+
     /// <summary>The shape of its stream; see <see cref="StreamShapeWriter"/>.</summary>
     public ReadOnlyMemory<byte> Shape { get; set; }
 
@@ -88,6 +98,9 @@ internal sealed class Turn
 
     /// <summary>The async calls up to its end, once they were asked for; see <see cref="AsyncCalls.Behind"/>.</summary>
     public AsyncCalls? AsyncCalls { get; set; }
+
+    /// <summary>The same up to its input.</summary>
+    public AsyncCalls? AsyncCallsOfInput { get; set; }
 
     /// <summary>Its events, while it runs or is being read.</summary>
     public EventLog? Log { get; set; }

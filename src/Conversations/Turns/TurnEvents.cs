@@ -72,8 +72,8 @@ internal sealed class TurnEvents(TurnTree turns, ConversationCounts counts)
             Ending = ending,
             Output = output,
             Digest = digest,
-            Items = turn is { IsRecognised: true, Parent: { } parent }
-                ? (parent.End.Length, turn.Live?.InputCount ?? (turn.Input.Length - parent.End.Length))
+            Items = turn is { IsRecognised: true, Continues: { Turn: not null, Branch.Length: var known } }
+                ? (known, turn.Live?.InputCount ?? (turn.Input.Length - known))
                 : null,
         };
 }

@@ -1,3 +1,5 @@
+using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Records;
@@ -20,9 +22,48 @@ internal static class TurnHistory
         turn.Parameters.TryGet("safety_identifier", out var safetyIdentifier);
         turn.Parameters.TryGet("user", out var user);
         turn.Parameters.TryGet("prompt_cache_key", out var cacheKey);
-        return new HistoryMark(
-            RecognitionScope.Of(state.Tenant, safetyIdentifier, user, turn.Id.IsStored).KeyOf(turn.Digest),
-            HistoryHint.Of(cacheKey, turn.SessionHint));
+        var scope = RecognitionScope.Of(state.Tenant, safetyIdentifier, user, turn.Id.IsStored);
+        return new HistoryMark(scope.KeyOf(turn.Digest), HistoryHint.Of(cacheKey, turn.SessionHint))
+        {
+            BareKey = BareEndOf(state, turn) is { } bare ? scope.KeyOf(bare.Context) : null,
+        };
+    }
+
+    /// <summary>
+    /// An ended turn that a history names: a stored one, or an unstored one, whichever connection holds it or held it.
+    /// Null: there is none.
+    /// </summary>
+    public static Turn? Ended(ConversationState state, TurnId id) => Named(state, id) is { Status: TurnStatus.Ended } turn
+        ? turn
+        : null;
+
+    /// <summary>
+    /// The end of a turn in a history without the reasoning of its output, and how many items of the output are left.
+    /// Null: it has none, or nothing else, or the journal cannot hold a turn that goes on from there.
+    /// </summary>
+    public static HistoryEnd? BareEndOf(ConversationState state, Turn turn)
+    {
+        if (turn.Id.IsStored && state.Outbox.Format < RecordFormat.FirstWithInputs)
+        {
+            return null;
+        }
+
+        var bare = turn.BareEnd ??= ReadBareEnd(turn);
+        return bare.Count > 0 ? bare : null;
+    }
+
+    private static Turn? Named(ConversationState state, TurnId id) => id.IsStored
+        ? state.Turns.Find(id, default)
+        : state.Kept.IsOn ? state.Turns.ById(id) ?? state.Kept.Find(id) : null;
+
+    private static HistoryEnd ReadBareEnd(Turn turn)
+    {
+        var output = turn.End.Backwards().Take(turn.Output.Count).Reverse().ToList();
+        var shown = output.FindAll(static item => item.Type != "reasoning");
+        return shown.Count == 0 || shown.Count == output.Count
+            ? default
+            : new HistoryEnd(shown.Count, shown.Aggregate(turn.Input.Digest,
+                static (before, item) => ItemDigest.Chain(before, item.Json.Span)));
     }
 
     /// <summary>Has the turns noted whose end is among records that are durable now.</summary>

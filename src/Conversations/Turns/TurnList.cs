@@ -88,7 +88,7 @@ internal sealed class TurnList(TurnTree turns)
         json.WriteNumber("created_at_ms"u8, turn.CreatedAt);
         WriteNumber(json, "ended_at_ms", turn.Ending?.EndedAt);
         json.WriteStartObject("items"u8);
-        json.WriteNumber("input"u8, turn.Input.Length - (turn.Parent?.End.Length ?? 0));
+        json.WriteNumber("input"u8, turn.Input.Length - turn.Continues.Branch.Length);
         json.WriteNumber("output"u8, output);
         json.WriteNumber("held"u8, turn.Input.Length + output);
         json.WriteEndObject();

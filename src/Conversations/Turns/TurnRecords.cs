@@ -20,6 +20,7 @@ internal static class TurnRecords
             Turn = turn.Id.Number,
             Tag = turn.Id.Tag,
             Parent = turn.Parent?.Id.Number ?? 0,
+            ContinuesInput = turn.ContinuesInput,
             RequestId = turn.RequestId,
             CreatedAt = turn.CreatedAt,
             Dialect = turn.Dialect,

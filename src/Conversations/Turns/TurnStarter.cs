@@ -39,27 +39,22 @@ internal sealed class TurnStarter(
             : turn;
     }
 
-    /// <summary>See <see cref="Conversation.MayContinue"/>.</summary>
-    public bool MayContinue(TurnId id, Digest context) =>
-        running.Count < Limits.RecognisedTurnsMax && (!id.IsStored || state.Outbox.Format > RecordFormat.First) &&
-        Recognised(id) is { Status: TurnStatus.Ended } turn && turn.Digest == context;
-
     /// <summary>Begins a turn.</summary>
     public Turn Start(StartTurn start, DateTimeOffset now)
     {
         var create = start.Read();
-        var parent = FindParent(create, start, now);
+        var place = FindPlace(create, start, now);
         try
         {
-            var turn = Propose(create, parent, start, now);
+            var turn = Propose(create, place, start, now);
             Begin(turn, now);
             running.Begin(turn, create.Model, start.IsCancelled, now);
             return turn;
         }
-        catch (ConversationException) when (parent is { Id.IsStored: false } && !start.IsRecognised)
+        catch (ConversationException) when (place.Turn is { Id.IsStored: false } && !start.IsRecognised)
         {
             // Source: WebSocket mode guide: a continuation that fails evicts what it referred to.
-            state.Leave(parent, now);
+            state.Leave(place.Turn, now);
             throw;
         }
     }
@@ -67,24 +62,19 @@ internal sealed class TurnStarter(
     private static ConversationException Conflict(string message) =>
         ConversationException.Of(RefusalKind.Conflict, message, "idempotency_key");
 
-    /// <summary>
-    /// A turn that a history names: a stored one, or an unstored one, whichever connection holds it or held it.
-    /// </summary>
-    private Turn? Recognised(TurnId id) => id.IsStored
-        ? state.Turns.Find(id, default)
-        : state.Kept.IsOn ? state.Turns.ById(id) ?? state.Kept.Find(id) : null;
-
-    private Turn? FindParent(CreateRequest create, StartTurn start, DateTimeOffset now)
+    private Continuation FindPlace(CreateRequest create, StartTurn start, DateTimeOffset now)
     {
         if (create.PreviousResponseId is not { } text)
         {
-            return null;
+            return default;
         }
 
-        var parent = ResponseId.TryParse(text, out var id) ? state.Turns.Find(id, start.Lease) : null;
+        var isInput = start.IsRecognised && text.EndsWith(ResentHistory.InputMark, StringComparison.Ordinal);
+        var response = isInput ? text[..^ResentHistory.InputMark.Length] : text;
+        var parent = ResponseId.TryParse(response, out var id) ? state.Turns.Find(id, start.Lease) : null;
         if (parent is null && start.IsRecognised && !create.Store && id.Conversation == state.Turns.Conversation)
         {
-            parent = Recognised(id.Turn);
+            parent = TurnHistory.Ended(state, id.Turn);
         }
 
         if (parent is not null)
@@ -100,22 +90,23 @@ internal sealed class TurnStarter(
             { Status: TurnStatus.Running } => throw ConversationException.Of(
                 RefusalKind.InvalidRequest,
                 $"Previous response with id '{text}' is still running.", "previous_response_id"),
-            _ => parent,
+            _ => new Continuation(parent, isInput),
         };
     }
 
-    private Turn Propose(CreateRequest create, Turn? parent, StartTurn start, DateTimeOffset now)
+    private Turn Propose(CreateRequest create, Continuation place, StartTurn start, DateTimeOffset now)
     {
+        var parent = place.Turn;
         Check(create, parent, start);
         var values = Hold(create, start);
         var backend = models.Find(create.Model) ?? throw new ConversationException(models.Refuse(create.Model));
         BackendRules.Check(backend, create.Model, values);
-        var ledger = new CallLedger(parent, Parameters.ToolsOf(values));
-        var references = new ReferenceTable(state.Turns, parent, start, create.Store);
-        var items = InputItems.Read(create, parent, references, ledger, start.Checked);
+        var ledger = new CallLedger(place, Parameters.ToolsOf(values));
+        var references = new ReferenceTable(state.Turns, place.Branch, start, create.Store);
+        var items = InputItems.Read(create, place, references, ledger, start.Checked);
         ledger.CheckAllAnswered(backend);
         items.CheckSizeWith(values);
-        var proposal = Prepare(items, parent?.End ?? default, backend, start.Clock);
+        var proposal = Prepare(items, place.Branch, backend, start.Clock);
         AnswerCalls(start.Clock, parent, ledger);
         var id = create.Store ? TurnId.Stored(state.Turns.NextNumber, NewTag()) : TurnId.Unstored(ids.Next128());
         if (create.Store)
@@ -128,6 +119,7 @@ internal sealed class TurnStarter(
         {
             Id = id,
             Parent = parent,
+            ContinuesInput = place.IsInput,
             RequestId = start.RequestId,
             CreatedAt = now.ToUnixTimeMilliseconds(),
             Parameters = state.Parameters.Of(values),

@@ -121,9 +121,16 @@ internal sealed class ConversationGrain(GrainServices services)
     }
 
     /// <inheritdoc/>
-    public Task<Answer<bool>> MayContinue(TurnRequest turn, Payload context) =>
-        IfWarm(() => _activation.MayContinueAsync(AddressOf(turn), Digest.From(context.Bytes.Span), default),
-            isDone: false);
+    public Task<Answer<HistoryMatch>> Match(TurnRequest turn, HistoryQuestion question) =>
+        IfWarm(() => _activation.MatchAsync(AddressOf(turn), question, default), HistoryMatch.None);
+
+    /// <inheritdoc/>
+    public async Task<Answer<bool>> MayContinue(TurnRequest turn, Payload context)
+    {
+        var answer = await Match(turn, new HistoryQuestion(Digest.From(context.Bytes.Span), []));
+        var isThere = answer.Kind == AnswerKind.Given && answer.Value.Turns.Any(static place => place.Rest == 0);
+        return new(answer.Kind, isThere, answer.Refusal);
+    }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<EventsAnswer> ReadEvents(TurnRequest turn, int from, ulong reader,
@@ -195,16 +202,18 @@ internal sealed class ConversationGrain(GrainServices services)
 
     /// <inheritdoc/>
     public Task<Answer<bool>> Expire(long endedBy) =>
-        IfWarm(() => _activation.ExpireAsync(endedBy, default), isDone: false);
+        IfWarm(() => _activation.ExpireAsync(endedBy, default), otherwise: false);
 
     /// <inheritdoc/>
     public Task<Answer<bool>> Erase() => _activation.EraseAsync(default);
 
     /// <inheritdoc/>
-    public Task<Answer<bool>> Hold(LeaseId lease) => IfWarm(() => _activation.HoldAsync(lease, default));
+    public Task<Answer<bool>> Hold(LeaseId lease) =>
+        IfWarm(() => _activation.HoldAsync(lease, default), otherwise: true);
 
     /// <inheritdoc/>
-    public Task<Answer<bool>> Release(LeaseId lease) => IfWarm(() => _activation.ReleaseAsync(lease, default));
+    public Task<Answer<bool>> Release(LeaseId lease) =>
+        IfWarm(() => _activation.ReleaseAsync(lease, default), otherwise: true);
 
     /// <inheritdoc/>
     public void Used()
@@ -254,7 +263,7 @@ internal sealed class ConversationGrain(GrainServices services)
         new(_key.Tenant, new ResponseId(_key.Id, turn.Turn), turn.Lease);
 
     /// <summary>Asks what the conversation need not hear if it is not warm.</summary>
-    private Task<Answer<bool>> IfWarm(Func<Task<Answer<bool>>> ask, bool isDone = true)
+    private Task<Answer<T>> IfWarm<T>(Func<Task<Answer<T>>> ask, T otherwise)
     {
         if (!_isPassing)
         {
@@ -262,7 +271,7 @@ internal sealed class ConversationGrain(GrainServices services)
         }
 
         DeactivateOnIdle();
-        return Task.FromResult(Answer.Given(isDone));
+        return Task.FromResult(Answer.Given(otherwise));
     }
 
     // Calls that a grain makes, and turns that run in it, do not count for Orleans as activity.

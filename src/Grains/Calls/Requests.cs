@@ -225,6 +225,7 @@ public readonly record struct TurnRequest([property: Id(0)] TurnId Turn, [proper
 public sealed class EventsAnswer
 {
     private const int MarkBytes = Digest.Size + sizeof(ulong);
+    private const int BareBytes = MarkBytes + Digest.Size;
 
     /// <summary>What became of the reading.</summary>
     [Id(0)]
@@ -251,7 +252,8 @@ public sealed class EventsAnswer
     public TurnTiming? Timing { get; init; }
 
     /// <summary>
-    /// By what the turn's context is found; see <see cref="EventBatch.History"/>: the key, and behind it the hint.
+    /// By what the turn's context is found; see <see cref="EventBatch.History"/>: the key, the hint, and where there is
+    /// one the key without reasoning. A frontend of an earlier build reads none of it then.
     /// </summary>
     [Id(6)]
     public byte[]? HistoryKey { get; init; }
@@ -305,12 +307,15 @@ public sealed class EventsAnswer
         return new(Kind, new EventBatch(from, events, IsLast)
         {
             Timing = Timing,
-            History = HistoryKey is { Length: MarkBytes } mark ? MarkOf(mark) : null,
+            History = HistoryKey is { Length: MarkBytes or BareBytes } mark ? MarkOf(mark) : null,
         }, Refusal);
     }
 
     private static HistoryMark MarkOf(ReadOnlySpan<byte> bytes) =>
-        new(Digest.From(bytes), BinaryPrimitives.ReadUInt64LittleEndian(bytes[Digest.Size..]));
+        new(Digest.From(bytes), BinaryPrimitives.ReadUInt64LittleEndian(bytes[Digest.Size..]))
+        {
+            BareKey = bytes.Length == BareBytes ? Digest.From(bytes[MarkBytes..]) : null,
+        };
 
     private static byte[]? BytesOf(HistoryMark? given)
     {
@@ -319,8 +324,13 @@ public sealed class EventsAnswer
             return null;
         }
 
-        var bytes = new byte[MarkBytes];
+        var bytes = new byte[mark.BareKey is null ? MarkBytes : BareBytes];
         mark.Key.AsSpan().CopyTo(bytes);
+        if (mark.BareKey is { } bare)
+        {
+            bare.AsSpan().CopyTo(bytes.AsSpan(MarkBytes));
+        }
+
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(Digest.Size), mark.Hint);
         return bytes;
     }

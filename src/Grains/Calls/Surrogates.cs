@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -42,6 +44,34 @@ internal sealed class LeaseIdConverter : IConverter<LeaseId, LeaseIdSurrogate>
     public LeaseId ConvertFromSurrogate(in LeaseIdSurrogate surrogate) => new(surrogate.Value);
 
     public LeaseIdSurrogate ConvertToSurrogate(in LeaseId value) => new(value.Value);
+}
+
+/// <summary>A <see cref="Digest"/> between processes: its 32 bytes, little-endian.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("evergrain.Digest")]
+internal readonly record struct DigestSurrogate(
+    [property: Id(0)] UInt128 First,
+    [property: Id(1)] UInt128 Second);
+
+[RegisterConverter]
+internal sealed class DigestConverter : IConverter<Digest, DigestSurrogate>
+{
+    private const int Half = Digest.Size / 2;
+
+    public Digest ConvertFromSurrogate(in DigestSurrogate surrogate)
+    {
+        Span<byte> bytes = stackalloc byte[Digest.Size];
+        BinaryPrimitives.WriteUInt128LittleEndian(bytes, surrogate.First);
+        BinaryPrimitives.WriteUInt128LittleEndian(bytes[Half..], surrogate.Second);
+        return Digest.From(bytes);
+    }
+
+#pragma warning disable RCS1242 // The interface says how it is passed.
+    public DigestSurrogate ConvertToSurrogate(in Digest value) => new(
+#pragma warning restore RCS1242
+        BinaryPrimitives.ReadUInt128LittleEndian(value.AsSpan()),
+        BinaryPrimitives.ReadUInt128LittleEndian(value.AsSpan()[Half..]));
 }
 
 /// <summary>A <see cref="ForeignItem"/> between processes.</summary>

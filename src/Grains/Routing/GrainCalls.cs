@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -33,13 +32,13 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
         return answer;
     }
 
-    public Task<Answer<bool>> MayContinueAsync(
-        TurnAddress turn, Digest context, CancellationToken cancellationToken)
+    public Task<Answer<HistoryMatch>> MatchAsync(
+        TurnAddress turn, HistoryQuestion question, CancellationToken cancellationToken)
     {
         // An unstored turn is where it is warm, or nowhere.
         return turn.Response.Turn.IsStored ? CallAsync(Ask, cancellationToken) : PassAsync(Ask, cancellationToken);
 
-        Task<Answer<bool>> Ask() => grain.MayContinue(RequestFor(turn), new Payload(context.AsSpan().ToArray()));
+        Task<Answer<HistoryMatch>> Ask() => grain.Match(RequestFor(turn), question);
     }
 
     public async IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(TurnAddress turn, int from, ulong reader,
@@ -128,7 +127,7 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
     };
 
     // Asynchronous, so that the mark is on this call alone.
-    private async Task<Answer<bool>> PassAsync(Func<Task<Answer<bool>>> call, CancellationToken cancellationToken)
+    private async Task<Answer<T>> PassAsync<T>(Func<Task<Answer<T>>> call, CancellationToken cancellationToken)
     {
         PassingCalls.Begin();
         return await CallAsync(call, cancellationToken);

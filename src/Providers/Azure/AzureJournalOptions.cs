@@ -57,7 +57,7 @@ public sealed class AzureJournalOptions
     [Range(1, 10_000_000)]
     public int KnownEndsMax { get; init; } = 100_000;
 
-    /// <summary>The format in which records are written, 1 to 3, default 3.</summary>
+    /// <summary>The format in which records are written, 1 to 4, default 4.</summary>
     [Range(RecordFormat.First, RecordFormat.Newest)]
     public int Format { get; init; } = RecordFormat.Newest;
 

@@ -12,7 +12,8 @@ namespace Evergrain.Providers.Postgres;
 /// <remarks>
 /// A turn that is deleted before its entry was added leaves a row without a key, so that the entry does not come later.
 /// The entries of a tenant have numbers that grow, so that the oldest are found without counting. Processes add one
-/// after the other, since two would give the same numbers.
+/// after the other, since two would give the same numbers. A turn may have two rows:
+/// see <see cref="HistoryEntry.Rows"/>.
 /// </remarks>
 internal sealed class PostgresHistories(PostgresConnections connections, string schema)
 {
@@ -133,11 +134,13 @@ internal sealed class PostgresHistories(PostgresConnections connections, string 
           WHERE c.tenant = $1 AND c.id = $2 AND a.position = $3 AND a.writer = $4),
         gone AS (
           DELETE FROM "{schema}".{Table} h USING head
-          WHERE h.conversation = head.number AND h.turn = ANY($5) RETURNING h.turn)
+          WHERE h.conversation = head.number AND h.turn = ANY($5 || ARRAY(SELECT -t FROM unnest($5) t))
+          RETURNING abs(h.turn) AS turn)
         INSERT INTO "{schema}".{Table} AS kept (tenant, number, conversation, turn, tag, hint)
         SELECT $1, coalesce((SELECT max(number) FROM "{schema}".{Table} WHERE tenant = $1), 0) + t.place, head.number,
-          t.turn, 0, 0
-        FROM head, unnest($5) WITH ORDINALITY AS t(turn, place) WHERE t.turn NOT IN (SELECT turn FROM gone)
+          t.turn * s.sign, 0, 0
+        FROM head, unnest($5) WITH ORDINALITY AS t(turn, place), (VALUES (1), (-1)) AS s(sign)
+        WHERE t.turn NOT IN (SELECT turn FROM gone)
         ON CONFLICT (conversation, turn) DO UPDATE SET key = NULL
         """;
 
@@ -199,23 +202,27 @@ internal sealed class PostgresHistories(PostgresConnections connections, string 
             return (HistoryEntry?)null;
         }
 
-        var turn = TurnId.Stored(rows.GetInt32(2), rows.GetInt32(3));
-        return new HistoryEntry(tenant, new ResponseId(rows.GetGuid(1).ToConversationId(), turn),
+        return HistoryEntry.OfRow(tenant, rows.GetGuid(1).ToConversationId(), (rows.GetInt32(2), rows.GetInt32(3)),
             new HistoryMark(keys[(int)rows.GetInt64(0) - 1], (ulong)rows.GetInt64(4)));
     });
 
-    private NpgsqlBatchCommand Add(IReadOnlyList<HistoryEntry> entries) => new(_add)
+    private NpgsqlBatchCommand Add(IReadOnlyList<HistoryEntry> entries)
     {
-        Parameters =
+        var rows = entries.SelectMany(static entry => entry.Rows, static (entry, row) => (Entry: entry, Row: row))
+            .ToArray();
+        return new NpgsqlBatchCommand(_add)
         {
-            Value(entries.Select(static entry => entry.Tenant).ToArray()),
-            Value(entries.Select(static entry => entry.Response.Conversation.ToGuid()).ToArray()),
-            Value(entries.Select(static entry => entry.Response.Turn.Number).ToArray()),
-            Value(entries.Select(static entry => entry.Response.Turn.Tag).ToArray()),
-            Value(entries.Select(static entry => entry.Mark.Key.AsSpan().ToArray()).ToArray()),
-            Value(entries.Select(static entry => (long)entry.Mark.Hint).ToArray()),
-        },
-    };
+            Parameters =
+            {
+                Value(rows.Select(static row => row.Entry.Tenant).ToArray()),
+                Value(rows.Select(static row => row.Entry.Response.Conversation.ToGuid()).ToArray()),
+                Value(rows.Select(static row => row.Row.Turn).ToArray()),
+                Value(rows.Select(static row => row.Entry.Response.Turn.Tag).ToArray()),
+                Value(rows.Select(static row => row.Row.Key.AsSpan().ToArray()).ToArray()),
+                Value(rows.Select(static row => (long)row.Entry.Mark.Hint).ToArray()),
+            },
+        };
+    }
 
     private NpgsqlBatchCommand Older(OlderPage page)
     {

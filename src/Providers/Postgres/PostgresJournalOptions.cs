@@ -75,7 +75,7 @@ public sealed class PostgresJournalOptions
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// The newest format in which records may be written, 1 to 3, default 3. The journal's records have it once all
+    /// The newest format in which records may be written, 1 to 4, default 4. The journal's records have it once all
     /// processes that share the journal agree.
     /// </summary>
     [Range(RecordFormat.First, RecordFormat.Newest)]

@@ -12,7 +12,8 @@ namespace Evergrain.Providers.Sqlite;
 /// </summary>
 /// <remarks>
 /// A turn that is deleted before its entry was added leaves a row without a key, so that the entry does not come later.
-/// The entries of a tenant have numbers that grow with each, so that the oldest are found without counting.
+/// The entries of a tenant have numbers that grow with each, so that the oldest are found without counting. A turn may
+/// have two rows: see <see cref="HistoryEntry.Rows"/>.
 /// </remarks>
 internal sealed class HistoryTable : IDisposable
 {
@@ -61,7 +62,7 @@ internal sealed class HistoryTable : IDisposable
               (SELECT max(number) FROM histories WHERE tenant = ?1) - ?2,
               (SELECT min(number) FROM histories WHERE tenant = ?1) + {TrimMax - 1})
             """);
-        _forget = new Statement(database, "DELETE FROM histories WHERE conversation = ?1 AND turn = ?2");
+        _forget = new Statement(database, "DELETE FROM histories WHERE conversation = ?1 AND turn IN (?2, -?2)");
         _mark = new Statement(database, $"""
             INSERT OR IGNORE INTO histories (tenant, number, conversation, turn, tag, hint)
             SELECT ?1, {Next}, ?2, ?3, 0, 0 FROM histories WHERE tenant = ?1
@@ -132,11 +133,18 @@ internal sealed class HistoryTable : IDisposable
         _changes.Dispose();
     }
 
-    private static void Add(Statement statement, long conversation, HistoryEntry entry)
+    private void Add(Statement statement, long conversation, HistoryEntry entry)
     {
-        var (turn, mark) = (entry.Response.Turn, entry.Mark);
-        statement.Bind(1, entry.Tenant).Bind(2, conversation).Bind(3, turn.Number).Bind(4, turn.Tag)
-            .Bind(5, mark.Key.AsSpan()).Bind(6, (long)mark.Hint).Run();
+        foreach (var (turn, key) in entry.Rows)
+        {
+            statement.Bind(1, entry.Tenant).Bind(2, conversation).Bind(3, turn).Bind(4, entry.Response.Turn.Tag)
+                .Bind(5, key.AsSpan()).Bind(6, (long)entry.Mark.Hint).Run();
+            if (_changes.FirstInt64() is 0 or null)
+            {
+                // It is known or was deleted, and so its other row is not to come.
+                return;
+            }
+        }
     }
 }
 
@@ -172,9 +180,8 @@ internal sealed class HistoryRows(sqlite3 database) : IDisposable
                 if (_find.Step())
                 {
                     var conversation = new ConversationId(BinaryPrimitives.ReadUInt128BigEndian(_find.Bytes(0)));
-                    var turn = TurnId.Stored((int)_find.Int64(1), (int)_find.Int64(2));
-                    return new HistoryEntry(
-                        tenant, new ResponseId(conversation, turn), new HistoryMark(key, (ulong)_find.Int64(3)));
+                    return HistoryEntry.OfRow(tenant, conversation, ((int)_find.Int64(1), (int)_find.Int64(2)),
+                        new HistoryMark(key, (ulong)_find.Int64(3)));
                 }
             }
             finally

@@ -40,7 +40,7 @@ public sealed class SqliteJournalOptions
     [Range(64 << 10, 1 << 30)]
     public int CheckpointBytes { get; init; } = 8 << 20;
 
-    /// <summary>The format in which records are written, 1 to 3, default 3.</summary>
+    /// <summary>The format in which records are written, 1 to 4, default 4.</summary>
     [Range(RecordFormat.First, RecordFormat.Newest)]
     public int Format { get; init; } = RecordFormat.Newest;
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -28,6 +29,9 @@ public sealed class WireGoldenTests
     private static readonly TurnId Unstored = TurnId.Unstored(UInt128.MaxValue / 3);
     private static readonly TurnCounts Counts = new(1, 2, 3, 4, 5, 6, 7, 1L << 40);
     private static readonly TenantReport Report = new(ulong.MaxValue, 9, Counts);
+    private static readonly Digest Digested =
+        Digest.From([.. Enumerable.Range(1, Digest.Size).Select(static i => (byte)i)]);
+
     private static readonly ForeignItem Foreign =
         new("msg_1", new ResponseId(new ConversationId(UInt128.MaxValue / 5), TurnId.Stored(3)), 2);
 
@@ -37,6 +41,7 @@ public sealed class WireGoldenTests
         ["evergrain.Answer`1"] = Sample.Of(Answer.Given(new Payload(Json))),
         ["evergrain.AnswerKind"] = Sample.Of(AnswerKind.AskAgain),
         ["evergrain.ConversationPlacement"] = Sample.Of(new ConversationPlacement()),
+        ["evergrain.Digest"] = Sample.Of(Digested),
         ["evergrain.EventsAnswer"] = Sample.Of(new EventsAnswer
         {
             Kind = AnswerKind.Refused, Events = [new Payload(Json)], IsLast = true, Refusal = Refused,
@@ -45,6 +50,11 @@ public sealed class WireGoldenTests
         ["evergrain.ForeignItem"] = Sample.Of(Foreign),
         ["evergrain.FoundHistory"] = Sample.Of(new FoundHistory(1, UInt128.MaxValue / 13, Unstored, 1UL << 63)),
         ["evergrain.HeldConversation"] = Sample.Of(Held),
+        ["evergrain.HistoryMatch"] = Sample.Of(Answer.Given(new HistoryMatch(
+            new ItemPlace[] { new("msg_1", Digested, Digested) },
+            new HistoryPlace[] { new(TurnId.Stored(4), Digested, 2) }))),
+        ["evergrain.HistoryQuestion"] = Sample.Of(new HistoryQuestion(Digested, new[] { "msg_1" })),
+        ["evergrain.ItemPlace"] = Sample.Of(new ItemPlace("msg_1", Digested, Digested)),
         ["evergrain.LeaseId"] = Sample.Of(new LeaseId(ulong.MaxValue)),
         ["evergrain.OriginKind"] = Sample.Of(OriginKind.Session),
         ["evergrain.Payload"] = Sample.Of(new Payload(Json)),
@@ -67,6 +77,7 @@ public sealed class WireGoldenTests
         ["evergrain.TenantTotals"] = Sample.Of(Counts),
         ["evergrain.ToolWait"] = Sample.Of(Timing.Tools[0]),
         ["evergrain.TurnId"] = Sample.Of(Unstored),
+        ["evergrain.HistoryPlace"] = Sample.Of(new HistoryPlace(TurnId.Stored(4), Digested, 2)),
         ["evergrain.TurnRequest"] = Sample.Of(
             new TurnRequest(TurnId.Stored(4), new LeaseId(7)) { PieceBytes = 9 }),
         ["evergrain.TurnTiming"] = Sample.Of(Timing),

@@ -40,9 +40,9 @@ public sealed class RollTests(PostgresServer postgres) : IAsyncLifetime
         one = await ReplaceAsync(one, "");
         await GoesOnAsync(one, two, wrote: "1");
         two = await ReplaceAsync(two, "");
-        await UntilAsync("SELECT format = 3 FROM evergrain.schema_version");
-        await UntilWrittenAsync(two, "3");
-        await GoesOnAsync(one, two, wrote: "3");
+        await UntilAsync("SELECT format = 4 FROM evergrain.schema_version");
+        await UntilWrittenAsync(two, "4");
+        await GoesOnAsync(one, two, wrote: "4");
 
         one = await ReplaceAsync(one, "1");
         await GoesOnAsync(one, two, wrote: null);
@@ -56,7 +56,7 @@ public sealed class RollTests(PostgresServer postgres) : IAsyncLifetime
     public async Task Process_ThatCannotReadWhatIsWritten_IsRefusedByName()
     {
         await (await StartAsync("")).DisposeAsync();
-        await ExecuteAsync("UPDATE evergrain.schema_version SET format = 4");
+        await ExecuteAsync("UPDATE evergrain.schema_version SET format = 5");
 
         var start = StartOf("");
         start.RedirectStandardError = true;
@@ -65,7 +65,7 @@ public sealed class RollTests(PostgresServer postgres) : IAsyncLifetime
         await process.WaitForExitAsync(Token);
 
         Assert.Equal(1, process.ExitCode);
-        Assert.Contains("holds records of format 4, this program reads up to 3: start the newer build",
+        Assert.Contains("holds records of format 5, this program reads up to 4: start the newer build",
             Assert.Single(error.TrimEnd().Split('\n')), StringComparison.Ordinal);
     }
 

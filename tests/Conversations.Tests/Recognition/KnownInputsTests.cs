@@ -124,7 +124,7 @@ public sealed class KnownInputsTests
         foreach (var end in rest.Ends)
         {
             var parent = new ResponseId(new ConversationId(42), TurnId.Stored(3, 7));
-            var (expected, next) = (whole.Continue(parent, end.Count), rest.Continue(parent, end.Count));
+            var (expected, next) = (whole.Continue(parent, end, default), rest.Continue(parent, end, default));
             Assert.Equal(expected.Create.ToArray(), next.Create.ToArray());
         }
     }

@@ -23,12 +23,22 @@ public sealed class KnownTurnsTests
     {
         Assert.Equal([1, 1, 1, 0], Enumerable.Range(1, 4).Select(i => _known.Add(Mark(1), Response(i))));
         Assert.Equal(Response(4), Find(1));
-        Assert.False(_known.Remove(Response(1)));
-        Assert.True(_known.Remove(Response(3)));
-        Assert.True(_known.Remove(Response(4)));
+        Assert.Equal([0, 1, 1], new[] { 1, 3, 4 }.Select(i => _known.Remove(Response(i))));
         Assert.Equal(Response(2), Find(1));
-        Assert.True(_known.Remove(Response(2)));
+        Assert.Equal(1, _known.Remove(Response(2)));
         Assert.Null(Find(1));
+    }
+
+    [Fact]
+    public void Turn_WithAKeyWithoutReasoning_IsFoundByBoth()
+    {
+        Assert.Equal(2, _known.Add(Mark(1) with { BareKey = Key(2) }, Response(1)));
+        Assert.Equal(0, _known.Add(Mark(1) with { BareKey = Key(2) }, Response(1)));
+        Assert.Equal([Response(1), Response(1)], new[] { 1, 2 }.Select(Find));
+        Assert.Equal([1, 0], Enumerable.Range(2, 2).Select(i => _known.Add(Mark(i + 1), Response(i))));
+        Assert.Null(Find(1));
+        Assert.Equal(1, _known.Remove(Response(1)));
+        Assert.Null(Find(2));
     }
 
     [Fact]

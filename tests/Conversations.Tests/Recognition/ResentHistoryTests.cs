@@ -94,11 +94,40 @@ public sealed class ResentHistoryTests
     }
 
     [Fact]
-    public void Ends_BehindAReference_AreNotKnown()
+    public void Ends_BehindAReference_AreKnownOnceItIs()
     {
-        const string output = """{"type":"item_reference","id":"msg_0000000000000000000001_1_0"}""";
-        var history = Read([User, Answer, output, Answer, Next]);
-        Assert.Equal([2], history!.Ends.Select(static end => end.Count));
+        const string id = "msg_0000000000000000000001_1_0";
+        var reference = $$"""{"type":"item_reference","id":"{{id}}"}""";
+        var history = Read([User, Answer, reference, Answer, Next])!;
+        Assert.Equal([2], history.Ends.Select(static end => end.Count));
+        Assert.Equal(id, Assert.Single(history.Names).Id);
+
+        // It stands elsewhere in its conversation.
+        var whole = Read([User, Answer, Answer, Answer, Next])!;
+        var (before, after) = (whole.Ends[0].Context, whole.Ends[1].Context);
+        history.ReadOn(PlaceOf(new ItemPlace(id, after, before)));
+        Assert.Single(history.Ends);
+        history.ReadOn(PlaceOf(new ItemPlace(id, before, after)));
+        Assert.Equal(whole.Ends, history.Ends);
+        Assert.Equal(2, history.Checked!.Count);
+
+        static ILookup<string, ItemPlace> PlaceOf(ItemPlace place) => new[] { place }.ToLookup(static one => one.Id);
+    }
+
+    [Fact]
+    public void Reference_ToAnUnstoredItem_IsNotAsked() => Assert.Empty(Read(
+        [User, Answer, """{"type":"item_reference","id":"msg_0000000000000000000001_0000000000000000000002_0"}"""])!
+        .Names);
+
+    [Fact]
+    public void Continue_BehindAnInput_NamesItAndKeepsTheItemsOfTheOutput()
+    {
+        var history = Read(Items)!;
+        var place = new HistoryPlace(Parent.Turn, default, Rest: 1);
+        var next = history.Continue(Parent, new HistoryEnd(4, default), place);
+        Assert.Equal($"{Parent}@input", next.Read().PreviousResponseId);
+        Assert.Equal(Answer, Encoding.UTF8.GetString(Assert.Single(next.Read().Input).Span));
+        Assert.True(next.IsRecognised);
     }
 
     [Fact]
@@ -146,7 +175,7 @@ public sealed class ResentHistoryTests
 
     private static void CheckContinued(StartTurn start, int count)
     {
-        var next = ResentHistory.Read(start)!.Continue(Parent, count);
+        var next = ResentHistory.Read(start)!.Continue(Parent, new HistoryEnd(count, default), default);
 
         var read = next.Read();
         Assert.Equal($"{Parent}", read.PreviousResponseId);

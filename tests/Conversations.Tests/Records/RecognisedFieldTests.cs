@@ -50,14 +50,17 @@ public sealed class RecognisedFieldTests
     {
         _driver.Format = format;
         var id = _driver.Say("hi");
-        Assert.False(_driver.Conversation.MayContinue(id.Turn, default));
+        Assert.False(MayContinue(id.Turn, default));
         _driver.Answer(id);
         var digest = Digest.From(Convert.FromHexString(
             _driver.Get(id).GetProperty("evergrain").GetProperty("digest").GetString()!));
-        Assert.Equal(may, _driver.Conversation.MayContinue(id.Turn, digest));
-        Assert.False(_driver.Conversation.MayContinue(id.Turn, default));
-        Assert.False(_driver.Conversation.MayContinue(TurnId.Stored(2, 7), digest));
+        Assert.Equal(may, MayContinue(id.Turn, digest));
+        Assert.False(MayContinue(id.Turn, default));
+        Assert.False(MayContinue(TurnId.Stored(2, 7), digest));
     }
+
+    private bool MayContinue(TurnId turn, Digest context) =>
+        _driver.Conversation.MayContinue(turn, context);
 
     private ResponseId Continue()
     {

@@ -104,7 +104,7 @@ public sealed class RecordFramesTests
     }
 
     [Theory]
-    [InlineData(RecordFormat.Newest + 1, 1, "version 4")]
+    [InlineData(RecordFormat.Newest + 1, 1, "version 5")]
     [InlineData(RecordFormat.First, 99, "kind 99")]
     public void Read_UnknownVersionOrKind_IsRefusedByName(byte version, byte kind, string named)
     {

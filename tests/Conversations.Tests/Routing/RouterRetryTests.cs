@@ -234,8 +234,8 @@ public sealed class RouterRetryTests
             return OnRead(from).ToAsyncEnumerable();
         }
 
-        public Task<Answer<bool>> MayContinueAsync(
-            TurnAddress turn, Digest context, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task<Answer<HistoryMatch>> MatchAsync(TurnAddress turn, HistoryQuestion question,
+            CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task StopReadingAsync(ulong reader) => Task.CompletedTask;
 

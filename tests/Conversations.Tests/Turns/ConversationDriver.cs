@@ -99,6 +99,24 @@ internal sealed class ConversationDriver
         return id;
     }
 
+    /// <summary>Starts a turn whose parent the server found, and lets the journal have it.</summary>
+    /// <param name="parent">How the create names it.</param>
+    /// <param name="items">The items, as JSON with commas between them.</param>
+    public ResponseId Continue(string parent, string items)
+    {
+        var id = Begin(new StartTurn
+        {
+            Key = Key,
+            RequestId = Requests.Next128(),
+            Lease = Lease,
+            Create = Encoding.UTF8.GetBytes(
+                $$"""{"model":"m","previous_response_id":"{{parent}}","input":[{{items}}]}"""),
+            IsRecognised = true,
+        });
+        AppendAll();
+        return id;
+    }
+
     public static string Json(string text, ResponseId? previous = null, bool store = true)
     {
         var parent = previous is null ? "null" : $"\"{previous}\"";
@@ -124,6 +142,23 @@ internal sealed class ConversationDriver
         Model(id, [.. Message(text), new ModelEvent(ModelEventKind.Completed) { Usage = new Usage(3, 0, 1, 0) }]);
         AppendAll();
     }
+
+    /// <summary>The model thinks, answers with one message and ends.</summary>
+    public void Think(ResponseId id, string text)
+    {
+        Model(id, Reasoning);
+        Answer(id, text);
+    }
+
+    /// <summary>A reasoning item.</summary>
+    public static readonly ModelEvent[] Reasoning =
+    [
+        new(ModelEventKind.ItemStarted) { Item = OutputKind.Reasoning },
+        new(ModelEventKind.PartStarted) { Part = PartKind.SummaryText },
+        Delta("hm"),
+        new(ModelEventKind.PartDone),
+        new(ModelEventKind.ItemDone),
+    ];
 
     public static ModelEvent[] Message(string text) =>
     [

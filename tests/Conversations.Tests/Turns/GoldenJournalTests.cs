@@ -26,12 +26,16 @@ public sealed class GoldenJournalTests
     // A life in format 3, whose turns have tags.
     private const string Tagged = "journal-v3-tags";
 
+    // Turns of format 4 that continue the input of others.
+    private const string Inputs = "journal-v4";
+
     [Theory]
     [InlineData(Plain, 50)]
     [InlineData(Verbatim, 30)]
     [InlineData(Fields, 50)]
     [InlineData(Owned, 50)]
     [InlineData(Tagged, 50)]
+    [InlineData(Inputs, 20)]
     public void Recover_JournalOfEachFormat_GivesTheSameTurns(string name, int least)
     {
         if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == name)
@@ -56,7 +60,7 @@ public sealed class GoldenJournalTests
         var driver = new ConversationDriver { Format = RecordFormat.First };
         var parent = driver.Say("one");
         driver.Answer(parent);
-        foreach (var format in (int[])[RecordFormat.Newest, RecordFormat.First, 2, RecordFormat.Newest])
+        foreach (var format in (int[])[RecordFormat.Newest, RecordFormat.First, 2, 3, RecordFormat.Newest])
         {
             driver.Format = format;
             parent = driver.Say($"in {format}", parent);
@@ -66,7 +70,7 @@ public sealed class GoldenJournalTests
         var before = Lines(driver);
         driver.Restart(takeOver: false);
 
-        Assert.Equal([1, 2, 3], driver.Journal.Select(entry => (int)entry.Records.Span[RecordFrames.HeaderBytes])
+        Assert.Equal([1, 2, 3, 4], driver.Journal.Select(entry => (int)entry.Records.Span[RecordFrames.HeaderBytes])
             .Distinct().Order());
         Assert.Equal(before, Lines(driver));
     }
@@ -76,6 +80,7 @@ public sealed class GoldenJournalTests
     [InlineData(Plain)]
     [InlineData(Verbatim)]
     [InlineData(Tagged)]
+    [InlineData(Inputs)]
     public void Snapshot_OfEachJournal_IsWrittenAsBefore_AndTakenOver(string name)
     {
         var file = name.Replace("journal", "snapshot", StringComparison.Ordinal) + ".bin";
@@ -107,7 +112,7 @@ public sealed class GoldenJournalTests
 
     private static ConversationDriver Life(string name)
     {
-        var driver = new ConversationDriver { Format = name == Tagged ? FormatOf(name) : RecordFormat.First };
+        var driver = new ConversationDriver { Format = name is Tagged or Inputs ? FormatOf(name) : RecordFormat.First };
         switch (name)
         {
             case Plain or Tagged:
@@ -115,6 +120,9 @@ public sealed class GoldenJournalTests
                 break;
             case Verbatim:
                 LiveVerbatim(driver);
+                break;
+            case Inputs:
+                LiveBare(driver);
                 break;
             default:
                 var plain = GoldenJournal.Read(Path.Combine(GoldenJournal.Folder, Plain + ".bin"));
@@ -128,6 +136,7 @@ public sealed class GoldenJournalTests
 
     private static int FormatOf(string name) => name switch
     {
+        Inputs => 4,
         Owned or Tagged => 3,
         Fields => 2,
         _ => 1,
@@ -253,6 +262,20 @@ public sealed class GoldenJournalTests
             VerbatimOutputTests.Raw("thing.moved", "{}"),
             new ModelEvent(ModelEventKind.Incomplete) { Code = "content_filter" });
         driver.AppendAll();
+    }
+
+    /// <summary>A life with a client that leaves out reasoning.</summary>
+    private static void LiveBare(ConversationDriver driver)
+    {
+        var next = driver.Say("one");
+        for (var turn = 1; turn <= 3; turn++)
+        {
+            driver.Think(next, $"said {turn}");
+            var said = $$"""{"type":"message","role":"assistant","content":"said {{turn}}"}""";
+            next = driver.Continue($"{next}@input", $$"""{{said}},{"role":"user","content":"more {{turn}}"}""");
+        }
+
+        driver.Think(next, "the end");
     }
 
     private static void Endings(ConversationDriver driver, ResponseId parent)

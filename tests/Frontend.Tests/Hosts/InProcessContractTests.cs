@@ -42,6 +42,13 @@ public sealed class InProcessRecognitionTests() : RecognitionContract(InProcessH
 public sealed class InProcessPostgresRecognitionTests(PostgresServer server)
     : RecognitionContract(InProcessHosts.Postgres(server));
 
+public sealed class InProcessResentPartsTests() : ResentPartsContract(InProcessHosts.Sqlite);
+
+[Trait("Needs", "Postgres")]
+[Collection(PostgresCollection.Name)]
+public sealed class InProcessPostgresResentPartsTests(PostgresServer server)
+    : ResentPartsContract(InProcessHosts.Postgres(server));
+
 public sealed class InProcessRecognitionLivesTests() : RecognitionLivesContract(InProcessHosts.Sqlite, lives: 200);
 
 [Trait("Needs", "Long")]

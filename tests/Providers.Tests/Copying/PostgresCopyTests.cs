@@ -121,7 +121,7 @@ public sealed class PostgresCopyTests(PostgresServer server) : CopyFixture, IAsy
         await RefusedAsync("is of an older build");
         await ExecuteAsync("UPDATE schema_version SET version = 3");
         await RefusedAsync("start the newer version");
-        await ExecuteAsync("UPDATE schema_version SET version = 2, format = 4");
+        await ExecuteAsync("UPDATE schema_version SET version = 2, format = 5");
         await RefusedAsync("start the newer build");
     }
 

@@ -73,6 +73,24 @@ public abstract class HistoryStoreContract
         Assert.NotNull(await store.FindAsync("one", [Key(1)], 0, None));
     }
 
+    [Fact]
+    public async Task Turn_WithAKeyWithoutReasoning_IsFoundByBoth_UntilItIsDeleted()
+    {
+        var store = await BeginAsync(1);
+        HistoryEntry Bare(int turn, int key) =>
+            Entry(1, turn, key) with { Mark = new HistoryMark(Key(key), 0) { BareKey = Key(key + 100) } };
+        await store.AddAsync([Bare(1, key: 1), Bare(2, key: 2)], CountMax, None);
+        await store.AddAsync([Bare(2, key: 3)], CountMax, None);
+        Assert.Equal(Entry(1, 2, key: 2), await store.FindAsync("one", [Key(3), Key(103), Key(2)], 0, None));
+        Assert.Equal(Entry(1, 2, key: 102), await store.FindAsync("one", [Key(102), Key(2)], 0, None));
+        await store.AppendAsync(
+            KeyOf(1), new JournalEnd(1, Writer), Writer, new DeletingRecords(new byte[] { 1 }, [2, 4]), None);
+        Assert.Null(await store.FindAsync("one", [Key(102), Key(2)], 0, None));
+        await store.AddAsync([Bare(4, key: 4), Bare(5, key: 5)], CountMax, None);
+        Assert.Null(await store.FindAsync("one", [Key(4), Key(104)], 0, None));
+        Assert.Equal(Entry(1, 5, key: 105), await store.FindAsync("one", [Key(105)], 0, None));
+    }
+
     // Entries are written behind: the deletion may be there first.
     [Fact]
     public async Task Add_BehindTheDeletionOfItsTurn_AddsNothing()

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Turns;
 using Evergrain.Providers.Postgres;
 using Evergrain.Tests.Services;
@@ -60,7 +61,7 @@ public sealed class PostgresFormatTests(PostgresServer server) : PostgresFixture
         Assert.Equal([(0L, 5UL)], (await ReadAsync(journal, Key)).Select(entry => (entry.Position, entry.Writer)));
         await journal.AppendAsync(Key, new JournalEnd(1, 5), 6, Bytes(1, 10), Token);
         Assert.Equal(2, (await ReadAsync(journal, Key)).Count);
-        Assert.Equal(3, (await OpenAsync()).Format);
+        Assert.Equal(RecordFormat.Newest, (await OpenAsync()).Format);
         await journal.AddAsync("one", new TenantReport(1, 1, new TurnCounts(1, 0, 0, 0, 0, 0, 0, 0)), Token);
         Assert.Equal(1, (await journal.GetAsync("one", Token)).Completed);
     }
@@ -69,6 +70,7 @@ public sealed class PostgresFormatTests(PostgresServer server) : PostgresFixture
     [Theory]
     [InlineData(1, 2)]
     [InlineData(2, 3)]
+    [InlineData(3, 4)]
     public async Task Format_WhileOneIsHeldBack_StaysTheOlder_AndRisesForAllOnceThatOneIsGone(int older, int newer)
     {
         var before = await JoinAsync(older);
@@ -108,9 +110,9 @@ public sealed class PostgresFormatTests(PostgresServer server) : PostgresFixture
     public async Task Open_RecordsOfANewerFormat_IsRefusedWithBothFormats()
     {
         await OpenAsync();
-        await ExecuteAsync("UPDATE schema_version SET format = 4");
+        await ExecuteAsync("UPDATE schema_version SET format = 5");
 
-        Assert.EndsWith($"schema {Schema}) holds records of format 4, this program reads up to 3: start the newer " +
+        Assert.EndsWith($"schema {Schema}) holds records of format 5, this program reads up to 4: start the newer " +
             "build that wrote them.", await RefusedAsync(Options(2)), StringComparison.Ordinal);
     }
 
@@ -119,13 +121,13 @@ public sealed class PostgresFormatTests(PostgresServer server) : PostgresFixture
     {
         await using var joined = await JoinAsync(2);
         await OpenAsync(Options(2));
-        await ExecuteAsync("UPDATE schema_version SET format = 4");
+        await ExecuteAsync("UPDATE schema_version SET format = 5");
 
         await ExecuteAsync("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity " +
             "WHERE application_name LIKE 'evergrain-lock%' AND datname = current_database()");
 
         var failure = await Assert.ThrowsAsync<JournalUnavailableException>(() => joined.Lost.WaitAsync(Token));
-        Assert.Contains("holds records of format 4", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("holds records of format 5", failure.Message, StringComparison.Ordinal);
     }
 
     private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, params long[] end)

@@ -117,9 +117,9 @@ public sealed class SqliteJournalFailureTests : IDisposable
     public async Task Open_RecordsOfANewerFormat_IsRefusedWithBothFormats()
     {
         await FillAndCloseAsync(1);
-        Execute("UPDATE written SET format = 4");
+        Execute("UPDATE written SET format = 5");
 
-        await AssertUnavailableAsync(_directory.Path, "holds records of format 4, this program reads up to 3");
+        await AssertUnavailableAsync(_directory.Path, "holds records of format 5, this program reads up to 4");
     }
 
     [Fact]

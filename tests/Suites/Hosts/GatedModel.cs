@@ -11,8 +11,9 @@ using Evergrain.Conversations.Records;
 namespace Evergrain.Suites.Hosts;
 
 /// <summary>
-/// Two models for tests. <c>gated</c> says what the test says, when the test says it; <c>echo</c> answers at once with
-/// the number of items it was given. An item is rendered as its JSON and a newline.
+/// Three models for tests. <c>gated</c> says what the test says, when the test says it. <c>echo</c> answers at once
+/// with the number of items it was given, and <c>thinking</c> reasons before that. An item is rendered as its JSON
+/// and a newline.
 /// </summary>
 public sealed class GatedModel : IModelBackend
 {
@@ -21,7 +22,7 @@ public sealed class GatedModel : IModelBackend
 
     public string Rendering => "gated";
 
-    public IReadOnlyList<string> Models { get; } = ["gated", "echo"];
+    public IReadOnlyList<string> Models { get; } = ["gated", "echo", "thinking"];
 
     public bool TakesOpenCalls => true;
 
@@ -49,9 +50,11 @@ public sealed class GatedModel : IModelBackend
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(call);
-        if (call.Model == "echo")
+        if (call.Model != "gated")
         {
-            foreach (var model in Speech.Answer($"{call.Context.ItemCount} items"))
+            foreach (var model in (IEnumerable<ModelEvent>)[
+                .. call.Model == "thinking" ? Speech.Reasoning($"{call.Context.ItemCount}, hm") : [],
+                .. Speech.Answer($"{call.Context.ItemCount} items")])
             {
                 yield return model;
             }
@@ -172,6 +175,15 @@ public static class Speech
     ];
 
     public static ModelEvent[] Answer(string text) => [.. Message(text), Completed];
+
+    public static ModelEvent[] Reasoning(string text) =>
+    [
+        new(ModelEventKind.ItemStarted) { Item = OutputKind.Reasoning },
+        new(ModelEventKind.PartStarted) { Part = PartKind.SummaryText },
+        Delta(text),
+        new(ModelEventKind.PartDone),
+        new(ModelEventKind.ItemDone),
+    ];
 
     public static ModelEvent[] Call(string callId) =>
     [

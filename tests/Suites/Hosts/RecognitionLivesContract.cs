@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Recognition;
@@ -16,6 +17,8 @@ public abstract class RecognitionLivesContract(IContractHosts hosts, int lives) 
     private const int AtOnce = 8;
     private const int LongEach = 20;
     private static readonly TimeSpan BatchPause = TimeSpan.FromMilliseconds(200);
+
+    private static readonly Func<JsonElement, string?>[] Styles = [SentBack.Whole, SentBack.Bare, SentBack.Named];
 
     protected override HostSetup Setup { get; } = new()
     {
@@ -36,7 +39,7 @@ public abstract class RecognitionLivesContract(IContractHosts hosts, int lives) 
     private async Task LiveAsync(int seed)
     {
         var random = new Random(seed);
-        var chat = new ResentChat(Host);
+        var chat = new ResentChat(Host) { Sends = Styles[seed % Styles.Length] };
         if (seed % LongEach == 0)
         {
             // So long that its bytes are compared before it is read.
@@ -50,10 +53,12 @@ public abstract class RecognitionLivesContract(IContractHosts hosts, int lives) 
                 chat.Items.RemoveRange(random.Next(1, chat.Items.Count - 1), 1);
             }
 
-            chat.IsStored = random.Next(2) == 0;
+            // Nothing names an unstored item for long.
+            chat.IsStored = chat.Sends == Styles[^1] || random.Next(2) == 0;
             chat.Items.Add(ResentChat.User($"{seed} says {random.Next(3)}"));
-            var elsewhere = await chat.Fork().DigestElsewhereAsync();
-            var id = await chat.SendAsync();
+            var model = random.Next(2) == 0 ? "echo" : "thinking";
+            var elsewhere = await chat.Fork().DigestElsewhereAsync(model);
+            var id = await chat.SendAsync(model);
             Assert.True(elsewhere == await Client.DigestAsync(id), $"seed {seed}, step {step}: {id}");
             if (random.Next(4) > 0)
             {

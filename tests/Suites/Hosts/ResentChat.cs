@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Items;
 using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Suites.Hosts;
@@ -13,6 +15,7 @@ namespace Evergrain.Suites.Hosts;
 internal sealed class ResentChat(ContractHost host, string tenant = "default", string more = "", ulong lease = 1)
 {
     private readonly ContractClient _client = new(host, tenant, lease);
+    private IReadOnlyList<string> _sent = [];
 
     /// <summary>By which frontend its creates go; null: the host's.</summary>
     public ITurns? Frontend { get; set; }
@@ -23,6 +26,9 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
     /// <summary>The session that its connection names; null: none.</summary>
     public string? Session { get; init; }
 
+    /// <summary>How it sends output items back: see <see cref="SentBack"/>. As they came, by default.</summary>
+    public Func<JsonElement, string?> Sends { get; init; } = SentBack.Whole;
+
     /// <summary>The items so far, as JSON.</summary>
     public List<string> Items { get; init; } = [];
 
@@ -31,6 +37,7 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
     {
         Items = [.. Items],
         Session = Session,
+        Sends = Sends,
         IsStored = IsStored,
     };
 
@@ -40,10 +47,10 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
         $$"""{"type":"function_call_output","call_id":"{{callId}}","output":"{{output}}"}""";
 
     /// <summary>Says something, and takes the answer into its history.</summary>
-    public async Task<ResponseId> SayAsync(string text)
+    public async Task<ResponseId> SayAsync(string text, string model = "echo")
     {
         Items.Add(User(text));
-        return await SendAsync();
+        return await SendAsync(model);
     }
 
     /// <summary>Sends what it has, and takes the answer into its history.</summary>
@@ -70,7 +77,7 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
     {
         await _client.ReadAsync(id);
         Items.AddRange((await _client.GetAsync(id)).GetProperty("output").EnumerateArray()
-            .Select(static item => item.GetRawText()));
+            .Select(Sends).OfType<string>());
     }
 
     /// <summary>Sends what it has.</summary>
@@ -79,6 +86,7 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
     public async Task<ResponseId> StartAsync(string model = "echo", bool mayBeKnown = true)
     {
         var create = Create(model);
+        _sent = [.. Items];
         var turns = Frontend ?? host.Turns;
         return await turns.StartTurnAsync(new StartTurn
         {
@@ -96,11 +104,32 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
     public bool IsReadBefore() => host.Turns.FindPrefix(tenant, Create("echo")) is not null;
 
     /// <summary>The digest that the same history has in a conversation of its own, answer included.</summary>
-    public async Task<string> DigestElsewhereAsync()
+    public async Task<string> DigestElsewhereAsync(string model = "echo")
     {
-        var id = await StartAsync(mayBeKnown: false);
+        var id = await StartAsync(model, mayBeKnown: false);
         await _client.ReadAsync(id);
         return await _client.DigestAsync(id);
+    }
+
+    /// <summary>
+    /// The digest behind the output of the response that it asked for last: what it sent, in a conversation of its own,
+    /// and the output as the server gave it.
+    /// </summary>
+    public async Task<string> DigestOfLastAsync(ResponseId id)
+    {
+        var sent = new ResentChat(host, tenant, more + "\"generate\":false,", lease)
+        {
+            Items = [.. _sent], IsStored = IsStored,
+        };
+        var alone = await sent.StartAsync(mayBeKnown: false);
+        await _client.ReadAsync(alone);
+        var digest = Digest.From(Convert.FromHexString(await _client.DigestAsync(alone)));
+        foreach (var item in (await _client.GetAsync(id)).GetProperty("output").EnumerateArray())
+        {
+            digest = ItemDigest.Chain(digest, Encoding.UTF8.GetBytes(item.GetRawText()));
+        }
+
+        return digest.ToString();
     }
 
     private byte[] Create(string model)
