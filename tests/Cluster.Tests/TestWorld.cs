@@ -150,6 +150,9 @@ internal sealed class WorldJournal(CurrentWorld current) : IJournal, IHistorySto
         CancellationToken cancellationToken) =>
         current.World.Faults.ListNewestAsync(tenants, before, limit, cancellationToken);
 
+    public ValueTask<long?> FindNumberAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        current.World.Faults.FindNumberAsync(key, cancellationToken);
+
     public ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken) =>
         current.World.Faults.ListTenantsAsync(limit, cancellationToken);
 

@@ -96,6 +96,12 @@ public interface IJournal : IAsyncDisposable
     ValueTask<JournalListing> ListNewestAsync(IReadOnlyList<string> tenants, long before, int limit,
         CancellationToken cancellationToken);
 
+    /// <summary>
+    /// The number of a conversation that holds at least one append, as in <see cref="ListNewestAsync"/>; null: there is
+    /// none.
+    /// </summary>
+    ValueTask<long?> FindNumberAsync(ConversationKey key, CancellationToken cancellationToken);
+
     /// <summary>The tenants that have conversations here, at most <paramref name="limit"/>.</summary>
     ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken);
 

@@ -94,6 +94,17 @@ public sealed class InMemoryJournal : IJournal, ILifetimeStore
     }
 
     /// <inheritdoc/>
+    public ValueTask<long?> FindNumberAsync(ConversationKey key, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return ValueTask.FromResult(_numbers.TryGetValue(key, out var number) ? number : (long?)null);
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);

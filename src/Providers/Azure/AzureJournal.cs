@@ -120,6 +120,10 @@ public sealed class AzureJournal : IJournal, ITenantTotals, ICopyTarget
     }
 
     /// <inheritdoc/>
+    public async ValueTask<long?> FindNumberAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        await _lists.NumberOfAsync(key, cancellationToken);
+
+    /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);

@@ -18,17 +18,10 @@ internal sealed class AzureLists(AzureStore store, ReadGate gate)
     public async Task<IReadOnlyList<ConversationId>> OldestAsync(
         string tenant, ConversationId? after, int limit, CancellationToken cancellationToken)
     {
-        var above = 0L;
-        if (after is { } id)
+        var number = after is { } id ? await NumberOfAsync(new ConversationKey(tenant, id), cancellationToken) : 0;
+        if (number is not { } above)
         {
-            var found = await RunAsync(
-                () => store.Tails.LookAsync(new ConversationKey(tenant, id), cancellationToken), cancellationToken);
-            if (!IsLog(found))
-            {
-                return [];
-            }
-
-            above = found!.Value.Manifest.Number;
+            return [];
         }
 
         var page = new List<ConversationId>();
@@ -47,6 +40,13 @@ internal sealed class AzureLists(AzureStore store, ReadGate gate)
         }
 
         return page;
+    }
+
+    /// <summary>The number of a conversation's log; null: there is none.</summary>
+    public async Task<long?> NumberOfAsync(ConversationKey key, CancellationToken cancellationToken)
+    {
+        var found = await RunAsync(() => store.Tails.LookAsync(key, cancellationToken), cancellationToken);
+        return IsLog(found) ? found!.Value.Manifest.Number : null;
     }
 
     /// <summary>Conversations of tenants, the newest first.</summary>

@@ -138,6 +138,10 @@ public sealed class PostgresJournal : IJournal, IHistoryStore, ILifetimeStore, I
     }
 
     /// <inheritdoc/>
+    public async ValueTask<long?> FindNumberAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        await _reader.FindNumberAsync(key, cancellationToken);
+
+    /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);

@@ -49,6 +49,10 @@ internal sealed class PostgresReader(
         ORDER BY number LIMIT $2
         """;
 
+    private readonly string _number = $"""
+        SELECT number FROM "{options.Schema}".conversations WHERE tenant = $1 AND id = $2
+        """;
+
     private readonly string _newest = $"""
         SELECT l.number, l.tenant, l.id,
           substring(a.records FROM greatest(1, octet_length(a.records) - {JournalBounds.FirstTailBytes - 1}))
@@ -115,6 +119,16 @@ internal sealed class PostgresReader(
         }
 
         return page;
+    }, cancellationToken);
+
+    /// <summary>The number of a conversation; null: there is none.</summary>
+    public Task<long?> FindNumberAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        RunAsync(async connection =>
+    {
+        await using var command = new NpgsqlCommand(_number, connection);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = key.Tenant });
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = key.Id.ToGuid() });
+        return (long?)await command.ExecuteScalarAsync(cancellationToken);
     }, cancellationToken);
 
     /// <summary>A page of the conversations of tenants, newest first.</summary>

@@ -107,6 +107,9 @@ internal sealed class JournalReader : IDisposable
         return page;
     }
 
+    /// <summary>The number of a conversation; null: there is none.</summary>
+    public long? FindNumber(ConversationKey key) => _rows.Find(key)?.Number;
+
     /// <summary>A page of conversations, newest first.</summary>
     public JournalListing ListNewest(IReadOnlyList<string> tenants, long before, int limit) =>
         (_newest ??= new NewestConversations(_connection.Handle!)).List(tenants, before, limit);

@@ -108,6 +108,10 @@ public sealed class SqliteJournal : IJournal, IHistoryStore, ILifetimeStore, ITe
     }
 
     /// <inheritdoc/>
+    public async ValueTask<long?> FindNumberAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        await _readers.RunAsync(reader => reader.FindNumber(key), cancellationToken);
+
+    /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);

@@ -163,6 +163,9 @@ public abstract class JournalLogContract : JournalContract
         Assert.Equal(expected.Where(static key => key.Tenant == Tenant),
             (await ListNewestAsync([Tenant], limit: 3)).Select(static log => log.Key));
         Assert.Empty(await ListNewestAsync(["nobody"], limit: 3));
+        Assert.Equal(listed[2].Number, await Journal.FindNumberAsync(listed[2].Key, Token));
+        Assert.Null(await Journal.FindNumberAsync(keys[5], Token));
+        Assert.Null(await Journal.FindNumberAsync(listed[2].Key with { Tenant = "nobody" }, Token));
         Assert.Equal(Bytes(0, 20), listed[0].FirstTail.ToArray());
         Assert.All(listed.Skip(1), log => Assert.Equal(
             Bytes(0, 3_000)[^JournalBounds.FirstTailBytes..], log.FirstTail.ToArray()));

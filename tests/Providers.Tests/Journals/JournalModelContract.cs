@@ -170,11 +170,24 @@ public abstract class JournalModelContract(ITestOutputHelper output) : JournalRa
         {
             var listed = await Journal.ListAsync(tenant, after: null, 100, Token);
             Assert.Equal(model.List(tenant), listed);
+            await CheckNumbersAsync(tenant, listed);
             foreach (var id in listed)
             {
                 await CheckReadAsync(Other, model, new ConversationKey(tenant, id), 0);
             }
         }
+    }
+
+    private async Task CheckNumbersAsync(string tenant, IReadOnlyList<ConversationId> listed)
+    {
+        var numbers = new List<long?>();
+        foreach (var id in listed)
+        {
+            numbers.Add(await Other.FindNumberAsync(new ConversationKey(tenant, id), Token));
+        }
+
+        var newest = await Journal.ListNewestAsync([tenant], long.MaxValue, 10, Token);
+        Assert.Equal(newest.Found.Select(static log => (long?)log.Number), Enumerable.Reverse(numbers).Take(10));
     }
 
     private enum Kind

@@ -156,6 +156,9 @@ public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
     public ValueTask<JournalListing> ListNewestAsync(IReadOnlyList<string> tenants, long before, int limit,
         CancellationToken cancellationToken) => journal.ListNewestAsync(tenants, before, limit, cancellationToken);
 
+    public ValueTask<long?> FindNumberAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        journal.FindNumberAsync(key, cancellationToken);
+
     public ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken) =>
         journal.ListTenantsAsync(limit, cancellationToken);
 
