@@ -30,6 +30,12 @@ public static class Limits
     public const int PageItemsMax = 100;
 
     /// <summary>
+    /// Conversations that a page of stored responses looks into: where few responses pass its filter, each is opened
+    /// for nothing.
+    /// </summary>
+    public const int ListedConversationsMax = 1_000;
+
+    /// <summary>
     /// Bytes of the items of one page, unless its first item is larger: a hundred ordinary items, in one message.
     /// </summary>
     public const int PageBytesMax = 4 << 20;

@@ -87,6 +87,16 @@ public interface IConversationGrain : IGrainWithStringKey
     [Alias("GetContext")]
     Task<Answer<Payload>> GetContext(TurnId turn, int rendered);
 
+    /// <summary>The stored turns that ended with an answer, behind one (the default: behind none); see
+    /// <see cref="ResponseFilter"/>.</summary>
+    [Alias("FindTurns")]
+    Task<Answer<FoundTurns>> FindTurns(
+        TurnId after, int limit, bool isAscending, string? model, Dictionary<string, string> metadata);
+
+    /// <summary>Replaces the metadata of a stored response that has ended.</summary>
+    [Alias("ChangeMetadata")]
+    Task<Answer<bool>> ChangeMetadata(TurnRequest turn, Payload metadata);
+
     /// <summary>Deletes a response.</summary>
     [Alias("Delete")]
     Task<Answer<bool>> Delete(TurnRequest turn);

@@ -100,6 +100,9 @@ internal sealed class ParameterStore
         }
     }
 
+    /// <summary>A journaled value.</summary>
+    public HeldValue ByNumber(int number) => _byNumber[number];
+
     /// <summary>The parameters of a journaled turn.</summary>
     public Parameters ByNumbers(IReadOnlyList<int> numbers) =>
         Of([.. numbers.Select(number => _byNumber[number])]);

@@ -6,6 +6,10 @@ namespace Evergrain.Conversations.Context;
 /// </summary>
 public sealed class Parameters
 {
+    private const string Metadata = "metadata";
+
+    private static readonly HeldValue NoMetadata = new(-1, Metadata, "{}"u8.ToArray(), "{}"u8.ToArray());
+
     private readonly HeldValue[] _values;
 
     internal Parameters(HeldValue[] values) => _values = values;
@@ -38,12 +42,32 @@ public sealed class Parameters
         return false;
     }
 
+    /// <summary>
+    /// The same with the metadata that a client changed later. It replaces the create's own; see <see cref="With"/>.
+    /// </summary>
+    internal Parameters Changed =>
+        _values is [.., { Field: Metadata }] && Array.FindIndex(_values, IsMetadata) < _values.Length - 1
+            ? new([.. _values.Where(static value => !IsMetadata(value)), _values[^1]])
+            : this;
+
+    /// <summary>
+    /// Adds other metadata behind what the create had, in place of an earlier change. The create's own metadata stays
+    /// first, empty where it had none: events are made again as they were sent.
+    /// </summary>
+    internal Parameters With(HeldValue metadata)
+    {
+        var first = Array.Find(_values, IsMetadata) ?? NoMetadata;
+        return new([.. _values.Where(static value => !IsMetadata(value)), first, metadata]);
+    }
+
     /// <summary>The tools that the create declares.</summary>
     internal DeclaredTools Tools => ToolsOf(_values);
 
     /// <summary>The tools that some values declare.</summary>
     internal static DeclaredTools ToolsOf(IEnumerable<HeldValue> values) =>
         values.FirstOrDefault(static value => value.Field == "tools")?.Tools ?? DeclaredTools.None;
+
+    private static bool IsMetadata(HeldValue value) => value.Field == Metadata;
 
     /// <summary>What response objects say of a field; empty where the create did not have it.</summary>
     internal ReadOnlyMemory<byte> Echo(string field)

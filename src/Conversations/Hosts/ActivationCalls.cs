@@ -43,7 +43,7 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
     /// <inheritdoc/>
     public Task<Answer<HistoryMatch>> MatchAsync(
         TurnAddress turn, HistoryQuestion question, CancellationToken cancellationToken) => AskAsync(
-            (conversation, _) => conversation.Match(turn.Response.Turn, question), cancellationToken);
+            (conversation, _) => conversation.Places.Match(turn.Response.Turn, question), cancellationToken);
 
     /// <inheritdoc/>
     public virtual async IAsyncEnumerable<Answer<EventBatch>> ReadEventsAsync(TurnAddress turn, int from, ulong reader,
@@ -106,6 +106,17 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
     public Task<Answer<ReadOnlyMemory<byte>>> GetContextAsync(
         TurnId turn, int rendered, CancellationToken cancellationToken) =>
         AskAsync((conversation, _) => conversation.GetContext(turn, rendered), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Answer<FoundTurns>> FindTurnsAsync(
+        TurnId after, int limit, ResponseFilter filter, CancellationToken cancellationToken) => AskAsync(
+            (conversation, _) => conversation.Stored.Find(after, limit, filter), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> ChangeMetadataAsync(
+        TurnAddress turn, ReadOnlyMemory<byte> metadata, CancellationToken cancellationToken) =>
+        WaitAsync<bool>((activation, answer) => activation.AskDurable((conversation, now) =>
+            (true, conversation.Stored.Change(turn.Response.Turn, metadata, now)), answer), cancellationToken);
 
     /// <inheritdoc/>
     public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>

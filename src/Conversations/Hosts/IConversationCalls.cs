@@ -18,7 +18,7 @@ public interface IConversationCalls
 
     /// <summary>
     /// Where a history that was sent again may continue a turn, or one that goes on from it; see
-    /// <see cref="Conversation.Match"/>.
+    /// <see cref="HistoryPlaces.Match"/>.
     /// </summary>
     /// <param name="turn">The turn.</param>
     /// <param name="question">What is known of the history.</param>
@@ -63,6 +63,18 @@ public interface IConversationCalls
     /// <summary>What the context of a turn is made of, as JSON.</summary>
     Task<Answer<ReadOnlyMemory<byte>>> GetContextAsync(
         TurnId turn, int rendered, CancellationToken cancellationToken);
+
+    /// <summary>The stored turns that ended with an answer and pass a filter.</summary>
+    /// <param name="after">The turn before them, which may be deleted; the default: none.</param>
+    /// <param name="limit">How many at most.</param>
+    /// <param name="filter">Which of them, and in which direction.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    Task<Answer<FoundTurns>> FindTurnsAsync(
+        TurnId after, int limit, ResponseFilter filter, CancellationToken cancellationToken);
+
+    /// <summary>Replaces the metadata of a stored response that has ended.</summary>
+    Task<Answer<bool>> ChangeMetadataAsync(
+        TurnAddress turn, ReadOnlyMemory<byte> metadata, CancellationToken cancellationToken);
 
     /// <summary>Deletes a response.</summary>
     Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken);

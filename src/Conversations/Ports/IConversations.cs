@@ -84,6 +84,26 @@ public interface IConversations
     ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken);
 
     /// <summary>
+    /// A page of a tenant's stored responses. It looks into a bounded number of conversations, which are opened for it
+    /// where they are not warm.
+    /// </summary>
+    /// <exception cref="ConversationException">
+    /// <see cref="ResponseQuery.After"/> is not found, or they cannot be listed now.
+    /// </exception>
+    ValueTask<ResponsePage> ListResponsesAsync(ResponseQuery query, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Replaces the metadata of a stored response that has ended: <see cref="GetAsync"/> shows it from then on. The
+    /// response's events stay as they were sent.
+    /// </summary>
+    /// <param name="turn">The response.</param>
+    /// <param name="metadata">The JSON object; nobody may write to it any more.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ConversationException">The response is not found or runs, or the value is none.</exception>
+    ValueTask ChangeMetadataAsync(
+        TurnAddress turn, ReadOnlyMemory<byte> metadata, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Deletes all of a conversation: every response, stored or not, and the journal. Running turns are cancelled
     /// first. Where somebody reads a response, the journal goes when they have read it. That there is no such
     /// conversation is no error.

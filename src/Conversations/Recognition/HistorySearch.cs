@@ -31,7 +31,7 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
         FindElsewhere { get; set; }
 
     /// <summary>Reads a create's history, and finds the turns that it may continue.</summary>
-    public async ValueTask<FoundTurns> FindAsync(
+    public async ValueTask<FoundParents> FindAsync(
         StartTurn start, KnownPrefix? prefix, CancellationToken cancellationToken)
     {
         if (ResentHistory.Read(start, prefix) is not { } history ||
@@ -43,10 +43,10 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
         if (history.Names.Count > 0 && FindNamed(start.Key.Tenant, history,
             await ResolveAsync(start, history, cancellationToken)) is { } named)
         {
-            return new FoundTurns(history, [named]);
+            return new FoundParents(history, [named]);
         }
 
-        return new FoundTurns(history, history.IsStored
+        return new FoundParents(history, history.IsStored
             ? await FindStoredAsync(start.Key.Tenant, history, cancellationToken)
             : await FindUnstoredAsync(start.Key.Tenant, history, cancellationToken));
     }
@@ -57,7 +57,7 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
     /// </summary>
     /// <returns>Whether there is an answer, and the place; null: the turn may not be continued.</returns>
     public async ValueTask<(bool IsGiven, HistoryPlace? Place)> PlaceOfAsync(
-        StartTurn start, FoundTurn found, CancellationToken cancellationToken)
+        StartTurn start, FoundParent found, CancellationToken cancellationToken)
     {
         if (found.Place is { } given)
         {
@@ -103,7 +103,7 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
     }
 
     /// <summary>The turn at the last place of a history among those of conversations that it names.</summary>
-    private FoundTurn? FindNamed(string tenant, ResentHistory history,
+    private FoundParent? FindNamed(string tenant, ResentHistory history,
         IReadOnlyList<(ResponseId Response, HistoryPlace Place)> named)
     {
         foreach (var end in history.Ends.Reverse().Take(LookUpsMax))
@@ -114,7 +114,7 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
                 {
                     // What can be named is stored, and that scope is the last.
                     var mark = new HistoryMark(history.Scopes[^1].KeyOf(end.Context), history.Hint);
-                    return new FoundTurn(end, known.Of(new TurnAddress(tenant, response), mark), place);
+                    return new FoundParent(end, known.Of(new TurnAddress(tenant, response), mark), place);
                 }
             }
         }
@@ -126,15 +126,15 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
     /// The known turn at the last place of a stored history. The lasting index is asked for the places behind the one
     /// that is known in memory, and for that one too where the turn in memory is of another chat.
     /// </summary>
-    private async ValueTask<IReadOnlyList<FoundTurn>> FindStoredAsync(
+    private async ValueTask<IReadOnlyList<FoundParent>> FindStoredAsync(
         string tenant, ResentHistory history, CancellationToken cancellationToken)
     {
         var asked = new List<(HistoryEnd End, Digest Key)>();
-        FoundTurn? here = null;
+        FoundParent? here = null;
         foreach (var end in history.Ends.Reverse().Take(LookUpsMax))
         {
             var key = history.Scopes[0].KeyOf(end.Context);
-            here = known.Find(tenant, key, history.Hint) is { } parent ? new FoundTurn(end, parent) : null;
+            here = known.Find(tenant, key, history.Hint) is { } parent ? new FoundParent(end, parent) : null;
             if (here?.Parent.IsOf(history.Hint) != true)
             {
                 asked.Add((end, key));
@@ -150,7 +150,7 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
             tenant, asked.ConvertAll(static place => place.Key), history.Hint, cancellationToken);
         if (lasting is not null && (lasting.Mark.Key != here?.Parent.Mark.Key || lasting.IsOf(history.Hint)))
         {
-            return [new FoundTurn(asked.Find(place => place.Key == lasting.Mark.Key).End, lasting)];
+            return [new FoundParent(asked.Find(place => place.Key == lasting.Mark.Key).End, lasting)];
         }
 
         return here is { } found ? [found] : [];
@@ -160,15 +160,15 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
     /// The known turns at places of an unstored history, the last one first. The lasting index is not asked: what a
     /// database is asked may stand in its log. Other processes are asked for the places behind those known here.
     /// </summary>
-    private async ValueTask<IReadOnlyList<FoundTurn>> FindUnstoredAsync(
+    private async ValueTask<IReadOnlyList<FoundParent>> FindUnstoredAsync(
         string tenant, ResentHistory history, CancellationToken cancellationToken)
     {
-        var (here, asked) = (new List<FoundTurn>(), new List<(HistoryEnd End, Digest Key)>());
+        var (here, asked) = (new List<FoundParent>(), new List<(HistoryEnd End, Digest Key)>());
         foreach (var end in history.Ends.Reverse().Take(LookUpsMax).TakeWhile(_ => here.Count < AsksMax))
         {
             if (FindHere(tenant, history, end.Context) is { } parent)
             {
-                here.Add(new FoundTurn(end, parent));
+                here.Add(new FoundParent(end, parent));
             }
             else if (here.Count == 0)
             {
@@ -186,7 +186,7 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
         return
         [
             .. asked.SelectMany(place => found.Where(entry => entry.Mark.Key == place.Key).Take(1)
-                .Select(entry => new FoundTurn(place.End, new KnownTurn(entry.Mark, entry.Response, isBare: false))))
+                .Select(entry => new FoundParent(place.End, new KnownTurn(entry.Mark, entry.Response, isBare: false))))
                 .Concat(here).Take(AsksMax),
         ];
     }
@@ -227,10 +227,10 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
 /// <summary>A history, and the turns that it may continue.</summary>
 /// <param name="History">The history; null: the create brings none.</param>
 /// <param name="Turns">The turns, that at the last place first; null with the history.</param>
-internal readonly record struct FoundTurns(ResentHistory? History, IReadOnlyList<FoundTurn> Turns);
+internal readonly record struct FoundParents(ResentHistory? History, IReadOnlyList<FoundParent> Turns);
 
 /// <summary>A turn that a history may continue.</summary>
 /// <param name="End">The place where the turn ended.</param>
 /// <param name="Parent">The turn.</param>
 /// <param name="Place">Where it goes on, as its conversation said; null: that was not asked.</param>
-internal readonly record struct FoundTurn(HistoryEnd End, KnownTurn Parent, HistoryPlace? Place = null);
+internal readonly record struct FoundParent(HistoryEnd End, KnownTurn Parent, HistoryPlace? Place = null);

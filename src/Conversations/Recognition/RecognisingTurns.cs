@@ -106,7 +106,7 @@ public sealed class RecognisingTurns : ITurns
     /// <summary>Continues the first turn that was found and may be continued.</summary>
     /// <returns>The response; null where the create must begin a new conversation.</returns>
     private async ValueTask<ResponseId?> ContinueAsync(
-        StartTurn start, FoundTurns found, CancellationToken cancellationToken)
+        StartTurn start, FoundParents found, CancellationToken cancellationToken)
     {
         foreach (var turn in found.Turns)
         {
@@ -125,7 +125,7 @@ public sealed class RecognisingTurns : ITurns
         return null;
     }
 
-    private async ValueTask<ResponseId?> ContinueAsync(StartTurn start, ResentHistory history, FoundTurn turn,
+    private async ValueTask<ResponseId?> ContinueAsync(StartTurn start, ResentHistory history, FoundParent turn,
         HistoryPlace place, CancellationToken cancellationToken)
     {
         var parent = turn.Parent;

@@ -13,7 +13,7 @@ namespace Evergrain.Conversations.Recognition;
 /// </summary>
 /// <remarks>
 /// What it says is a hint. The conversation compares digests before a turn is continued:
-/// <see cref="Turns.Conversation.Match"/>.
+/// <see cref="Turns.HistoryPlaces.Match"/>.
 /// </remarks>
 public sealed partial class RecognitionIndex
 {

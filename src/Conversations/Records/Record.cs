@@ -30,7 +30,14 @@ internal abstract record Record(RecordKind Kind)
 internal sealed record Claimed() : Record(RecordKind.Claimed);
 
 /// <summary>A parameter value that turns name by number from here on.</summary>
-internal sealed record ValueHeld(int Number, string Field, ReadOnlyMemory<byte> Json) : Record(RecordKind.ValueHeld);
+internal sealed record ValueHeld(int Number, string Field, ReadOnlyMemory<byte> Json) : Record(RecordKind.ValueHeld)
+{
+    /// <summary>
+    /// The turn that shows this value from here on in place of the one it began with; 0: none. A field: it is there
+    /// where this is so.
+    /// </summary>
+    public int Turn { get; init; }
+}
 
 /// <summary>An input item of the turn whose <see cref="TurnStarted"/> follows in the same append.</summary>
 internal sealed record InputHeld(ReadOnlyMemory<byte> Json) : Record(RecordKind.InputHeld);

@@ -83,7 +83,8 @@ internal static class RecordFrames
 
     private static void WriteFields(Record record, int format, ArrayBufferWriter<byte> payload)
     {
-        var fields = ContinuesInputField.AddTo(record, RecognisedField.AddTo(record, TagField.AddTo(record)));
+        var fields = ContinuesInputField.AddTo(
+            record, ChangedTurnField.AddTo(record, RecognisedField.AddTo(record, TagField.AddTo(record))));
         if (format > RecordFormat.First)
         {
             RecordField.WriteAll(fields, payload);
@@ -172,6 +173,7 @@ internal static class RecordFrames
         (record, fields) = TagField.TakeFrom(record, fields);
         (record, fields) = RecognisedField.TakeFrom(record, fields);
         (record, fields) = ContinuesInputField.TakeFrom(record, fields);
+        (record, fields) = ChangedTurnField.TakeFrom(record, fields);
         return fields.FirstOrDefault(static field => field.IsCritical) is { } critical
             ? throw new UnknownRecordException(
                 $"the critical field '{critical.Name}' of a {kind} record is not known to this program")

@@ -94,6 +94,20 @@ public sealed class ConversationRouter(Func<ConversationKey, IConversationCalls>
     }
 
     /// <inheritdoc/>
+    public ValueTask<ResponsePage> ListResponsesAsync(ResponseQuery query, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return new ResponseFinder(journal, query, (key, after, limit) => AskAsync(
+            () => find(key).FindTurnsAsync(after, limit, query.Filter, cancellationToken), cancellationToken))
+            .FindAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ChangeMetadataAsync(
+        TurnAddress turn, ReadOnlyMemory<byte> metadata, CancellationToken cancellationToken) => await AskAsync(
+            () => find(turn.Key).ChangeMetadataAsync(turn, metadata, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
     public ValueTask<Verification> VerifyAsync(ConversationKey key, CancellationToken cancellationToken) =>
         new ConversationProof(key, this, journal, ids).MakeAsync(cancellationToken);
 

@@ -36,7 +36,6 @@ public sealed class Conversation
     private readonly RecordApplier _records;
     private readonly RunningTurns _running;
     private readonly TurnStarter _starter;
-    private readonly HistoryPlaces _places;
     private readonly TurnReaders _readers;
     private readonly TurnRemoval _removal;
     private readonly UnstoredTurns _unstored;
@@ -58,15 +57,20 @@ public sealed class Conversation
         _records = new RecordApplier(_state);
         _running = new RunningTurns(_state, _records, events, _effects);
         _starter = new TurnStarter(_state, _running, _records, models, ids);
-        _places = new HistoryPlaces(_state, _running);
         _readers = new TurnReaders(_state, _running, events);
         _removal = new TurnRemoval(_state, _running);
         _unstored = new UnstoredTurns(_state, _running);
+        Stored = new StoredTurns(_state);
+        Places = new HistoryPlaces(_state, _running);
     }
 
-    /// <summary>
-    /// Whether a refused or failed append ended this activation: what it holds is no longer the truth.
-    /// </summary>
+    /// <summary>Says where a history that was sent again may continue it.</summary>
+    internal HistoryPlaces Places { get; }
+
+    /// <summary>Lists the stored turns, and changes the metadata of one.</summary>
+    internal StoredTurns Stored { get; }
+
+    /// <summary>Whether a refused or failed append ended this activation: what it holds is not the truth.</summary>
     public bool IsLost => _running.IsLost;
 
     /// <summary>
@@ -182,12 +186,6 @@ public sealed class Conversation
         ArgumentNullException.ThrowIfNull(start);
         return _starter.Known(start) is not null;
     }
-
-    /// <summary>
-    /// Where a history that was sent again may continue a turn, or one that goes on from it. An unstored turn is for
-    /// unstored creates: callers see to that.
-    /// </summary>
-    public HistoryMatch Match(TurnId id, HistoryQuestion question) => _places.Match(id, question);
 
     /// <summary>
     /// The record that must be durable before a started turn's id means anything: until then another activation may

@@ -15,7 +15,10 @@ internal sealed class HistoryPlaces(ConversationState state, RunningTurns runnin
     // A client that names its items goes on a few turns behind the last of them.
     private const int TurnsMax = 64;
 
-    /// <summary>See <see cref="HistoryMatch"/>; nothing where too many turns run.</summary>
+    /// <summary>
+    /// Where a history that was sent again may continue a turn, or one that goes on from it; nothing where too many
+    /// turns run. An unstored turn is for unstored creates: callers see to that.
+    /// </summary>
     /// <param name="id">The turn that was found, or the last one whose output the history names.</param>
     /// <param name="question">What is asked.</param>
     public HistoryMatch Match(TurnId id, HistoryQuestion question)

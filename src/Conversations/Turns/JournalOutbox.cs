@@ -117,7 +117,7 @@ internal sealed class JournalOutbox(ulong activation, RecordOwner owner, Func<in
                 break;
             }
 
-            whole = _pending[i] is ValueHeld or InputHeld ? whole : i + 1;
+            whole = _pending[i] is ValueHeld { Turn: 0 } or InputHeld ? whole : i + 1;
         }
 
         return whole;

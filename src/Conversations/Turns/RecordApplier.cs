@@ -87,7 +87,7 @@ internal sealed class RecordApplier(ConversationState state)
         switch (record)
         {
             case ValueHeld value:
-                state.Parameters.Apply(value.Number, value.Field, value.Json);
+                ApplyValue(value);
                 break;
             case InputHeld input:
                 _stagedInput.Add(input.Json);
@@ -107,6 +107,16 @@ internal sealed class RecordApplier(ConversationState state)
             case TurnDeleted deleted:
                 state.Turns.Delete(Known(deleted.Turn));
                 break;
+        }
+    }
+
+    private void ApplyValue(ValueHeld value)
+    {
+        state.Parameters.Apply(value.Number, value.Field, value.Json);
+        if (value.Turn > 0)
+        {
+            var turn = Known(value.Turn);
+            turn.Parameters = turn.Parameters.With(state.Parameters.ByNumber(value.Number));
         }
     }
 

@@ -40,7 +40,8 @@ internal sealed class Turn
     /// <summary>Milliseconds since the Unix epoch.</summary>
     public required long CreatedAt { get; init; }
 
-    public required Parameters Parameters { get; init; }
+    /// <summary>What it began with, and behind that the metadata that it shows now, if a client changed it.</summary>
+    public required Parameters Parameters { get; set; }
 
     public required EventDialect Dialect { get; init; }
 

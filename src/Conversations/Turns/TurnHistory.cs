@@ -33,9 +33,8 @@ internal static class TurnHistory
     /// An ended turn that a history names: a stored one, or an unstored one, whichever connection holds it or held it.
     /// Null: there is none.
     /// </summary>
-    public static Turn? Ended(ConversationState state, TurnId id) => Named(state, id) is { Status: TurnStatus.Ended } turn
-        ? turn
-        : null;
+    public static Turn? Ended(ConversationState state, TurnId id) =>
+        Named(state, id) is { Status: TurnStatus.Ended } turn ? turn : null;
 
     /// <summary>
     /// The end of a turn in a history without the reasoning of its output, and how many items of the output are left.

@@ -74,7 +74,8 @@ internal sealed class TurnReaders(ConversationState state, RunningTurns running,
     public ReadOnlyMemory<byte> Get(TurnId id, LeaseId lease)
     {
         var buffer = new WireBuffer();
-        ResponseObject.Write(buffer, events.Snapshot(state.Turns.GetShown(id, lease)));
+        var turn = state.Turns.GetShown(id, lease);
+        ResponseObject.Write(buffer, events.Snapshot(turn) with { Parameters = turn.Parameters.Changed });
         return buffer.Take();
     }
 

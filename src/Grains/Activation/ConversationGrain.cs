@@ -198,6 +198,16 @@ internal sealed class ConversationGrain(GrainServices services)
         Payload.Wrap(await _activation.GetContextAsync(turn, rendered, default));
 
     /// <inheritdoc/>
+    public Task<Answer<FoundTurns>> FindTurns(
+        TurnId after, int limit, bool isAscending, string? model, Dictionary<string, string> metadata) =>
+        _activation.FindTurnsAsync(after, limit,
+            new ResponseFilter { IsAscending = isAscending, Model = model, Metadata = metadata }, default);
+
+    /// <inheritdoc/>
+    public Task<Answer<bool>> ChangeMetadata(TurnRequest turn, Payload metadata) =>
+        _activation.ChangeMetadataAsync(AddressOf(turn), metadata.Bytes, default);
+
+    /// <inheritdoc/>
     public Task<Answer<bool>> Delete(TurnRequest turn) => _activation.DeleteAsync(AddressOf(turn), default);
 
     /// <inheritdoc/>

@@ -104,6 +104,15 @@ internal sealed class GrainCalls(IConversationGrain grain, ClusterAccess cluster
         TurnId turn, int rendered, CancellationToken cancellationToken) =>
         Payload.Unwrap(await CallAsync(() => grain.GetContext(turn, rendered), cancellationToken));
 
+    public Task<Answer<FoundTurns>> FindTurnsAsync(
+        TurnId after, int limit, ResponseFilter filter, CancellationToken cancellationToken) => CallAsync(
+            () => grain.FindTurns(after, limit, filter.IsAscending, filter.Model,
+                filter.Metadata.ToDictionary(StringComparer.Ordinal)), cancellationToken);
+
+    public Task<Answer<bool>> ChangeMetadataAsync(
+        TurnAddress turn, ReadOnlyMemory<byte> metadata, CancellationToken cancellationToken) => CallAsync(
+            () => grain.ChangeMetadata(RequestFor(turn), new Payload(metadata)), cancellationToken);
+
     public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
         CallAsync(() => grain.Delete(RequestFor(turn)), cancellationToken);
 

@@ -49,6 +49,8 @@ public sealed class WireGoldenTests
         }),
         ["evergrain.ForeignItem"] = Sample.Of(Foreign),
         ["evergrain.FoundHistory"] = Sample.Of(new FoundHistory(1, UInt128.MaxValue / 13, Unstored, 1UL << 63)),
+        ["evergrain.FoundTurns"] = Sample.Of(Answer.Given(
+            new FoundTurns([TurnId.Stored(3), TurnId.Stored(4)], TurnId.Stored(5)))),
         ["evergrain.HeldConversation"] = Sample.Of(Held),
         ["evergrain.HistoryMatch"] = Sample.Of(Answer.Given(new HistoryMatch(
             new ItemPlace[] { new("msg_1", Digested, Digested) },

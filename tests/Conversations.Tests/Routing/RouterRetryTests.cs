@@ -248,6 +248,14 @@ public sealed class RouterRetryTests
         public Task<Answer<ReadOnlyMemory<byte>>> GetContextAsync(
             TurnId turn, int rendered, CancellationToken cancellationToken) => throw new NotSupportedException();
 
+        public Task<Answer<FoundTurns>> FindTurnsAsync(
+            TurnId after, int limit, ResponseFilter filter, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public Task<Answer<bool>> ChangeMetadataAsync(
+            TurnAddress turn, ReadOnlyMemory<byte> metadata, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
         public Task<Answer<bool>> DeleteAsync(TurnAddress turn, CancellationToken cancellationToken) =>
             Task.FromResult(OnDelete());
 

@@ -55,7 +55,7 @@ public sealed class ContinuesInputTests
     {
         var first = Think();
         var question = new HistoryQuestion(null, []);
-        var places = _driver.Conversation.Match(first.Turn, question).Turns;
+        var places = _driver.Conversation.Places.Match(first.Turn, question).Turns;
         Assert.Equal([(first.Turn, 0), (first.Turn, 1)], places.Select(static place => (place.Turn, place.Rest)));
 
         // What has nothing else than reasoning, or no reasoning, is offered by its end.
@@ -64,11 +64,11 @@ public sealed class ContinuesInputTests
         _driver.AppendAll();
         var third = _driver.Say("three", second);
         _driver.Answer(third);
-        places = _driver.Conversation.Match(second.Turn, question).Turns;
+        places = _driver.Conversation.Places.Match(second.Turn, question).Turns;
         Assert.Equal([(third.Turn, 0), (second.Turn, 0)], places.Select(static place => (place.Turn, place.Rest)));
         Delete(third);
-        Assert.Single(_driver.Conversation.Match(second.Turn, question).Turns);
-        Assert.Empty(_driver.Conversation.Match(third.Turn, question).Turns);
+        Assert.Single(_driver.Conversation.Places.Match(second.Turn, question).Turns);
+        Assert.Empty(_driver.Conversation.Places.Match(third.Turn, question).Turns);
     }
 
     // A process that does not know the field would give the turn another context.
@@ -79,7 +79,8 @@ public sealed class ContinuesInputTests
     public void Turn_IsOfferedWithoutReasoning_WhereTheFormatHoldsTheField(int format, int places)
     {
         _driver.Format = format;
-        Assert.Equal(places, _driver.Conversation.Match(Think().Turn, new HistoryQuestion(null, [])).Turns.Count);
+        var match = _driver.Conversation.Places.Match(Think().Turn, new HistoryQuestion(null, []));
+        Assert.Equal(places, match.Turns.Count);
     }
 
     [Fact]
@@ -132,14 +133,14 @@ public sealed class ContinuesInputTests
         [
             $"msg_{code}_{second.Turn}_1", $"rs_{code}_{first.Turn}_0", $"msg_{code}_{second.Turn}_2", "msg_1",
         ];
-        var match = _driver.Conversation.Match(first.Turn, new HistoryQuestion(null, ids));
+        var match = _driver.Conversation.Places.Match(first.Turn, new HistoryQuestion(null, ids));
         Assert.Equal(ids[..2], match.Items.Select(static item => item.Id));
         Assert.Equal(DigestOf(_driver, second), match.Items[0].After);
         Assert.Contains(match.Turns, place => place == new HistoryPlace(second.Turn, match.Items[0].After, 0));
 
         // Its response is deleted: a create that refers to it is refused.
         Delete(first);
-        match = _driver.Conversation.Match(second.Turn, new HistoryQuestion(null, ids));
+        match = _driver.Conversation.Places.Match(second.Turn, new HistoryQuestion(null, ids));
         Assert.Equal(ids[..1], match.Items.Select(static item => item.Id));
     }
 

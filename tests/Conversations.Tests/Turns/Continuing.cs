@@ -10,5 +10,5 @@ internal static class Continuing
 {
     /// <summary>Whether the history may continue a turn at its end.</summary>
     public static bool MayContinue(this Conversation conversation, TurnId turn, Digest context) =>
-        conversation.Match(turn, new HistoryQuestion(context, [])).Turns is [{ Rest: 0 }, ..];
+        conversation.Places.Match(turn, new HistoryQuestion(context, [])).Turns is [{ Rest: 0 }, ..];
 }

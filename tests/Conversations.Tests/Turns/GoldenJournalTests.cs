@@ -29,6 +29,9 @@ public sealed class GoldenJournalTests
     // Turns of format 4 that continue the input of others.
     private const string Inputs = "journal-v4";
 
+    // Ended turns whose metadata was changed.
+    private const string Changed = "journal-v3-metadata";
+
     [Theory]
     [InlineData(Plain, 50)]
     [InlineData(Verbatim, 30)]
@@ -36,6 +39,7 @@ public sealed class GoldenJournalTests
     [InlineData(Owned, 50)]
     [InlineData(Tagged, 50)]
     [InlineData(Inputs, 20)]
+    [InlineData(Changed, 20)]
     public void Recover_JournalOfEachFormat_GivesTheSameTurns(string name, int least)
     {
         if (Environment.GetEnvironmentVariable("EVERGRAIN_GOLDEN") == name)
@@ -81,6 +85,7 @@ public sealed class GoldenJournalTests
     [InlineData(Verbatim)]
     [InlineData(Tagged)]
     [InlineData(Inputs)]
+    [InlineData(Changed)]
     public void Snapshot_OfEachJournal_IsWrittenAsBefore_AndTakenOver(string name)
     {
         var file = name.Replace("journal", "snapshot", StringComparison.Ordinal) + ".bin";
@@ -112,7 +117,8 @@ public sealed class GoldenJournalTests
 
     private static ConversationDriver Life(string name)
     {
-        var driver = new ConversationDriver { Format = name is Tagged or Inputs ? FormatOf(name) : RecordFormat.First };
+        var isNew = name is Tagged or Inputs or Changed;
+        var driver = new ConversationDriver { Format = isNew ? FormatOf(name) : RecordFormat.First };
         switch (name)
         {
             case Plain or Tagged:
@@ -123,6 +129,9 @@ public sealed class GoldenJournalTests
                 break;
             case Inputs:
                 LiveBare(driver);
+                break;
+            case Changed:
+                LiveChanged(driver);
                 break;
             default:
                 var plain = GoldenJournal.Read(Path.Combine(GoldenJournal.Folder, Plain + ".bin"));
@@ -137,7 +146,7 @@ public sealed class GoldenJournalTests
     private static int FormatOf(string name) => name switch
     {
         Inputs => 4,
-        Owned or Tagged => 3,
+        Owned or Tagged or Changed => 3,
         Fields => 2,
         _ => 1,
     };
@@ -276,6 +285,27 @@ public sealed class GoldenJournalTests
         }
 
         driver.Think(next, "the end");
+    }
+
+    /// <summary>A life in which metadata changes: of a turn that had some, and of one that had none.</summary>
+    private static void LiveChanged(ConversationDriver driver)
+    {
+        var first = driver.Create("""{"model":"m","input":"one","metadata":{"k":"v"}}""");
+        driver.AppendAll();
+        driver.Answer(first);
+        var second = driver.Say("two", first);
+        driver.Answer(second);
+        Change(driver, first, """{"k":"\u0076","l":""}""");
+        Change(driver, second, """{"k":"v"}""");
+        Change(driver, first, "{ }");
+        driver.Answer(driver.Say("three", second));
+    }
+
+    private static void Change(ConversationDriver driver, ResponseId id, string metadata)
+    {
+        driver.Conversation.Stored.Change(id.Turn, Encoding.UTF8.GetBytes(metadata), driver.Now);
+        driver.Take();
+        driver.AppendAll();
     }
 
     private static void Endings(ConversationDriver driver, ResponseId parent)

@@ -167,6 +167,13 @@ public sealed class ScriptedConversations : ConversationsHost, ITurns, IConversa
         return ValueTask.CompletedTask;
     }
 
+    public ValueTask<ResponsePage> ListResponsesAsync(ResponseQuery query, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
+    public ValueTask ChangeMetadataAsync(
+        TurnAddress turn, ReadOnlyMemory<byte> metadata, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
     public ValueTask HoldAsync(ConversationKey key, LeaseId lease, CancellationToken cancellationToken)
     {
         Note("hold", key, lease);
