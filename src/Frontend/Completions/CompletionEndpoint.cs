@@ -48,20 +48,26 @@ internal sealed class CompletionEndpoint(
         var delivery = new SilentDelivery();
         await RunAsync(request, create, leases, delivery, cancellationToken);
         var turn = new TurnAddress(leases.Tenant, await delivery.Response, leases.Id);
-        var response = await services.Conversations.GetAsync(turn, cancellationToken);
+        var response = await creates.ReadEndedAsync(turn, cancellationToken);
         if (TimingWishes.Of(context.Request).IsTurn)
         {
             context.Response.Headers[TimingEvents.ServerTiming] = TimingEvents.WriteHeader(delivery.Timing!);
         }
 
-        if (FailedTurn.Read(response, hasStatus: false) is { } error)
+        if (response is not { } json)
+        {
+            await FailedTurn.Deleted.WriteAsync(context);
+            return;
+        }
+
+        if (FailedTurn.Read(json, hasStatus: false) is { } error)
         {
             await error.WriteAsync(context);
             return;
         }
 
         using var completion = new RentedBuffer(Array.MaxLength);
-        CompletionWriter.Write(completion, response);
+        CompletionWriter.Write(completion, json);
         await context.WriteJsonAsync(completion.Written);
     }
 

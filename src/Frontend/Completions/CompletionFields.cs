@@ -24,7 +24,7 @@ internal static class CompletionFields
         ["stop", "seed", "logit_bias", "presence_penalty", "frequency_penalty"];
 
     // The least "max_output_tokens" of a create. Chat completions take less.
-    private const int OutputTokensLeast = 16;
+    public const int OutputTokensLeast = 16;
 
     private static readonly (string Name, string Instead)[] Refused =
     [
@@ -82,6 +82,12 @@ internal static class CompletionFields
         foreach (var name in (string[])["stream", "store", "logprobs"])
         {
             CheckFlag(request[name], name);
+        }
+
+        var limit = OutputLimit(request);
+        if (ReadTokens(request[limit].Span) < 1)
+        {
+            throw CompletionRefusals.Invalid($"'{limit}' must be at least 1.", limit);
         }
 
         CheckShapes(request);
@@ -169,9 +175,11 @@ internal static class CompletionFields
     }
 
     /// <summary>Whether the answer is bounded more closely than a create can say.</summary>
-    private static bool IsBelowLeast(ReadOnlySpan<byte> limit) =>
-        Utf8Parser.TryParse(limit, out int tokens, out var read) && read == limit.Length &&
-        tokens is > 0 and < OutputTokensLeast;
+    private static bool IsBelowLeast(ReadOnlySpan<byte> limit) => ReadTokens(limit) < OutputTokensLeast;
+
+    /// <summary>A whole number of tokens; null: it is none.</summary>
+    private static int? ReadTokens(ReadOnlySpan<byte> limit) =>
+        Utf8Parser.TryParse(limit, out int tokens, out var read) && read == limit.Length ? tokens : null;
 
     /// <summary>Whether a value is the default, which some clients write out.</summary>
     private static bool ChangesNothing(string name, ReadOnlySpan<byte> value) => name switch

@@ -14,6 +14,7 @@ internal sealed class CompletionRequest : IDisposable
     private const string Input = "input";
     private const string Messages = "messages";
     private const string ChatOnly = "text.evergrain.";
+    private const string CloseLimit = "text.evergrain.max_tokens";
 
     // What a message grows by where it becomes an item, with room to spare.
     private const int ItemBytes = 128;
@@ -80,7 +81,7 @@ internal sealed class CompletionRequest : IDisposable
         return refusal with
         {
             Param = own,
-            Message = refusal.Message.Replace($"'{param}'", $"'{own}'", StringComparison.Ordinal),
+            Message = WithBound(refusal.Message, param).Replace($"'{param}'", $"'{own}'", StringComparison.Ordinal),
         };
     }
 
@@ -88,7 +89,7 @@ internal sealed class CompletionRequest : IDisposable
 
     private static CompletionRequest Begin(RentedBuffer body, out List<(JsonSlots Members, int Bytes)> messages)
     {
-        var members = ReadMembers(body.Written);
+        var members = ReadMembers(body.Written, CompletionFields.All);
         try
         {
             CompletionFields.Check(members);
@@ -110,13 +111,15 @@ internal sealed class CompletionRequest : IDisposable
         }
     }
 
-    private static JsonSlots ReadMembers(ReadOnlyMemory<byte> body)
+    /// <summary>The members of a body that a table names.</summary>
+    /// <exception cref="ConversationException">It is no JSON object, or has one of them twice.</exception>
+    public static JsonSlots ReadMembers(ReadOnlyMemory<byte> body, string[] names)
     {
         try
         {
             var reader = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = Limits.JsonDepthMax });
             reader.Read();
-            var members = JsonSlots.Read(ref reader, body, CompletionFields.All, "");
+            var members = JsonSlots.Read(ref reader, body, names, "");
             reader.Read();
             return members;
         }
@@ -204,6 +207,10 @@ internal sealed class CompletionRequest : IDisposable
         }
     }
 
+    // A larger bound is taken by every model.
+    private static string WithBound(string message, string param) => param != CloseLimit ? message : message.Replace(
+        $"'{param}' is", $"'{param}' below {CompletionFields.OutputTokensLeast} is", StringComparison.Ordinal);
+
     /// <summary>What a field of the create is called in the request; null: the request has nothing of it.</summary>
     private string? OwnName(string param)
     {
@@ -221,7 +228,7 @@ internal sealed class CompletionRequest : IDisposable
             Input => Messages,
             "max_output_tokens" => OutputLimit,
             "text.verbosity" => "verbosity",
-            "text.evergrain.max_tokens" => OutputLimit,
+            CloseLimit => OutputLimit,
             _ when param.StartsWith(ChatOnly, StringComparison.Ordinal) => param[ChatOnly.Length..],
             _ when param.StartsWith("text", StringComparison.Ordinal) => "response_format",
             _ when param.StartsWith("reasoning", StringComparison.Ordinal) => "reasoning_effort",

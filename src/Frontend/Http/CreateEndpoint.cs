@@ -86,19 +86,23 @@ internal sealed class CreateEndpoint(TurnServices services, TurnRunner runner, B
         var delivery = new SilentDelivery();
         await runner.RunAsync(create, leases, delivery, cancellationToken);
         var turn = new TurnAddress(leases.Tenant, await delivery.Response, leases.Id);
-        var response = await services.Conversations.GetAsync(turn, cancellationToken);
+        var response = await creates.ReadEndedAsync(turn, cancellationToken);
         if (TimingWishes.Of(context.Request).IsTurn)
         {
             context.Response.Headers[TimingEvents.ServerTiming] = TimingEvents.WriteHeader(delivery.Timing!);
         }
 
-        if (FailedTurn.Read(response) is { } error)
+        if (response is not { } json)
+        {
+            await FailedTurn.Deleted.WriteAsync(context);
+        }
+        else if (FailedTurn.Read(json) is { } error)
         {
             await error.WriteAsync(context);
         }
         else
         {
-            await context.WriteJsonAsync(response);
+            await context.WriteJsonAsync(json);
         }
 
         await context.Response.CompleteAsync();

@@ -32,6 +32,9 @@ internal static class FailedTurn
         "unsupported_image_media_type", "empty_image_file", "failed_to_download_image",
     ], StringComparer.Ordinal);
 
+    /// <summary>The error of a turn whose response was deleted while it ran, which cancels it.</summary>
+    public static ErrorAnswer Deleted => Answer(Cancelled, "The response was deleted before its turn ended.");
+
     /// <summary>The error that a response object stands for; null if it is to be answered as it is.</summary>
     /// <param name="response">The response object.</param>
     /// <param name="hasStatus">Whether the answer can say that a turn failed behind its output.</param>

@@ -12,7 +12,7 @@ namespace Evergrain.Frontend.Http;
 /// A client that leaves changes nothing for a stored turn. An unstored one belongs to its request: it is cancelled,
 /// and forgotten with the answer.
 /// </remarks>
-internal sealed class HttpCreates(TurnRunner runner, ServerDrain drain)
+internal sealed class HttpCreates(TurnRunner runner, ServerDrain drain, IConversations conversations)
 {
     /// <summary>Takes what HTTP says in headers over into a create's fields.</summary>
     /// <exception cref="ConversationException">The fields are not those of a create.</exception>
@@ -36,6 +36,19 @@ internal sealed class HttpCreates(TurnRunner runner, ServerDrain drain)
                 ? state
                 : null)
             : new TraceContext(fields.TraceParent, fields.TraceState);
+
+    /// <summary>The response of a turn that was read to its end; null: it was deleted while it ran.</summary>
+    public async ValueTask<ReadOnlyMemory<byte>?> ReadEndedAsync(TurnAddress turn, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await conversations.GetAsync(turn, cancellationToken);
+        }
+        catch (ConversationException e) when (e.Refusal.Kind == RefusalKind.NotFound)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Refuses whatever comes once the server stops.</summary>
     /// <exception cref="ConversationException">It stops.</exception>

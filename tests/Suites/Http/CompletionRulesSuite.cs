@@ -36,6 +36,10 @@ public abstract class CompletionRulesSuite(IWireHosts hosts)
     [InlineData("\"temperature\":3", "temperature")]
     [InlineData("\"max_tokens\":\"x\"", "max_tokens")]
     [InlineData("\"max_tokens\":5", "max_tokens")]
+    [InlineData("\"max_tokens\":1", "max_tokens")]
+    [InlineData("\"max_tokens\":0", "max_tokens")]
+    [InlineData("\"max_tokens\":64,\"max_completion_tokens\":0", "max_completion_tokens")]
+    [InlineData("\"max_tokens\":64,\"max_completion_tokens\":1", "max_completion_tokens")]
     [InlineData("\"max_tokens\":64,\"max_completion_tokens\":\"x\"", "max_completion_tokens")]
     [InlineData("\"reasoning_effort\":{}", "reasoning_effort")]
     [InlineData("\"response_format\":\"json\"", "response_format")]
@@ -173,6 +177,42 @@ public abstract class CompletionRulesSuite(IWireHosts hosts)
         await unstored.Cancelled.WaitAsync(TestServer.Patience);
     }
 
+    [Theory]
+    [InlineData("max_tokens", 0, "'max_tokens' must be at least 1.")]
+    [InlineData("max_tokens", 1, "'max_tokens' below 16 is not supported with the model 'demo'")]
+    [InlineData("max_completion_tokens", 15, "'max_completion_tokens' below 16 is not supported with")]
+    public async Task Bound_ThatIsTooClose_IsRefusedInTheWordsOfTheRequest(string name, int tokens, string message)
+    {
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var http = HttpTurns.Connect(server);
+
+        var refused = await http.RefusedChatAsync(ChatRequests.Of(Hello, $",\"{name}\":{tokens}"));
+
+        Assert.StartsWith(message, refused.Refused?.Error.GetProperty("message").GetString(),
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("evergrain", refused.Refused?.Error.GetRawText(), StringComparison.Ordinal);
+    }
+
+    // A stream of responses ends with the cancelled response; the other answers have no such object any more.
+    [Theory]
+    [InlineData(ChatRequests.Path, """{"model":"gated","store":true,"messages":[{"role":"user","content":"go"}]}""")]
+    [InlineData("/v1/responses", """{"model":"gated","input":"go"}""")]
+    public async Task Turn_DeletedWhileItRuns_IsCancelledForItsClient(string path, string body)
+    {
+        var model = new GatedModel();
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync(model));
+        using var http = HttpTurns.Connect(server);
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        var posting = http.PostAsync(path, content);
+        await model.CallAsync("go");
+
+        using var deleted = await http.DeleteAsync($"/v1/responses/{await RunningAsync(http)}");
+        using var answer = await posting;
+
+        Assert.True(deleted.IsSuccessStatusCode);
+        (await HttpTurns.ReadAsync(answer)).AssertRefused(409, "cancelled", null);
+    }
+
     [Fact]
     public async Task Completion_OfATenant_IsUnknownToOthers()
     {
@@ -216,6 +256,28 @@ public abstract class CompletionRulesSuite(IWireHosts hosts)
         finally
         {
             data.Delete(recursive: true);
+        }
+    }
+
+    private static async Task<string?> RunningAsync(HttpClient http)
+    {
+        const string List = "/evergrain/conversations";
+        using var patience = new CancellationTokenSource(TestServer.Patience);
+        while (true)
+        {
+            var page = JsonDocument.Parse(await http.GetStringAsync(List)).RootElement.GetProperty("data");
+            foreach (var id in page.EnumerateArray().Select(static one => one.GetProperty("id").GetString()))
+            {
+                // It is shown once its start is stored.
+                using var answer = await http.GetAsync($"{List}/{id}/turns");
+                var turns = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+                if (answer.IsSuccessStatusCode && turns.GetProperty("data").GetArrayLength() > 0)
+                {
+                    return turns.GetProperty("data")[0].GetProperty("id").GetString();
+                }
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, patience.Token);
         }
     }
 
