@@ -108,6 +108,38 @@ test('Parse_Schema_IsParsed', async () => {
   assert.deepEqual(completion.choices[0].message.parsed, { city: 'Oslo' });
 });
 
+test('Stored_ListRetrieveUpdateDelete_AsTheSdkHasThem', async () => {
+  const made = [];
+  for (const say of ['one', 'two', 'three']) {
+    const fields = { model: 'demo', store: true, metadata: { kind: 'listed', say } };
+    made.push(await completions.create({ ...fields, messages: [user({ say })] }));
+  }
+
+  const ids = async (query) => {
+    const found = [];
+    for await (const completion of completions.list(query)) found.push(completion.id);
+    return found;
+  };
+  const expected = made.map(({ id }) => id);
+  assert.deepEqual(await ids({ metadata: { kind: 'listed' }, limit: 1 }), expected);
+  assert.deepEqual(await ids({ metadata: { kind: 'listed' }, limit: 2, order: 'desc' }), expected.toReversed());
+  assert.deepEqual(await ids({ metadata: { kind: 'listed', say: 'two' }, model: 'demo' }), [expected[1]]);
+  assert.deepEqual(await ids({ metadata: { kind: 'listed' }, model: 'nobody' }), []);
+
+  const updated = await completions.update(expected[0], { metadata: { kind: 'other' } });
+  assert.deepEqual(updated.metadata, { kind: 'other' });
+  assert.deepEqual(await completions.retrieve(expected[0]), updated);
+  assert.deepEqual(await ids({ metadata: { kind: 'listed' } }), expected.slice(1));
+  const messages = [];
+  for await (const message of completions.messages.list(expected[1], { limit: 1 })) messages.push(message);
+  assert.deepEqual(messages.map(({ role }) => role), ['user']);
+
+  assert.equal((await completions.delete(expected[1])).deleted, true);
+  await assert.rejects(completions.retrieve(expected[1]), OpenAI.NotFoundError);
+  await assert.rejects(completions.update(expected[1], { metadata: {} }), OpenAI.NotFoundError);
+  assert.deepEqual(await ids({ metadata: { kind: 'listed' } }), [expected[2]]);
+});
+
 for (const stream of [false, true]) {
   test(`Refusals_${stream ? 'Streamed' : 'Json'}_AreTheErrorsOfTheSdk`, async () => {
     const refused = (fields) => assert.rejects(

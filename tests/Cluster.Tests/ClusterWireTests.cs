@@ -38,6 +38,9 @@ public sealed class ClusterCompletionRulesTests() : CompletionRulesSuite(Cluster
 public sealed class ClusterStoredCompletionsTests() : StoredCompletionsSuite(ClusterWire.Hosts);
 
 [Trait("Needs", "Long")]
+public sealed class ClusterCompletionListTests() : CompletionListSuite(ClusterWire.Hosts);
+
+[Trait("Needs", "Long")]
 public sealed class ClusterMutatedBodiesTests() : MutatedBodiesSuite(ClusterWire.Hosts);
 
 [Trait("Needs", "Long")]

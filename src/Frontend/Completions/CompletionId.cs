@@ -20,6 +20,9 @@ internal static class CompletionId
         output.Append(JsonAppends.Inside(response)[ResponsePrefix.Length..]);
     }
 
+    /// <summary>The id of a response's completion.</summary>
+    public static string Of(ResponseId response) => Prefix + response.ToString()[ResponsePrefix.Length..];
+
     /// <summary>The response of a completion.</summary>
     public static bool TryParse(string text, out ResponseId response)
     {

@@ -10,7 +10,8 @@ namespace Evergrain.Frontend.Completions;
 internal static class CompletionsExtensions
 {
     public static IServiceCollection AddCompletions(this IServiceCollection services) =>
-        services.AddSingleton<CompletionEndpoint>().AddSingleton<StoredCompletions>();
+        services
+            .AddSingleton<CompletionEndpoint>().AddSingleton<StoredCompletions>().AddSingleton<CompletionList>();
 
     public static void MapCompletions(this IEndpointRouteBuilder routes)
     {
@@ -22,6 +23,9 @@ internal static class CompletionsExtensions
             return create.InvokeAsync(context);
         }));
         var stored = routes.ServiceProvider.GetRequiredService<StoredCompletions>();
+        var list = routes.ServiceProvider.GetRequiredService<CompletionList>();
+        routes.MapGet("/v1/chat/completions", (RequestDelegate)list.InvokeAsync);
+        routes.MapPost("/v1/chat/completions/{id}", (RequestDelegate)stored.ChangeAsync);
         routes.MapGet("/v1/chat/completions/{id}", (RequestDelegate)stored.GetAsync);
         routes.MapDelete("/v1/chat/completions/{id}", (RequestDelegate)stored.DeleteAsync);
         routes.MapGet("/v1/chat/completions/{id}/messages", (RequestDelegate)stored.ListMessagesAsync);

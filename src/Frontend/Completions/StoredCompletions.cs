@@ -11,10 +11,13 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Evergrain.Frontend.Completions;
 
-/// <summary>The stored responses in the form of chat completions: read, delete, list the messages before one.</summary>
+/// <summary>
+/// The stored responses in the form of chat completions: read, give other metadata, delete, list the messages before
+/// one.
+/// </summary>
 /// <remarks>Source: OpenAI's package for Node 7.57.0, <c>chat.completions</c>.</remarks>
 internal sealed class StoredCompletions(
-    ITurns turns, IConversations conversations, AuditLog audit, ByteBudget sending)
+    ITurns turns, IConversations conversations, AuditLog audit, ByteBudget sending, RequestBodies bodies)
 {
     // The response, its completion, and the buffers of the connection.
     private const int CopiesSent = 3;
@@ -22,19 +25,50 @@ internal sealed class StoredCompletions(
     private const int LimitMax = 100;
     private const int LimitDefault = 20;
 
+    private static readonly byte[] NoMetadata = "{}"u8.ToArray();
+
+    private static readonly string[] MetadataMember = ["metadata"];
     private static readonly string[] StatusMember = ["status"];
     private static readonly string[] ListMembers = ["data", "last_id", "has_more"];
 
     public async Task GetAsync(HttpContext context)
     {
         var turn = ReadAddress(context);
-        var response = await FindAsync(context, () => conversations.GetAsync(turn, context.RequestAborted).AsTask());
-        if (FailedTurn.Read(response, hasStatus: false) is not null ||
-            JsonSlots.TextOf(JsonSlots.Read(response, StatusMember, "response")["status"]) == "in_progress")
+        await WriteAsync(context, turn, await FindCompletionAsync(context, turn));
+    }
+
+    /// <summary>Replaces the metadata of a completion, and answers with the completion.</summary>
+    public async Task ChangeAsync(HttpContext context)
+    {
+        var turn = ReadAddress(context);
+        using var body = await bodies.ReadAsync(context.Request);
+        var members = CompletionRequest.ReadMembers(body.Written, MetadataMember);
+        if (!members.Has("metadata"))
         {
-            throw NotFound(context, "its turn failed or still runs");
+            throw CompletionRefusals.Missing("metadata");
         }
 
+        await FindCompletionAsync(context, turn);
+        var metadata = members["metadata"] is { IsEmpty: false } value ? value.ToArray() : NoMetadata;
+        await FindAsync(context, async () =>
+        {
+            await conversations.ChangeMetadataAsync(turn, metadata, context.RequestAborted);
+            return true;
+        });
+        await WriteAsync(context, turn, await FindCompletionAsync(context, turn));
+    }
+
+    private async Task<ReadOnlyMemory<byte>> FindCompletionAsync(HttpContext context, TurnAddress turn)
+    {
+        var response = await FindAsync(context, () => conversations.GetAsync(turn, context.RequestAborted).AsTask());
+        return FailedTurn.Read(response, hasStatus: false) is not null ||
+            JsonSlots.TextOf(JsonSlots.Read(response, StatusMember, "response")["status"]) == "in_progress"
+            ? throw NotFound(context, "its turn failed or still runs")
+            : response;
+    }
+
+    private async Task WriteAsync(HttpContext context, TurnAddress turn, ReadOnlyMemory<byte> response)
+    {
         using var charge = response.Length > Limits.BatchBytesMax
             ? sending.Hold(turn.Tenant, CopiesSent * (long)response.Length)
             : null;

@@ -27,6 +27,8 @@ public sealed class InProcessCompletionRulesTests() : CompletionRulesSuite(InPro
 
 public sealed class InProcessStoredCompletionsTests() : StoredCompletionsSuite(InProcessWire.Hosts);
 
+public sealed class InProcessCompletionListTests() : CompletionListSuite(InProcessWire.Hosts);
+
 public sealed class InProcessMutatedBodiesTests() : MutatedBodiesSuite(InProcessWire.Hosts);
 
 public sealed class InProcessTurnListTests() : ConversationsSuite(InProcessWire.Hosts);

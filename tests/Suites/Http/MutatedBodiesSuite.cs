@@ -39,6 +39,11 @@ public abstract class MutatedBodiesSuite(IWireHosts hosts)
             """),
     ];
 
+    private static readonly string[] Metadata =
+    [
+        """{"metadata":{"a":"b","\u0063":"\ud83d\ude00"},"x":[1]}""", """{"metadata":null}""", """{"metadata":{}}""",
+    ];
+
     [Fact]
     public async Task Create_Mutated_IsNeverAFaultOfOurs()
     {
@@ -59,9 +64,22 @@ public abstract class MutatedBodiesSuite(IWireHosts hosts)
         await MutateAsync(http, ChatRequests.Path, [.. Chats.Select(Encoding.UTF8.GetBytes)]);
     }
 
-    private static async Task MutateAsync(HttpClient http, string path, byte[][] bodies)
+    [Fact]
+    public async Task Metadata_Mutated_IsNeverAFaultOfOurs()
     {
-        var seeds = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is null ? SeedsMax : SeedsMaxLong;
+        await using var server = await TestServer.StartAsync(await hosts.StartAsync());
+        using var http = HttpTurns.Connect(server);
+        var id = (await http.ChatAsync(ChatRequests.Of("""[{"say":"hello"}]""", ",\"store\":true")))
+            .GetProperty("id").GetString();
+
+        // Each is one value more in the conversation.
+        await MutateAsync(http, $"{ChatRequests.Path}/{id}", [.. Metadata.Select(Encoding.UTF8.GetBytes)], part: 4);
+    }
+
+    private static async Task MutateAsync(HttpClient http, string path, byte[][] bodies, int part = 1)
+    {
+        var isLong = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is not null;
+        var seeds = (isLong ? SeedsMaxLong : SeedsMax) / part;
         var taken = 0;
 
         for (var seed = 1; seed <= seeds; seed++)

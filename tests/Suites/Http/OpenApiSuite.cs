@@ -94,6 +94,7 @@ public abstract class OpenApiSuite(IWireHosts hosts)
         AssertDescribed(document, "Response", turn.Ended);
         var completion = $"{ChatRequests.Path}/{turn.Id.Replace("resp_", "chatcmpl-", StringComparison.Ordinal)}";
         AssertDescribed(document, "ChatCompletion", await GetAsync(http, completion, HttpStatusCode.OK));
+        AssertDescribed(document, "ChatCompletionList", await GetAsync(http, ChatRequests.Path, HttpStatusCode.OK));
         AssertDescribed(document, "ChatMessageList", await GetAsync(http, $"{completion}/messages", HttpStatusCode.OK));
         AssertDescribed(document, "Usage", turn.Ended.GetProperty("usage"));
         AssertDescribed(document, "ItemList", await GetAsync(http, $"{path}/input_items", HttpStatusCode.OK));
