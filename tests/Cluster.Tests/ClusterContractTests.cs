@@ -39,7 +39,7 @@ public sealed class ClusterUnstoredBytesTests() : UnstoredBytesContract(ClusterH
 
 public sealed class ClusterResentPartsTests() : ResentPartsContract(ClusterHosts.TwoSilos);
 
-public sealed class ClusterLifetimeTests() : LifetimeContract(ClusterHosts.TwoSilos);
+public sealed class ClusterLifetimeTests() : IndexedLifetimeContract(ClusterHosts.TwoSilos);
 
 public sealed class ClusterRecognitionLivesTests() : RecognitionLivesContract(ClusterHosts.TwoSilos, lives: 20);
 

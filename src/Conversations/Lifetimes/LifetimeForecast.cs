@@ -14,7 +14,11 @@ public sealed record LifetimeForecast(KeptLifetime Rule, DateTimeOffset At, long
     // Some seconds of reading.
     private const int LooksMax = 100_000;
 
-    private const int PageMax = 64;
+    private const int PageMax = 128;
+
+    // Conversations whose ends are read at once, with 4 KiB of each at most.
+    private const int EndsMax = 64;
+
     private const int TenantsMax = 100_000;
 
     /// <summary>How many, in words.</summary>
@@ -52,14 +56,32 @@ public sealed record LifetimeForecast(KeptLifetime Rule, DateTimeOffset At, long
                     return new LifetimeForecast(rule, at, found, IsComplete: false);
                 }
 
-                // A log whose end tells no time may be as old as any.
-                var page = await reader.ListAgesAsync(tenant, behind, PageMax, cancellationToken);
-                found += page.Count(aged => (LastRecord.TimeOf(aged.LastTail, aged.Key) ?? 0) <= endedBy);
-                (looks, isOfRule) = (looks + page.Count, page.Count == PageMax);
+                var page = await reader.ListOldestAsync(tenant, behind, PageMax, cancellationToken);
+                var old = page.TakeWhile(one => one.BegunAt is not { } begunAt || begunAt <= endedBy).ToList();
+
+                // A rule that begins now removes every conversation that nobody goes on with.
+                found += endedBy >= now.ToUnixTimeMilliseconds()
+                    ? old.Count
+                    : await CountAsync(reader, old, endedBy, cancellationToken);
+                (looks, isOfRule) = (looks + page.Count, old.Count == PageMax);
                 behind = isOfRule ? page[^1].Number : behind;
             }
         }
 
         return new LifetimeForecast(rule, at, found, IsComplete: true);
+    }
+
+    /// <summary>How many have ended by a time. A log whose end tells no time may be as old as any.</summary>
+    private static async Task<long> CountAsync(ILifetimeReader reader, List<NumberedConversation> all, long endedBy,
+        CancellationToken cancellationToken)
+    {
+        var found = 0L;
+        foreach (var some in all.Chunk(EndsMax))
+        {
+            var ages = await reader.ReadAgesAsync(some, cancellationToken);
+            found += ages.Count(aged => (LastRecord.TimeOf(aged.LastTail, aged.Key) ?? 0) <= endedBy);
+        }
+
+        return found;
     }
 }

@@ -17,10 +17,16 @@ namespace Evergrain.Conversations.Lifetimes;
 /// </remarks>
 public sealed partial class LifetimeSweep : IAsyncDisposable
 {
-    // Conversations of one statement, with 4 KiB of each at most.
-    private const int PageMax = 64;
+    // Conversations of a page of the index.
+    private const int PageMax = 128;
+
+    // Conversations whose ends are read at once, with 4 KiB of each at most.
+    private const int EndsMax = 64;
 
     private const int TenantsMax = 100_000;
+
+    // Some 5 MB. What is beyond that is read again by each sweep.
+    private const int KnownMax = 100_000;
 
     // A lifetime is over at most this share of it late, and at most an hour.
     private const int SweepsPerLifetime = 24;
@@ -34,6 +40,9 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
     private readonly Counter<long> _removed;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _running;
+
+    // The last turn of conversations that were looked at and stay, by their numbers. Their last turn never gets older.
+    private Dictionary<long, long> _known = [];
 
     /// <summary>Begins. The lifetimes count already.</summary>
     /// <param name="sources">What is read, and where it is deleted.</param>
@@ -72,6 +81,7 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
             }
         }
 
+        _known = tally.Known;
         if (tally.Removed > 0)
         {
             LogRemoved(_logger, tally.Removed);
@@ -138,30 +148,59 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
     {
         for (var behind = 0L; ;)
         {
-            var begun = _time.GetTimestamp();
-            var page = await _sources.Store.ListAgesAsync(tenant, behind, PageMax, cancellationToken);
-            foreach (var aged in page)
+            var page = await _sources.Store.ListOldestAsync(tenant, behind, PageMax, cancellationToken);
+            foreach (var some in page.Where(one => MayBeOver(one, endedBy, tally)).ToList().Chunk(EndsMax))
             {
-                await LookAsync(aged, endedBy, tally, cancellationToken);
+                await LookAsync(some, endedBy, tally, cancellationToken);
             }
 
-            if (page.Count < PageMax || await IsYoungAsync(tenant, page[^1].Number, endedBy, cancellationToken))
+            if (page.Count < PageMax || await IsYoungAsync(page[^1], endedBy, cancellationToken))
             {
                 return;
             }
 
-            // Half of the time belongs to others.
             behind = page[^1].Number;
-            await Task.Delay(_time.GetElapsedTime(begun), _time, cancellationToken);
         }
     }
 
-    /// <summary>Whether what follows a number was created too late to have expired.</summary>
-    private async Task<bool> IsYoungAsync(
-        string tenant, long number, long endedBy, CancellationToken cancellationToken)
+    /// <summary>Whether a conversation must be looked at: neither its begin nor an earlier look is too late.</summary>
+    private bool MayBeOver(NumberedConversation one, long endedBy, Tally tally)
     {
-        var listed = await _sources.Journal.ListNewestAsync([tenant], number + 1, limit: 1, cancellationToken);
+        if (_known.TryGetValue(one.Number, out var lastAt) && lastAt > endedBy)
+        {
+            tally.Stays(one.Number, lastAt);
+            return false;
+        }
+
+        return one.BegunAt is not { } begunAt || begunAt <= endedBy;
+    }
+
+    /// <summary>Whether a conversation, and so what follows, was created too late to have expired.</summary>
+    private async Task<bool> IsYoungAsync(
+        NumberedConversation last, long endedBy, CancellationToken cancellationToken)
+    {
+        if (last.BegunAt is { } begunAt)
+        {
+            return begunAt > endedBy;
+        }
+
+        var listed = await _sources.Journal.ListNewestAsync(
+            [last.Key.Tenant], last.Number + 1, limit: 1, cancellationToken);
         return listed.Found is [var one] && FirstAppend.TimeOf(one.FirstTail, one.Key) > endedBy;
+    }
+
+    private async Task LookAsync(
+        NumberedConversation[] some, long endedBy, Tally tally, CancellationToken cancellationToken)
+    {
+        // Half of the time belongs to others.
+        await Task.Delay(tally.Busy, _time, cancellationToken);
+        var begun = _time.GetTimestamp();
+        foreach (var aged in await _sources.Store.ReadAgesAsync(some, cancellationToken))
+        {
+            await LookAsync(aged, endedBy, tally, cancellationToken);
+        }
+
+        tally.Busy = _time.GetElapsedTime(begun);
     }
 
     private async Task LookAsync(
@@ -169,8 +208,16 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
     {
         try
         {
-            if (await LastTurn.ReadAsync(_sources.Journal, aged, cancellationToken) is { } last &&
-                last.At <= endedBy && await RemoveAsync(aged.Key, last.End, endedBy, cancellationToken))
+            if (await LastTurn.ReadAsync(_sources.Journal, aged, cancellationToken) is not { } last)
+            {
+                return;
+            }
+
+            if (last.At > endedBy)
+            {
+                tally.Stays(aged.Number, last.At);
+            }
+            else if (await RemoveAsync(aged.Key, last.End, endedBy, cancellationToken))
             {
                 tally.Removed++;
                 _removed.Add(1);
@@ -229,5 +276,18 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
         public long Left { get; set; }
 
         public Exception? Failure { get; set; }
+
+        /// <summary>How long the last look took.</summary>
+        public TimeSpan Busy { get; set; }
+
+        public Dictionary<long, long> Known { get; } = [];
+
+        public void Stays(long number, long lastAt)
+        {
+            if (Known.Count < KnownMax)
+            {
+                Known[number] = lastAt;
+            }
+        }
     }
 }

@@ -12,13 +12,23 @@ public interface ILifetimeReader
     ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Conversations of a tenant with the end of their last append, in order of creation, at most
-    /// <paramref name="limit"/>, with numbers above <paramref name="behind"/>. An index leads to them, so that a page
-    /// costs the same however many there are. Fewer than the limit: no other follows.
+    /// Conversations of a tenant in order of creation, at most <paramref name="limit"/>, with numbers above
+    /// <paramref name="behind"/>. An index leads to them, so that a page costs the same however many there are. Some
+    /// may be deleted. Fewer than the limit: no other follows.
     /// </summary>
     /// <exception cref="Records.JournalCorruptException">An index leads to another tenant's conversation.</exception>
-    ValueTask<IReadOnlyList<AgedConversation>> ListAgesAsync(
+    ValueTask<IReadOnlyList<NumberedConversation>> ListOldestAsync(
         string tenant, long behind, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Some of these with the end of their last append, in the same order. One that is not there any more is left out,
+    /// or has no end.
+    /// </summary>
+    /// <param name="some">At least one, and all of one tenant.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="Records.JournalCorruptException">An index leads to another tenant's conversation.</exception>
+    ValueTask<IReadOnlyList<AgedConversation>> ReadAgesAsync(
+        IReadOnlyList<NumberedConversation> some, CancellationToken cancellationToken);
 
     /// <summary>The lifetimes that the last start had; none where it had none.</summary>
     ValueTask<IReadOnlyList<KeptLifetime>> ReadLifetimesAsync(CancellationToken cancellationToken);
@@ -37,6 +47,17 @@ public interface ILifetimeStore : ILifetimeReader
     /// <returns>What is kept now.</returns>
     ValueTask<IReadOnlyList<KeptLifetime>> KeepLifetimesAsync(
         IReadOnlyList<LifetimeRule> rules, DateTimeOffset now, CancellationToken cancellationToken);
+}
+
+/// <summary>A conversation as an index has it.</summary>
+/// <param name="Key">Whose, and which.</param>
+/// <param name="Number">Grows with each conversation that begins.</param>
+public readonly record struct NumberedConversation(ConversationKey Key, long Number)
+{
+    /// <summary>
+    /// When it began in this journal, in milliseconds since the Unix epoch; null: its number does not tell.
+    /// </summary>
+    public long? BegunAt { get; init; }
 }
 
 /// <summary>A conversation and the end of its last append.</summary>

@@ -117,7 +117,7 @@ public sealed class InMemoryJournal : IJournal, ILifetimeStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<AgedConversation>> ListAgesAsync(
+    public ValueTask<IReadOnlyList<NumberedConversation>> ListOldestAsync(
         string tenant, long behind, int limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
@@ -125,8 +125,23 @@ public sealed class InMemoryJournal : IJournal, ILifetimeStore
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            return ValueTask.FromResult<IReadOnlyList<AgedConversation>>([.. Aged(tenant)
+            return ValueTask.FromResult<IReadOnlyList<NumberedConversation>>([.. Listed(tenant)
+                .Select(static log => new NumberedConversation(log.Key, log.Number))
                 .Where(log => log.Number > behind).OrderBy(static log => log.Number).Take(limit)]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<AgedConversation>> ReadAgesAsync(
+        IReadOnlyList<NumberedConversation> some, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(some);
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return ValueTask.FromResult<IReadOnlyList<AgedConversation>>([.. some
+                .Where(one => _numbers.GetValueOrDefault(one.Key) == one.Number).Select(AgeOf)]);
         }
     }
 
@@ -228,14 +243,11 @@ public sealed class InMemoryJournal : IJournal, ILifetimeStore
         }
     }
 
-    private IEnumerable<AgedConversation> Aged(string tenant)
+    private AgedConversation AgeOf(NumberedConversation one)
     {
-        foreach (var (id, log) in _tenants.GetValueOrDefault(tenant) ?? [])
-        {
-            var key = new ConversationKey(tenant, id);
-            yield return new AgedConversation(
-                key, _numbers[key], EndOf(log), TailOf(log[^1].Records, JournalBounds.LastTailBytes));
-        }
+        var log = Find(one.Key)!;
+        return new AgedConversation(
+            one.Key, one.Number, EndOf(log), TailOf(log[^1].Records, JournalBounds.LastTailBytes));
     }
 
     private static ReadOnlyMemory<byte> TailOf(ReadOnlyMemory<byte> records, int bytes) =>

@@ -164,12 +164,17 @@ public sealed class PostgresJournal : IJournal, IHistoryStore, ILifetimeStore, I
         await _totals.GetAsync(tenant, cancellationToken);
 
     /// <inheritdoc/>
-    public async ValueTask<IReadOnlyList<AgedConversation>> ListAgesAsync(
+    public async ValueTask<IReadOnlyList<NumberedConversation>> ListOldestAsync(
         string tenant, long behind, int limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
-        return await _lifetimes.ListAgesAsync(tenant, behind, limit, cancellationToken);
+        return await _lifetimes.ListOldestAsync(tenant, behind, limit, cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<AgedConversation>> ReadAgesAsync(
+        IReadOnlyList<NumberedConversation> some, CancellationToken cancellationToken) =>
+        await _lifetimes.ReadAgesAsync(some, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<KeptLifetime>> ReadLifetimesAsync(CancellationToken cancellationToken) =>

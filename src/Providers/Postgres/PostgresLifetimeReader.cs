@@ -45,9 +45,14 @@ internal sealed class PostgresLifetimeReader : ILifetimeReader, IAsyncDisposable
         await _reader.ListTenantsAsync(limit, cancellationToken);
 
     /// <inheritdoc/>
-    public async ValueTask<IReadOnlyList<AgedConversation>> ListAgesAsync(
+    public async ValueTask<IReadOnlyList<NumberedConversation>> ListOldestAsync(
         string tenant, long behind, int limit, CancellationToken cancellationToken) =>
-        await _lifetimes.ListAgesAsync(tenant, behind, limit, cancellationToken);
+        await _lifetimes.ListOldestAsync(tenant, behind, limit, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<AgedConversation>> ReadAgesAsync(
+        IReadOnlyList<NumberedConversation> some, CancellationToken cancellationToken) =>
+        await _lifetimes.ReadAgesAsync(some, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<KeptLifetime>> ReadLifetimesAsync(CancellationToken cancellationToken) =>

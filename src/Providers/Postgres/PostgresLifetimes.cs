@@ -12,14 +12,17 @@ namespace Evergrain.Providers.Postgres;
 /// </summary>
 internal sealed class PostgresLifetimes(PostgresConnections connections, string schema)
 {
+    private readonly string _list = $"""
+        SELECT number, tenant, id FROM "{schema}".conversations
+        WHERE tenant = $1 AND number > $2 ORDER BY number LIMIT $3
+        """;
+
     private readonly string _ages = $"""
         SELECT c.number, c.tenant, c.id, c.next, c.writer,
           substring(a.records FROM greatest(1, octet_length(a.records) - {JournalBounds.LastTailBytes - 1}))
-        FROM (
-          SELECT number, tenant, id, next, writer FROM "{schema}".conversations
-          WHERE tenant = $1 AND number > $2 ORDER BY number LIMIT $3) c
+        FROM "{schema}".conversations c
         LEFT JOIN "{schema}".appends a ON a.conversation = c.number AND a.position = c.next - 1
-        ORDER BY c.number
+        WHERE c.tenant = $1 AND c.number = ANY ($2) ORDER BY c.number
         """;
 
     private readonly string _read = $"SELECT tenant, milliseconds, since FROM {TableOf(schema)}";
@@ -39,30 +42,47 @@ internal sealed class PostgresLifetimes(PostgresConnections connections, string 
     public static Task DropAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken) =>
         ExecuteAsync(connection, $"DROP TABLE IF EXISTS {TableOf(schema)}", cancellationToken);
 
-    /// <summary>See <see cref="ILifetimeReader.ListAgesAsync"/>.</summary>
-    public Task<IReadOnlyList<AgedConversation>> ListAgesAsync(
+    /// <summary>See <see cref="ILifetimeReader.ListOldestAsync"/>.</summary>
+    public Task<IReadOnlyList<NumberedConversation>> ListOldestAsync(
         string tenant, long behind, int limit, CancellationToken cancellationToken) =>
-        RunAsync<IReadOnlyList<AgedConversation>>(connections.Reads, async connection =>
+        RunAsync<IReadOnlyList<NumberedConversation>>(connections.Reads, async connection =>
         {
-            await using var command = new NpgsqlCommand(_ages, connection);
+            await using var command = new NpgsqlCommand(_list, connection);
             command.Parameters.Add(Value(tenant));
             command.Parameters.Add(Value(behind));
             command.Parameters.Add(Value((long)limit));
+            var page = new List<NumberedConversation>();
+            await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+            while (await rows.ReadAsync(cancellationToken))
+            {
+                page.Add(ReadRow(rows, tenant));
+            }
+
+            return page;
+        }, cancellationToken);
+
+    /// <summary>See <see cref="ILifetimeReader.ReadAgesAsync"/>.</summary>
+    public Task<IReadOnlyList<AgedConversation>> ReadAgesAsync(
+        IReadOnlyList<NumberedConversation> some, CancellationToken cancellationToken) =>
+        RunAsync<IReadOnlyList<AgedConversation>>(connections.Reads, async connection =>
+        {
+            var tenant = some[0].Key.Tenant;
+            await using var command = new NpgsqlCommand(_ages, connection);
+            command.Parameters.Add(Value(tenant));
+            command.Parameters.Add(Value(some.Select(static one => one.Number).ToArray()));
             var page = new List<AgedConversation>();
             await using var rows = await command.ExecuteReaderAsync(cancellationToken);
             while (await rows.ReadAsync(cancellationToken))
             {
-                var key = new ConversationKey(rows.GetString(1), rows.GetGuid(2).ToConversationId());
+                var (key, number) = ReadRow(rows, tenant);
                 var tail = await rows.IsDBNullAsync(5, cancellationToken)
                     ? []
                     : await rows.GetFieldValueAsync<byte[]>(5, cancellationToken);
                 var end = new JournalEnd(rows.GetInt64(3), (ulong)rows.GetInt64(4));
-                page.Add(new AgedConversation(key, rows.GetInt64(0), end, tail));
+                page.Add(new AgedConversation(key, number, end, tail));
             }
 
-            return page.Exists(aged => aged.Key.Tenant != tenant)
-                ? throw new JournalCorruptException("an index leads to another tenant's conversation")
-                : page;
+            return page;
         }, cancellationToken);
 
     /// <summary>See <see cref="ILifetimeReader.ReadLifetimesAsync"/>.</summary>
@@ -94,6 +114,10 @@ internal sealed class PostgresLifetimes(PostgresConnections connections, string 
         }, cancellationToken);
 
     private static string TableOf(string schema) => $"\"{schema}\".lifetimes";
+
+    private static NumberedConversation ReadRow(NpgsqlDataReader row, string tenant) => row.GetString(1) == tenant
+        ? new NumberedConversation(new ConversationKey(tenant, row.GetGuid(2).ToConversationId()), row.GetInt64(0))
+        : throw new JournalCorruptException("an index leads to another tenant's conversation");
 
     private static NpgsqlParameter<T> Value<T>(T value) => new() { TypedValue = value };
 

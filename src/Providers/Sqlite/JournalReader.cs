@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -20,11 +19,10 @@ internal sealed class JournalReader : IDisposable
     // A disk may be slow: no transaction takes 100 ms, unless one append does.
     private static readonly TimeSpan PageTimeMax = TimeSpan.FromMilliseconds(50);
 
-    private const int IdBytes = 16;
-
     private readonly SqliteConnection _connection;
     private readonly ConversationRows _rows;
-    private readonly Statement _begin, _end, _read, _list, _totals;
+    private readonly ConversationsByNumber _list;
+    private readonly Statement _begin, _end, _read, _totals;
     private NewestConversations? _newest;
     private AgedConversations? _aged;
     private SqliteRoster? _roster;
@@ -42,10 +40,7 @@ internal sealed class JournalReader : IDisposable
             FROM appends i LEFT JOIN appends r ON r.sequence = i.sequence
             WHERE i.conversation = ?1 AND i.position >= ?2 ORDER BY i.position
             """);
-        _list = new Statement(database, """
-            SELECT r.tenant, r.id FROM conversations i LEFT JOIN conversations r ON r.number = i.number
-            WHERE i.tenant = ?1 AND i.number > ?2 ORDER BY i.number LIMIT ?3
-            """);
+        _list = new ConversationsByNumber(database, isNewestFirst: false);
         _totals = new Statement(database, TotalsTable.Get(TotalsTable.Name));
     }
 
@@ -79,32 +74,8 @@ internal sealed class JournalReader : IDisposable
 
     public IReadOnlyList<ConversationId> List(string tenant, ConversationId? after, int limit)
     {
-        var page = new List<ConversationId>();
         var previous = after is { } id ? _rows.Find(new ConversationKey(tenant, id)) : default(ConversationRow);
-        if (previous is null)
-        {
-            return page;
-        }
-
-        _list.Bind(1, tenant).Bind(2, previous.Value.Number).Bind(3, limit);
-        try
-        {
-            while (_list.Step())
-            {
-                if (_list.IsNull(0) || _list.Text(0) != tenant || _list.Bytes(1).Length != IdBytes)
-                {
-                    throw new JournalCorruptException("an index leads to another tenant's conversation");
-                }
-
-                page.Add(new ConversationId(BinaryPrimitives.ReadUInt128BigEndian(_list.Bytes(1))));
-            }
-        }
-        finally
-        {
-            _list.Reset();
-        }
-
-        return page;
+        return previous is { } row ? [.. ListOldest(tenant, row.Number, limit).Select(static one => one.Key.Id)] : [];
     }
 
     /// <summary>The number of a conversation; null: there is none.</summary>
@@ -118,9 +89,13 @@ internal sealed class JournalReader : IDisposable
     public IReadOnlyList<string> ListTenants(int limit) =>
         (_newest ??= new NewestConversations(_connection.Handle!)).ListTenants(limit);
 
-    /// <summary>A page of the conversations of a tenant with the ends of their logs, oldest first.</summary>
-    public IReadOnlyList<AgedConversation> ListAges(string tenant, long behind, int limit) =>
-        (_aged ??= new AgedConversations(_connection.Handle!)).List(tenant, behind, limit);
+    /// <summary>A page of the conversations of a tenant, oldest first.</summary>
+    public IReadOnlyList<NumberedConversation> ListOldest(string tenant, long behind, int limit) =>
+        _list.List(tenant, behind, limit);
+
+    /// <summary>How some conversations end.</summary>
+    public IReadOnlyList<AgedConversation> ReadAges(IReadOnlyList<NumberedConversation> some) =>
+        [.. some.Select((_aged ??= new AgedConversations(_connection.Handle!)).Read)];
 
     /// <summary>The lifetimes that the last start had.</summary>
     public IReadOnlyList<KeptLifetime> ReadLifetimes() => LifetimeTable.Read(_connection.Handle!);

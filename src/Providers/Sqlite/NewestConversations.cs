@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 using SQLitePCL;
@@ -12,21 +10,15 @@ namespace Evergrain.Providers.Sqlite;
 /// </summary>
 internal sealed class NewestConversations : IDisposable
 {
-    private const int IdBytes = 16;
-
     // SQLite reads a whole append for its end. A page stops at this many bytes, and has one conversation at least.
     private const long PageBytesMax = 16 << 20;
 
-    private readonly Statement _list, _first, _tenants;
+    private readonly ConversationsByNumber _list;
+    private readonly Statement _first, _tenants;
 
     public NewestConversations(sqlite3 database)
     {
-        _list = new Statement(database, """
-            SELECT i.number, r.tenant, r.id
-            FROM conversations i INDEXED BY conversations_by_tenant
-            LEFT JOIN conversations r ON r.number = i.number
-            WHERE i.tenant = ?1 AND i.number < ?2 ORDER BY i.number DESC LIMIT ?3
-            """);
+        _list = new ConversationsByNumber(database, isNewestFirst: true);
         _first = new Statement(database, $"""
             SELECT r.conversation, r.position, length(r.records),
               CASE WHEN length(r.records) <= ?2 THEN substr(r.records, -{JournalBounds.FirstTailBytes}) END
@@ -47,11 +39,11 @@ internal sealed class NewestConversations : IDisposable
     /// <exception cref="JournalCorruptException">An index leads to another tenant's conversation.</exception>
     public JournalListing List(IReadOnlyList<string> tenants, long before, int limit)
     {
-        var newest = tenants.SelectMany(tenant => ListOf(tenant, before, limit))
+        var newest = tenants.SelectMany(tenant => _list.List(tenant, before, limit))
             .OrderByDescending(static log => log.Number).Take(limit);
         var found = new List<ListedConversation>();
         var left = PageBytesMax;
-        foreach (var (number, key) in newest)
+        foreach (var (key, number) in newest)
         {
             if (ReadFirst(number, found.Count == 0 ? long.MaxValue : left, out var bytes) is not { } tail)
             {
@@ -90,31 +82,6 @@ internal sealed class NewestConversations : IDisposable
         _list.Dispose();
         _first.Dispose();
         _tenants.Dispose();
-    }
-
-    private List<(long Number, ConversationKey Key)> ListOf(string tenant, long before, int limit)
-    {
-        var page = new List<(long, ConversationKey)>();
-        _list.Bind(1, tenant).Bind(2, before).Bind(3, limit);
-        try
-        {
-            while (_list.Step())
-            {
-                if (_list.IsNull(1) || _list.Text(1) != tenant || _list.Bytes(2).Length != IdBytes)
-                {
-                    throw new JournalCorruptException("an index leads to another tenant's conversation");
-                }
-
-                var id = new ConversationId(BinaryPrimitives.ReadUInt128BigEndian(_list.Bytes(2)));
-                page.Add((_list.Int64(0), new ConversationKey(tenant, id)));
-            }
-        }
-        finally
-        {
-            _list.Reset();
-        }
-
-        return page;
     }
 
     /// <summary>

@@ -137,12 +137,17 @@ public sealed class SqliteJournal : IJournal, IHistoryStore, ILifetimeStore, ITe
         await _readers.RunAsync(reader => reader.ReadTotals(tenant), cancellationToken);
 
     /// <inheritdoc/>
-    public async ValueTask<IReadOnlyList<AgedConversation>> ListAgesAsync(
+    public async ValueTask<IReadOnlyList<NumberedConversation>> ListOldestAsync(
         string tenant, long behind, int limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
-        return await _readers.RunAsync(reader => reader.ListAges(tenant, behind, limit), cancellationToken);
+        return await _readers.RunAsync(reader => reader.ListOldest(tenant, behind, limit), cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<AgedConversation>> ReadAgesAsync(
+        IReadOnlyList<NumberedConversation> some, CancellationToken cancellationToken) =>
+        await _readers.RunAsync(reader => reader.ReadAges(some), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<KeptLifetime>> ReadLifetimesAsync(CancellationToken cancellationToken) =>

@@ -36,9 +36,14 @@ internal sealed class SqliteLifetimeReader : ILifetimeReader, IDisposable
         Read(reader => reader.ListTenants(limit), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<AgedConversation>> ListAgesAsync(
+    public ValueTask<IReadOnlyList<NumberedConversation>> ListOldestAsync(
         string tenant, long behind, int limit, CancellationToken cancellationToken) =>
-        Read(reader => reader.ListAges(tenant, behind, limit), cancellationToken);
+        Read(reader => reader.ListOldest(tenant, behind, limit), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<AgedConversation>> ReadAgesAsync(
+        IReadOnlyList<NumberedConversation> some, CancellationToken cancellationToken) =>
+        Read(reader => reader.ReadAges(some), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<KeptLifetime>> ReadLifetimesAsync(CancellationToken cancellationToken) =>

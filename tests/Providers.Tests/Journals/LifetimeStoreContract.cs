@@ -31,20 +31,20 @@ public abstract class LifetimeStoreContract : IAsyncLifetime
         await AppendAsync(KeyOf(1, "two"), JournalEnd.None, writer: 5, [5]);
         await _journal.DeleteAsync(KeyOf(3), new JournalEnd(1, 1), None);
 
-        var all = await Store.ListAgesAsync("one", behind: 0, limit: 10, None);
+        var all = await AgesAsync();
         Assert.Equal([KeyOf(1), KeyOf(2), KeyOf(4), KeyOf(5)], all.Select(static aged => aged.Key));
         Assert.Equal(all.OrderBy(static aged => aged.Number), all);
         Assert.Equal([new JournalEnd(1, 1), new JournalEnd(2, ulong.MaxValue)],
             all.Take(2).Select(static aged => aged.End));
         Assert.Equal(["01", "070809"], all.Take(2).Select(static aged => Convert.ToHexString(aged.LastTail.Span)));
-        Assert.Equal(KeyOf(1, "two"), Assert.Single(await Store.ListAgesAsync("two", 0, 10, None)).Key);
-        Assert.Empty(await Store.ListAgesAsync("three", 0, 10, None));
-        Assert.Empty(await Store.ListAgesAsync("one", all[^1].Number, 10, None));
+        Assert.Equal(KeyOf(1, "two"), Assert.Single(await AgesAsync("two")).Key);
+        Assert.Empty(await Store.ListOldestAsync("three", 0, 10, None));
+        Assert.Empty(await Store.ListOldestAsync("one", all[^1].Number, 10, None));
 
         // Page by page, beside the number that the list of the newest gives.
-        var first = await Store.ListAgesAsync("one", 0, 2, None);
-        var second = await Store.ListAgesAsync("one", first[^1].Number, 2, None);
-        Assert.Equal(all.Select(static aged => aged.Key), first.Concat(second).Select(static aged => aged.Key));
+        var first = await Store.ListOldestAsync("one", 0, 2, None);
+        var second = await Store.ListOldestAsync("one", first[^1].Number, 2, None);
+        Assert.Equal(all.Select(static aged => aged.Key), first.Concat(second).Select(static one => one.Key));
         var newest = await _journal.ListNewestAsync(["one"], second[^1].Number + 1, 1, None);
         Assert.Equal(second[^1].Key, Assert.Single(newest.Found).Key);
     }
@@ -60,7 +60,7 @@ public abstract class LifetimeStoreContract : IAsyncLifetime
         new Random(bytes).NextBytes(records);
         await AppendAsync(KeyOf(1), JournalEnd.None, writer: 1, [1]);
         await AppendAsync(KeyOf(1), new JournalEnd(1, 1), writer: 1, records);
-        var aged = Assert.Single(await Store.ListAgesAsync("one", 0, 10, None));
+        var aged = Assert.Single(await AgesAsync());
         Assert.Equal(records.TakeLast(JournalBounds.LastTailBytes), aged.LastTail.ToArray());
     }
 
@@ -69,13 +69,29 @@ public abstract class LifetimeStoreContract : IAsyncLifetime
     public async Task Delete_AtAnEndThatWasRead_LeavesALogThatWentOn()
     {
         await AppendAsync(KeyOf(1), JournalEnd.None, writer: 1, [1]);
-        var aged = Assert.Single(await Store.ListAgesAsync("one", 0, 10, None));
+        var aged = Assert.Single(await AgesAsync());
         await AppendAsync(KeyOf(1), aged.End, writer: 2, [2]);
         await Assert.ThrowsAsync<PositionTakenException>(
             () => _journal.DeleteAsync(KeyOf(1), aged.End, None).AsTask());
-        aged = Assert.Single(await Store.ListAgesAsync("one", 0, 10, None));
+        aged = Assert.Single(await AgesAsync());
         await _journal.DeleteAsync(KeyOf(1), aged.End, None);
-        Assert.Empty(await Store.ListAgesAsync("one", 0, 10, None));
+        Assert.Empty(await AgesAsync());
+    }
+
+    // What was listed may be gone when it is read, or begun anew: that is another conversation.
+    [Fact]
+    public async Task Age_OfOneThatIsGoneMeanwhile_HasNoEnd()
+    {
+        await AppendAsync(KeyOf(1), JournalEnd.None, writer: 1, [1]);
+        await AppendAsync(KeyOf(2), JournalEnd.None, writer: 1, [1]);
+        await AppendAsync(KeyOf(3), JournalEnd.None, writer: 1, [3]);
+        var listed = await Store.ListOldestAsync("one", 0, 10, None);
+        await _journal.DeleteAsync(KeyOf(1), new JournalEnd(1, 1), None);
+        await _journal.DeleteAsync(KeyOf(2), new JournalEnd(1, 1), None);
+        await AppendAsync(KeyOf(2), JournalEnd.None, writer: 7, [2]);
+        var ages = await Store.ReadAgesAsync(listed, None);
+        Assert.Equal(KeyOf(3), Assert.Single(ages, static aged => aged.End != JournalEnd.None).Key);
+        Assert.Equal([KeyOf(3), KeyOf(2)], (await AgesAsync()).Select(static aged => aged.Key));
     }
 
     [Fact]
@@ -118,6 +134,12 @@ public abstract class LifetimeStoreContract : IAsyncLifetime
     }
 
     protected abstract Task<IJournal> OpenAsync();
+
+    /// <summary>The conversations of a tenant, and how they end.</summary>
+    protected async Task<IReadOnlyList<AgedConversation>> AgesAsync(string tenant = "one") =>
+        await Store.ListOldestAsync(tenant, behind: 0, limit: 10, None) is { Count: > 0 } found
+            ? await Store.ReadAgesAsync(found, None)
+            : [];
 
     protected async Task ReopenAsync()
     {

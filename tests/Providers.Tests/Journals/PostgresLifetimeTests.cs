@@ -31,7 +31,7 @@ public sealed class PostgresLifetimeTests(PostgresServer server) : LifetimeStore
         Assert.Equal(1L, await ExecuteAsync("SELECT count(*) FROM appends"));
         await ExecuteAsync("VACUUM FULL");
         Assert.False(await IsInTablesAsync(secret));
-        Assert.Single(await Store.ListAgesAsync("one", 0, 10, default));
+        Assert.Single(await AgesAsync());
     }
 
     protected override async Task<IJournal> OpenAsync() => await PostgresJournal.OpenAsync(new PostgresJournalOptions

@@ -34,7 +34,7 @@ public sealed class SqliteLifetimeTests : LifetimeStoreContract
         }
 
         await AppendAsync(KeyOf(2), new JournalEnd(1, 1), writer: 1, [2]);
-        Assert.Single(await Store.ListAgesAsync("one", 0, 10, default));
+        Assert.Single(await AgesAsync());
     }
 
     // A process that was killed behind the deletion leaves a log that holds it.

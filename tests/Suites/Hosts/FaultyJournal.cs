@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
 
 namespace Evergrain.Suites.Hosts;
 
@@ -24,6 +25,7 @@ public enum AppendFault
 /// <summary>A journal between a host and the real one, where tests let appends fail and wait. Not the owner.</summary>
 public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
 {
+    private readonly IHistoryStore _index = journal as IHistoryStore ?? new UnindexedHistories(journal);
     private readonly Lock _gate = new();
     private int _histories;
     private Func<ReadOnlyMemory<byte>, Task<AppendFault>>? _onAppend;
@@ -42,8 +44,6 @@ public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
 
     /// <summary>Whether ends of turns do not reach the index.</summary>
     public bool LosesHistories { get; set; }
-
-    private IHistoryStore Index => (IHistoryStore)journal;
 
     /// <summary>Decides about every append from now on.</summary>
     public void OnAppend(Func<ReadOnlyMemory<byte>, Task<AppendFault>>? decide)
@@ -110,7 +110,7 @@ public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
 
     public ValueTask AppendAsync(ConversationKey key, JournalEnd end, ulong writer, DeletingRecords records,
         CancellationToken cancellationToken) => AppendAsync(key, end, records.Bytes,
-            () => Index.AppendAsync(key, end, writer, records, cancellationToken));
+            () => _index.AppendAsync(key, end, writer, records, cancellationToken));
 
     public ValueTask AddAsync(
         IReadOnlyList<HistoryEntry> entries, int countMax, CancellationToken cancellationToken)
@@ -118,14 +118,14 @@ public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
         ArgumentNullException.ThrowIfNull(entries);
         Interlocked.Add(ref _histories, entries.Count);
         return _isDead ? throw new JournalUnavailableException("The test broke the journal.")
-            : LosesHistories ? ValueTask.CompletedTask : Index.AddAsync(entries, countMax, cancellationToken);
+            : LosesHistories ? ValueTask.CompletedTask : _index.AddAsync(entries, countMax, cancellationToken);
     }
 
     public ValueTask<long?> ClaimAsync(string tenant, ulong process, CancellationToken cancellationToken) =>
-        Index.ClaimAsync(tenant, process, cancellationToken);
+        _index.ClaimAsync(tenant, process, cancellationToken);
 
     public ValueTask AddOlderAsync(OlderPage page, int countMax, CancellationToken cancellationToken) =>
-        Index.AddOlderAsync(page, countMax, cancellationToken);
+        _index.AddOlderAsync(page, countMax, cancellationToken);
 
     public ValueTask<HistoryEntry?> FindAsync(string tenant, IReadOnlyList<Digest> keys, ulong hint,
         CancellationToken cancellationToken)
@@ -133,7 +133,7 @@ public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
         Interlocked.Increment(ref _histories);
         return FailsFind
             ? throw new JournalUnavailableException("The test broke the index.")
-            : Index.FindAsync(tenant, keys, hint, cancellationToken);
+            : _index.FindAsync(tenant, keys, hint, cancellationToken);
     }
 
     public async IAsyncEnumerable<JournalEntry> ReadAsync(ConversationKey key, JournalEnd from,
