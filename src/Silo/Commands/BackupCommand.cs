@@ -50,7 +50,10 @@ internal static class BackupCommand
             ApiKeys = [],
         }).Configuration;
         var directory = JournalComposition.SqliteDirectory(configuration) ??
-            throw new JournalUnavailableException("The journal is in PostgreSQL: copy it with pg_dump.");
+            throw new JournalUnavailableException(JournalComposition.IsAzure(configuration)
+                ? "The journal is in Azure Storage: stop the server, and run evergrain copy --from azure " +
+                    "--to sqlite:DIR."
+                : "The journal is in PostgreSQL: copy it with pg_dump.");
         WriteUntilTold(directory, copy);
         Console.WriteLine($"The journal in the directory {directory} is copied to {copy}.");
     }

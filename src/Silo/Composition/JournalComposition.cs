@@ -91,6 +91,10 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         return NameOf(section) == Sqlite ? DataOf(section) : null;
     }
 
+    /// <summary>Whether the settings name Azure Storage.</summary>
+    public static bool IsAzure(IConfiguration configuration) =>
+        NameOf(configuration.GetSection(EvergrainOptions.Section)) == Azure;
+
     /// <summary>A journal in PostgreSQL, within the bounds that the settings give.</summary>
     /// <exception cref="InvalidOperationException">A bound is no number.</exception>
     public static PostgresJournalOptions PostgresAt(string url, IConfiguration configuration, int format) =>
