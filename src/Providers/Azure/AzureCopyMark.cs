@@ -38,6 +38,7 @@ internal static class AzureCopyMark
                 "unfinished copy: copy into an empty container.");
         }
 
+        await AzureLifetimes.RemoveAsync(account, cancellationToken);
         await account.RunAsync(
             token => BlobOf(account).UploadAsync(Stream.Null, new BlobUploadOptions(), token), cancellationToken);
     }

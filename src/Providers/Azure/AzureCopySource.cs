@@ -20,7 +20,7 @@ internal sealed class AzureCopySource : ICopySource
     {
         (_lock, _format, _gate) = (held, format, new ReadGate(options.ReadersMax));
         _reader = new AzureReader(store, _gate);
-        _roster = new AzureRoster(store);
+        _roster = new AzureRoster(store, hasLogs: true);
         _totals = new AzureTotals(store.Account);
     }
 

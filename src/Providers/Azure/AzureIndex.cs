@@ -2,11 +2,9 @@ using System.Globalization;
 using Azure;
 using Azure.Data.Tables;
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
 
 namespace Evergrain.Providers.Azure;
-
-/// <summary>A log as the index has it: it may be gone.</summary>
-internal readonly record struct IndexedLog(ConversationKey Key, long Number);
 
 /// <summary>
 /// The table of logs: in a tenant's partition two rows for each, one by its number and one by its number from the
@@ -44,53 +42,56 @@ internal sealed class AzureIndex(AzureAccount account)
         }, cancellationToken);
 
     /// <summary>A tenant's logs with numbers above one, the oldest first.</summary>
-    public Task<List<IndexedLog>> OldestAsync(
+    public Task<List<NumberedConversation>> OldestAsync(
         string tenant, long above, int limit, CancellationToken cancellationToken) => QueryAsync(
         $"PartitionKey eq '{tenant}' and RowKey gt '{ByAge}{BlobContent.Digits(above)}' and RowKey lt " +
             $"'{ByAge}{Behind}'", limit, cancellationToken);
 
     /// <summary>A tenant's logs with numbers below one, the newest first.</summary>
-    public Task<List<IndexedLog>> NewestAsync(
+    public Task<List<NumberedConversation>> NewestAsync(
         string tenant, long below, int limit, CancellationToken cancellationToken) => QueryAsync(
         $"PartitionKey eq '{tenant}' and RowKey gt '{ByNewness}{BlobContent.Digits(long.MaxValue - below)}'",
         limit, cancellationToken);
 
     /// <summary>The first log of the first tenant behind one; null: there are no more tenants.</summary>
-    public async Task<IndexedLog?> NextTenantAsync(string behind, CancellationToken cancellationToken) =>
+    public async Task<NumberedConversation?> NextTenantAsync(string behind, CancellationToken cancellationToken) =>
         (await QueryAsync($"PartitionKey gt '{behind}'", 1, cancellationToken)) is [var first, ..] ? first : null;
 
     /// <summary>Logs of all tenants behind one, in the order of tenants and numbers.</summary>
-    public Task<List<IndexedLog>> AllAsync(IndexedLog? behind, int limit, CancellationToken cancellationToken) =>
-        QueryAsync(behind is { } log
+    public Task<List<NumberedConversation>> AllAsync(
+        NumberedConversation? behind, int limit, CancellationToken cancellationToken) => QueryAsync(behind is { } log
             ? $"(PartitionKey gt '{log.Key.Tenant}' and RowKey lt '{ByAge}{Behind}') or " +
                 $"(PartitionKey eq '{log.Key.Tenant}' and RowKey gt '{ByAge}{BlobContent.Digits(log.Number)}' and " +
                 $"RowKey lt '{ByAge}{Behind}')"
             : $"RowKey lt '{ByAge}{Behind}'", limit, cancellationToken);
 
-    private Task<List<IndexedLog>> QueryAsync(string filter, int limit, CancellationToken cancellationToken) =>
-        account.RunAsync(async token =>
+    private Task<List<NumberedConversation>> QueryAsync(
+        string filter, int limit, CancellationToken cancellationToken) => account.RunAsync(async token =>
         {
-            var found = new List<IndexedLog>();
+            var found = new List<NumberedConversation>();
             var rows = account.Logs.QueryAsync<TableEntity>(filter, Math.Min(limit, 1_000), Columns, token);
             await foreach (var row in rows)
             {
+                found.Add(Read(row));
                 if (found.Count == limit)
                 {
+                    // Before the next page is asked for.
                     break;
                 }
-
-                found.Add(Read(row));
             }
 
             return found;
         }, cancellationToken);
 
-    private static IndexedLog Read(TableEntity row)
+    private static NumberedConversation Read(TableEntity row)
     {
-        var number = long.Parse(row.RowKey.AsSpan(1), CultureInfo.InvariantCulture);
+        var place = long.Parse(row.RowKey.AsSpan(1), CultureInfo.InvariantCulture);
+        var number = row.RowKey.StartsWith(ByAge, StringComparison.Ordinal) ? place : long.MaxValue - place;
         return ConversationId.TryParseCode(row.GetString(IdColumn), out var id)
-            ? new IndexedLog(new ConversationKey(row.PartitionKey, id),
-                row.RowKey.StartsWith(ByAge, StringComparison.Ordinal) ? number : long.MaxValue - number)
+            ? new NumberedConversation(new ConversationKey(row.PartitionKey, id), number)
+            {
+                BegunAt = LogNumbers.BeginOf(number),
+            }
             : throw new FormatException($"The row {row.RowKey} of tenant {row.PartitionKey} names no conversation.");
     }
 

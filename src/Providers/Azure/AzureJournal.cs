@@ -24,7 +24,7 @@ namespace Evergrain.Providers.Azure;
 /// and deleted by another process before its first answer arrives begins once more.
 /// </para>
 /// </remarks>
-public sealed class AzureJournal : IJournal, ITenantTotals, ICopyTarget
+public sealed class AzureJournal : IJournal, ILifetimeStore, ITenantTotals, ICopyTarget
 {
     private readonly AzureJournalOptions _options;
     private readonly AzureAccount _account;
@@ -35,26 +35,30 @@ public sealed class AzureJournal : IJournal, ITenantTotals, ICopyTarget
     private readonly AzureReader _reader;
     private readonly AzureLists _lists;
     private readonly AzureTotals _totals;
+    private readonly AzureAges _ages;
     private readonly AzureRoster _roster;
     private readonly ReadGate _writes, _reads;
+    private readonly JournalCheck? _check;
     private int _disposed;
 
     private AzureJournal(AzureJournalOptions options, AzureStore store)
     {
         var account = store.Account;
         (_options, _account) = (options, account);
-        _roster = new AzureRoster(store);
+        _roster = new AzureRoster(store, hasLogs: options.IsCopyTarget);
         _meter = store.Meter;
         (_writes, _reads) = (new ReadGate(options.WritersMax), new ReadGate(options.ReadersMax));
         _writer = new AzureWriter(options, store);
         _reader = new AzureReader(store, _reads);
         _lists = new AzureLists(store, _reads);
+        _ages = new AzureAges(store, _reads, finishes: true);
         _totals = new AzureTotals(account);
         _condition = new StoreCondition(options.Logger, options.Time);
 
         // A conversation is read before its first append.
         account.Away = _condition.Failed;
         _probe = new StoreProbe(_condition, token => WriteProbeAsync(account, token), options.Time);
+        _check = options.Check is { } setup ? new JournalCheck(this, new HiddenConversations(), setup) : null;
     }
 
     /// <inheritdoc/>
@@ -68,6 +72,9 @@ public sealed class AzureJournal : IJournal, ITenantTotals, ICopyTarget
 
     /// <summary>What was done since the journal was opened.</summary>
     public AzureJournalCounters Counters => _meter.Read();
+
+    /// <summary>Ends once the journal was checked for the first time; at once where it is not checked.</summary>
+    internal Task FirstCheck => _check?.FirstRound ?? Task.CompletedTask;
 
     /// <summary>Makes the container and the tables, or finds those that are there.</summary>
     /// <exception cref="JournalUnavailableException">
@@ -138,6 +145,31 @@ public sealed class AzureJournal : IJournal, ITenantTotals, ICopyTarget
     }
 
     /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<NumberedConversation>> ListOldestAsync(
+        string tenant, long behind, int limit, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return await _ages.ListOldestAsync(tenant, behind, limit, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<AgedConversation>> ReadAgesAsync(
+        IReadOnlyList<NumberedConversation> some, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(some);
+        return await _ages.ReadAsync(some, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<KeptLifetime>> ReadLifetimesAsync(CancellationToken cancellationToken) =>
+        await AzureLifetimes.ReadAsync(_account, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<KeptLifetime>> KeepLifetimesAsync(
+        IReadOnlyList<LifetimeRule> rules, DateTimeOffset now, CancellationToken cancellationToken) =>
+        await AzureLifetimes.KeepAsync(_account, rules, now, cancellationToken);
+
+    /// <inheritdoc/>
     public async ValueTask AddAsync(string tenant, TenantReport report, CancellationToken cancellationToken) =>
         await _totals.AddAsync(tenant, report, cancellationToken);
 
@@ -150,6 +182,11 @@ public sealed class AzureJournal : IJournal, ITenantTotals, ICopyTarget
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
+            if (_check is not null)
+            {
+                await _check.DisposeAsync();
+            }
+
             await _probe.DisposeAsync();
             await _writes.CloseAsync();
             await _reads.CloseAsync();

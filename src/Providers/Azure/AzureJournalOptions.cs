@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Azure.Core.Pipeline;
 using Evergrain.Conversations.Records;
+using Evergrain.Providers.Journals;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -64,6 +65,12 @@ public sealed class AzureJournalOptions
     /// <summary>Is told, once, when nothing can be stored.</summary>
     internal ILogger Logger { get; set; } = NullLogger.Instance;
 
+    /// <summary>Checks the whole journal once a day; null: nobody does.</summary>
+    internal JournalCheckSetup? Check { get; set; }
+
+    /// <summary>Blocks at which a tail is sealed, the same in all processes; tests seal earlier.</summary>
+    internal int TailBlocksMax { get; init; } = LogTail.BlocksMax;
+
     /// <summary>Whether it is opened to be copied into: it is empty then, or holds an unfinished copy.</summary>
     internal bool IsCopyTarget { get; set; }
 
@@ -71,6 +78,9 @@ public sealed class AzureJournalOptions
     internal HttpPipelinePolicy? Watch { get; init; }
 
     internal TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>The clock that numbers conversations: that of their turns.</summary>
+    internal TimeProvider Clock { get; init; } = TimeProvider.System;
 }
 
 /// <summary>What an <see cref="AzureJournal"/> did since it was opened.</summary>

@@ -97,15 +97,14 @@ internal sealed class AzureLists(AzureStore store, ReadGate gate)
         await Task.WhenAll(all.Select(one => work(one, cancellationToken)));
 
     /// <summary>The manifest of a row's log; null: there is none.</summary>
-    private async Task<LogManifest?> LookAsync(IndexedLog row, CancellationToken cancellationToken)
+    private async Task<LogManifest?> LookAsync(NumberedConversation row, CancellationToken cancellationToken)
     {
         var found = await RunAsync(() => store.Tails.LookAsync(row.Key, cancellationToken), cancellationToken);
         if (found?.Manifest.Number != row.Number)
         {
             await RunAsync(async () =>
             {
-                await store.Extents.DeleteAllAsync(row.Key, row.Number, cancellationToken);
-                await store.Index.RemoveAsync(row.Key.Tenant, row.Number, cancellationToken);
+                await store.ForgetAsync(row, cancellationToken);
                 return true;
             }, cancellationToken);
             return null;
@@ -115,7 +114,8 @@ internal sealed class AzureLists(AzureStore store, ReadGate gate)
         return IsLog(found) ? found.Value.Manifest : null;
     }
 
-    private async Task<ListedConversation?> ListedAsync(IndexedLog row, CancellationToken cancellationToken) =>
+    private async Task<ListedConversation?> ListedAsync(
+        NumberedConversation row, CancellationToken cancellationToken) =>
         await LookAsync(row, cancellationToken) is { } manifest
             ? new ListedConversation(row.Key, row.Number, await FirstTailAsync(row.Key, manifest, cancellationToken))
             : null;

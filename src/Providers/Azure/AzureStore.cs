@@ -1,3 +1,5 @@
+using Evergrain.Conversations.Ports;
+
 namespace Evergrain.Providers.Azure;
 
 /// <summary>The parts of a journal's store.</summary>
@@ -12,4 +14,13 @@ internal sealed class AzureStore(AzureAccount account)
     public AzureIndex Index { get; } = new(account);
 
     public AzureMeter Meter { get; } = new();
+
+    /// <summary>
+    /// Takes away what is left of a log whose tail is gone, or is another log's: a process died within its deletion.
+    /// </summary>
+    public async Task ForgetAsync(NumberedConversation log, CancellationToken cancellationToken)
+    {
+        await Extents.DeleteAllAsync(log.Key, log.Number, cancellationToken);
+        await Index.RemoveAsync(log.Key.Tenant, log.Number, cancellationToken);
+    }
 }

@@ -22,12 +22,14 @@ internal sealed class AzureWriter : IDisposable
     private readonly LogNumbers _numbers;
     private readonly RandomIdSource _chance = new();
     private readonly MemoryCache _known;
+    private readonly int _blocksMax;
 
     public AzureWriter(AzureJournalOptions options, AzureStore store)
     {
         (_tails, _extents, _index, _meter) = (store.Tails, store.Extents, store.Index, store.Meter);
         _roll = new AzureRoll(_tails, _extents, _meter);
-        _numbers = new LogNumbers(options.Time, _chance);
+        _blocksMax = options.TailBlocksMax;
+        _numbers = new LogNumbers(options.Clock, _chance);
         _known = new MemoryCache(new MemoryCacheOptions { SizeLimit = options.KnownEndsMax });
     }
 
@@ -52,7 +54,7 @@ internal sealed class AzureWriter : IDisposable
                 continue;
             }
 
-            if (tail.IsFull)
+            if (tail.IsFull(_blocksMax))
             {
                 // Behind it, another process may have appended meanwhile.
                 tail = await _roll.RunAsync(key, tail, block.Nonce, cancellationToken);
@@ -162,7 +164,7 @@ internal sealed class AzureWriter : IDisposable
         ConversationKey key, long number, LogTail tail, CancellationToken cancellationToken)
     {
         // A tail that was never full has no extents.
-        if (tail.Manifest.Ordinal > 0 || tail.IsFull)
+        if (tail.Manifest.Ordinal > 0 || tail.IsFull(_blocksMax))
         {
             await _extents.DeleteAllAsync(key, number, cancellationToken);
         }

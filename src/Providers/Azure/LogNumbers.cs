@@ -13,6 +13,10 @@ internal sealed class LogNumbers(TimeProvider time, IIdSource chance)
     private readonly Lock _gate = new();
     private long _last;
 
+    /// <summary>When a number was given, in milliseconds since the Unix epoch.</summary>
+    public static long BeginOf(long number) =>
+        (Begin + TimeSpan.FromMicroseconds(number >> ChanceBits)).ToUnixTimeMilliseconds();
+
     /// <summary>One that is larger than all before.</summary>
     public long Next()
     {

@@ -57,8 +57,8 @@ internal sealed record LogTail(LogManifest Manifest, JournalEnd End, long Bytes,
     /// <summary>Whether its last block says that it is being sealed.</summary>
     public bool IsRolling { get; init; }
 
-    /// <summary>Whether it takes no more appends.</summary>
-    public bool IsFull => IsRolling || Blocks >= BlocksMax || Bytes >= BytesMax;
+    /// <summary>Whether it takes no more appends, where so many blocks are the most.</summary>
+    public bool IsFull(int blocksMax) => IsRolling || Blocks >= blocksMax || Bytes >= BytesMax;
 
     /// <summary>The tail behind one more append.</summary>
     public LogTail Behind(JournalEntry entry, int bytes, ETag tag) => this with

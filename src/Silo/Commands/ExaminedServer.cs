@@ -74,7 +74,7 @@ internal sealed class ExaminedServer : IAsyncDisposable
             _ => new JournalCheckup(ports.IsServing).Find(
                 JournalComposition.SqliteDirectory(_app.Configuration)!, _clocks),
         });
-        _findings.AddRange(await new LifetimeCheckup(_app.Configuration, _journal.PostgresOptions).FindAsync(
+        _findings.AddRange(await new LifetimeCheckup(_app.Configuration, _journal).FindAsync(
             TimeProvider.System.GetUtcNow(), cancellationToken));
         if (Member is not null)
         {

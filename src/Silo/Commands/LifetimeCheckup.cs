@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Lifetimes;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
+using Evergrain.Providers.Azure;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 using Evergrain.Silo.Composition;
@@ -10,8 +11,8 @@ namespace Evergrain.Silo.Commands;
 
 /// <summary>Says what <c>ResponseLifetime</c> will remove, and when. It removes nothing.</summary>
 /// <param name="configuration">The settings.</param>
-/// <param name="postgres">The journal in PostgreSQL; null: it is SQLite's.</param>
-internal sealed class LifetimeCheckup(IConfiguration configuration, PostgresJournalOptions? postgres)
+/// <param name="journal">Where the journal is.</param>
+internal sealed class LifetimeCheckup(IConfiguration configuration, JournalComposition journal)
 {
     private const string Part = "lifetimes";
 
@@ -40,7 +41,7 @@ internal sealed class LifetimeCheckup(IConfiguration configuration, PostgresJour
     private async Task<IReadOnlyList<DoctorFinding>> FindAsync(
         ResponseLifetimes lifetimes, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (postgres is not null)
+        if (journal.PostgresOptions is { } postgres)
         {
             await using var reader = await PostgresLifetimeReader.OpenAsync(
                 JournalComposition.PostgresAt(PostgresUrl.ReadOnly(postgres.Url), configuration, postgres.Format),
@@ -48,15 +49,24 @@ internal sealed class LifetimeCheckup(IConfiguration configuration, PostgresJour
             return await FindAsync(reader, lifetimes, now, cancellationToken);
         }
 
+        if (journal.AzureOptions is { } azure)
+        {
+            return await FindAsync(
+                await AzureLifetimeReader.OpenAsync(azure, cancellationToken), lifetimes, now, cancellationToken);
+        }
+
         using var file = SqliteLifetimeReader.Open(JournalComposition.SqliteDirectory(configuration)!);
-        return file is null
-            ? [new DoctorFinding(Part, IsFine: true, "There is no conversation yet that it could remove.")]
-            : await FindAsync(file, lifetimes, now, cancellationToken);
+        return await FindAsync(file, lifetimes, now, cancellationToken);
     }
 
-    private static async Task<IReadOnlyList<DoctorFinding>> FindAsync(ILifetimeReader reader,
+    private static async Task<IReadOnlyList<DoctorFinding>> FindAsync(ILifetimeReader? reader,
         ResponseLifetimes lifetimes, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        if (reader is null)
+        {
+            return [new DoctorFinding(Part, IsFine: true, "There is no conversation yet that it could remove.")];
+        }
+
         var findings = new List<DoctorFinding>();
         var kept = await reader.ReadLifetimesAsync(cancellationToken);
         foreach (var rule in KeptLifetime.Next(kept, lifetimes.Rules, now))

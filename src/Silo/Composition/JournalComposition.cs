@@ -65,11 +65,7 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
     {
         var section = configuration.GetSection(EvergrainOptions.Section);
         var composition = new JournalComposition(role, DataOf(section));
-        IReadOnlyList<string> mistakes =
-        [
-            .. composition.ReadFormat(section), .. composition.Read(section),
-            .. composition.FindLifetimes(configuration),
-        ];
+        IReadOnlyList<string> mistakes = [.. composition.ReadFormat(section), .. composition.Read(section)];
         services.AddSettingsRule(_ => mistakes);
         services.AddSingleton(_ => composition.Journal);
         services.AddSingleton(_ =>
@@ -126,10 +122,15 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
             (options.Logger, options.Check, options.KeepsHistories) = (logger, check, keepsHistories);
         }
 
+        if (AzureOptions is { } account)
+        {
+            (account.Logger, account.Check) = (logger, check);
+        }
+
         _journal = this switch
         {
             { PostgresOptions: { } postgres } => await OpenAsync(postgres, owner, cancellationToken),
-            { AzureOptions: { } azure } => await OpenAsync(azure, logger, cancellationToken),
+            { AzureOptions: { } azure } => await OpenAsync(azure, cancellationToken),
             _ => await SqliteJournal.OpenAsync(new SqliteJournalOptions
             {
                 Directory = _data, Format = _format, KeepsHistories = keepsHistories, Logger = logger, Check = check,
@@ -169,9 +170,8 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
     }
 
     private async Task<IJournal> OpenAsync(
-        AzureJournalOptions options, ILogger logger, CancellationToken cancellationToken)
+        AzureJournalOptions options, CancellationToken cancellationToken)
     {
-        options.Logger = logger;
         var patience = new StartPatience(options.StartTimeout, AzureFault.IsAway, options.Time, Console.Error);
         var held = await patience.OpenAsync(
             () => AzureJournalLock.TakeAsync(options, SayWaiting, cancellationToken), cancellationToken);
@@ -233,12 +233,6 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
             _ => [$"Journal must be '{Sqlite}', '{Postgres}' or '{Azure}', not '{name}'."],
         };
     }
-
-    private IEnumerable<string> FindLifetimes(IConfiguration configuration) =>
-        AzureOptions is not null && LifetimeComposition.Read(configuration).Rules.Count > 0
-            ? ["ResponseLifetime: a journal in Azure Storage removes nothing by its age yet. Leave it out, or choose " +
-                "another journal."]
-            : [];
 
     private static AzureJournalOptions AzureAt(string account, IConfigurationSection bounds, int format) =>
         Bind<AzureJournalOptions>(bounds, nameof(AzureJournalOptions.Account), account, format);

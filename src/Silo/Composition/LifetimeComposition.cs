@@ -55,20 +55,15 @@ internal static class LifetimeComposition
 
         public async Task StartAsync(CancellationToken cancellationToken)
         {
-            if (provider.GetRequiredService<IJournal>() is not ILifetimeStore store)
-            {
-                // Settings with a lifetime were refused.
-                return;
-            }
-
+            var journal = provider.GetRequiredService<IJournal>();
+            var store = (ILifetimeStore)journal;
             var time = provider.GetRequiredService<TimeProvider>();
             var now = time.GetUtcNow();
             var kept = await store.KeepLifetimesAsync(lifetimes.Rules, now, cancellationToken);
             lifetimes.Use(kept);
             if (kept.Count > 0)
             {
-                var sources = new LifetimeSources(
-                    provider.GetRequiredService<IJournal>(), store, provider.GetRequiredService<WarmCalls>())
+                var sources = new LifetimeSources(journal, store, provider.GetRequiredService<WarmCalls>())
                 {
                     Begun = [.. kept.Where(rule => rule.BeginsAt(now))],
                 };

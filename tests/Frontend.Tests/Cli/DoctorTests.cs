@@ -164,11 +164,13 @@ public sealed class DoctorTests : IDisposable
             Said((await _commands.RunAsync(doctor)).Succeeded().Json, "lifetimes"), StringComparison.Ordinal);
     }
 
-    private async Task TellAsync(ServerProcess server)
+    private Task TellAsync(ServerProcess server) => TellAsync(server, _patience.Token);
+
+    internal static async Task TellAsync(ServerProcess server, CancellationToken cancellationToken)
     {
         using var http = new HttpClient { BaseAddress = server.Address };
         using var answer = await http.PostAsync("/v1/responses", new StringContent(
-            """{"model":"demo","input":"hello"}""", Encoding.UTF8, "application/json"), _patience.Token);
+            """{"model":"demo","input":"hello"}""", Encoding.UTF8, "application/json"), cancellationToken);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
@@ -222,5 +224,55 @@ public sealed class AzureDoctorTests(AzuriteServer azurite)
         Assert.Contains("127.0.0.1:1", DoctorTests.Said(wrong.Json, "journal"), StringComparison.Ordinal);
         Assert.Contains("neither a connection string nor a URL", DoctorTests.Said(mistaken.Json, "settings"),
             StringComparison.Ordinal);
+    }
+
+    // As over SQLite; and a backup is refused by name.
+    [Fact]
+    public async Task Lifetimes_SayWhatWillBeRemoved_BeforeTheFirstStartWithThem_AndAfter()
+    {
+        var folder = Directory.CreateTempSubdirectory("evergrain-doctor-");
+        using var patience = new CancellationTokenSource(3 * TestServer.Patience);
+        var (token, commands, container) = (patience.Token, new CommandProcess(patience.Token), azurite.NewContainer());
+        try
+        {
+            var file = Path.Combine(folder.FullName, "settings.json");
+            await File.WriteAllTextAsync(file, $$$$"""
+                {"Evergrain":{"Tenants":{"*":{"ResponseLifetime":"30.00:00:00"}},"Journal":"azure",
+                  "JournalUrl":"{{{{azurite.ConnectionString}}}}","Azure":{"Container":"{{{{container}}}}"}}}
+                """, token);
+            string[] doctor = ["doctor", "--port", "0", "--config", file, "--json"];
+            Assert.Contains("no conversation yet", await SaidAsync(), StringComparison.Ordinal);
+            var plain = ServerSettings.OnAzure(azurite.ConnectionString, container);
+            await StopAsync(await ServerProcess.StartAsync(plain, token), turns: 2);
+            Assert.Contains("counted from the next start: if that is now, 2 conversations will be removed at 20",
+                await SaidAsync(), StringComparison.Ordinal);
+            var errors = await StopAsync(await ServerProcess.StartAsync(
+                plain with { Options = [.. plain.Options, "--config", file] }, token), turns: 1);
+            Assert.Contains("2 conversations will be removed at 20", errors, StringComparison.Ordinal);
+            Assert.Contains(": 2 conversations will be removed at 20", await SaidAsync(), StringComparison.Ordinal);
+            (await commands.RunAsync("backup", Path.Combine(folder.FullName, "copy.db"), "--config", file))
+                .AssertRefused("The journal is in Azure Storage: stop the server, and run evergrain copy");
+
+            async Task<string> SaidAsync() =>
+                DoctorTests.Said((await commands.RunAsync(doctor)).Succeeded().Json, "lifetimes")!;
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+
+        async Task<string> StopAsync(ServerProcess started, int turns)
+        {
+            await using var server = started;
+            for (var i = 0; i < turns; i++)
+            {
+                await DoctorTests.TellAsync(server, token);
+            }
+
+            await server.TerminateAsync(token);
+            var (code, errors) = await server.ExitAsync(token);
+            Assert.Equal(0, code);
+            return errors;
+        }
     }
 }

@@ -58,11 +58,15 @@ public sealed class InProcessUnstoredRecognitionTests() : UnstoredRecognitionCon
 
 public sealed class InProcessUnstoredBytesTests() : UnstoredBytesContract(InProcessHosts.InMemory);
 
-public sealed class InProcessLifetimeTests() : LifetimeContract(InProcessHosts.Sqlite);
+public sealed class InProcessLifetimeTests() : IndexedLifetimeContract(InProcessHosts.Sqlite);
 
 [Trait("Needs", "Postgres")]
 [Collection(PostgresCollection.Name)]
 public sealed class InProcessPostgresLifetimeTests(PostgresServer server)
-    : LifetimeContract(InProcessHosts.Postgres(server));
+    : IndexedLifetimeContract(InProcessHosts.Postgres(server));
+
+[Trait("Needs", "Azurite")]
+[Collection(AzuriteCollection.Name)]
+public sealed class InProcessAzureLifetimeTests(AzuriteServer server) : LifetimeContract(InProcessHosts.Azure(server));
 
 public sealed class InProcessCheckTests() : CheckContract(InProcessHosts.InMemory);

@@ -26,9 +26,10 @@ internal sealed class InProcessHost : ContractHost
     private ITurns _turns;
     private ConversationRouter _conversations;
 
-    private InProcessHost(Func<Task<IJournal>> open, IJournal journal, InProcessOptions options, HostSetup setup)
+    private InProcessHost(Func<Task<IJournal>> open, IJournal journal, InProcessOptions options, HostSetup setup,
+        ManualTime time)
     {
-        (_open, _journal, Options, _setup) = (open, journal, options, setup);
+        (_open, _journal, Options, _setup, Time) = (open, journal, options, setup, time);
         _faults = new FaultyJournal(journal);
         Counts.Follow(_meters);
         (_services, _conversations) = Create();
@@ -43,7 +44,7 @@ internal sealed class InProcessHost : ContractHost
 
     public override ErrorLog Log { get; } = new();
 
-    public override ManualTime Time { get; } = new();
+    public override ManualTime Time { get; }
 
     public override GatedModel Model { get; } = new();
 
@@ -62,8 +63,8 @@ internal sealed class InProcessHost : ContractHost
 
     /// <summary>Starts a host; <paramref name="open"/> opens its journal, and opens it again later.</summary>
     public static async Task<InProcessHost> StartAsync(Func<Task<IJournal>> open, InProcessOptions? options = null,
-        HostSetup? setup = null) =>
-        new(open, await open(), options ?? new InProcessOptions(), setup ?? new HostSetup());
+        HostSetup? setup = null, ManualTime? time = null) =>
+        new(open, await open(), options ?? new InProcessOptions(), setup ?? new HostSetup(), time ?? new ManualTime());
 
     /// <summary>Starts a host over an in-memory journal.</summary>
     public static Task<InProcessHost> StartInMemoryAsync(InProcessOptions? options = null, HostSetup? setup = null)

@@ -29,13 +29,15 @@ internal sealed class InProcessHosts(Func<HostSetup, Task<InProcessHost>> start)
 
     public static InProcessHosts Azure(AzuriteServer server) => new(async setup =>
     {
+        var time = new ManualTime();
         var options = new AzureJournalOptions
         {
             Account = server.ConnectionString,
             Container = server.NewContainer(),
+            Clock = time,
         };
         return await InProcessHost.StartAsync(
-            async () => await AzureJournal.OpenAsync(options, CancellationToken.None), OptionsFor(setup), setup);
+            async () => await AzureJournal.OpenAsync(options, CancellationToken.None), OptionsFor(setup), setup, time);
     });
 
     public async Task<ContractHost> StartAsync(HostSetup setup) => await start(setup);

@@ -1,31 +1,38 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.InProcess;
+using Evergrain.Providers.Azure;
 using Evergrain.Providers.Demo;
 using Evergrain.Suites.Hosting;
+using Evergrain.Tests.Services;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
 /// <summary>The suites of the wire run over conversations in this process.</summary>
-internal sealed class InProcessWire : IWireHosts
+/// <param name="open">Opens a journal.</param>
+internal sealed class InProcessWire(Func<Task<IJournal>> open) : IWireHosts
 {
-    public static readonly InProcessWire Hosts = new();
+    public static readonly InProcessWire Hosts = new(static () => Task.FromResult<IJournal>(new InMemoryJournal()));
 
-    public Task<ConversationsHost> StartAsync(IModelBackend? model = null) => Task.FromResult<ConversationsHost>(
-        new RealHost(model ?? new DemoBackend(["demo"], TimeProvider.System)));
+    /// <summary>Over a container of its own each time.</summary>
+    public static InProcessWire Azure(AzuriteServer server) => new(async () => await AzureJournal.OpenAsync(
+        new AzureJournalOptions { Account = server.ConnectionString, Container = server.NewContainer() }, default));
+
+    public async Task<ConversationsHost> StartAsync(IModelBackend? model = null) =>
+        new RealHost(model ?? new DemoBackend(["demo"], TimeProvider.System), await open());
 
     public async Task<StoredHost> StartStoredAsync(string directory, TimeProvider time,
         params (string Option, string? Value)[] settings) =>
         await InProcessStoredHost.StartAsync(directory, time, settings);
 
-    private sealed class RealHost(IModelBackend model) : ConversationsHost
+    private sealed class RealHost(IModelBackend model, IJournal journal) : ConversationsHost
     {
         private readonly ServiceProvider _services = new ServiceCollection()
             .AddLogging()
             .AddMetrics()
             .AddSingleton(TimeProvider.System)
             .AddSingleton<IIdSource, RandomIdSource>()
-            .AddSingleton<IJournal, InMemoryJournal>()
+            .AddSingleton(journal)
             .AddSingleton(model)
             .AddInProcessConversations(new InProcessOptions())
             .BuildServiceProvider();
@@ -39,6 +46,7 @@ internal sealed class InProcessWire : IWireHosts
         public override async ValueTask DisposeAsync()
         {
             await _services.DisposeAsync();
+            await journal.DisposeAsync();
             await base.DisposeAsync();
         }
     }

@@ -2,6 +2,7 @@ using Evergrain.Suites.Checks;
 using Evergrain.Suites.Http;
 using Evergrain.Suites.Sockets;
 using Evergrain.Suites.Transports;
+using Evergrain.Tests.Services;
 
 namespace Evergrain.Frontend.Tests.Hosts;
 
@@ -34,6 +35,10 @@ public sealed class InProcessMutatedBodiesTests() : MutatedBodiesSuite(InProcess
 public sealed class InProcessTurnListTests() : ConversationsSuite(InProcessWire.Hosts);
 
 public sealed class InProcessTenantErasureTests() : TenantErasureSuite(InProcessWire.Hosts);
+
+[Trait("Needs", "Azurite")]
+[Collection(AzuriteCollection.Name)]
+public sealed class InProcessAzureErasureTests(AzuriteServer server) : TenantErasureSuite(InProcessWire.Azure(server));
 
 public sealed class InProcessConversationListTests() : ConversationListSuite(InProcessWire.Hosts);
 

@@ -58,7 +58,7 @@ public abstract class AzureFixture(AzuriteServer server) : IAsyncLifetime
 
     /// <summary>A journal that ends with the test; over the ways that break, if it is watched or asked to be.</summary>
     internal async Task<AzureJournal> OpenAsync(RequestWatch? watch = null, bool isCut = false, int retries = 8,
-        double answerSeconds = 10)
+        double answerSeconds = 10, int tailBlocks = LogTail.BlocksMax)
     {
         var journal = await AzureJournal.OpenAsync(new AzureJournalOptions
         {
@@ -69,6 +69,7 @@ public abstract class AzureFixture(AzuriteServer server) : IAsyncLifetime
             RetriesMax = retries,
             AnswerTimeout = TimeSpan.FromSeconds(answerSeconds),
             Watch = watch,
+            TailBlocksMax = tailBlocks,
         }, Token);
         _opened.Add(journal);
         return journal;

@@ -40,6 +40,12 @@ internal sealed class RequestWatch : HttpPipelinePolicy
     /// <summary>Ends when the request is there; it never does if there are fewer.</summary>
     public Task Met => _met.Task;
 
+    /// <summary>Requests since it was armed.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    /// <summary>Counts from now on, and lets nothing happen.</summary>
+    public void Arm() => Arm(int.MaxValue, default);
+
     public void Arm(int request, Fate fate) => (_at, _count, _fate) = (request, 0, fate);
 
     /// <summary>Lets a paused process go on.</summary>
