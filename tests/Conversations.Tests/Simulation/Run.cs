@@ -28,11 +28,12 @@ internal static class Run
     // A turn that stalls, one that waits for a turn elsewhere, and coming back after that.
     private const long DecisionTime = 120_000;
 
-    public static Outcome Of(Plan plan, Mistake? mistake = null, bool isTold = false)
+    public static Outcome Of(
+        Plan plan, Mistake? mistake = null, bool isTold = false, Func<int, IJournal>? stores = null)
     {
         var trace = new Trace(isTold);
         var words = new List<string>();
-        var world = new World(trace, mistake ?? Mistake.None, plan.Seed);
+        var world = new World(trace, mistake ?? Mistake.None, plan.Seed, stores);
         BrokenInvariantException? broken = null;
         try
         {

@@ -6,12 +6,17 @@ using Evergrain.Conversations.Turns;
 namespace Evergrain.Conversations.Tests.Simulation;
 
 /// <summary>
-/// The one journal of all hosts: <see cref="InMemoryJournal"/>, far away. A call takes time on the way there and back;
-/// what was sent arrives even where its sender has died meanwhile. The next calls meet the faults that were armed.
+/// The one journal of all hosts: <see cref="InMemoryJournal"/> or another, far away. A call takes time on the way there
+/// and back; what was sent arrives even where its sender has died meanwhile. The next calls meet the faults that were
+/// armed.
 /// </summary>
-internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake mistake)
+/// <param name="agenda">Virtual time, and chance.</param>
+/// <param name="witness">Checks what is stored.</param>
+/// <param name="mistake">The mistake that is made around the product.</param>
+/// <param name="stores">The journal as the process of each host has it; null: one in memory.</param>
+internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake mistake, Func<int, IJournal>? stores)
 {
-    private readonly InMemoryJournal _journal = new();
+    private readonly InMemoryJournal _inMemory = new();
     private readonly List<Fault> _armedForAppends = [];
     private readonly List<Fault> _armedForReads = [];
 
@@ -41,7 +46,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
         Action<Exception?> done)
     {
         agenda.Trace.Mix(append.Records.Span);
-        var sent = new Sent(key, append, writer, witness.LogOf(key).Deletions);
+        var sent = new Sent(host.Number, key, append, writer, witness.LogOf(key).Deletions);
         var (there, back) = (agenda.Between(1, 6), agenda.Between(1, 6));
         var fault = Take(_armedForAppends);
         if (fault is { } met)
@@ -105,7 +110,8 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
 
         agenda.In(there, null, () =>
         {
-            var (read, error, changes) = (Entries(key, from, out var failed), failed, witness.ChangesOf(key));
+            var read = Entries(key, from, out var error, host.Number);
+            var changes = witness.ChangesOf(key);
             agenda.In(back, host, () =>
             {
                 if (back > 4 && changes != witness.ChangesOf(key))
@@ -123,7 +129,7 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
         var fails = Take(_armedForAppends) is Fault.AppendFails;
         agenda.In(agenda.Between(1, 6), null, () =>
         {
-            if (!fails && Outcome(_journal.DeleteAsync(key, end, CancellationToken.None)) is null)
+            if (!fails && Outcome(StoreOf(host.Number).DeleteAsync(key, end, CancellationToken.None)) is null)
             {
                 witness.Deleted(key, end);
             }
@@ -133,16 +139,15 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
     }
 
     /// <summary>What a log holds now, behind an end; null and an error where it does not hold that.</summary>
-    public List<JournalEntry>? Entries(ConversationKey key, JournalEnd from, out Exception? error)
+    public List<JournalEntry>? Entries(ConversationKey key, JournalEnd from, out Exception? error, int host = 0)
     {
         var entries = new List<JournalEntry>();
-        var reader = _journal.ReadAsync(key, from, CancellationToken.None).GetAsyncEnumerator(CancellationToken.None);
+        var reader = StoreOf(host).ReadAsync(key, from, CancellationToken.None)
+            .GetAsyncEnumerator(CancellationToken.None);
         error = null;
         try
         {
-#pragma warning disable VSTHRD002 // The in-memory journal completes each call before it returns.
-            while (reader.MoveNextAsync().GetAwaiter().GetResult())
-#pragma warning restore VSTHRD002
+            while (Wait(reader.MoveNextAsync()))
             {
                 var read = reader.Current;
                 entries.Add(read with { Records = mistake.Read(new RecordOwner(key), read.Records) });
@@ -166,8 +171,8 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
         var stored = mistake.Stored(new RecordOwner(key), append.Records);
         var outcome = append.End == JournalEnd.None && witness.LogOf(key).Deletions > sent.Deletions
             ? new PositionTakenException(key, append.End)
-            : Outcome(_journal.AppendAsync(key, mistake.EndFor(append.End, witness.LogOf(key).End), writer, stored,
-                CancellationToken.None));
+            : Outcome(StoreOf(sent.Host).AppendAsync(
+                key, mistake.EndFor(append.End, witness.LogOf(key).End), writer, stored, CancellationToken.None));
         Say(key, writer, $"append {append.End.Position} {(outcome is null ? "is stored" : "is refused")}");
         if (outcome is null)
         {
@@ -180,8 +185,31 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
     private void StoreLate(Sent sent) =>
         Late = Store(sent) is null ? (Late.Stored + 1, Late.Refused) : (Late.Stored, Late.Refused + 1);
 
-    private static Exception? Outcome(ValueTask call) =>
-        call.IsCompletedSuccessfully ? null : call.AsTask().Exception!.InnerException;
+    private IJournal StoreOf(int host) => stores?.Invoke(host) ?? _inMemory;
+
+    /// <summary>Null: it is stored. What is neither stored nor refused fails the run.</summary>
+    private static PositionTakenException? Outcome(ValueTask call)
+    {
+        try
+        {
+            Wait(new ValueTask<bool>(DoneAsync(call)));
+            return null;
+        }
+        catch (PositionTakenException e)
+        {
+            return e;
+        }
+    }
+
+    private static async Task<bool> DoneAsync(ValueTask call)
+    {
+        await call;
+        return true;
+    }
+
+#pragma warning disable VSTHRD002 // Virtual time stands still meanwhile; in memory the call has ended already.
+    private static T Wait<T>(ValueTask<T> call) => call.AsTask().GetAwaiter().GetResult();
+#pragma warning restore VSTHRD002
 
     private static Fault? Take(List<Fault> armed)
     {
@@ -204,5 +232,6 @@ internal sealed class SimulatedJournal(Agenda agenda, Witness witness, Mistake m
     }
 
     /// <summary>An append on its way, and how often its log had been deleted when it was sent.</summary>
-    private readonly record struct Sent(ConversationKey Key, Effect.Append Append, ulong Writer, int Deletions);
+    private readonly record struct Sent(
+        int Host, ConversationKey Key, Effect.Append Append, ulong Writer, int Deletions);
 }

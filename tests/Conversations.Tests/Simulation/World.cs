@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ids;
+using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 
 namespace Evergrain.Conversations.Tests.Simulation;
@@ -33,13 +34,13 @@ internal sealed class World
     private readonly List<SimulatedClient> _clients = [];
     private readonly Dictionary<ConversationKey, SimulatedActivation> _directory = [];
 
-    public World(Trace trace, Mistake mistake, ulong seed)
+    public World(Trace trace, Mistake mistake, ulong seed, Func<int, IJournal>? stores = null)
     {
         Agenda = new Agenda(trace);
         Agenda.Throw(seed);
         Mistake = mistake;
         Witness = new Witness(Agenda);
-        Journal = new SimulatedJournal(Agenda, Witness, mistake);
+        Journal = new SimulatedJournal(Agenda, Witness, mistake, stores);
         Hosts = [.. Enumerable.Range(0, 2 + Agenda.Below(2)).Select(number => new SimulatedHost(this, number))];
         People = [.. Enumerable.Range(0, 3).Select(number => new Person
         {

@@ -32,6 +32,8 @@ internal sealed class RequestWatch : HttpPipelinePolicy
     private readonly TaskCompletionSource _met = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _at;
     private int _count;
+    private int _cuts;
+    private bool _isEach;
     private Fate _fate;
 
     /// <summary>Is told that the next request, or its answer, is to be cut, and to which port it goes.</summary>
@@ -48,6 +50,12 @@ internal sealed class RequestWatch : HttpPipelinePolicy
 
     public void Arm(int request, Fate fate) => (_at, _count, _fate) = (request, 0, fate);
 
+    /// <summary>How many requests and answers were cut by <see cref="CutEach"/>.</summary>
+    public int Cuts => Volatile.Read(ref _cuts);
+
+    /// <summary>Of so many requests one is cut from now on, and then an answer, in turn. The next try is not.</summary>
+    public void CutEach(int requests) => (_at, _count, _isEach) = (requests, 0, true);
+
     /// <summary>Lets a paused process go on.</summary>
     public void Resume() => _resumed.TrySetResult();
 
@@ -56,8 +64,16 @@ internal sealed class RequestWatch : HttpPipelinePolicy
 
     public override async ValueTask ProcessAsync(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline)
     {
-        if (_at == 0 || Interlocked.Increment(ref _count) != _at)
+        var count = _at == 0 ? -1 : Interlocked.Increment(ref _count);
+        if (_isEach ? count % _at != 0 : count != _at)
         {
+            await ProcessNextAsync(message, pipeline);
+            return;
+        }
+
+        if (_isEach)
+        {
+            Cut!(message.Request.Uri.Port, Interlocked.Increment(ref _cuts) % 2 == 0);
             await ProcessNextAsync(message, pipeline);
             return;
         }
