@@ -1,7 +1,7 @@
 using Evergrain.Frontend;
 using Evergrain.Frontend.InProcess;
 using Evergrain.Frontend.Settings;
-using Evergrain.Providers.Postgres;
+using Evergrain.Providers.Journals;
 using Evergrain.Silo.Composition;
 using Evergrain.Silo.Usage;
 using Microsoft.AspNetCore.Builder;

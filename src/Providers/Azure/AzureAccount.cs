@@ -28,6 +28,7 @@ internal sealed class AzureAccount
                 : (new BlobServiceClient(options.Account, Configure(BlobOptions())),
                     new TableServiceClient(options.Account, Configure(new TableClientOptions())));
             Container = blobs.GetBlobContainerClient(options.Container);
+            Service = tables;
             Logs = tables.GetTableClient(options.Container + "logs");
             Totals = tables.GetTableClient(options.Container + "totals");
         }
@@ -44,6 +45,9 @@ internal sealed class AzureAccount
     public string Place { get; }
 
     public BlobContainerClient Container { get; }
+
+    /// <summary>All tables of the account.</summary>
+    public TableServiceClient Service { get; }
 
     /// <summary>The rows of logs.</summary>
     public TableClient Logs { get; }

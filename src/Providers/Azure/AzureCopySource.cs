@@ -41,7 +41,8 @@ internal sealed class AzureCopySource : ICopySource
         var format = await AzureSchema.ReadFormatAsync(store.Account, cancellationToken) ??
             throw new JournalUnavailableException($"There is no journal in {store.Account.Place}: correct --from.");
         await AzureCopyMark.CheckAsync(store, isTarget: false, cancellationToken);
-        var held = await AzureJournalLock.TakeAsync(options, waits: null, cancellationToken);
+        var held = await AzureJournalLock.TakeAsync(
+            options, JournalOwner.Alone, waits: null, cancellationToken);
         return new AzureCopySource(options, store, held, format);
     }
 

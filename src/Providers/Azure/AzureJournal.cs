@@ -26,7 +26,7 @@ namespace Evergrain.Providers.Azure;
 /// </remarks>
 public sealed class AzureJournal : IJournal, ILifetimeStore, ITenantTotals, ICopyTarget
 {
-    private readonly AzureJournalOptions _options;
+    private readonly AzureFormat _format;
     private readonly AzureAccount _account;
     private readonly AzureMeter _meter;
     private readonly StoreCondition _condition;
@@ -41,10 +41,10 @@ public sealed class AzureJournal : IJournal, ILifetimeStore, ITenantTotals, ICop
     private readonly JournalCheck? _check;
     private int _disposed;
 
-    private AzureJournal(AzureJournalOptions options, AzureStore store)
+    private AzureJournal(AzureJournalOptions options, AzureStore store, AzureFormat format)
     {
         var account = store.Account;
-        (_options, _account) = (options, account);
+        (_format, _account) = (format, account);
         _roster = new AzureRoster(store, hasLogs: options.IsCopyTarget);
         _meter = store.Meter;
         (_writes, _reads) = (new ReadGate(options.WritersMax), new ReadGate(options.ReadersMax));
@@ -62,7 +62,7 @@ public sealed class AzureJournal : IJournal, ILifetimeStore, ITenantTotals, ICop
     }
 
     /// <inheritdoc/>
-    public int Format => _options.Format;
+    public int Format => _format.Current;
 
     /// <inheritdoc/>
     public string? Obstacle => _condition.Obstacle;
@@ -86,10 +86,11 @@ public sealed class AzureJournal : IJournal, ILifetimeStore, ITenantTotals, ICop
     {
         OptionRules.Check(options);
         var store = new AzureStore(new AzureAccount(options));
-        await AzureSchema.PrepareAsync(store.Account, options.Format, cancellationToken);
+        var written = await AzureSchema.PrepareAsync(store.Account, options, cancellationToken);
         await AzureCopyMark.CheckAsync(store, options.IsCopyTarget, cancellationToken);
         await AzureErasure.LookAsync(store.Account, options.Logger, cancellationToken);
-        return new AzureJournal(options, store);
+        return new AzureJournal(
+            options, store, await AzureFormat.OpenAsync(store.Account, options, written, cancellationToken));
     }
 
     /// <inheritdoc/>
@@ -188,6 +189,7 @@ public sealed class AzureJournal : IJournal, ILifetimeStore, ITenantTotals, ICop
             }
 
             await _probe.DisposeAsync();
+            await _format.DisposeAsync();
             await _writes.CloseAsync();
             await _reads.CloseAsync();
             _writer.Dispose();

@@ -58,7 +58,10 @@ public sealed class AzureJournalOptions
     [Range(1, 10_000_000)]
     public int KnownEndsMax { get; init; } = 100_000;
 
-    /// <summary>The format in which records are written, 1 to 4, default 4.</summary>
+    /// <summary>
+    /// The newest format in which records may be written, 1 to 4, default 4. The journal's records have it once all
+    /// processes of a cluster agree.
+    /// </summary>
     [Range(RecordFormat.First, RecordFormat.Newest)]
     public int Format { get; init; } = RecordFormat.Newest;
 
@@ -73,6 +76,17 @@ public sealed class AzureJournalOptions
 
     /// <summary>Whether it is opened to be copied into: it is empty then, or holds an unfinished copy.</summary>
     internal bool IsCopyTarget { get; set; }
+
+    /// <summary>Whether other processes of a cluster write it too, which then agree on a format.</summary>
+    internal bool IsShared { get; set; }
+
+    /// <summary>
+    /// How long a process that starts waits for another one's lease. The lease of one that died runs out before.
+    /// </summary>
+    internal TimeSpan LeasePatience { get; init; } = BlobLease.Time + TimeSpan.FromSeconds(3);
+
+    /// <summary>How often a process looks whether all agree on a newer format.</summary>
+    internal TimeSpan FormatInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Sees each try of a request: how a test stops a process between two of them.</summary>
     internal HttpPipelinePolicy? Watch { get; init; }

@@ -22,20 +22,51 @@ internal static class AzureSchema
     private const int Version = 1;
 
     /// <summary>Makes what is not there, and checks what is.</summary>
+    /// <returns>The newest format of the journal's records, for now.</returns>
     /// <exception cref="JournalUnavailableException">A newer build wrote the journal, or Azure failed.</exception>
-    public static async Task PrepareAsync(AzureAccount account, int format, CancellationToken cancellationToken)
+    public static async Task<int> PrepareAsync(
+        AzureAccount account, AzureJournalOptions options, CancellationToken cancellationToken)
     {
         await MakeContainerAsync(account, cancellationToken);
-        foreach (var table in (TableClient[])[account.Logs, account.Totals])
+        await MakeTableAsync(account, account.Logs, cancellationToken);
+        await MakeTableAsync(account, account.Totals, cancellationToken);
+        if (options.IsShared)
         {
-            await MakeAsync(account, token => table.CreateIfNotExistsAsync(token), cancellationToken);
+            return await JoinAsync(account, cancellationToken);
         }
 
-        while (!await TryAgreeAsync(account, format, cancellationToken))
+        int? written = null;
+        while (written is null)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            written = await TryAgreeAsync(account, options.Format, isJoining: false, cancellationToken);
         }
+
+        return written.Value;
     }
+
+    /// <summary>
+    /// Checks the journal as one process of several, and writes its blob anew: so a process that is about to raise the
+    /// format looks again.
+    /// </summary>
+    /// <returns>The newest format of the journal's records, for now.</returns>
+    /// <exception cref="JournalUnavailableException">A newer build wrote the journal, or Azure failed.</exception>
+    public static async Task<int> JoinAsync(AzureAccount account, CancellationToken cancellationToken)
+    {
+        int? written = null;
+        while (written is null)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            written = await TryAgreeAsync(account, RecordFormat.First, isJoining: true, cancellationToken);
+        }
+
+        return written.Value;
+    }
+
+    /// <summary>Makes a table, if it is not there.</summary>
+    public static Task MakeTableAsync(
+        AzureAccount account, TableClient table, CancellationToken cancellationToken) =>
+        MakeAsync(account, token => table.CreateIfNotExistsAsync(token), cancellationToken);
 
     /// <summary>Makes the container, if it is not there.</summary>
     public static Task MakeContainerAsync(AzureAccount account, CancellationToken cancellationToken) => MakeAsync(
@@ -62,8 +93,7 @@ internal static class AzureSchema
         {
             try
             {
-                BlobProperties found = await account.Container.GetBlockBlobClient(BlobName)
-                    .GetPropertiesAsync(cancellationToken: token);
+                BlobProperties found = await BlobOf(account).GetPropertiesAsync(cancellationToken: token);
                 return Check(account, found.Metadata);
             }
             catch (RequestFailedException e) when (e.Status == 404)
@@ -71,6 +101,22 @@ internal static class AzureSchema
                 return null;
             }
         }, cancellationToken);
+
+    /// <summary>The newest format of a journal's records, and what its blob is known by.</summary>
+    public static Task<(int Format, ETag Tag)> ReadAsync(
+        AzureAccount account, CancellationToken cancellationToken) => account.RunAsync(async token =>
+    {
+        BlobProperties found = await BlobOf(account).GetPropertiesAsync(cancellationToken: token);
+        return (Check(account, found.Metadata), found.ETag);
+    }, cancellationToken);
+
+    /// <summary>Writes a newer format; false: another process wrote meanwhile.</summary>
+    public static Task<bool> TryWriteAsync(
+        AzureAccount account, int format, ETag before, CancellationToken cancellationToken) => account.RunAsync(
+        token => TryWriteAsync(account, format, new BlobRequestConditions { IfMatch = before }, token),
+        cancellationToken);
+
+    private static BlockBlobClient BlobOf(AzureAccount account) => account.Container.GetBlockBlobClient(BlobName);
 
     private static Task MakeAsync(
         AzureAccount account, Func<CancellationToken, Task> make, CancellationToken cancellationToken) =>
@@ -89,19 +135,19 @@ internal static class AzureSchema
             return true;
         }, cancellationToken);
 
-    /// <summary>False: another process wrote meanwhile.</summary>
-    private static Task<bool> TryAgreeAsync(AzureAccount account, int format, CancellationToken cancellationToken) =>
-        account.RunAsync(async token =>
+    /// <summary>The format that stands there by now; null: another process wrote meanwhile.</summary>
+    private static Task<int?> TryAgreeAsync(
+        AzureAccount account, int format, bool isJoining, CancellationToken cancellationToken) =>
+        account.RunAsync<int?>(async token =>
         {
-            var blob = account.Container.GetBlockBlobClient(BlobName);
-            var conditions = new BlobRequestConditions { IfNoneMatch = ETag.All };
+            var (written, conditions) = (0, new BlobRequestConditions { IfNoneMatch = ETag.All });
             try
             {
-                BlobProperties found = await blob.GetPropertiesAsync(cancellationToken: token);
-                var written = Check(account, found.Metadata);
-                if (written >= format)
+                BlobProperties found = await BlobOf(account).GetPropertiesAsync(cancellationToken: token);
+                written = Check(account, found.Metadata);
+                if (written >= format && !isJoining)
                 {
-                    return true;
+                    return written;
                 }
 
                 conditions = new BlobRequestConditions { IfMatch = found.ETag };
@@ -111,15 +157,16 @@ internal static class AzureSchema
                 // Nobody wrote it yet.
             }
 
-            return await TryWriteAsync(blob, format, conditions, token);
+            written = Math.Max(written, format);
+            return await TryWriteAsync(account, written, conditions, token) ? written : null;
         }, cancellationToken);
 
-    private static async Task<bool> TryWriteAsync(BlockBlobClient blob, int format, BlobRequestConditions conditions,
+    private static async Task<bool> TryWriteAsync(AzureAccount account, int format, BlobRequestConditions conditions,
         CancellationToken cancellationToken)
     {
         try
         {
-            await blob.UploadAsync(Stream.Null, new BlobUploadOptions
+            await BlobOf(account).UploadAsync(Stream.Null, new BlobUploadOptions
             {
                 Metadata = new Dictionary<string, string>(StringComparer.Ordinal)
                 {

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
 using Npgsql;
 
 namespace Evergrain.Providers.Postgres;
@@ -54,7 +55,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
         // Server and client look whether the other is there, so that neither holds on to a session that is gone.
         settings.Options = $"{settings.Options} {SessionSettings.WordsOf(Settings)} " +
             "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
-        settings.ApplicationName = owner.SessionName;
+        settings.ApplicationName = OwnerMark.SessionNameOf(owner);
         settings.Pooling = false;
         settings.Timeout = settings.CommandTimeout = TimeoutSeconds;
         settings.TcpKeepAlive = !settings.Host!.StartsWith('/');
@@ -66,7 +67,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
             $"pg_advisory_lock_shared({PostgresFormat.LockOf(options.Schema, options.Format)}), " +
             "(SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())";
         _journal = $"The journal in PostgreSQL at {_place.Server} (database {_place.Database}, schema " +
-            $"{options.Schema}) is in use by";
+            $"{options.Schema})";
     }
 
     /// <summary>
@@ -124,7 +125,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
             var begun = await LockAsync(session, cancellationToken);
             if (await MarkAsync(session, cancellationToken) is { } other)
             {
-                throw new JournalUnavailableException(_owner.Refusal(_journal, other));
+                throw new JournalUnavailableException(_owner.Refusal(_journal, other, "schema"));
             }
 
             _session = (session.ProcessID, begun);
@@ -133,9 +134,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
         {
             await session.DisposeAsync();
-            throw new JournalUnavailableException(_journal + (_owner.IsShared
-                ? " a process that runs alone: stop that one, or start it with --role both as well."
-                : " another process: stop it, or start both with --role both."), e);
+            throw new JournalUnavailableException(_owner.Refusal(_journal, other: null, "schema"), e);
         }
         catch
         {
@@ -158,7 +157,7 @@ public sealed class PostgresJournalLock : IAsyncDisposable
     {
         for (var look = 1; ; look++)
         {
-            var other = await _owner.MarkAsync(session, _schema, cancellationToken);
+            var other = await OwnerMark.MarkAsync(_owner, session, _schema, cancellationToken);
             if (other is null || look == LooksForOwner)
             {
                 return other;

@@ -1,7 +1,7 @@
 using Evergrain.Frontend;
 using Evergrain.Frontend.Settings;
 using Evergrain.Grains;
-using Evergrain.Providers.Postgres;
+using Evergrain.Providers.Journals;
 using Evergrain.Silo.Composition;
 using Evergrain.Silo.Membership;
 using Evergrain.Silo.Trust;

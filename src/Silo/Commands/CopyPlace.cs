@@ -2,6 +2,7 @@ using Evergrain.Conversations.Records;
 using Evergrain.Frontend;
 using Evergrain.Providers.Azure;
 using Evergrain.Providers.Copying;
+using Evergrain.Providers.Journals;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 using Evergrain.Silo.Composition;
@@ -107,7 +108,8 @@ internal sealed class CopyPlace
     {
         var azure = JournalComposition.AzureAt(account, _settings, format);
         azure.IsCopyTarget = true;
-        var held = await AzureJournalLock.TakeAsync(azure, waits: null, cancellationToken);
+        var held = await AzureJournalLock.TakeAsync(
+            azure, JournalOwner.Alone, waits: null, cancellationToken);
         try
         {
             var journal = await AzureJournal.OpenAsync(azure, cancellationToken);

@@ -130,7 +130,7 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
         _journal = this switch
         {
             { PostgresOptions: { } postgres } => await OpenAsync(postgres, owner, cancellationToken),
-            { AzureOptions: { } azure } => await OpenAsync(azure, cancellationToken),
+            { AzureOptions: { } azure } => await OpenAsync(azure, owner, cancellationToken),
             _ => await SqliteJournal.OpenAsync(new SqliteJournalOptions
             {
                 Directory = _data, Format = _format, KeepsHistories = keepsHistories, Logger = logger, Check = check,
@@ -170,11 +170,12 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
     }
 
     private async Task<IJournal> OpenAsync(
-        AzureJournalOptions options, CancellationToken cancellationToken)
+        AzureJournalOptions options, JournalOwner owner, CancellationToken cancellationToken)
     {
+        options.IsShared = owner.IsShared;
         var patience = new StartPatience(options.StartTimeout, AzureFault.IsAway, options.Time, Console.Error);
         var held = await patience.OpenAsync(
-            () => AzureJournalLock.TakeAsync(options, SayWaiting, cancellationToken), cancellationToken);
+            () => AzureJournalLock.TakeAsync(options, owner, SayWaiting, cancellationToken), cancellationToken);
         held.Retaken = _returns.Returned;
         _lock = held;
         return await patience.OpenAsync(() => AzureJournal.OpenAsync(options, cancellationToken), cancellationToken);

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Azure;
 using Evergrain.Providers.Copying;
+using Evergrain.Providers.Journals;
 using Evergrain.Providers.Sqlite;
 using Evergrain.Providers.Tests.Journals;
 using Evergrain.Tests.Services;
@@ -70,7 +71,8 @@ public sealed class AzureCopyTests(AzuriteServer server) : CopyFixture, IAsyncLi
         var refused = await Assert.ThrowsAsync<JournalUnavailableException>(OpenSourceAsync);
         Assert.Contains("There is no journal in", refused.Message, StringComparison.Ordinal);
         await using var served = await OpenAzureAsync(isCopyTarget: false);
-        await using var held = await AzureJournalLock.TakeAsync(Options(isCopyTarget: false), waits: null, Token);
+        await using var held = await AzureJournalLock.TakeAsync(
+            Options(isCopyTarget: false), JournalOwner.Alone, waits: null, Token);
         refused = await Assert.ThrowsAsync<JournalUnavailableException>(OpenSourceAsync);
         Assert.Contains("is in use by another process", refused.Message, StringComparison.Ordinal);
     }

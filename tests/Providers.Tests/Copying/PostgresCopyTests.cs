@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Copying;
+using Evergrain.Providers.Journals;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 using Evergrain.Providers.Tests.Journals;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
 using Evergrain.Providers.Postgres;
 using Evergrain.Tests.Services;
 

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 using Evergrain.Conversations.Turns;
+using Evergrain.Providers.Journals;
 using Evergrain.Providers.Postgres;
 using Evergrain.Tests.Services;
 using Npgsql;

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Ports;
+using Evergrain.Providers.Journals;
 using Evergrain.Providers.Postgres;
 using Evergrain.Tests.Services;
 

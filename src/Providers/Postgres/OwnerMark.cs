@@ -1,13 +1,14 @@
+using Evergrain.Providers.Journals;
 using Npgsql;
 
 namespace Evergrain.Providers.Postgres;
 
-/// <summary>Whose processes a journal in PostgreSQL is for: a process that runs alone, or one cluster.</summary>
+/// <summary>The mark of a schema: whose processes are there.</summary>
 /// <remarks>
 /// The session of the process's lock says it, by an advisory lock of two numbers: one is the schema's, the other the
 /// owner's. So no row is left over when the last process has ended, and the next owner may be another.
 /// </remarks>
-public sealed record JournalOwner
+internal static class OwnerMark
 {
     private const string NameOfLock = "evergrain-lock";
 
@@ -21,30 +22,19 @@ public sealed record JournalOwner
         HAVING count(*) > 0
         """;
 
-    private readonly string? _cluster;
+    // Another user's session shows no name.
+    private const string Unnamed = "of another user of the database";
 
-    private JournalOwner(string? cluster) => _cluster = cluster;
+    /// <summary>What an owner's sessions are called: the server shows it to people.</summary>
+    public static string SessionNameOf(JournalOwner owner) =>
+        owner.IsShared ? $"{NameOfLock} {owner.Name}" : NameOfLock;
 
-    /// <summary>A process that lets no other in.</summary>
-    public static JournalOwner Alone { get; } = new(cluster: null);
-
-    /// <summary>Whether other processes of the same owner may be there too.</summary>
-    public bool IsShared => _cluster is not null;
-
-    /// <summary>What its sessions are called: the server shows it to people.</summary>
-    internal string SessionName => IsShared ? $"{NameOfLock} {_cluster}" : NameOfLock;
-
-    /// <summary>The processes of one cluster.</summary>
-    /// <param name="id">The cluster's id.</param>
-    /// <param name="service">The name under which its grains keep what they keep.</param>
-    public static JournalOwner Cluster(string id, string service) => new($"cluster {id}, service {service}");
-
-    /// <summary>Marks a schema as this owner's for as long as the session lasts, unless another's is there.</summary>
+    /// <summary>Marks a schema as an owner's for as long as the session lasts, unless another's is there.</summary>
     /// <returns>The other one; null: it is this owner's.</returns>
-    internal async Task<string?> MarkAsync(NpgsqlConnection session, string schema,
-        CancellationToken cancellationToken)
+    public static async Task<string?> MarkAsync(
+        JournalOwner owner, NpgsqlConnection session, string schema, CancellationToken cancellationToken)
     {
-        if (!IsShared)
+        if (owner.Name is not { } own)
         {
             // It has the journal's lock to itself.
             return null;
@@ -55,21 +45,17 @@ public sealed record JournalOwner
         await using var transaction = await session.BeginTransactionAsync(cancellationToken);
         await RunAsync(session, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", [name],
             cancellationToken);
-        if (await RunAsync(session, Others, [name, _cluster!], cancellationToken) is string other)
+        if (await RunAsync(session, Others, [name, own], cancellationToken) is string other)
         {
-            return other.StartsWith(NameOfLock, StringComparison.Ordinal) ? other[NameOfLock.Length..].Trim() : "";
+            other = other.StartsWith(NameOfLock, StringComparison.Ordinal) ? other[NameOfLock.Length..].Trim() : "";
+            return other.Length > 0 ? other : Unnamed;
         }
 
-        await RunAsync(session, "SELECT pg_advisory_lock_shared(hashtext($1), hashtext($2))::text", [name, _cluster!],
+        await RunAsync(session, "SELECT pg_advisory_lock_shared(hashtext($1), hashtext($2))::text", [name, own],
             cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return null;
     }
-
-    /// <summary>Why a process of this owner is refused.</summary>
-    internal string Refusal(string journal, string other) => $"{journal} another cluster or service " +
-        $"({(other.Length > 0 ? other : "of another user of the database")}), and this process is of {_cluster}: " +
-        "give both the same Cluster:Id and Cluster:Service, or name another schema.";
 
     private static async Task<object?> RunAsync(
         NpgsqlConnection session, string sql, string[] values, CancellationToken cancellationToken)
