@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Grains;
+using Evergrain.Providers.Azure;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
 using Evergrain.Suites.Hosts;
@@ -13,6 +14,12 @@ namespace Evergrain.Cluster.Tests;
 
 // A host's own rules over real Orleans: two silos, and a client that asks them.
 public sealed class ClusterContractTests() : ConversationsContract(ClusterHosts.Shared);
+
+// Half a minute; the host and the journal have shorter ones of their own.
+[Trait("Needs", "Azurite")]
+[Trait("Needs", "Long")]
+public sealed class ClusterAzureTests(AzuriteServer server)
+    : ConversationsContract(ClusterHosts.SharedOver(server)), IClassFixture<AzuriteServer>;
 
 public sealed class ClusterFaultTests() : FaultContract(ClusterHosts.Shared);
 
@@ -49,6 +56,19 @@ internal sealed class ClusterHosts(Func<HostSetup, Task<ClusterHost>> start) : I
     /// <summary>Two silos that tests use one after the other.</summary>
     public static readonly ClusterHosts Shared =
         new(static setup => ClusterHost.StartAsync(new TestWorld { Check = setup.Check }));
+
+    /// <summary>The same over Azure Storage.</summary>
+    public static ClusterHosts SharedOver(AzuriteServer server) => new(async setup =>
+    {
+        var journal = await AzureJournal.OpenAsync(new AzureJournalOptions
+        {
+            Account = server.ConnectionString,
+            Container = server.NewContainer(),
+        }, CancellationToken.None);
+        var host = await ClusterHost.StartAsync(new TestWorld { Check = setup.Check, Journal = journal });
+        host.Disposing = async () => await journal.DisposeAsync();
+        return host;
+    });
 
     /// <summary>One silo for each test, with the test's bounds.</summary>
     public static readonly ClusterHosts OneSilo = new(static setup =>

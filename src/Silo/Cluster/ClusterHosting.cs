@@ -43,7 +43,7 @@ internal static class ClusterHosting
         var isTraced = TelemetryExports.HasTraces(builder.Configuration);
         builder.Services.AddSingleton(plan.Member);
         builder.Services.AddTenantTotals();
-        builder.Services.AddClock(plan.Database);
+        builder.Services.AddClock(plan.Store);
         builder.Services.AddPeerTrust(plan);
         ClusterMember.Register(builder.Services, () =>
         {
@@ -72,12 +72,12 @@ internal static class ClusterHosting
         });
     }
 
-    private static void AddClock(this IServiceCollection services, ClusterDatabase database)
+    private static void AddClock(this IServiceCollection services, IClusterStore store)
     {
-        services.AddSingleton(provider => new DatabaseClock(database.ReadClockAsync,
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseClock>>()));
-        services.AddSingleton<IHealthRemark>(static provider => provider.GetRequiredService<DatabaseClock>());
-        services.AddHostedService(static provider => provider.GetRequiredService<DatabaseClock>());
+        services.AddSingleton(provider => new StoreClock(store.Name, store.ReadClockAsync,
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoreClock>>()));
+        services.AddSingleton<IHealthRemark>(static provider => provider.GetRequiredService<StoreClock>());
+        services.AddHostedService(static provider => provider.GetRequiredService<StoreClock>());
     }
 
     private static void AddSilo(ISiloBuilder silo, MemberPlan plan, Func<SiloPlace> place)
@@ -85,7 +85,7 @@ internal static class ClusterHosting
         silo.Configure<ClusterOptions>(cluster => Name(cluster, plan.Member));
         silo.Configure<EndpointOptions>(endpoint => (endpoint.AdvertisedIPAddress, endpoint.SiloPort,
             endpoint.GatewayPort) = (place().Address, place().SiloPort, place().GatewayPort));
-        plan.Database.AddTo(silo);
+        plan.Store.AddTo(silo);
         silo.Services.AddSingleton<IFatalErrorHandler>(new MemberEnd(Console.Error.WriteLine, Environment.Exit));
         silo.UsePeerTrust();
         silo.AddConversations(plan.Bounds);
@@ -104,7 +104,7 @@ internal static class ClusterHosting
         client.Configure<ClusterOptions>(cluster => Name(cluster, plan.Member));
         client.Configure<GatewayOptions>(
             gateways => gateways.GatewayListRefreshPeriod = plan.Member.GatewayInterval);
-        plan.Database.AddTo(client);
+        plan.Store.AddTo(client);
         client.UsePeerTrust();
         client.AddConversations(plan.Bounds);
         client.Services.AddSingleton<GatewayReadiness>();
@@ -122,6 +122,6 @@ internal static class ClusterHosting
 /// <param name="Role">Whether it is a silo, a frontend, or both.</param>
 /// <param name="Member">Its place in the cluster.</param>
 /// <param name="Bounds">The bounds of conversations.</param>
-/// <param name="Database">Where the cluster's processes find each other.</param>
+/// <param name="Store">Where the cluster's processes find each other.</param>
 internal sealed record MemberPlan(ServerRole Role, MemberOptions Member, ConversationClusterOptions Bounds,
-    ClusterDatabase Database);
+    IClusterStore Store);

@@ -32,11 +32,11 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
         bound.Watch(app);
         await journal.OpenAsync(
             JournalOwner.Cluster(plan.Member.Id, plan.Member.Service), app.Services, cancellationToken);
-        await plan.Database.PrepareAsync(cancellationToken);
-        await app.Services.GetRequiredService<DatabaseClock>().CheckAsync(cancellationToken);
+        await plan.Store.PrepareAsync(cancellationToken);
+        await app.Services.GetRequiredService<StoreClock>().CheckAsync(cancellationToken);
         await app.Services.OpenTrustAsync(cancellationToken);
         using var reserved = place = role.IsSilo()
-            ? await SiloPlace.ChooseAsync(plan.Member, plan.Database, cancellationToken)
+            ? await SiloPlace.ChooseAsync(plan.Member, plan.Store, cancellationToken)
             : null;
         Map(app);
         if (await StartAsync(app, cancellationToken))
@@ -53,7 +53,9 @@ internal sealed class ClusterServer(CommandLineSettings settings, ServerRole rol
         return new MemberPlan(role,
             services.AddSettings<MemberOptions>(configuration, MemberOptions.Section),
             services.AddSettings<ConversationClusterOptions>(configuration, MemberOptions.Section),
-            new ClusterDatabase(journal.PostgresOptions?.Url ?? "", journal.PostgresOptions?.Schema ?? ""));
+            journal.AzureOptions is { } azure
+                ? new ClusterAccount(azure)
+                : new ClusterDatabase(journal.PostgresOptions?.Url ?? "", journal.PostgresOptions?.Schema ?? ""));
     }
 
     private WebApplication Compose(WebApplicationBuilder builder, MemberPlan plan, Func<SiloPlace> place)

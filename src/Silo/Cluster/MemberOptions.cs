@@ -11,7 +11,7 @@ internal sealed class MemberOptions : IValidatableObject
 {
     public const string Section = "Evergrain:Cluster";
 
-    /// <summary>The name of the cluster among those of one database, 1 to 100 characters. Default evergrain.</summary>
+    /// <summary>The name of the cluster among those of one store, 1 to 100 characters. Default evergrain.</summary>
     [Required, StringLength(100, MinimumLength = 1)]
     public string Id { get; set; } = "evergrain";
 
@@ -21,7 +21,7 @@ internal sealed class MemberOptions : IValidatableObject
 
     /// <summary>
     /// The IP address that the cluster's other processes reach this silo at, and at which it listens for them. Default:
-    /// the local address of the way to the database.
+    /// the local address of the way to the store.
     /// </summary>
     public string? SiloAddress { get; set; }
 
@@ -52,7 +52,7 @@ internal sealed class MemberOptions : IValidatableObject
     /// <summary>
     /// A PEM file: this process's certificate, whose DNS names hold <see cref="Id"/>, and certificates between it and
     /// the authority. It is for server and client authentication, and is read again when it changes. Default: the
-    /// process issues itself one, by an authority in the journal's database.
+    /// process issues itself one, by an authority beside the journal.
     /// </summary>
     public string? TlsCertificate { get; set; }
 

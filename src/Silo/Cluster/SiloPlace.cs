@@ -36,13 +36,13 @@ internal sealed class SiloPlace : IDisposable
     /// <summary>Chooses the address, and reserves the first pair of ports that is free.</summary>
     /// <exception cref="InvalidDataException">The cluster's processes would not reach each other.</exception>
     /// <exception cref="IOException">No pair is free, or the address is not this machine's.</exception>
-    public static async Task<SiloPlace> ChooseAsync(MemberOptions options, ClusterDatabase database,
+    public static async Task<SiloPlace> ChooseAsync(MemberOptions options, IClusterStore store,
         CancellationToken cancellationToken)
     {
         var address = options.SiloAddress is { } given
             ? IPAddress.Parse(given)
-            : await LocalAddressAsync(database, cancellationToken);
-        CheckReach(address, await database.ReadMembersAsync(options.Id, cancellationToken));
+            : await LocalAddressAsync(store, cancellationToken);
+        CheckReach(address, await store.ReadMembersAsync(options.Id, cancellationToken));
         for (var pair = 0; ; pair++)
         {
             var place = new SiloPlace(address, options.SiloPort ?? SiloPortFirst + pair,
@@ -97,22 +97,22 @@ internal sealed class SiloPlace : IDisposable
             !(IPAddress.IsLoopback(member.Address) || own.Contains(member.Address));
     }
 
-    /// <summary>The address from which this machine's packets go to the database; nothing is sent.</summary>
-    private static async Task<IPAddress> LocalAddressAsync(ClusterDatabase database,
+    /// <summary>The address from which this machine's packets go to the store; nothing is sent.</summary>
+    private static async Task<IPAddress> LocalAddressAsync(IClusterStore store,
         CancellationToken cancellationToken)
     {
-        if (database.Host.StartsWith('/'))
+        if (store.Host.StartsWith('/'))
         {
             return IPAddress.Loopback;
         }
 
-        var addresses = await Dns.GetHostAddressesAsync(database.Host, cancellationToken);
+        var addresses = await Dns.GetHostAddressesAsync(store.Host, cancellationToken);
         foreach (var server in addresses.OrderBy(static address => address.AddressFamily))
         {
             try
             {
                 using var way = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-                await way.ConnectAsync(server, database.Port, cancellationToken);
+                await way.ConnectAsync(server, store.Port, cancellationToken);
                 var local = ((IPEndPoint)way.LocalEndPoint!).Address;
                 return IPAddress.IsLoopback(local) ? IPAddress.Loopback : local;
             }

@@ -24,7 +24,7 @@ internal static class CertificateCheckup
 
         if (!member.HasTlsFiles)
         {
-            return Fine("The process issues itself one, by the authority in the journal's database.");
+            return Fine("The process issues itself one, by the authority beside the journal.");
         }
 
         try

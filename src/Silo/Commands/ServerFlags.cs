@@ -10,7 +10,7 @@ internal static class ServerFlags
     private static readonly Option<string> Role = new("--role")
     {
         Description = "What this process is, default alone: it needs no other. Processes of a cluster share a " +
-            "PostgreSQL: a silo holds conversations, a frontend takes requests.",
+            "journal in PostgreSQL or Azure Storage: a silo holds conversations, a frontend takes requests.",
         HelpName = "alone|both|silo|frontend",
     };
 
@@ -88,7 +88,7 @@ internal static class ServerFlags
     private static readonly Option<string> SiloAddress = new("--silo-address")
     {
         Description = "The IP address that other processes of the cluster reach this silo at; default the local " +
-            "address of the way to PostgreSQL.",
+            "address of the way to the journal.",
         HelpName = "ADDRESS",
     };
 

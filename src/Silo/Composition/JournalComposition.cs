@@ -11,6 +11,7 @@ using Evergrain.Providers.Azure;
 using Evergrain.Providers.Journals;
 using Evergrain.Providers.Postgres;
 using Evergrain.Providers.Sqlite;
+using Evergrain.Silo.Membership;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -18,7 +19,7 @@ using Microsoft.Extensions.Logging;
 namespace Evergrain.Silo.Composition;
 
 /// <summary>Which journal the process writes, and the lock that keeps other processes from it.</summary>
-internal sealed class JournalComposition : IReadiness, IAsyncDisposable
+internal sealed partial class JournalComposition : IReadiness, IAsyncDisposable
 {
     private const string DataDefault = "data", FormatName = "Format";
     private const string Sqlite = "sqlite", Postgres = "postgres", Azure = "azure";
@@ -137,6 +138,10 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
             }, cancellationToken),
         };
         JournalInstruments.Add(meters, _journal);
+        if (keepsHistories && _journal is not IHistoryStore)
+        {
+            LogUnindexed(logger, Place);
+        }
 
         // A container ends first what it made last, and all that write to the journal ask for it later.
         _ = (services.GetService<IJournal>(), services.GetService<IHistoryStore>());
@@ -220,12 +225,10 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
             (Postgres, null) =>
                 ["Journal 'postgres' needs JournalUrl, such as postgres://user@127.0.0.1:5432/evergrain; with a " +
                     "password better as Evergrain__JournalUrl in the environment."],
-            (Azure, _) when _role != ServerRole.Alone =>
-                ["Journal 'azure' is for one process that runs alone: a cluster needs Journal 'postgres'."],
             (Azure, null) =>
                 ["Journal 'azure' needs JournalUrl: a storage account's connection string, best as " +
                     "Evergrain__JournalUrl in the environment, or https://NAME.blob.core.windows.net."],
-            (Azure, not null) => ReadAzure(section.GetSection(AzureBounds), url),
+            (Azure, not null) => [.. ReadAzure(section.GetSection(AzureBounds), url), .. FindClusterMistakes(section)],
             (Sqlite, null) when _role != ServerRole.Alone =>
                 [$"Role '{section["Role"]}' needs a journal that processes share: give --journal-url, or " +
                     "Evergrain__JournalUrl in the environment."],
@@ -234,6 +237,11 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
             _ => [$"Journal must be '{Sqlite}', '{Postgres}' or '{Azure}', not '{name}'."],
         };
     }
+
+    private IEnumerable<string> FindClusterMistakes(IConfigurationSection section) =>
+        _role != ServerRole.Alone && ClusterAccount.FindMistake(section.GetSection("Cluster")["Id"]) is { } mistake
+            ? [mistake]
+            : [];
 
     private static AzureJournalOptions AzureAt(string account, IConfigurationSection bounds, int format) =>
         Bind<AzureJournalOptions>(bounds, nameof(AzureJournalOptions.Account), account, format);
@@ -279,4 +287,8 @@ internal sealed class JournalComposition : IReadiness, IAsyncDisposable
             return [e.Message];
         }
     }
+
+    [LoggerMessage(162, LogLevel.Warning, "The {Place} keeps no lasting index of histories yet: a history that is " +
+        "sent again is recognised by a process that ran or delivered it, and by no other.")]
+    private static partial void LogUnindexed(ILogger logger, string place);
 }

@@ -8,12 +8,10 @@ using Orleans.Hosting;
 
 namespace Evergrain.Silo.Membership;
 
-/// <summary>
-/// The database where the cluster's processes find each other and grains keep what they keep: the journal's.
-/// </summary>
+/// <summary>The cluster's tables in the database of a journal in PostgreSQL.</summary>
 /// <param name="url">The journal's URL; a wrong one is refused at the first use.</param>
 /// <param name="schema">The schema that holds the tables.</param>
-internal sealed class ClusterDatabase(string url, string schema)
+internal sealed class ClusterDatabase(string url, string schema) : IClusterStore
 {
     // Npgsql's name in Orleans.
     private const string Invariant = "Npgsql";
@@ -30,19 +28,25 @@ internal sealed class ClusterDatabase(string url, string schema)
 
     private readonly Lazy<NpgsqlConnectionStringBuilder> _settings = new(() => Configure(url, schema));
 
-    /// <summary>The server's host, or the directory of its Unix socket.</summary>
+    /// <inheritdoc/>
+    public string Name => "PostgreSQL";
+
+    /// <inheritdoc/>
+    public string AuthorityPlace => "the table authorities";
+
+    /// <inheritdoc/>
     public string Host => _settings.Value.Host!;
 
-    /// <summary>The server's port.</summary>
+    /// <inheritdoc/>
     public int Port => _settings.Value.Port;
 
     private string ConnectionString => _settings.Value.ToString();
 
     private PostgresPlace Place => PostgresUrl.PlaceOf(_settings.Value);
 
-    /// <summary>Makes the tables, or checks those that are there.</summary>
+    /// <inheritdoc/>
     /// <exception cref="JournalUnavailableException">
-    /// They cannot be made, or are of a newer version; or a session lacks what it asked for.
+    /// The tables cannot be made, or are of a newer version; or a session lacks what it asked for.
     /// </exception>
     public Task PrepareAsync(CancellationToken cancellationToken) => RunAsync(async connection =>
     {
@@ -53,16 +57,14 @@ internal sealed class ClusterDatabase(string url, string schema)
         return true;
     }, cancellationToken);
 
-    /// <summary>What time it is there.</summary>
-    /// <exception cref="JournalUnavailableException">It cannot be read.</exception>
+    /// <inheritdoc/>
     public Task<DateTimeOffset> ReadClockAsync(CancellationToken cancellationToken) => RunAsync(async connection =>
     {
         await using var command = new NpgsqlCommand("SELECT clock_timestamp()", connection);
         return new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellationToken))!);
     }, cancellationToken);
 
-    /// <summary>The silos of a cluster that said lately that they are alive.</summary>
-    /// <exception cref="JournalUnavailableException">They cannot be read.</exception>
+    /// <inheritdoc/>
     public Task<IReadOnlyList<ClusterMemberPlace>> ReadMembersAsync(string cluster,
         CancellationToken cancellationToken) => RunAsync<IReadOnlyList<ClusterMemberPlace>>(async connection =>
     {
@@ -80,8 +82,7 @@ internal sealed class ClusterDatabase(string url, string schema)
         return members;
     }, cancellationToken);
 
-    /// <summary>The authorities whose certificates the cluster's processes trust, the oldest first.</summary>
-    /// <exception cref="JournalUnavailableException">They cannot be read.</exception>
+    /// <inheritdoc/>
     public Task<IReadOnlyList<AuthorityText>> ReadAuthoritiesAsync(CancellationToken cancellationToken) =>
         RunAsync<IReadOnlyList<AuthorityText>>(async connection =>
     {
@@ -97,8 +98,7 @@ internal sealed class ClusterDatabase(string url, string schema)
         return found;
     }, cancellationToken);
 
-    /// <summary>Adds an authority, unless another process has added the one of that number.</summary>
-    /// <exception cref="JournalUnavailableException">It may not have been added.</exception>
+    /// <inheritdoc/>
     public Task AddAuthorityAsync(AuthorityText authority, CancellationToken cancellationToken) =>
         RunAsync(async connection =>
     {
@@ -111,7 +111,7 @@ internal sealed class ClusterDatabase(string url, string schema)
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }, cancellationToken);
 
-    /// <summary>Lets a silo join, and gives its grains their storage.</summary>
+    /// <inheritdoc/>
     public void AddTo(ISiloBuilder silo)
     {
         silo.UseAdoNetClustering(options =>
@@ -124,7 +124,7 @@ internal sealed class ClusterDatabase(string url, string schema)
         });
     }
 
-    /// <summary>Lets a frontend find silos.</summary>
+    /// <inheritdoc/>
     public void AddTo(IClientBuilder client) => client.UseAdoNetClustering(options =>
         (options.Invariant, options.ConnectionString) = (Invariant, ConnectionString));
 
@@ -164,14 +164,3 @@ internal sealed class ClusterDatabase(string url, string schema)
         }
     }
 }
-
-/// <summary>Where a silo of the cluster is.</summary>
-/// <param name="Address">The address at which others reach it.</param>
-/// <param name="Host">The name of its host.</param>
-internal readonly record struct ClusterMemberPlace(IPAddress Address, string Host);
-
-/// <summary>An authority as it is kept: its certificate and its private key, each as PEM.</summary>
-/// <param name="Number">Its number.</param>
-/// <param name="Certificate">The certificate.</param>
-/// <param name="Key">The key, as PKCS #8.</param>
-internal sealed record AuthorityText(int Number, string Certificate, string Key);

@@ -23,7 +23,7 @@ internal sealed partial class ClusterTrust(ITrustSource source, TimeProvider tim
 
     /// <summary>Reads it for the first time.</summary>
     /// <exception cref="InvalidDataException">It cannot be used.</exception>
-    /// <exception cref="JournalUnavailableException">The database cannot be read.</exception>
+    /// <exception cref="JournalUnavailableException">The store cannot be read.</exception>
     public async Task OpenAsync(CancellationToken cancellationToken) =>
         Take((await source.ReadAsync(cancellationToken))!);
 

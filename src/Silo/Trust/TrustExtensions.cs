@@ -24,7 +24,7 @@ internal static class TrustExtensions
 
         services.AddSingleton<ITrustSource>(provider => member.HasTlsFiles
             ? new FileTrust(member)
-            : new DatabaseTrust(plan.Database, member.Id, provider.GetRequiredService<TimeProvider>()));
+            : new StoreTrust(plan.Store, member.Id, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ClusterTrust>();
         return services.AddHostedService(static provider => provider.GetRequiredService<ClusterTrust>());
     }
@@ -32,7 +32,7 @@ internal static class TrustExtensions
     /// <summary>Reads this process's certificate, if it needs one, and measures how long it holds.</summary>
     /// <exception cref="InvalidDataException">It cannot be used.</exception>
     /// <exception cref="Evergrain.Conversations.Ports.JournalUnavailableException">
-    /// The database cannot be read.
+    /// The store cannot be read.
     /// </exception>
     public static async Task OpenTrustAsync(this IServiceProvider services, CancellationToken cancellationToken)
     {

@@ -7,15 +7,15 @@ using Evergrain.Tests.Services;
 namespace Evergrain.Cluster.Tests.Faults;
 
 /// <summary>
-/// A cluster as a site runs one: silos and two frontends, each a process, one PostgreSQL for journal and membership,
-/// and HAProxy before the frontends. Whatever happens, every process ends with it.
+/// A cluster as a site runs one: silos and two frontends, each a process, one store for journal and membership, and
+/// HAProxy before the frontends. Whatever happens, every process ends with it.
 /// </summary>
 internal sealed class ClusterProcesses : IAsyncDisposable
 {
     private static readonly string[] FrontendNames = ["one", "two"];
 
-    private readonly PostgresServer _postgres;
-    private readonly string _database;
+    private readonly (PostgresServer Server, string Database)? _postgres;
+    private readonly Dictionary<string, string> _journal;
     private readonly IPAddress _address;
     private readonly List<Node> _silos = [];
     private readonly List<Node> _frontends = [];
@@ -23,8 +23,9 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     private readonly ProcessBuild _build;
     private HaproxyProcess? _balancer;
 
-    private ClusterProcesses(PostgresServer postgres, string database, IPAddress address, ProcessBuild build) =>
-        (_postgres, _database, _address, _build) = (postgres, database, address, build);
+    private ClusterProcesses((PostgresServer Server, string Database)? postgres, Dictionary<string, string> journal,
+        IPAddress address, ProcessBuild build) =>
+        (_postgres, _journal, _address, _build) = (postgres, journal, address, build);
 
     /// <summary>Where clients connect.</summary>
     public Uri Socket => new($"ws://127.0.0.1:{Balancer.Port}/v1/responses");
@@ -49,7 +50,9 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     public static string Program { get; } =
         Environment.GetEnvironmentVariable("EVERGRAIN_SILO") is { Length: > 0 } other ? other : BuiltProgram();
 
-    /// <summary>Starts one.</summary>
+    private (PostgresServer Server, string Database) Postgres => _postgres!.Value;
+
+    /// <summary>Starts one over PostgreSQL.</summary>
     /// <param name="postgres">Gives it a database.</param>
     /// <param name="silos">How many.</param>
     /// <param name="address">Where silos listen for each other and for frontends.</param>
@@ -58,8 +61,31 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     public static async Task<ClusterProcesses> StartAsync(PostgresServer postgres, int silos, IPAddress address,
         CancellationToken cancellationToken, ProcessBuild? build = null)
     {
-        var cluster = new ClusterProcesses(
-            postgres, await postgres.CreateDatabaseAsync(), address, build ?? ProcessBuild.This);
+        var database = await postgres.CreateDatabaseAsync();
+        return await StartAsync(new ClusterProcesses((postgres, database), JournalAt(postgres.Url(database)), address,
+            build ?? ProcessBuild.This), silos, cancellationToken);
+    }
+
+    /// <summary>Starts one over Azure Storage.</summary>
+    public static Task<ClusterProcesses> StartAsync(
+        AzuriteServer azurite, int silos, CancellationToken cancellationToken) => StartAsync(
+        new ClusterProcesses(postgres: null, JournalAt(azurite), IPAddress.Loopback, ProcessBuild.This), silos,
+        cancellationToken);
+
+    /// <summary>The settings of a journal in a container that is not there yet.</summary>
+    public static Dictionary<string, string> JournalAt(AzuriteServer azurite) => new(StringComparer.Ordinal)
+    {
+        ["Evergrain__Journal"] = "azure",
+        ["Evergrain__JournalUrl"] = azurite.ConnectionString,
+        ["Evergrain__Azure__Container"] = azurite.NewContainer(),
+    };
+
+    private static Dictionary<string, string> JournalAt(string url) =>
+        new(StringComparer.Ordinal) { ["Evergrain__JournalUrl"] = url };
+
+    private static async Task<ClusterProcesses> StartAsync(
+        ClusterProcesses cluster, int silos, CancellationToken cancellationToken)
+    {
         try
         {
             // The first one makes the schema, which the others then find.
@@ -80,14 +106,15 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
     /// <summary>One silo more, perhaps with another way to PostgreSQL.</summary>
     public Task AddSiloAsync(CancellationToken cancellationToken, int? port = null) =>
-        AddSiloAsync(_postgres.Url(_database, port), _address, [], cancellationToken);
+        AddSiloAsync(port is null ? _journal : JournalAt(Postgres.Server.Url(Postgres.Database, port)), _address, [],
+            cancellationToken);
 
     /// <summary>One silo more, in a network of its own; a proxy there is its way to PostgreSQL.</summary>
     public Task AddSiloAsync(CutNetwork network, CuttingProxy proxy, CancellationToken cancellationToken)
     {
-        var url = _postgres.Url(_database, proxy.Port)
+        var url = Postgres.Server.Url(Postgres.Database, proxy.Port)
             .Replace("127.0.0.1", $"{network.Service}", StringComparison.Ordinal);
-        return AddSiloAsync(url, network.There, network.Within(), cancellationToken);
+        return AddSiloAsync(JournalAt(url), network.There, network.Within(), cancellationToken);
     }
 
     /// <summary>Starts a silo that ended, on ports of its own: to the others it is a new one.</summary>
@@ -112,7 +139,7 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
     /// <summary>The newest format in which records may be written.</summary>
     public async Task<int> FormatAsync() =>
-        (int)(await _postgres.ExecuteAsync(_database, "SELECT format FROM evergrain.schema_version"))!;
+        (int)(await Postgres.Server.ExecuteAsync(Postgres.Database, "SELECT format FROM evergrain.schema_version"))!;
 
     /// <summary>What the instruments of silos say, added up.</summary>
     public async Task<double> CountAsync(string instrument, CancellationToken cancellationToken, int except = -1)
@@ -145,10 +172,11 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         }
     }
 
-    private Task AddSiloAsync(string url, IPAddress address, string[] within, CancellationToken cancellationToken)
+    private Task AddSiloAsync(Dictionary<string, string> journal, IPAddress address, string[] within,
+        CancellationToken cancellationToken)
     {
         var (port, gateway) = (FreePorts.Next(), FreePorts.Next());
-        var node = new Node("silo " + (_silos.Count + 1).ToString(CultureInfo.InvariantCulture), url, within,
+        var node = new Node("silo " + (_silos.Count + 1).ToString(CultureInfo.InvariantCulture), journal, within,
             ["--role", "silo", "--silo-address", $"{address}", "--silo-port", Text(port),
             "--gateway-port", Text(gateway)])
         {
@@ -161,7 +189,7 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
     private Task AddFrontendAsync(string name, CancellationToken cancellationToken)
     {
-        var node = new Node($"frontend {name}", _postgres.Url(_database), [], ["--role", "frontend"])
+        var node = new Node($"frontend {name}", _journal, [], ["--role", "frontend"])
         {
             Build = _build,
             IsBehindAProxy = true,
@@ -180,7 +208,7 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>A place in the cluster, which one process after the other takes.</summary>
-    private sealed class Node(string name, string url, string[] within, string[] options)
+    private sealed class Node(string name, Dictionary<string, string> journal, string[] within, string[] options)
     {
         public int Port { get; } = FreePorts.Next();
 
@@ -198,7 +226,11 @@ internal sealed class ClusterProcesses : IAsyncDisposable
             var start = new ProcessStartInfo(command[0], command[1..]);
 
             // Not as an option: everyone on the machine reads those.
-            start.Environment["Evergrain__JournalUrl"] = url;
+            foreach (var (setting, value) in journal)
+            {
+                start.Environment[setting] = value;
+            }
+
             start.Environment["Evergrain__JournalFormat"] = Build.Format;
 
             // As in deploy/: a turn keeps its process until it ends.

@@ -12,7 +12,7 @@ using Orleans.Storage;
 
 namespace Evergrain.Cluster.Tests.Programs;
 
-/// <summary>Orleans' own membership table, list of gateways and storage, over our tables; no silo runs.</summary>
+/// <summary>Orleans' own membership table, list of gateways and storage, over a store; no silo runs.</summary>
 internal sealed class ClusterParts : IDisposable
 {
     private readonly IHost _silo;
@@ -26,22 +26,24 @@ internal sealed class ClusterParts : IDisposable
 
     public IGrainStorage Storage => _silo.Services.GetRequiredKeyedService<IGrainStorage>(ClusterStorage.Name);
 
-    public static async Task<ClusterParts> OpenAsync(string url, string schema, string cluster = "one")
+    public static Task<ClusterParts> OpenAsync(string url, string schema, string cluster = "one") =>
+        OpenAsync(new ClusterDatabase(url, schema), cluster);
+
+    public static async Task<ClusterParts> OpenAsync(IClusterStore store, string cluster)
     {
-        var database = new ClusterDatabase(url, schema);
-        await database.PrepareAsync(CancellationToken.None);
+        await store.PrepareAsync(CancellationToken.None);
         var silo = Host.CreateEmptyApplicationBuilder(null);
         silo.Logging.ClearProviders();
         silo.UseOrleans(builder =>
         {
             builder.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (cluster, cluster));
-            database.AddTo(builder);
+            store.AddTo(builder);
         });
         var client = Host.CreateEmptyApplicationBuilder(null);
         client.UseOrleansClient(builder =>
         {
             builder.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (cluster, cluster));
-            database.AddTo(builder);
+            store.AddTo(builder);
         });
         var parts = new ClusterParts(silo.Build(), client.Build());
         await parts.Table.InitializeMembershipTableAsync(true, CancellationToken.None);

@@ -8,9 +8,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Evergrain.Cluster.Tests.Programs;
 
-/// <summary>A process's clock beside PostgreSQL's.</summary>
+/// <summary>A process's clock beside that of its store.</summary>
 [Collection(nameof(FaultFreePostgres))]
-public sealed class DatabaseClockTests(PostgresServer postgres)
+public sealed class StoreClockTests(PostgresServer postgres)
 {
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
     private readonly LogText _log = new();
@@ -62,7 +62,7 @@ public sealed class DatabaseClockTests(PostgresServer postgres)
         while (clock.Remark is null)
         {
             Assert.True(TimeProvider.System.GetElapsedTime(said) < Waits.Patience, "It was not said.");
-            _time.Advance(DatabaseClock.Interval);
+            _time.Advance(StoreClock.Interval);
             await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
         }
 
@@ -90,17 +90,18 @@ public sealed class DatabaseClockTests(PostgresServer postgres)
     public async Task Clock_OfPostgres_IsThisMachines()
     {
         var database = new ClusterDatabase(postgres.Url(await postgres.CreateDatabaseAsync()), "evergrain");
-        using var right = new DatabaseClock(database.ReadClockAsync, TimeProvider.System, Logger());
+        using var right = new StoreClock(database.Name, database.ReadClockAsync, TimeProvider.System, Logger());
         await right.CheckAsync(CancellationToken.None);
         Assert.Null(right.Remark);
 
-        using var wrong = new DatabaseClock(database.ReadClockAsync,
+        using var wrong = new StoreClock(database.Name, database.ReadClockAsync,
             new FakeTimeProvider(TimeProvider.System.GetUtcNow() + TimeSpan.FromHours(1)), Logger());
         await Assert.ThrowsAsync<InvalidDataException>(() => wrong.CheckAsync(CancellationToken.None));
     }
 
-    private DatabaseClock Clock(Func<DateTimeOffset> read) => new(_ => Task.FromResult(read()), _time, Logger());
+    private StoreClock Clock(Func<DateTimeOffset> read) =>
+        new("PostgreSQL", _ => Task.FromResult(read()), _time, Logger());
 
-    private ILogger<DatabaseClock> Logger() =>
-        LoggerFactory.Create(logging => logging.AddProvider(_log)).CreateLogger<DatabaseClock>();
+    private ILogger<StoreClock> Logger() =>
+        LoggerFactory.Create(logging => logging.AddProvider(_log)).CreateLogger<StoreClock>();
 }

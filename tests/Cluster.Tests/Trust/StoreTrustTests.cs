@@ -8,10 +8,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Evergrain.Cluster.Tests.Trust;
 
-/// <summary>The authority in the journal's database: made once, and followed by another in time.</summary>
+/// <summary>The authority beside the journal: made once, and followed by another in time.</summary>
 [Collection(nameof(FaultFreePostgres))]
 [Trait("Needs", "Postgres")]
-public sealed class DatabaseTrustTests(PostgresServer postgres)
+public sealed class StoreTrustTests(PostgresServer postgres)
 {
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
 
@@ -124,7 +124,7 @@ public sealed class DatabaseTrustTests(PostgresServer postgres)
         return (database, schema);
     }
 
-    private DatabaseTrust Trust(ClusterDatabase database) => new(database, TestAuthority.Cluster, _time);
+    private StoreTrust Trust(ClusterDatabase database) => new(database, TestAuthority.Cluster, _time);
 
     private async Task<object?> CountAsync(string schema) =>
         await postgres.ExecuteAsync(PostgresServer.Database, "SELECT count(*) FROM authorities", schema);
@@ -139,6 +139,6 @@ public sealed class DatabaseTrustTests(PostgresServer postgres)
     private static string IssuerKey(ClusterIdentity identity) => Convert.ToHexString(identity.Certificate.Extensions
         .OfType<X509AuthorityKeyIdentifierExtension>().Single().KeyIdentifier!.Value.Span);
 
-    private static async Task<ClusterIdentity> ReadAsync(DatabaseTrust trust) =>
+    private static async Task<ClusterIdentity> ReadAsync(StoreTrust trust) =>
         (await trust.ReadAsync(CancellationToken.None))!;
 }

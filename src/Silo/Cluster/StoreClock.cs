@@ -7,14 +7,15 @@ using Microsoft.Extensions.Logging;
 namespace Evergrain.Silo.Cluster;
 
 /// <summary>
-/// Compares this process's clock with PostgreSQL's. A silo whose clock is far ahead keeps others from joining, since
-/// they judge by it who lives.
+/// Compares this process's clock with that of the cluster's store. A silo whose clock is far ahead keeps others from
+/// joining, since they judge by it who lives.
 /// </summary>
-/// <param name="read">Reads PostgreSQL's clock.</param>
+/// <param name="store">What the store is, for people.</param>
+/// <param name="read">Reads its clock.</param>
 /// <param name="time">This process's.</param>
 /// <param name="logger">Gets one line when the clock has become wrong, and one when it is right again.</param>
-internal sealed partial class DatabaseClock(
-    Func<CancellationToken, Task<DateTimeOffset>> read, TimeProvider time, ILogger<DatabaseClock> logger)
+internal sealed partial class StoreClock(
+    string store, Func<CancellationToken, Task<DateTimeOffset>> read, TimeProvider time, ILogger<StoreClock> logger)
     : BackgroundService, IHealthRemark
 {
     /// <summary>How far a member's clock may be off when it joins.</summary>
@@ -33,7 +34,7 @@ internal sealed partial class DatabaseClock(
 
     /// <summary>Compares them before this process joins.</summary>
     /// <exception cref="InvalidDataException">This process's clock is too far off.</exception>
-    /// <exception cref="JournalUnavailableException">PostgreSQL's clock cannot be read.</exception>
+    /// <exception cref="JournalUnavailableException">The store's clock cannot be read.</exception>
     public async Task CheckAsync(CancellationToken cancellationToken)
     {
         var ahead = await MeasureAsync(cancellationToken);
@@ -47,7 +48,7 @@ internal sealed partial class DatabaseClock(
     }
 
     /// <summary>Compares them while this process serves.</summary>
-    /// <exception cref="JournalUnavailableException">PostgreSQL's clock cannot be read.</exception>
+    /// <exception cref="JournalUnavailableException">The store's clock cannot be read.</exception>
     public async Task CompareAsync(CancellationToken cancellationToken) => Say(await MeasureAsync(cancellationToken));
 
     /// <inheritdoc/>
@@ -62,7 +63,7 @@ internal sealed partial class DatabaseClock(
             }
             catch (JournalUnavailableException)
             {
-                // Whoever needs PostgreSQL says so; the next time comes.
+                // Whoever needs the store says so; the next time comes.
             }
         }
     }
@@ -87,19 +88,19 @@ internal sealed partial class DatabaseClock(
         }
         else if (remark is null && _remark is not null)
         {
-            LogRight(logger);
+            LogRight(logger, store);
         }
 
         _remark = remark;
     }
 
-    private static string Sentence(TimeSpan ahead) => string.Create(CultureInfo.InvariantCulture,
+    private string Sentence(TimeSpan ahead) => string.Create(CultureInfo.InvariantCulture,
         $"The clock of this process is {ahead.Duration().TotalSeconds:f0} s {(ahead > TimeSpan.Zero ? "ahead of" :
-        "behind")} PostgreSQL's");
+        "behind")} {store}'s");
 
     [LoggerMessage(503, LogLevel.Warning, "{Remark} Correct it: members of a cluster judge by it who lives.")]
     private static partial void LogWrong(ILogger logger, string remark);
 
-    [LoggerMessage(504, LogLevel.Warning, "The clock of this process agrees with PostgreSQL's again.")]
-    private static partial void LogRight(ILogger logger);
+    [LoggerMessage(504, LogLevel.Warning, "The clock of this process agrees with {Store}'s again.")]
+    private static partial void LogRight(ILogger logger, string store);
 }

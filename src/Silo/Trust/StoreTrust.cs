@@ -5,15 +5,15 @@ using Evergrain.Silo.Membership;
 namespace Evergrain.Silo.Trust;
 
 /// <summary>
-/// The authorities of the journal's database: the first process makes one, and each process issues its own certificate.
+/// The authorities beside the journal: the first process makes one, and each process issues its own certificate.
 /// </summary>
 /// <remarks>
-/// Every authority of the table is trusted. The newest that all processes know issues. The clock is read at each call
+/// Every authority there is trusted. The newest that all processes know issues. The clock is read at each call
 /// and no timer counts the hours, since a machine may sleep.
 /// </remarks>
-internal sealed class DatabaseTrust(ClusterDatabase database, string cluster, TimeProvider time) : ITrustSource
+internal sealed class StoreTrust(IClusterStore store, string cluster, TimeProvider time) : ITrustSource
 {
-    // Two renewals may fail for a database that is away, and the certificate still holds.
+    // Two renewals may fail for a store that is away, and the certificate still holds.
     private static readonly TimeSpan RenewTime = ClusterAuthority.CertificateTime / 3;
 
     private DateTimeOffset _renewAt = DateTimeOffset.MinValue;
@@ -31,7 +31,7 @@ internal sealed class DatabaseTrust(ClusterDatabase database, string cluster, Ti
         if (authorities.Count == 0 || authorities[^1].NeedsSuccessor(now))
         {
             var next = authorities.Count == 0 ? 1 : authorities[^1].Number + 1;
-            await database.AddAuthorityAsync(ClusterAuthority.Create(next, now), cancellationToken);
+            await store.AddAuthorityAsync(ClusterAuthority.Create(next, now), cancellationToken);
             authorities.ForEach(static authority => authority.Dispose());
             authorities = await ReadAllAsync(cancellationToken);
         }
@@ -56,7 +56,7 @@ internal sealed class DatabaseTrust(ClusterDatabase database, string cluster, Ti
 
     private async Task<List<ClusterAuthority>> ReadAllAsync(CancellationToken cancellationToken)
     {
-        var texts = await database.ReadAuthoritiesAsync(cancellationToken);
+        var texts = await store.ReadAuthoritiesAsync(cancellationToken);
         try
         {
             return [.. texts.Select(ClusterAuthority.Read)];
@@ -67,8 +67,8 @@ internal sealed class DatabaseTrust(ClusterDatabase database, string cluster, Ti
         }
     }
 
-    // A row that another program wrote: what is thrown for it depends on what it holds.
-    private static InvalidDataException Unusable(Exception cause) =>
-        new("An authority in the table authorities cannot be used: stop every process of the cluster, delete the " +
-            "table's rows and start again.", cause);
+    // One that another program wrote: what is thrown for it depends on what it holds.
+    private InvalidDataException Unusable(Exception cause) =>
+        new($"An authority in {store.AuthorityPlace} cannot be used: stop every process of the cluster, delete all " +
+            "that is there and start again.", cause);
 }
