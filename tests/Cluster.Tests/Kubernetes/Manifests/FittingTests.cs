@@ -17,7 +17,8 @@ namespace Evergrain.Cluster.Tests.Kubernetes.Manifests;
 [Trait("Needs", "Kubectl")]
 public sealed partial class FittingTests : IDisposable
 {
-    private const string Postgres = "deploy/k8s/postgres", One = "deploy/k8s/one", Monitor = "deploy/k8s/monitor";
+    private const string Postgres = "deploy/k8s/postgres", Azure = "deploy/k8s/azure", One = "deploy/k8s/one";
+    private const string Monitor = "deploy/k8s/monitor";
 
     // docs/kubernetes.md gives the reasons of the sum and of its parts.
     private const double MemoryOfWarmByte = 2;
@@ -160,6 +161,7 @@ public sealed partial class FittingTests : IDisposable
 
     [Theory]
     [InlineData(Postgres, "both")]
+    [InlineData(Azure, "both")]
     [InlineData(One, "alone")]
     public async Task Settings_ThatAreGiven_AreSettingsOfTheProgram(string folder, string role)
     {
@@ -198,7 +200,7 @@ public sealed partial class FittingTests : IDisposable
         var documents = await File.ReadAllTextAsync(Repository.Place("docs/kubernetes.md"), Token);
         var made = SecretPattern().Matches(documents).ToDictionary(
             static match => match.Groups["name"].Value, static match => match.Groups["key"].Value);
-        var manifests = await RenderedManifests.ReadAsync(Postgres, Token);
+        var manifests = await RenderedManifests.ReadAsync(Azure, Token);
         var variables = manifests.Container.Env.Select(static variable => variable.ValueFrom?.SecretKeyRef)
             .OfType<V1SecretKeySelector>();
 

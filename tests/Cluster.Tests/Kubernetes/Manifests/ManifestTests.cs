@@ -8,7 +8,10 @@ namespace Evergrain.Cluster.Tests.Kubernetes.Manifests;
 [Trait("Needs", "Kubectl")]
 public sealed class ManifestTests : IDisposable
 {
-    private const string Postgres = "deploy/k8s/postgres", One = "deploy/k8s/one", Monitor = "deploy/k8s/monitor";
+    private const string Postgres = "deploy/k8s/postgres", Azure = "deploy/k8s/azure", One = "deploy/k8s/one";
+    private const string Monitor = "deploy/k8s/monitor";
+
+    private const string NameServer = "53";
 
     private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(2));
 
@@ -18,6 +21,8 @@ public sealed class ManifestTests : IDisposable
 
     [Theory]
     [InlineData(Postgres, "ConfigMap Deployment HorizontalPodAutoscaler NetworkPolicy NetworkPolicy " +
+        "PodDisruptionBudget Service")]
+    [InlineData(Azure, "ConfigMap Deployment HorizontalPodAutoscaler NetworkPolicy NetworkPolicy " +
         "PodDisruptionBudget Service")]
     [InlineData(One, "ConfigMap Deployment NetworkPolicy PersistentVolumeClaim Service")]
     [InlineData(Monitor, "PodMonitor")]
@@ -50,6 +55,7 @@ public sealed class ManifestTests : IDisposable
     // What the level "restricted" of Kubernetes' Pod Security Standards asks for, and a root that cannot be written.
     [Theory]
     [InlineData(Postgres)]
+    [InlineData(Azure)]
     [InlineData(One)]
     public async Task Pod_AsRendered_HasNoRightThatItDoesNotNeed(string folder)
     {
@@ -73,6 +79,7 @@ public sealed class ManifestTests : IDisposable
 
     [Theory]
     [InlineData(Postgres)]
+    [InlineData(Azure)]
     [InlineData(One)]
     public async Task Pod_AsRendered_AsksForCpuWithoutALimit_AndForAllTheMemoryItMayHave(string folder)
     {
@@ -84,10 +91,12 @@ public sealed class ManifestTests : IDisposable
     }
 
     // Kubernetes ties a policy to pods by its selector. Another policy adds to it, and takes nothing away.
-    [Fact]
-    public async Task Policies_AsRendered_LetInRequestsAndTheClusterItself()
+    [Theory]
+    [InlineData(Postgres, "443 5432")]
+    [InlineData(Azure, "443")]
+    public async Task Policies_AsRendered_LetInRequestsAndTheClusterItself(string folder, string ways)
     {
-        var manifests = await RenderedManifests.ReadAsync(Postgres, Token);
+        var manifests = await RenderedManifests.ReadAsync(folder, Token);
         var labels = manifests.Template.Metadata.Labels;
         var policies = manifests.Of<V1NetworkPolicy>().ToList();
 
@@ -104,6 +113,9 @@ public sealed class ManifestTests : IDisposable
         Assert.True(Selects(Assert.Single(closed.FromProperty).PodSelector, labels));
         Assert.Equal([$"{manifests.Port("silo")}", $"{manifests.Port("gateway")}"],
             closed.Ports.Select(static port => $"{port.Port}"));
+        Assert.Equal(ways.Split(' '), policies.SelectMany(static policy => policy.Spec.Egress)
+            .Where(static rule => rule.To is null).SelectMany(static rule => rule.Ports)
+            .Select(static port => $"{port.Port}").Where(static port => port != NameServer));
     }
 
     // The page indents it by three, within a list.
@@ -142,6 +154,11 @@ public sealed class ManifestTests : IDisposable
         (brief.Deployment.Spec.MinReadySeconds, brief.Deployment.Spec.ProgressDeadlineSeconds) =
             (users.Deployment.Spec.MinReadySeconds, users.Deployment.Spec.ProgressDeadlineSeconds);
         AssertAddressAlone(users, brief);
+        var (azure, tested) = (await RenderedManifests.ReadAsync(Azure, Token),
+            await RenderedManifests.ReadAsync(PodCluster.Azure, Token));
+        (tested.Deployment.Spec.MinReadySeconds, tested.Deployment.Spec.ProgressDeadlineSeconds) =
+            (azure.Deployment.Spec.MinReadySeconds, azure.Deployment.Spec.ProgressDeadlineSeconds);
+        AssertAddressAlone(azure, tested);
     }
 
     /// <summary>Whether a selector selects what has these labels.</summary>

@@ -27,7 +27,8 @@ public sealed class CodexRolloutTests(FaultFixture services, PodFixture pods, IT
     [CodexFact]
     public async Task Codex_WhilePodsAreReplaced_PaysForNothingTwice()
     {
-        var cluster = await pods.TakeAsync(services.Postgres, RolloutTests.Overlay, Token);
+        var cluster = await pods.TakeAsync(async () => services.Postgres.Url(
+            await services.Postgres.CreateDatabaseAsync()), RolloutTests.Rendered, Token);
         var isWell = false;
         try
         {

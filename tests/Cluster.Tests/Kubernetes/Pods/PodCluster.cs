@@ -1,7 +1,6 @@
 using Evergrain.Cluster.Tests.Faults;
 using Evergrain.Cluster.Tests.Kubernetes.Image;
 using Evergrain.Cluster.Tests.Kubernetes.Manifests;
-using Evergrain.Tests.Services;
 using k8s.Models;
 
 namespace Evergrain.Cluster.Tests.Kubernetes.Pods;
@@ -17,6 +16,9 @@ internal sealed class PodCluster : IAsyncDisposable
     /// <summary>Of a run that takes its time, and of a short one.</summary>
     public const string Full = "tests/Cluster.Tests/Kubernetes/Pods/overlays/full",
         Short = "tests/Cluster.Tests/Kubernetes/Pods/overlays/short";
+
+    /// <summary>Of a short run over Azure Storage.</summary>
+    public const string Azure = "tests/Cluster.Tests/Kubernetes/Pods/overlays/azure";
 
     /// <summary>Of one pod over SQLite.</summary>
     public const string One = "tests/Cluster.Tests/Kubernetes/Pods/overlays/one";
@@ -46,7 +48,7 @@ internal sealed class PodCluster : IAsyncDisposable
 
     /// <summary>Starts one, and waits until its pods are available. It recognises all histories.</summary>
     /// <param name="image">What the pods run.</param>
-    /// <param name="journal">The URL of PostgreSQL; a pod over SQLite does not ask for it.</param>
+    /// <param name="journal">The URL of PostgreSQL, or Azure's account; a pod over SQLite does not ask for it.</param>
     /// <param name="overlay">What is rendered.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<PodCluster> StartAsync(PublishedImage image, string journal, string overlay,
@@ -116,19 +118,33 @@ internal sealed record PodCounts(double Held, double Warm, double Cold)
 /// <summary>The image's files, and one cluster that tests use in turn: its pods take seconds to start.</summary>
 public sealed class PodFixture : IAsyncLifetime
 {
+    private static readonly TimeSpan PublishTime = TimeSpan.FromMinutes(5);
+
     private PublishedImage? _image;
     private PodCluster? _cluster;
 
+    // Tests that are left out need no image.
     public Task InitializeAsync() => Task.CompletedTask;
 
     /// <summary>A cluster that is complete, from now on the caller's until it is given back.</summary>
-    internal async Task<PodCluster> TakeAsync(PostgresServer postgres, string overlay,
-        CancellationToken cancellationToken)
+    /// <param name="journal">Makes a journal, and gives its URL.</param>
+    /// <param name="overlay">What is rendered.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    internal async Task<PodCluster> TakeAsync(
+        Func<Task<string>> journal, string overlay, CancellationToken cancellationToken)
     {
-        _image ??= await PublishedImage.PublishAsync(cancellationToken);
-        var cluster = Interlocked.Exchange(ref _cluster, null);
-        return cluster ?? await PodCluster.StartAsync(
-            _image, postgres.Url(await postgres.CreateDatabaseAsync()), overlay, cancellationToken);
+        if (Interlocked.Exchange(ref _cluster, null) is { } cluster)
+        {
+            return cluster;
+        }
+
+        if (_image is null)
+        {
+            using var patience = new CancellationTokenSource(PublishTime);
+            _image = await PublishedImage.PublishAsync(patience.Token);
+        }
+
+        return await PodCluster.StartAsync(_image, await journal(), overlay, cancellationToken);
     }
 
     /// <summary>For the next test: it is complete, of its first template.</summary>

@@ -1,7 +1,7 @@
 using Evergrain.Cluster.Tests.Faults;
 using Evergrain.Cluster.Tests.Kubernetes.Image;
 using Evergrain.Cluster.Tests.Kubernetes.Manifests;
-using Evergrain.Suites.Crash;
+using Evergrain.Tests.Services;
 using k8s.Models;
 using Xunit.Abstractions;
 
@@ -9,72 +9,25 @@ namespace Evergrain.Cluster.Tests.Kubernetes.Pods;
 
 /// <summary>
 /// The rendered manifests run while clients loop: their pods are replaced, scaled, replaced by pods that crash, and
-/// killed. What clients saw is then compared with what is held.
+/// killed.
 /// </summary>
 [Trait("Needs", "Postgres")]
 [Trait("Needs", "HAProxy")]
 [Trait("Needs", "Kubectl")]
 [Collection(nameof(FaultRound))]
-public sealed class RolloutTests(FaultFixture services, PodFixture pods, ITestOutputHelper output) : IDisposable
+public sealed class RolloutTests(FaultFixture services, PodFixture pods, ITestOutputHelper output)
+    : PodRound(pods, output)
 {
-    private const double WarmShareMin = 0.95;
-
-    private static readonly bool IsLong = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 };
-    private static readonly int Rounds = FaultRound.Number("EVERGRAIN_ROUNDS", IsLong ? 10 : 1);
-    private static readonly int ReplicasMax = IsLong ? 5 : 3;
-
-    // In ./test other tests keep the machine busy: there the bounds say only that clients go on.
-    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(IsLong ? 1 : 15);
+    // In ./test other tests keep the machine busy: there the bound says only that clients go on.
     private static readonly TimeSpan GoOnMax = TimeSpan.FromSeconds(IsLong ? 3 : 30);
 
-    private static readonly LoopPlan Plan = new(
-        FaultRound.Number("EVERGRAIN_SEED", 20261129),
-        FaultRound.Number("EVERGRAIN_CONVERSATIONS", IsLong ? 100 : 10),
-        1 << 20, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(IsLong ? 5 : 1.5), PodCluster.Key);
+    /// <summary>What the pods over PostgreSQL are rendered from.</summary>
+    internal static string Rendered => IsLong ? PodCluster.Full : PodCluster.Short;
 
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(IsLong ? 60 : 10));
-
-    private CancellationToken Token => _patience.Token;
-
-    public void Dispose() => _patience.Dispose();
+    protected override string Overlay => Rendered;
 
     [ContainerFact]
-    public Task Pods_ReplacedAndScaled_CutNoTurn() => RunAsync(async (cluster, crowd) =>
-    {
-        var deployment = cluster.Deployment;
-        var (before, left) = (await cluster.CountAsync(Token), PodCounts.Zero);
-        deployment.BeforeLeaving = async pod => left += await PodCounts.ReadAsync(pod, Token);
-        var usual = crowd.Since(crowd.Looping).Pauses;
-        var (others, restarts) = (deployment.Pods.Except(deployment.Staying).ToList(), Restarts(deployment));
-        var began = TimeProvider.System.GetTimestamp();
-        var waits = new List<string>();
-        foreach (var (what, begin) in Steps(cluster))
-        {
-            var moment = TimeProvider.System.GetTimestamp();
-            begin(deployment);
-            await deployment.UntilCompleteAsync(Token);
-            await crowd.EachGoesOnAsync(1, Token);
-            waits.Add($"{what} {FaultStory.Quantile(crowd.Since(moment).Pauses, 0.99).TotalMilliseconds:f0}");
-        }
-
-        var (after, story) = (await cluster.CountAsync(Token) + left, crowd.Since(began));
-        var (warm, cold) = (after.Warm - before.Warm, after.Cold - before.Cold);
-        var gone = deployment.Pods.Where(static pod => pod.HasGone).Except(others).ToList();
-        Note($"{Rounds} rolling updates, then {cluster.Replicas} pods, {ReplicasMax}, " +
-            $"{cluster.Replicas}: {story.Turns} turns, {story.Interrupted.Count} interrupted, {crowd.Cuts} " +
-            $"cut, {crowd.Errors.Count} errors, {crowd.Refusals} connections refused, {crowd.Breaks} ended between " +
-            $"turns; {gone.Count} pods left with {left.Held} conversations in at most " +
-            $"{gone.Max(static pod => pod.LeavingTime).TotalSeconds:f0} s; {warm} arrived warm, {cold} cold; turns " +
-            $"waited for {FaultStory.Spread(story.Pauses)} (before: {FaultStory.Spread(usual)}; p99 in ms while " +
-            $"{string.Join(", ", waits)})");
-        Assert.Empty(story.Interrupted);
-        Assert.Equal((0, 0), (crowd.Cuts, crowd.Refusals));
-        Assert.Empty(crowd.Errors);
-        Assert.All(gone, static pod => Assert.Equal((0, false), (pod.ExitCode, pod.WasKilled)));
-        Assert.Equal(restarts, Restarts(deployment));
-        Assert.InRange(cold, 0, left.Held * (1 - WarmShareMin));
-        Assert.InRange(FaultStory.Quantile(story.Pauses, 0.99), TimeSpan.Zero, PauseMax);
-    });
+    public Task Pods_ReplacedAndScaled_CutNoTurn() => ReplaceAndScaleAsync();
 
     [ContainerFact]
     public Task Rollout_OfPodsThatCrash_StopsAndCutsNothing() => RunAsync(async (cluster, crowd) =>
@@ -130,47 +83,30 @@ public sealed class RolloutTests(FaultFixture services, PodFixture pods, ITestOu
         Assert.InRange(FaultStory.Quantile(story.GoOn, 0.99), TimeSpan.Zero, GoOnMax);
     });
 
-    private static IEnumerable<(string What, Action<PodDeployment> Begin)> Steps(PodCluster cluster) =>
-    [
-        .. Enumerable.Range(1, Rounds).Select(static round =>
-            ($"replaced {round}", (Action<PodDeployment>)(deployment => deployment.Restart(round)))),
-        ("scaled out", deployment => deployment.Replicas = ReplicasMax),
-        ("scaled in", deployment => deployment.Replicas = cluster.Replicas),
-    ];
-
-    private static int Restarts(PodDeployment deployment) => deployment.Pods.Sum(static pod => pod.Restarts);
+    protected override async Task<string> MakeJournalAsync() =>
+        services.Postgres.Url(await services.Postgres.CreateDatabaseAsync());
 
     private Task<RenderedManifests> RenderAgainAsync() => RenderedManifests.ReadAsync(Overlay, Token);
+}
 
-    /// <summary>What the pods are rendered from.</summary>
-    internal static string Overlay => IsLong ? PodCluster.Full : PodCluster.Short;
+/// <summary>The same of the overlay for Azure Storage.</summary>
+[Trait("Needs", "Azurite")]
+[Trait("Needs", "HAProxy")]
+[Trait("Needs", "Kubectl")]
+[Collection(nameof(AzuriteProcesses))]
+public sealed class AzureRolloutTests(AzuriteServer azurite, PodFixture pods, ITestOutputHelper output)
+    : PodRound(pods, output), IClassFixture<PodFixture>
+{
+    protected override string Overlay => PodCluster.Azure;
 
-    private async Task RunAsync(Func<PodCluster, LoopingCrowd, Task> happen)
-    {
-        var cluster = await pods.TakeAsync(services.Postgres, Overlay, Token);
-        var isWell = false;
-        try
-        {
-            using var crowd = await LoopingCrowd.StartAsync(Plan, cluster.Socket, Token);
-            await happen(cluster, crowd);
-            await crowd.StopAsync();
-            await crowd.CheckAsync(cluster.Http, Token);
-            isWell = true;
-        }
-        finally
-        {
-            if (isWell)
-            {
-                pods.Give(cluster);
-            }
-            else
-            {
-                await cluster.DisposeAsync();
-                output.WriteLine(cluster.Deployment.Story);
-            }
-        }
-    }
+    [LongContainerFact]
+    public Task Pods_ReplacedAndScaled_CutNoTurn() => ReplaceAndScaleAsync();
 
-    private void Note(string line) => CrashTally.Note(output, $"pods of the manifests (seed {Plan.Seed}, " +
-        $"{Plan.Conversations} conversations of {Plan.ContextBytes >> 20} MB): {line}");
+    protected override Task<string> MakeJournalAsync() => Task.FromResult(azurite.ConnectionString);
+}
+
+/// <summary>A test that starts processes as a container's, for the full counts alone.</summary>
+public sealed class LongContainerFactAttribute : FactAttribute
+{
+    public LongContainerFactAttribute() => Skip = new LongFactAttribute().Skip ?? ContainerStart.Obstacle;
 }
