@@ -55,7 +55,7 @@ public sealed class PostgresJournal : IJournal, IHistoryStore, ILifetimeStore, I
         _condition = new StoreCondition(options.Logger, options.Time);
         _writer = new PostgresWriter(options, connections, _condition);
         var hidden = new HiddenConversations();
-        _reader = new PostgresReader(connections, options, hidden);
+        _reader = new PostgresReader(connections, options, hidden, away: _condition.Failed);
         _roster = new PostgresRoster(connections, options.Schema);
         _totals = new PostgresTotals(connections, options.Schema);
         _format = new PostgresFormat(connections, options, format);

@@ -11,8 +11,9 @@ namespace Evergrain.Providers.Postgres;
 /// <param name="connections">Where to.</param>
 /// <param name="options">The schema and the bounds.</param>
 /// <param name="hidden">Conversations that no index leads to.</param>
-internal sealed class PostgresReader(
-    PostgresConnections connections, PostgresJournalOptions options, HiddenConversations hidden)
+/// <param name="away">Is told each time that nothing can be read. A create reads before anything is written.</param>
+internal sealed class PostgresReader(PostgresConnections connections, PostgresJournalOptions options,
+    HiddenConversations hidden, Action<JournalUnavailableException>? away = null)
 {
     // A page of a read: enough to make the round trip cheap, little enough to hold while its reader is slow.
     private const int PageCountMax = 256;
@@ -189,7 +190,13 @@ internal sealed class PostgresReader(
             }
             catch (Exception e) when (e is NpgsqlException || PostgresFault.IsConnectionLost(e))
             {
-                throw PostgresFault.Unavailable(e, connections.Place);
+                var failure = PostgresFault.Unavailable(e, connections.Place);
+                if (PostgresFault.HindersAll(e))
+                {
+                    away?.Invoke(failure);
+                }
+
+                throw failure;
             }
         }, cancellationToken);
     }

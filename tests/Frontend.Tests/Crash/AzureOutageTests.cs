@@ -98,19 +98,10 @@ public sealed class AzureOutageTests(AzuriteServer azurite, ITestOutputHelper ou
         using var refused = await http.PostAsJsonAsync(
             new Uri("v1/responses", UriKind.Relative), new { model = "demo", input = "hello" }, Token);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, await ReadyAsync());
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await http.AskReadyAsync(Token));
 
         _blobs.IsClosed = _tables.IsClosed = false;
-        while (await ReadyAsync() != HttpStatusCode.OK)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Token);
-        }
-
-        async Task<HttpStatusCode> ReadyAsync()
-        {
-            using var answer = await http.GetAsync(new Uri("health/ready", UriKind.Relative), Token);
-            return answer.StatusCode;
-        }
+        await http.UntilReadyAsync(Token);
     }
 
     private ServerSettings Settings() =>

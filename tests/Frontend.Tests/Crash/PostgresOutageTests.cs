@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Http.Json;
 using Evergrain.Suites.Crash;
 using Evergrain.Tests.Services;
 using Xunit.Abstractions;
@@ -81,6 +83,23 @@ public sealed class PostgresOutageTests(PostgresServer postgres, ITestOutputHelp
         Note($"PostgreSQL kept appends waiting for {late.TotalSeconds} s: {crowd.Story}");
         Assert.Equal((0, 0), (crowd.Refusals, crowd.Interrupted));
         Assert.True(crowd.LongestTry > late / 2, "Nothing waited.");
+    }
+
+    [Fact]
+    public async Task Postgres_AwayFromAnIdleServer_ItIsNotReadyOnceACreateHasFailed_UntilItIsBack()
+    {
+        await using var server = await ServerProcess.StartAsync(
+            Settings().With("Postgres__ReconnectTime", "00:00:00.1"), Token);
+        using var http = server.CreateHttpClient();
+        await postgres.KillAsync();
+
+        using var refused = await http.PostAsJsonAsync(
+            new Uri("v1/responses", UriKind.Relative), new { model = "demo", input = "hello" }, Token);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await http.AskReadyAsync(Token));
+
+        await postgres.StartAsync();
+        await http.UntilReadyAsync(Token);
     }
 
     private ServerSettings Settings() => ServerSettings.OnPostgres(postgres.Url(_database));
