@@ -65,7 +65,7 @@ internal static class OperatorPages
                 context.RequestServices.GetRequiredService<AccessReports>().RefusedKey(context, caller.Tenant);
             }
 
-            throw ConversationException.Of(RefusalKind.Forbidden, "This page is for operators: send a key of " +
+            throw ConversationException.Of(RefusalKind.Forbidden, "This address is for operators: send a key of " +
                 "OperatorKeys or OperatorKeysFile; metrics are at OperationsPort too, where it is set.");
         }
     }

@@ -63,9 +63,15 @@ internal static class HttpExtensions
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         var health = routes.ServiceProvider.GetRequiredService<HealthEndpoints>();
-        routes.MapGet("/health/live", (RequestDelegate)health.LiveAsync);
-        routes.MapGet("/health/ready", (RequestDelegate)health.ReadyAsync);
+        routes.MapRead("/health/live", health.LiveAsync);
+        routes.MapRead("/health/ready", health.ReadyAsync);
     }
+
+    /// <summary>
+    /// Maps GET, and HEAD for those who look only at the status. The web server leaves the body out there.
+    /// </summary>
+    public static void MapRead(this IEndpointRouteBuilder routes, string path, RequestDelegate answer) =>
+        routes.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], answer);
 
     public static void MapDocument(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/openapi.json", (RequestDelegate)OpenApiDocument.WriteAsync);

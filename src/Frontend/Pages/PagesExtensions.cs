@@ -1,4 +1,5 @@
 using Evergrain.Frontend.Access;
+using Evergrain.Frontend.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -25,9 +26,9 @@ internal static class PagesExtensions
     public static void MapPages(this IEndpointRouteBuilder routes)
     {
         var places = routes.ServiceProvider.GetRequiredService<PlaceRules>();
-        routes.MapGet("/", Page(places, static _ => "index.html"));
-        routes.MapGet(Inspector, Page(places, static _ => "inspect.html"));
-        routes.MapGet($"{Folder}/{{name}}", Page(places, static context => (string)context.GetRouteValue("name")!));
+        routes.MapRead("/", Page(places, static _ => "index.html"));
+        routes.MapRead(Inspector, Page(places, static _ => "inspect.html"));
+        routes.MapRead($"{Folder}/{{name}}", Page(places, static context => (string)context.GetRouteValue("name")!));
     }
 
     /// <summary>Whether a path is one of theirs.</summary>

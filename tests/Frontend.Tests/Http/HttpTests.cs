@@ -88,6 +88,23 @@ public sealed class HttpTests
     }
 
     [Theory]
+    [InlineData("/health/live")]
+    [InlineData("/health/ready")]
+    [InlineData("/")]
+    [InlineData("/inspect")]
+    public async Task Head_HasTheStatusAndNoBody(string path)
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedConversations());
+        using var http = server.CreateHttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Head, path);
+
+        using var answer = await http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Empty(await answer.Content.ReadAsByteArrayAsync());
+    }
+
+    [Theory]
     [InlineData(null, "connect with 'Upgrade: websocket'")]
     [InlineData("AAECAwQFBgcICQoLDA0ODw==", "A proxy took 'Upgrade: websocket' from this request")]
     public async Task Socket_WithoutUpgrade_IsToldWhoMustSendIt(string? key, string expected)
@@ -138,7 +155,8 @@ public sealed class HttpTests
     [InlineData("POST", "/v1/responses/resp_x", "DELETE, GET")]
     [InlineData("GET", "/v1/responses/resp_x/cancel", "POST")]
     [InlineData("POST", "/v1/responses/resp_x/input_items", "GET")]
-    [InlineData("GET", "/v1/chat/completions", "POST")]
+    [InlineData("DELETE", "/v1/chat/completions", "GET, POST")]
+    [InlineData("POST", "/health/live", "GET, HEAD")]
     [InlineData("POST", "/v1/models", "GET")]
     [InlineData("DELETE", "/v1/models/demo", "GET")]
     public async Task Method_Absent_IsNamedBesideThoseThatExist(string method, string path, string allowed)

@@ -5,6 +5,7 @@ using Evergrain.Conversations.Wire;
 using Evergrain.Frontend.Completions;
 using Evergrain.Suites.Hosting;
 using Evergrain.Suites.Transports;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
 namespace Evergrain.Suites.Http;
@@ -23,6 +24,9 @@ public abstract class OpenApiSuite(IWireHosts hosts)
             .Select(method => $"{method.Name.ToUpperInvariant()} {path.Name}"));
         var mapped = server.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().SelectMany(static endpoint =>
             endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods
+
+                // It is GET without the body.
+                .Where(static method => method != HttpMethods.Head)
                 .Select(method => $"{method} {endpoint.RoutePattern.RawText}"
                     .Replace("{**", "{", StringComparison.Ordinal)));
 
