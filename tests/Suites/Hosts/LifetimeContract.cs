@@ -77,8 +77,8 @@ public abstract class LifetimeContract : HostContract
         var going = await Client.TellAsync("going on", other);
         await EndLifeAsync(how);
         Assert.Equal(0, await SweepAsync());
-        Host.StandStill(Half);
         var warm = Host.Counts.Warm;
+        Host.StandStill(Half);
 
         await AssertSweptAsync(1);
         await AssertErasedAsync(first.Conversation);
