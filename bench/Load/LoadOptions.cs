@@ -48,7 +48,7 @@ internal sealed record LoadOptions
         };
         var command = new QuestionsCommand("bench/Load", "Measures the server as one process.",
             "turns", "forks", "memory", "sockets", "added", "upstream", "overload", "pair", "pair-chat", "replay",
-            "watched")
+            "watched", "growth")
         {
             answerBytes,
             server,

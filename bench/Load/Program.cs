@@ -18,6 +18,7 @@ return await LoadOptions.RunAsync(args, static (question, options, cancellationT
     "pair-chat" => ChatPairQuestion.AskAsync(options, cancellationToken),
     "replay" => ReplayQuestion.AskAsync(options, cancellationToken),
     "watched" => WatchedQuestion.AskAsync(options, cancellationToken),
+    "growth" => GrowthQuestion.AskAsync(options, cancellationToken),
     "memory" => MemoryQuestion.AskAsync(options, cancellationToken),
     _ => SocketsQuestion.AskAsync(options, cancellationToken),
 });

@@ -84,6 +84,13 @@ internal sealed partial class ServerProbe(int processId, int port) : IDisposable
     /// <summary>The most that it ever had in RAM.</summary>
     public long PeakBytes() => Field("status", "VmHWM:") * 1024;
 
+    /// <summary>Open files, sockets and the like.</summary>
+    public int Descriptors() => Directory.EnumerateFileSystemEntries($"/proc/{processId}/fd").Count();
+
+    /// <summary>The body of an answer.</summary>
+    public Task<string> GetAsync(string path, CancellationToken cancellationToken) =>
+        _http.GetStringAsync(new Uri(path, UriKind.Relative), cancellationToken);
+
     public void Dispose() => _http.Dispose();
 
     // Pages of files made dirty, deleted files apart. Source: proc_pid_io(5).

@@ -23,15 +23,17 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     private readonly Process _process;
 
-    private ServerProcess(Process process, int port, string? data)
+    private readonly bool _keepsData;
+
+    private ServerProcess(Process process, int port, ServerStart start)
     {
-        (_process, Port, DataDirectory) = (process, port, data ?? string.Empty);
+        (_process, Port, DataDirectory, _keepsData) = (process, port, start.Data ?? string.Empty, start.KeepsData);
         Probe = new ServerProbe(process.Id, port);
     }
 
     public int Port { get; }
 
-    /// <summary>Where its journal lies, deleted at the end; empty where that is a database.</summary>
+    /// <summary>Where its journal lies; empty where that is a database.</summary>
     public string DataDirectory { get; }
 
     public int Id => _process.Id;
@@ -61,7 +63,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         var process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };
         process.BeginOutputReadLine();
-        var running = new ServerProcess(process, port, server.Data);
+        var running = new ServerProcess(process, port, server);
         try
         {
             await running.WaitReadyAsync(cancellationToken);
@@ -122,7 +124,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         Probe.Dispose();
         await StopAsync();
         _process.Dispose();
-        if (Directory.Exists(DataDirectory))
+        if (!_keepsData && Directory.Exists(DataDirectory))
         {
             Directory.Delete(DataDirectory, recursive: true);
         }

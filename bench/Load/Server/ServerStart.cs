@@ -8,6 +8,9 @@ internal sealed record ServerStart(string Assembly, IReadOnlyList<string> Argume
     /// <summary>Its data directory, deleted at the end; null: it has none.</summary>
     public string? Data { get; init; }
 
+    /// <summary>Whether the data directory stays, for the next process.</summary>
+    public bool KeepsData { get; init; }
+
     /// <summary>Settings by name, given in the environment.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
