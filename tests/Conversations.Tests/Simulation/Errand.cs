@@ -1,3 +1,4 @@
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 
 namespace Evergrain.Conversations.Tests.Simulation;
@@ -7,7 +8,8 @@ internal sealed class Errand
 {
     public required int Number { get; init; }
 
-    public required ConversationKey Key { get; init; }
+    /// <summary>Its conversation; that of a history's turn, once the server found it.</summary>
+    public required ConversationKey Key { get; set; }
 
     public required UInt128 RequestId { get; init; }
 
@@ -18,13 +20,22 @@ internal sealed class Errand
     public required bool IsBackground { get; init; }
 
     /// <summary>The turn it continues; null: none.</summary>
-    public required Errand? Parent { get; init; }
+    public required Errand? Parent { get; set; }
 
     /// <summary>Whether the parent's end was known when the create was made, so that it answers its calls.</summary>
     public required bool KnowsParent { get; init; }
 
-    /// <summary>The input items' JSON.</summary>
-    public required List<byte[]> Items { get; init; }
+    /// <summary>The input items' JSON: those that its turn has.</summary>
+    public required List<byte[]> Items { get; set; }
+
+    /// <summary>The whole history that it brings along, new items included; null: it names its parent.</summary>
+    public SentHistory? History { get; init; }
+
+    /// <summary>Whether it brings its history along.</summary>
+    public bool IsReplay => History is not null;
+
+    /// <summary>Whether it asks <see cref="TwinAnswers.Question"/> alone.</summary>
+    public bool AsksTwins { get; init; }
 
     /// <summary>The create's JSON.</summary>
     public required byte[] Create { get; init; }
@@ -62,6 +73,11 @@ internal sealed class Errand
 
     public override string ToString() => Id is { } id ? $"turn {Number} ({id.Turn})" : $"turn {Number}";
 }
+
+/// <summary>The items that a client sent.</summary>
+/// <param name="Context">The digest behind them.</param>
+/// <param name="Count">How many there are.</param>
+internal sealed record SentHistory(Digest Context, int Count);
 
 /// <summary>The events of one turn as its readers saw them.</summary>
 internal sealed class SeenEvents

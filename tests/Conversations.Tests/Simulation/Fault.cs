@@ -48,6 +48,12 @@ internal enum Fault
     /// <summary>A client sends a create again whose outcome it does not know, or does.</summary>
     Resend,
 
+    /// <summary>A client sends a whole history again, and the server continues the turn that it ends with.</summary>
+    HistoryContinued,
+
+    /// <summary>The index of histories loses all that it holds.</summary>
+    IndexDropped,
+
     /// <summary>A model says nothing for long.</summary>
     ModelStalls,
 

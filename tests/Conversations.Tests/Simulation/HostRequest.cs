@@ -24,6 +24,9 @@ internal sealed class HostRequest(SimulatedHost host, ConversationKey key,
     /// <summary>When it was asked, as a tick.</summary>
     public long AskedAt { get; private set; }
 
+    /// <summary>How often an activation was asked: what became of the tries before the last is not known.</summary>
+    public int Tries => _try;
+
     /// <summary>Whether nobody waits for it any more.</summary>
     public bool IsAbandoned { get; private set; }
 

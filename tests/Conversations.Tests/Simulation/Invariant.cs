@@ -9,10 +9,12 @@ internal static class Invariant
     public const string TurnsInOrder = "stored turns are numbered without gaps and never change";
     public const string ParentEnded = "a turn continues one that has ended in the journal";
     public const string InputAsSent = "the journal holds a turn's input as its client sent it";
+    public const string ContextAsSent = "a history that is sent again has the context of its own items";
     public const string CallsAnsweredOnce = "a turn answers each call of its parent once, async calls apart";
     public const string OwnTurnsOnly = "an activation writes output of its own turns alone";
     public const string EndsOnce = "a turn ends once";
     public const string DigestOfItems = "a digest is that of the branch's items";
+    public const string ChangeIsDurable = "metadata is shown as it was stored last, and acknowledged behind that";
     public const string UnstoredStaysOut = "what is not stored never reaches the journal";
     public const string BytesOfOwnItems = "a turn's appends are in proportion to its own items";
     public const string StartIsDurable = "an event or id of a stored turn leaves after its start is durable";

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
@@ -29,6 +31,13 @@ internal class Mistake
 
     /// <summary>The readers of an activation.</summary>
     public virtual ReaderQueue Readers() => new();
+
+    /// <summary>Whether two keys of histories are the same to the index.</summary>
+    public virtual bool IsSameKey(Digest left, Digest right) => left == right;
+
+    /// <summary>Whether a conversation says that a history with a context may continue a turn.</summary>
+    public virtual bool MayContinue(Conversation conversation, TurnId turn, Digest context) =>
+        conversation.Places.Match(turn, new HistoryQuestion(context, [])).Turns is [{ Rest: 0 }, ..];
 
     protected static ReadOnlyMemory<byte> Rewrite(RecordOwner owner, ReadOnlyMemory<byte> records,
         Func<Record, Record?> change)
@@ -72,6 +81,13 @@ internal sealed class RequestIdForgotten : Mistake
             static record => record is TurnStarted started ? started with { RequestId = 0 } : record);
 }
 
+/// <summary>The journal keeps new metadata, and forgets whose it is.</summary>
+internal sealed class ChangedTurnForgotten : Mistake
+{
+    public override ReadOnlyMemory<byte> Stored(RecordOwner owner, ReadOnlyMemory<byte> records) =>
+        Rewrite(owner, records, static record => record is ValueHeld held ? held with { Turn = 0 } : record);
+}
+
 /// <summary>A reader gets what comes next in the event log, whichever number it asked for.</summary>
 internal sealed class NumberIgnored : Mistake
 {
@@ -88,5 +104,26 @@ internal sealed class NumberIgnored : Mistake
             _given[turn.Response.Turn] = next + step.Events.Count;
             return step;
         }
+    }
+}
+
+/// <summary>
+/// The index compares 32 bits of a key. It harms nothing, since the conversation compares whole digests.
+/// </summary>
+internal class IndexComparesShortKeys : Mistake
+{
+    public override bool IsSameKey(Digest left, Digest right) => left.AsSpan()[..4].SequenceEqual(right.AsSpan()[..4]);
+}
+
+/// <summary>The index and the conversation compare 32 bits of a key: a history may continue another one.</summary>
+internal sealed class ComparesShortKeys : IndexComparesShortKeys
+{
+    public override bool MayContinue(Conversation conversation, TurnId turn, Digest context)
+    {
+        using var list = JsonDocument.Parse(conversation.ListTurns(turn.Number - 1, 1));
+        return list.RootElement.GetProperty("data").EnumerateArray().Any(item =>
+            item.GetProperty("number").GetInt32() == turn.Number &&
+            item.GetProperty("digest").GetString() is { } digest && IsSameKey(
+                SimulatedIndex.KeyOf(Digest.From(Convert.FromHexString(digest))), SimulatedIndex.KeyOf(context)));
     }
 }

@@ -1,3 +1,6 @@
+using System.Text;
+using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Items;
 using Xunit.Abstractions;
 
 namespace Evergrain.Conversations.Tests.Simulation;
@@ -11,7 +14,8 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
     private static readonly Dictionary<string, Mistake> Mistakes = new Mistake[]
     {
         new AcknowledgedBeforeStored(), new EndAcknowledgedBeforeStored(), new NoFence(), new ClaimsDropped(),
-        new RequestIdForgotten(), new NumberIgnored(),
+        new RequestIdForgotten(), new NumberIgnored(), new ChangedTurnForgotten(),
+        new ComparesShortKeys(),
     }.ToDictionary(static mistake => mistake.GetType().Name);
 
     public static TheoryData<string, string[]> Bugs => new()
@@ -25,6 +29,8 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         { nameof(ClaimsDropped), [Invariant.TakeoverClaims] },
         { nameof(RequestIdForgotten), [Invariant.OneTurnPerRequest] },
         { nameof(NumberIgnored), [Invariant.NumbersOnce] },
+        { nameof(ChangedTurnForgotten), [Invariant.ChangeIsDurable] },
+        { nameof(ComparesShortKeys), [Invariant.ContextAsSent] },
     };
 
     [Theory]
@@ -51,5 +57,36 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         }
 
         Assert.Fail($"{name} is not found in {SeedsMax} seeds");
+    }
+
+    [Fact]
+    public void Simulation_IndexThatComparesShortKeys_HarmsNothing()
+    {
+        var misled = 0;
+        for (var seed = 1UL; seed <= SeedsMax; seed++)
+        {
+            var outcome = Run.Of(Plan.Of(seed), new IndexComparesShortKeys());
+            Assert.True(outcome.Broken is null, $"seed {seed}: {outcome.Broken?.Message}");
+            misled += outcome.Misled;
+        }
+
+        Assert.True(misled > 0, "the index was never wrong");
+        output.WriteLine($"[note] simulation: an index named another history {misled} times in {SeedsMax} seeds");
+    }
+
+    [Fact]
+    public void Twins_Keys_DifferBehind32Bits()
+    {
+        var (first, second) = (KeyOf(TwinAnswers.First), KeyOf(TwinAnswers.Second));
+
+        Assert.Equal(first.AsSpan()[..4], second.AsSpan()[..4]);
+        Assert.NotEqual(first, second);
+    }
+
+    private static Digest KeyOf(byte[] answer)
+    {
+        var asked = ItemDigest.Chain(ItemDigest.Root, TwinAnswers.Question);
+        return SimulatedIndex.KeyOf(ItemDigest.Chain(asked, Encoding.UTF8.GetBytes(
+            $$"""{"role":"assistant","content":"{{Encoding.UTF8.GetString(answer)}}"}""")));
     }
 }

@@ -15,6 +15,9 @@ internal sealed record Outcome(BrokenInvariantException? Broken, uint Faults, Tr
     /// <summary>How many late appends were stored and how many were refused.</summary>
     public (int Stored, int Refused) Late { get; init; }
 
+    /// <summary>How often the index named a turn with another key than was asked for.</summary>
+    public int Misled { get; init; }
+
     /// <summary>How often a turn was shown as running that someone had seen to end before.</summary>
     public int StaleViews { get; init; }
 }
@@ -24,6 +27,9 @@ internal static class Run
 {
     // Late appends have arrived and pauses have ended by then.
     private const long CalmTime = 30_000;
+
+    // What dead hosts sent has arrived by then. Nobody may ask for its turn any more.
+    private const long ArrivalTime = 1000;
 
     // A turn that stalls, one that waits for a turn elsewhere, and coming back after that.
     private const long DecisionTime = 120_000;
@@ -52,6 +58,7 @@ internal static class Run
         {
             Late = world.Journal.Late,
             StaleViews = world.Witness.StaleViews,
+            Misled = world.Index.Misled,
         };
     }
 
@@ -68,6 +75,7 @@ internal static class Run
         Wait(world, CalmTime, mustDecide: false);
         world.Agenda.RunUntil(Math.Max(world.Agenda.Now, 10_000));
         var last = LeaveOne(world);
+        world.Agenda.RunUntil(world.Agenda.Now + ArrivalTime);
         Close(world, steps);
         Wait(world, DecisionTime, mustDecide: true);
         last.Crash(0);

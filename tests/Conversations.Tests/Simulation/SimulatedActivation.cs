@@ -172,7 +172,7 @@ internal sealed class SimulatedActivation : IActivationWorld
         var errand = _host.World.Starting ?? throw new InvalidOperationException("nobody starts a turn");
         _host.World.Witness.Called(errand, call.Call);
         Expect(call.Call.NewItems);
-        var simulated = new SimulatedCall(_host, this, call.Turn);
+        var simulated = new SimulatedCall(_host, this, call.Turn, errand.AsksTwins);
         _calls.Add(simulated);
         simulated.Start();
     }

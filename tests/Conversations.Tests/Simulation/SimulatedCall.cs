@@ -5,7 +5,8 @@ using Evergrain.Conversations.Ports;
 namespace Evergrain.Conversations.Tests.Simulation;
 
 /// <summary>One model call: messages and calls in pieces, at its own pace, to a good end or a bad one.</summary>
-internal sealed class SimulatedCall(SimulatedHost host, SimulatedActivation activation, TurnId turn)
+internal sealed class SimulatedCall(
+    SimulatedHost host, SimulatedActivation activation, TurnId turn, bool answersTwins)
 {
     /// <summary>The tool that some creates declare as async.</summary>
     public const string Slow = "slow";
@@ -79,6 +80,14 @@ internal sealed class SimulatedCall(SimulatedHost host, SimulatedActivation acti
 
     private void Write()
     {
+        if (answersTwins)
+        {
+            activation.Expect(1);
+            WriteMessage(_agenda.Chance(50) ? TwinAnswers.First : TwinAnswers.Second);
+            _script.Enqueue(new ModelEvent(ModelEventKind.Completed) { Usage = new Usage(1, 0, 1, 0) });
+            return;
+        }
+
         for (var items = _agenda.Below(3); items > 0; items--)
         {
             WriteItem(_agenda.Below(5));
@@ -112,6 +121,15 @@ internal sealed class SimulatedCall(SimulatedHost host, SimulatedActivation acti
                 _script.Enqueue(new ModelEvent(ModelEventKind.ItemStarted) { Item = OutputKind.Message });
                 break;
         }
+    }
+
+    private void WriteMessage(byte[] text)
+    {
+        _script.Enqueue(new ModelEvent(ModelEventKind.ItemStarted) { Item = OutputKind.Message });
+        _script.Enqueue(new ModelEvent(ModelEventKind.PartStarted) { Part = PartKind.OutputText });
+        _script.Enqueue(new ModelEvent(ModelEventKind.Delta) { Text = text });
+        _script.Enqueue(new ModelEvent(ModelEventKind.PartDone));
+        _script.Enqueue(new ModelEvent(ModelEventKind.ItemDone));
     }
 
     private void WriteItem(int kind, bool isWhole = true)

@@ -66,9 +66,9 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
         }
 
         Leave();
-        if (!errand.IsStored)
+        if (!errand.IsStored || (errand.IsReplay && _id is null))
         {
-            // Its id died with the connection.
+            // Its id died with the connection. A history that is sent once more would be another turn.
             Finish();
             return;
         }
@@ -93,19 +93,37 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
         }
     }
 
+    private StartTurn StartOf() => new()
+    {
+        Key = errand.Key,
+        RequestId = errand.RequestId,
+        IsKeyed = errand.IsKeyed,
+        IsBackground = errand.IsBackground,
+        Lease = _lease,
+        Create = errand.Create,
+    };
+
     private void Start(int connection)
     {
-        var start = new StartTurn
+        var start = StartOf();
+        if (!errand.IsReplay)
         {
-            Key = errand.Key,
-            RequestId = errand.RequestId,
-            IsKeyed = errand.IsKeyed,
-            IsBackground = errand.IsBackground,
-            Lease = _lease,
-            Create = errand.Create,
-        };
-        var host = _host;
-        var request = new HostRequest(host, errand.Key, (active, self) => active.Wait<StartedTurn>(
+            Start(connection, start);
+            return;
+        }
+
+        new SimulatedRecognition(_host, start, next =>
+        {
+            if (connection == _connection && !IsDone)
+            {
+                Start(connection, next);
+            }
+        }).Begin();
+    }
+
+    private void Start(int connection, StartTurn start)
+    {
+        var request = new HostRequest(_host, start.Key, (active, self) => active.Wait<StartedTurn>(
             self,
             (inner, answer) =>
             {
@@ -114,14 +132,19 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
             },
             started =>
             {
-                var id = new ResponseId(errand.Key.Id, started.Turn);
+                var id = new ResponseId(start.Key.Id, started.Turn);
                 world.Witness.Started(errand, id);
+                if (start.IsRecognised)
+                {
+                    world.Journal.Count(Fault.HistoryContinued);
+                }
+
                 self.Answer(id);
-            }), reply => OnStarted(connection, reply));
+            }), reply => OnStarted(connection, start, reply));
         Begin(connection, request);
     }
 
-    private void OnStarted(int connection, HostReply reply)
+    private void OnStarted(int connection, StartTurn start, HostReply reply)
     {
         if (connection != _connection || IsDone)
         {
@@ -130,6 +153,13 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
 
         if (reply.Refusal is { } refusal)
         {
+            if (start.IsRecognised && _request is { Tries: 1 } && refusal.Kind != RefusalKind.Unavailable)
+            {
+                // Nothing was recorded: it begins a conversation as it came.
+                Start(connection, StartOf());
+                return;
+            }
+
             OnRefused(refusal, reply.WasBehind);
             return;
         }
@@ -226,7 +256,8 @@ internal sealed class SimulatedClient(World world, Errand errand, Person person,
     {
         Say($"is refused: {refusal.Message}");
         world.Witness.Stale(wasBehind);
-        if ((wasBehind || refusal.Kind == RefusalKind.Unavailable) && (errand.IsStored || _id is null))
+        if ((wasBehind || refusal.Kind == RefusalKind.Unavailable) && (errand.IsStored || _id is null) &&
+            !(errand.IsReplay && _id is null))
         {
             Leave();
             _host = _agenda.Chance(30) ? world.AnyHost() : _host;

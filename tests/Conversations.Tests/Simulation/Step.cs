@@ -11,6 +11,9 @@ internal enum StepKind
     Cancel,
     Delete,
     Expire,
+    Change,
+    Replay,
+    DropIndex,
     Resend,
     ReuseKey,
     Disconnect,
@@ -41,7 +44,8 @@ internal sealed record Plan(ulong Seed, IReadOnlyList<Step> Steps)
     private static readonly (StepKind Kind, int Weight)[] Weights =
     [
         (StepKind.Create, 34), (StepKind.Read, 8), (StepKind.Get, 6), (StepKind.Cancel, 4), (StepKind.Delete, 2),
-        (StepKind.Expire, 1), (StepKind.Resend, 8), (StepKind.ReuseKey, 2), (StepKind.Disconnect, 4),
+        (StepKind.Expire, 1), (StepKind.Change, 3), (StepKind.Replay, 9), (StepKind.DropIndex, 1),
+        (StepKind.Resend, 8), (StepKind.ReuseKey, 2), (StepKind.Disconnect, 4),
         (StepKind.Pause, 5), (StepKind.Crash, 3), (StepKind.Drain, 2), (StepKind.Migrate, 4), (StepKind.Duplicate, 4),
         (StepKind.AppendFails, 2), (StepKind.AppendFailsAfter, 3), (StepKind.AppendDelayed, 3),
         (StepKind.AppendLate, 3), (StepKind.LoseAcknowledgement, 3), (StepKind.ReadStale, 4), (StepKind.ReadFails, 2),

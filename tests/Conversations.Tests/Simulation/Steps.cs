@@ -10,6 +10,7 @@ internal sealed class Steps(World world, List<string>? words)
 {
     private readonly Agenda _agenda = world.Agenda;
     private readonly CallAnswers _answers = new(world);
+    private readonly Drafts _drafts = new(world);
 
     public void Take(Step step)
     {
@@ -35,6 +36,17 @@ internal sealed class Steps(World world, List<string>? words)
                 break;
             case StepKind.Expire:
                 Expire();
+                break;
+            case StepKind.Change:
+                Change();
+                break;
+            case StepKind.Replay:
+                Replay();
+                break;
+            case StepKind.DropIndex:
+                Say("the index of histories loses all that it holds");
+                world.Journal.Count(Fault.IndexDropped);
+                world.Index.Drop();
                 break;
             case StepKind.Resend:
                 Resend();
@@ -62,15 +74,22 @@ internal sealed class Steps(World world, List<string>? words)
         var isStored = parent is not { IsStored: false } && !_agenda.Chance(15);
         var isWrong = parent is { Seen.EndedAt: > 0, DeleteAskedAt: 0 } && _agenda.Chance(4);
         var items = _answers.To(parent, isWrong);
-        for (var left = 1 + _agenda.Below(2); left > 0; left--)
+        var asksTwins = parent is null && isStored && _agenda.Chance(30);
+        if (asksTwins)
         {
-            items.Add(Encoding.UTF8.GetBytes($$"""{"role":"user","content":"{{Content(isStored)}}"}"""));
+            items.Add(TwinAnswers.Question);
         }
 
-        var errand = Make(new Draft(key, parent, items, _agenda.Next128())
+        for (var left = asksTwins ? 0 : 1 + _agenda.Below(2); left > 0; left--)
+        {
+            items.Add(Encoding.UTF8.GetBytes($$"""{"role":"user","content":"{{_drafts.Content(isStored)}}"}"""));
+        }
+
+        var errand = _drafts.Make(new Draft(key, parent, items, _agenda.Next128())
         {
             IsStored = isStored,
             IsWrong = isWrong,
+            AsksTwins = asksTwins,
             IsKeyed = _agenda.Chance(40),
             KnowsParent = parent is { Seen.EndedAt: > 0 },
         });
@@ -84,41 +103,8 @@ internal sealed class Steps(World world, List<string>? words)
     {
         _agenda.Throw(((ulong)world.Errands.Count << 32) + (ulong)_agenda.Now);
         var items = new List<byte[]> { """{"role":"user","content":"goodbye"}"""u8.ToArray() };
-        world.Send(Make(new Draft(key, null, items, _agenda.Next128())), world.People[0], creates: true);
+        world.Send(_drafts.Make(new Draft(key, null, items, _agenda.Next128())), world.People[0], creates: true);
     }
-
-    private Errand Make(Draft draft)
-    {
-        var previous = draft.Parent?.Id is { } id ? $"\"{id}\"" : "null";
-        var (declaresSlow, isSlowAsync) = (_agenda.Chance(70), _agenda.Chance(70));
-        var errand = new Errand
-        {
-            Number = world.Errands.Count + 1,
-            Key = draft.Key,
-            RequestId = draft.RequestId,
-            IsKeyed = draft.IsKeyed,
-            IsStored = draft.IsStored,
-            IsBackground = draft.IsStored && _agenda.Chance(10),
-            IsWrong = draft.IsWrong,
-            Parent = draft.Parent,
-            KnowsParent = draft.KnowsParent,
-            Items = draft.Items,
-            IsSlowAsync = declaresSlow && isSlowAsync,
-            Create = Encoding.UTF8.GetBytes($$"""
-                {"model":"m","store":{{(draft.IsStored ? "true" : "false")}},"previous_response_id":{{previous}},
-                 "instructions":"{{Content(draft.IsStored)}}","tools":[{{(declaresSlow ? Slow(isSlowAsync) : "")}}],
-                 "input":[{{string.Join(',', draft.Items.Select(Encoding.UTF8.GetString))}}]}
-                """),
-        };
-        world.Errands.Add(errand);
-        world.Witness.Made(errand);
-        return errand;
-    }
-
-    private static string Slow(bool isAsync) =>
-        $$"""{"type":"function","name":"{{SimulatedCall.Slow}}","async":{{(isAsync ? "true" : "false")}}}""";
-
-    private string Content(bool isStored) => isStored ? $"say {_agenda.Below(9)}" : Witness.UnstoredMarker;
 
     private void Create()
     {
@@ -170,6 +156,20 @@ internal sealed class Steps(World world, List<string>? words)
             });
     });
 
+    private void Change()
+    {
+        var metadata = Encoding.UTF8.GetBytes($$"""{"n":"{{_agenda.Tick()}}"}""");
+        Ask("changes the metadata of", (errand, address) => (active, self) => active.Wait<bool>(
+            self,
+            (inner, answer) => inner.AskDurable((conversation, now) =>
+                (true, conversation.Stored.Change(address.Response.Turn, metadata, now)), answer),
+            _ =>
+            {
+                world.Witness.Changed(errand, metadata);
+                self.Answer(true);
+            }));
+    }
+
     private void Expire()
     {
         var age = _agenda.Below(1000);
@@ -202,11 +202,31 @@ internal sealed class Steps(World world, List<string>? words)
         });
     }
 
+    private void Replay()
+    {
+        if (AnyErrand(static errand => errand is { IsStored: true, Seen.EndedAt: > 0 }, newest: _agenda.Chance(60))
+            is not { } last || ResentItems.Of(last) is not { } items)
+        {
+            return;
+        }
+
+        items.AddRange(_answers.To(last, isWrong: false));
+        items.Add(Encoding.UTF8.GetBytes($$"""{"role":"user","content":"{{_drafts.Content(isStored: true)}}"}"""));
+        var change = new ResentItems(_agenda).Change(items);
+        var key = new ConversationKey("default", new ConversationId(_agenda.Next128()));
+        world.Conversations.Add(key);
+        var errand = _drafts.Make(new Draft(key, null, items, _agenda.Next128()) { IsReplay = true });
+        var person = world.People[_agenda.Below(world.People.Count)];
+        Say($"person {person.Number} at host {person.Host.Number} sends the history of {last} again{change}, and " +
+            $"{errand} of {Name(key)}");
+        world.Send(errand, person, creates: true);
+    }
+
     private void Resend()
     {
         var asking = _agenda.Chance(70);
-        if (AnyErrand(errand => errand is { IsStored: true, DeleteAskedAt: 0 } && (!asking || errand.Id is null),
-            newest: _agenda.Chance(60)) is { } errand)
+        if (AnyErrand(errand => errand is { IsStored: true, IsReplay: false, DeleteAskedAt: 0 } &&
+            (!asking || errand.Id is null), newest: _agenda.Chance(60)) is { } errand)
         {
             var person = world.People[_agenda.Below(world.People.Count)];
             world.Journal.Count(Fault.Resend);
@@ -221,7 +241,7 @@ internal sealed class Steps(World world, List<string>? words)
             newest: _agenda.Chance(60)) is { } known)
         {
             var request = new UInt128((ulong)(known.RequestId >> 64), _agenda.Next64());
-            var errand = Make(new Draft(known.Key, known.Parent, known.Items, request)
+            var errand = _drafts.Make(new Draft(known.Key, known.Parent, known.Items, request)
             {
                 IsWrong = known.IsWrong,
                 IsKeyed = true,
@@ -373,17 +393,5 @@ internal sealed class Steps(World world, List<string>? words)
         {
             _agenda.Trace.Say(_agenda.Now, "STEP " + line);
         }
-    }
-
-    /// <summary>A create to be made.</summary>
-    private sealed record Draft(ConversationKey Key, Errand? Parent, List<byte[]> Items, UInt128 RequestId)
-    {
-        public bool IsStored { get; init; } = true;
-
-        public bool IsWrong { get; init; }
-
-        public bool IsKeyed { get; init; }
-
-        public bool KnowsParent { get; init; }
     }
 }

@@ -1,4 +1,5 @@
 using Evergrain.Conversations.Context;
+using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Records;
 
@@ -31,7 +32,13 @@ internal sealed class TurnFacts
     /// <summary>Calls of its output.</summary>
     public List<MadeCall> Calls { get; } = [];
 
+    /// <summary>Calls of its input: of a history that parted from what was known.</summary>
+    public List<MadeCall> InputCalls { get; } = [];
+
     public TurnFinished? Finished { get; set; }
+
+    /// <summary>The metadata that it was given since its end, in order.</summary>
+    public List<ReadOnlyMemory<byte>> Metadata { get; } = [];
 
     public bool IsDeleted { get; set; }
 
@@ -51,8 +58,10 @@ internal sealed class TurnFacts
 }
 
 /// <summary>A conversation's log as the journal holds it.</summary>
-internal sealed class LogFacts
+internal sealed class LogFacts(ConversationKey key)
 {
+    public ConversationKey Key => key;
+
     public JournalEnd End { get; set; }
 
     public List<TurnFacts> Turns { get; } = [];

@@ -30,8 +30,21 @@ internal static class WireText
     /// <summary>A response object's status.</summary>
     public static string StatusOf(ReadOnlySpan<byte> response) => TextBehind(response, "\"status\":\""u8)!;
 
+    /// <summary>A response object with the empty metadata of its create; and the metadata that it has.</summary>
+    public static (ReadOnlyMemory<byte> Response, ReadOnlyMemory<byte> Metadata) TakeMetadata(
+        ReadOnlyMemory<byte> response)
+    {
+        var from = response.Span.IndexOf("\"metadata\":"u8) + "\"metadata\":"u8.Length;
+        var to = from + response.Span[from..].IndexOf((byte)'}') + 1;
+        byte[] plain = [.. response.Span[..from], .. "{}"u8, .. response.Span[to..]];
+        return (plain, response[from..to]);
+    }
+
     /// <summary>An item's call id; null if it has none.</summary>
     public static string? CallId(ReadOnlySpan<byte> item) => TextBehind(item, "\"call_id\":\""u8);
+
+    /// <summary>Whether an item is a call, and not the output of one.</summary>
+    public static bool IsCall(ReadOnlySpan<byte> item) => item.IndexOf("\"type\":\"function_call\""u8) >= 0;
 
     /// <summary>A call from its call id on; null if the item is none.</summary>
     /// <param name="item">The item, or what follows in it.</param>

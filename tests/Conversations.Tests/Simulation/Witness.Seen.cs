@@ -72,7 +72,9 @@ internal sealed partial class Witness
         {
             Check(isBehind || errand.DeletedAt == 0 || errand.DeletedAt > askedAt, Invariant.DeletedStaysDeleted,
                 $"{errand} is shown");
-            SeeOutcome(errand, response);
+            var (outcome, metadata) = WireText.TakeMetadata(response);
+            SeeMetadata(errand, metadata, isBehind);
+            SeeOutcome(errand, outcome);
             return;
         }
 
@@ -85,6 +87,12 @@ internal sealed partial class Witness
                 $"{errand} is shown and not stored");
         }
     }
+
+    /// <summary>A host said that a turn has this metadata now.</summary>
+    public void Changed(Errand errand, byte[] metadata) =>
+        Check(errand.DeleteAskedAt > 0 || FactsOf(errand) is not { } facts ||
+            facts.Metadata.Exists(given => given.Span.SequenceEqual(metadata)), Invariant.ChangeIsDurable,
+            $"{errand} is said to have metadata that is not stored");
 
     /// <summary>A host said that a turn is not found.</summary>
     public void NotFound(Errand errand, long askedAt, bool isBehind)
@@ -125,6 +133,13 @@ internal sealed partial class Witness
     /// <summary>A model is called for a turn.</summary>
     public void Called(Errand errand, ModelCall call)
     {
+        if (errand.History is { } history)
+        {
+            Check(call.Context.ItemCount == history.Count, Invariant.ContextOfBranch,
+                $"{errand} has {call.Context.ItemCount} of {history.Count} items");
+            return;
+        }
+
         var parent = errand.Parent is { } before ? FactsOf(before) : null;
         if ((errand.Parent is not null && parent is null) || LogOf(errand.Key).Deletions > 0)
         {
@@ -191,6 +206,18 @@ internal sealed partial class Witness
         Check((seen.Last < 0 && seen.Events.Count <= number) || seen.Last == number, Invariant.OneTerminalEvent,
             $"{errand}: the end is {number}, was {seen.Last}, {seen.Events.Count} events were read");
         seen.Last = number;
+    }
+
+    private void SeeMetadata(Errand errand, ReadOnlyMemory<byte> metadata, bool isBehind)
+    {
+        if (errand.DeleteAskedAt > 0 || FactsOf(errand) is not { } facts)
+        {
+            return;
+        }
+
+        var at = facts.Metadata.FindLastIndex(given => given.Span.SequenceEqual(metadata.Span));
+        Check(at >= 0 || metadata.Length == "{}".Length, Invariant.ChangeIsDurable, $"{errand} shows other metadata");
+        Check(isBehind || at == facts.Metadata.Count - 1, Invariant.ChangeIsDurable, $"{errand} shows old metadata");
     }
 
     private void SeeOutcome(Errand errand, ReadOnlyMemory<byte> response)

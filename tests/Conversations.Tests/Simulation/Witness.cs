@@ -11,7 +11,7 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// The reference model, as simple as can be: what the journal holds, append by append, and what was asked for. It
 /// checks every append as it is stored. <c>Witness.Seen</c> checks what leaves a host against that.
 /// </summary>
-internal sealed partial class Witness(Agenda agenda)
+internal sealed partial class Witness(Agenda agenda, SimulatedIndex histories)
 {
     /// <summary>Stands in everything of an unstored turn, and must not be found in the journal.</summary>
     public const string UnstoredMarker = "NOT-TO-BE-STORED";
@@ -31,7 +31,7 @@ internal sealed partial class Witness(Agenda agenda)
     {
         if (!_logs.TryGetValue(key, out var log))
         {
-            _logs.Add(key, log = new LogFacts());
+            _logs.Add(key, log = new LogFacts(key));
         }
 
         return log;
@@ -104,6 +104,7 @@ internal sealed partial class Witness(Agenda agenda)
         switch (record)
         {
             case ValueHeld value:
+                Give(log, value);
                 return value.Json.Length;
             case InputHeld held:
                 input.Add(held);
@@ -116,7 +117,7 @@ internal sealed partial class Witness(Agenda agenda)
                 Keep(Turn(log, output.Turn), entry, output);
                 return output.Json.Length;
             case TurnFinished finished:
-                return End(Turn(log, finished.Turn), entry, finished);
+                return End(log, Turn(log, finished.Turn), entry, finished);
             case TurnDeleted deleted:
                 Delete(log, Turn(log, deleted.Turn));
                 return 0;
@@ -143,6 +144,7 @@ internal sealed partial class Witness(Agenda agenda)
         var parent = started.Parent == 0 ? null : Turn(log, started.Parent);
         Check(parent is null or { Finished: not null }, Invariant.ParentEnded,
             $"{errand} continues {started.Parent}, which is open");
+        Place(log, errand, started, parent);
         Check(parent?.Errand == errand.Parent || errand.Parent is { IsForgotten: true }, Invariant.InputAsSent,
             $"{errand} has another parent");
         CheckRight(errand);
@@ -164,16 +166,41 @@ internal sealed partial class Witness(Agenda agenda)
         {
             Check(input[i].Json.Span.SequenceEqual(errand.Items[i]), Invariant.InputAsSent, $"item {i} of {errand}");
             AddItem(turn, input[i].Json);
+            if (WireText.IsCall(errand.Items[i]) && WireText.CallOf(errand.Items[i], errand.IsSlowAsync) is { } call)
+            {
+                turn.InputCalls.Add(call);
+            }
         }
 
+        Check(errand.History is not { } history || turn.Digest == history.Context, Invariant.ContextAsSent,
+            $"{errand} behind {parent?.Errand}");
         CheckAnswers(turn);
         log.Turns.Add(turn);
         _facts.Add(started.RequestId, turn);
         Name(new ResponseId(errand.Key.Id, TurnId.Stored(started.Turn, started.Tag)), errand, log.Deletions > 0);
     }
 
+    /// <summary>A history was sent again: its turn is where the server found the beginning of it, or anew.</summary>
+    private static void Place(LogFacts log, Errand errand, TurnStarted started, TurnFacts? parent)
+    {
+        Check(started.IsRecognised == (errand.IsReplay && parent is not null), Invariant.InputAsSent,
+            $"{errand} is said to be found by its history");
+        if (errand.IsReplay)
+        {
+            Check(started.InputCount <= errand.Items.Count, Invariant.InputAsSent, $"{errand} has too many items");
+            (errand.Key, errand.Parent) = (log.Key, parent?.Errand);
+            errand.Items = errand.Items[^started.InputCount..];
+        }
+    }
+
     private static void CheckAnswers(TurnFacts turn)
     {
+        if (turn.InputCalls.Count > 0)
+        {
+            // A history that parts from what is known holds both calls and outputs.
+            return;
+        }
+
         var open = (turn.Parent?.Calls ?? []).Where(static call => !call.IsAsync).Select(static call => call.Id)
             .ToList();
         foreach (var item in turn.Errand.Items)
@@ -191,7 +218,7 @@ internal sealed partial class Witness(Agenda agenda)
     {
         for (; turn is not null; turn = turn.Parent)
         {
-            if (turn.Calls.Contains(new MadeCall(call, IsAsync: true)))
+            if (turn.Calls.Concat(turn.InputCalls).Contains(new MadeCall(call, IsAsync: true)))
             {
                 return true;
             }
@@ -219,7 +246,7 @@ internal sealed partial class Witness(Agenda agenda)
         }
     }
 
-    private static int End(TurnFacts turn, JournalEntry entry, TurnFinished finished)
+    private int End(LogFacts log, TurnFacts turn, JournalEntry entry, TurnFinished finished)
     {
         Check(turn.Finished is null, Invariant.EndsOnce, $"{turn.Errand} ends again as {finished.Ending.Outcome}");
         Check(turn.Writer == entry.Writer || finished.Shape.IsEmpty, Invariant.OwnTurnsOnly,
@@ -228,6 +255,12 @@ internal sealed partial class Witness(Agenda agenda)
         Check(finished.Shape.Length <= 64 + (4 * (turn.PartialBytes + turn.Output.Sum(item => item.Length))),
             Invariant.BytesOfOwnItems, $"the shape of {turn.Errand} takes {finished.Shape.Length} bytes");
         turn.Finished = finished;
+        if (turn.Output.Count > 0)
+        {
+            histories.Ended(
+                new ResponseId(log.Key.Id, TurnId.Stored(turn.Number, turn.Started.Tag)), finished.Digest);
+        }
+
         return finished.Shape.Length + (finished.Ending.Message?.Length ?? 0);
     }
 
@@ -241,6 +274,16 @@ internal sealed partial class Witness(Agenda agenda)
 
         Check(turn.Errand.DeleteAskedAt > 0, Invariant.TurnIsKept, $"nobody asked to delete {turn.Errand}");
         turn.IsDeleted = true;
+    }
+
+    private static void Give(LogFacts log, ValueHeld value)
+    {
+        if (value.Turn > 0)
+        {
+            var turn = Turn(log, value.Turn);
+            Check(turn.Finished is not null, Invariant.ChangeIsDurable, $"{turn.Errand} changes before its end");
+            turn.Metadata.Add(value.Json);
+        }
     }
 
     private static TurnFacts Turn(LogFacts log, int number) => number > 0 && number <= log.Turns.Count

@@ -19,8 +19,10 @@ namespace Evergrain.Conversations.Tests.Simulation;
 /// rules of an activation are the product's. <see cref="SimulatedActivation"/> is the world around one,
 /// <see cref="SimulatedHost"/> a server with several, <see cref="HostRequest"/> a request that is retried,
 /// <see cref="SimulatedJournal"/> puts distance and faults around the journal, <see cref="SimulatedCall"/> is a model,
-/// <see cref="SimulatedClient"/> a client with its frontend. A directory routes requests, as Orleans does: to one
-/// activation of a conversation, and for a while to an older one where hosts were silent or the directory was split.
+/// <see cref="SimulatedClient"/> a client with its frontend, <see cref="SimulatedIndex"/> the index of histories, and
+/// <see cref="SimulatedRecognition"/> the way of a history that is sent again. A directory routes requests, as Orleans
+/// does: to one activation of a conversation, and for a while to an older one where hosts were silent or the directory
+/// was split.
 /// </para>
 /// <para>
 /// What is checked: <see cref="Witness"/> knows what was asked for and what the journal holds, and checks each append
@@ -39,7 +41,8 @@ internal sealed class World
         Agenda = new Agenda(trace);
         Agenda.Throw(seed);
         Mistake = mistake;
-        Witness = new Witness(Agenda);
+        Index = new SimulatedIndex(Agenda, mistake);
+        Witness = new Witness(Agenda, Index);
         Journal = new SimulatedJournal(Agenda, Witness, mistake, stores);
         Hosts = [.. Enumerable.Range(0, 2 + Agenda.Below(2)).Select(number => new SimulatedHost(this, number))];
         People = [.. Enumerable.Range(0, 3).Select(number => new Person
@@ -63,6 +66,8 @@ internal sealed class World
     public Witness Witness { get; }
 
     public SimulatedJournal Journal { get; }
+
+    public SimulatedIndex Index { get; }
 
     public List<SimulatedHost> Hosts { get; }
 
