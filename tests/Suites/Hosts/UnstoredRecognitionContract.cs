@@ -50,6 +50,31 @@ public abstract partial class UnstoredRecognitionContract(IContractHosts hosts) 
         Assert.Equal(0, Host.Faults.Histories);
     }
 
+    // Without its reasoning a call is another context, and so it is read again: once, with the output behind it.
+    [Fact]
+    public async Task Loop_ThatLeavesOutReasoning_IsOneConversation_AndNoTurnCostsMoreForTheHistory()
+    {
+        var chat = new ResentChat(Host) { Sends = SentBack.Bare, IsStored = false };
+        chat.Items.Add(ResentChat.User("go"));
+        var conversations = new HashSet<ConversationId>();
+        for (var step = 0; step <= Steps; step++)
+        {
+            var id = await chat.StartAsync("gated");
+            var call = await Model.CallAsync(step == 0 ? "go" : OutputOf(step - 1));
+            Assert.Equal(step == 0 ? 1 : 2, call.Call.NewItems);
+            await call.SayAsync(
+                [.. Speech.Reasoning($"thought {step}"), .. Speech.Call($"call_{step}"), Speech.Completed]);
+            await chat.TakeAsync(id);
+            await chat.LeaveAsync(id);
+            chat.Items.Add(ResentChat.ToolOutput($"call_{step}", OutputOf(step)));
+            conversations.Add(id.Conversation);
+        }
+
+        Assert.Single(conversations);
+        Assert.Equal(((long)Steps, 0L, 0L), Histories());
+        Assert.Equal(0, Host.Faults.Histories);
+    }
+
     [Fact]
     public async Task Response_OfARecognisedHistory_IsAsOfAConversationOfItsOwn()
     {
