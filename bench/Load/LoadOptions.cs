@@ -18,6 +18,12 @@ internal sealed record LoadOptions
     /// <summary>pair, pair-chat, replay: the other server's assembly; null: none was given.</summary>
     public string? Other { get; init; }
 
+    /// <summary>The URL of the PostgreSQL database that holds the journal; null: a file of SQLite does.</summary>
+    public string? JournalUrl { get; init; }
+
+    /// <summary>pair: the other server's database.</summary>
+    public string? OtherJournalUrl { get; init; }
+
     /// <summary>The server's settings by name; a question sets its own.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
@@ -46,6 +52,16 @@ internal sealed record LoadOptions
             Description = "pair, pair-chat, replay: evergrain.dll of the build to stand beside.",
             HelpName = "PATH",
         };
+        var journal = new Option<string>("--journal-url")
+        {
+            Description = "An empty PostgreSQL database for the journal; default: a file of SQLite.",
+            HelpName = "URL",
+        };
+        var otherJournal = new Option<string>("--other-journal-url")
+        {
+            Description = "pair: a second one, for the other build.",
+            HelpName = "URL",
+        };
         var command = new QuestionsCommand("bench/Load", "Measures the server as one process.",
             "turns", "forks", "memory", "sockets", "added", "upstream", "overload", "pair", "pair-chat", "replay",
             "watched", "growth")
@@ -53,6 +69,8 @@ internal sealed record LoadOptions
             answerBytes,
             server,
             other,
+            journal,
+            otherJournal,
         };
         command.Validators.Add(line =>
         {
@@ -73,6 +91,8 @@ internal sealed record LoadOptions
             AnswerBytes = line.GetValue(answerBytes),
             Server = Path.GetFullPath(line.GetValue(server) ?? FindServer()),
             Other = line.GetValue(other),
+            JournalUrl = line.GetValue(journal),
+            OtherJournalUrl = line.GetValue(otherJournal),
             Data = command.Data(line),
         }, ask);
     }

@@ -29,7 +29,7 @@ internal static class PairQuestion
 
         Console.WriteLine($"## pair: this build beside {build}");
         Console.WriteLine();
-        var other = options with { Server = build };
+        var other = options with { Server = build, JournalUrl = options.OtherJournalUrl };
         return (await CompareAsync(options, other, cancellationToken)).Judge();
     }
 

@@ -1,6 +1,6 @@
 namespace Evergrain.Load.Server;
 
-/// <summary>Starts the embedded server with a fresh data directory.</summary>
+/// <summary>Starts the embedded server with a fresh data directory, or over a database.</summary>
 internal static class EmbeddedStart
 {
     /// <summary>Starts it with the demo model, and waits until it is ready.</summary>
@@ -13,8 +13,11 @@ internal static class EmbeddedStart
     public static Task<ServerProcess> StartServerAsync(this LoadOptions options, IReadOnlyList<string> more,
         CancellationToken cancellationToken)
     {
-        var data = Path.Combine(options.Data, $"load-data-{Environment.ProcessId}-{ServerProcess.FreePort()}");
-        return ServerProcess.StartAsync(new ServerStart(options.Server, ["--data", data, .. more])
+        var data = options.JournalUrl is null
+            ? Path.Combine(options.Data, $"load-data-{Environment.ProcessId}-{ServerProcess.FreePort()}")
+            : null;
+        string[] journal = data is null ? ["--journal-url", options.JournalUrl!] : ["--data", data];
+        return ServerProcess.StartAsync(new ServerStart(options.Server, [.. journal, .. more])
         {
             Data = data,
             Settings = options.Settings,
