@@ -53,7 +53,7 @@ public sealed class RecognisingTurns : ITurns
         }
 
         var found = await _search.FindAsync(start, start.Known, cancellationToken);
-        if (found is { Turns: [] } && start.Known is not null)
+        if (found is not { Turns: [_, ..] } && start.Known is not null)
         {
             // What was read before was left out. A turn may be known that ended in it.
             found = await _search.FindAsync(start, prefix: null, cancellationToken);

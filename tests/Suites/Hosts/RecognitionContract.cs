@@ -114,6 +114,21 @@ public abstract partial class RecognitionContract(IContractHosts hosts) : HostCo
         Assert.Equal(1, Host.Counts.Histories("forked"));
     }
 
+    // As where a client asks for another answer.
+    [Fact]
+    public async Task Create_InTheSameBytesAgain_ForksTheTurnThatItContinued()
+    {
+        var chat = Chat;
+        var first = await chat.SayAsync(new string('x', LongChars));
+        for (var again = 0; again < 3; again++)
+        {
+            Assert.Equal(first.Conversation, (await With(chat, "two").SendAsync()).Conversation);
+        }
+
+        Assert.True(With(chat, "two").IsReadBefore());
+        Assert.Equal(0, Host.Counts.Histories("unknown"));
+    }
+
     [Fact]
     public async Task History_InTheSameBytes_IsReadBehindWhatWasReadBefore()
     {
