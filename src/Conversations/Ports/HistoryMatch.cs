@@ -13,7 +13,14 @@ namespace Evergrain.Conversations.Ports;
 [Immutable]
 [Alias("evergrain.HistoryQuestion")]
 public readonly record struct HistoryQuestion(
-    [property: Id(0)] Digest? Context, [property: Id(1)] IReadOnlyList<string> Items);
+    [property: Id(0)] Digest? Context, [property: Id(1)] IReadOnlyList<string> Items)
+{
+    /// <summary>
+    /// Where the context is null: whose turns may be continued, by <see cref="Recognition.RecognitionScope.Id"/>.
+    /// </summary>
+    [Id(2)]
+    public Digest Scope { get; init; }
+}
 
 /// <summary>What a conversation has of a history.</summary>
 /// <param name="Items">Where the items stand that were asked for; without those that may not be referred to.</param>

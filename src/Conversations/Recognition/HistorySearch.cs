@@ -84,7 +84,8 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
             return [];
         }
 
-        var question = new HistoryQuestion(Context: null, ids);
+        // What can be named is stored, and that scope is the last.
+        var question = new HistoryQuestion(Context: null, ids) { Scope = history.Scopes[^1].Id };
         var answers = await Task.WhenAll(groups.Select(async group => await questions.AskAsync(
             start, group.First().Response, question, cancellationToken) ?? HistoryMatch.None));
         for (var i = 0; i < answers.Length; i++)
@@ -112,7 +113,6 @@ internal sealed class HistorySearch(RecognitionIndex known, PlaceQuestions quest
             {
                 if (place.Context == end.Context)
                 {
-                    // What can be named is stored, and that scope is the last.
                     var mark = new HistoryMark(history.Scopes[^1].KeyOf(end.Context), history.Hint);
                     return new FoundParent(end, known.Of(new TurnAddress(tenant, response), mark), place);
                 }

@@ -20,6 +20,9 @@ internal readonly struct RecognitionScope
 
     private RecognitionScope(Digest scope) => _scope = scope;
 
+    /// <summary>Tells it from others.</summary>
+    public Digest Id => _scope;
+
     /// <summary>The scope of a create.</summary>
     /// <param name="tenant">The tenant.</param>
     /// <param name="safetyIdentifier">The field's JSON as it came; empty where the create has none.</param>

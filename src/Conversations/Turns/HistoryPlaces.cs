@@ -32,7 +32,7 @@ internal sealed class HistoryPlaces(ConversationState state, RunningTurns runnin
 
         var turns = question.Context is { } context
             ? PlacesOf(turn).Where(place => place.Context == context)
-            : BehindOf(turn).SelectMany(PlacesOf);
+            : BehindOf(turn).Where(next => TurnHistory.ScopeOf(state, next).Id == question.Scope).SelectMany(PlacesOf);
         return new HistoryMatch([.. OutputsOf(question.Items), .. CopiesOf(question.Items, turn)], [.. turns]);
     }
 

@@ -19,14 +19,20 @@ internal static class TurnHistory
             return null;
         }
 
-        turn.Parameters.TryGet("safety_identifier", out var safetyIdentifier);
-        turn.Parameters.TryGet("user", out var user);
         turn.Parameters.TryGet("prompt_cache_key", out var cacheKey);
-        var scope = RecognitionScope.Of(state.Tenant, safetyIdentifier, user, turn.Id.IsStored);
+        var scope = ScopeOf(state, turn);
         return new HistoryMark(scope.KeyOf(turn.Digest), HistoryHint.Of(cacheKey, turn.SessionHint))
         {
             BareKey = BareEndOf(state, turn) is { } bare ? scope.KeyOf(bare.Context) : null,
         };
+    }
+
+    /// <summary>Whose histories may continue a turn.</summary>
+    public static RecognitionScope ScopeOf(ConversationState state, Turn turn)
+    {
+        turn.Parameters.TryGet("safety_identifier", out var safetyIdentifier);
+        turn.Parameters.TryGet("user", out var user);
+        return RecognitionScope.Of(state.Tenant, safetyIdentifier, user, turn.Id.IsStored);
     }
 
     /// <summary>

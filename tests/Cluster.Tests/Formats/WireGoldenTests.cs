@@ -55,7 +55,8 @@ public sealed class WireGoldenTests
         ["evergrain.HistoryMatch"] = Sample.Of(Answer.Given(new HistoryMatch(
             new ItemPlace[] { new("msg_1", Digested, Digested) },
             new HistoryPlace[] { new(TurnId.Stored(4), Digested, 2) }))),
-        ["evergrain.HistoryQuestion"] = Sample.Of(new HistoryQuestion(Digested, new[] { "msg_1" })),
+        ["evergrain.HistoryQuestion"] = Sample.Of(
+            new HistoryQuestion(Digested, new[] { "msg_1" }) { Scope = Digested }),
         ["evergrain.ItemPlace"] = Sample.Of(new ItemPlace("msg_1", Digested, Digested)),
         ["evergrain.LeaseId"] = Sample.Of(new LeaseId(ulong.MaxValue)),
         ["evergrain.OriginKind"] = Sample.Of(OriginKind.Session),

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Context;
 using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Recognition;
 using Evergrain.Conversations.Records;
 
 namespace Evergrain.Conversations.Tests.Turns;
@@ -13,6 +14,11 @@ public sealed class ContinuesInputTests
     private const string Output = """{"type":"function_call_output","call_id":"call_1","output":"1"}""";
 
     private readonly ConversationDriver _driver = new();
+
+    private static HistoryQuestion Whole(IReadOnlyList<string> ids) => new(null, ids)
+    {
+        Scope = RecognitionScope.Of("default", default, default, isStored: true).Id,
+    };
 
     [Fact]
     public void Context_IsTheOneOfTheClientsItems_LiveRecoveredAndMoved()
@@ -54,7 +60,7 @@ public sealed class ContinuesInputTests
     public void Turn_IsOfferedByItsEndAndWithoutItsReasoning()
     {
         var first = Think();
-        var question = new HistoryQuestion(null, []);
+        var question = Whole([]);
         var places = _driver.Conversation.Places.Match(first.Turn, question).Turns;
         Assert.Equal([(first.Turn, 0), (first.Turn, 1)], places.Select(static place => (place.Turn, place.Rest)));
 
@@ -79,7 +85,7 @@ public sealed class ContinuesInputTests
     public void Turn_IsOfferedWithoutReasoning_WhereTheFormatHoldsTheField(int format, int places)
     {
         _driver.Format = format;
-        var match = _driver.Conversation.Places.Match(Think().Turn, new HistoryQuestion(null, []));
+        var match = _driver.Conversation.Places.Match(Think().Turn, Whole([]));
         Assert.Equal(places, match.Turns.Count);
     }
 
@@ -133,14 +139,14 @@ public sealed class ContinuesInputTests
         [
             $"msg_{code}_{second.Turn}_1", $"rs_{code}_{first.Turn}_0", $"msg_{code}_{second.Turn}_2", "msg_1",
         ];
-        var match = _driver.Conversation.Places.Match(first.Turn, new HistoryQuestion(null, ids));
+        var match = _driver.Conversation.Places.Match(first.Turn, Whole(ids));
         Assert.Equal(ids[..2], match.Items.Select(static item => item.Id));
         Assert.Equal(DigestOf(_driver, second), match.Items[0].After);
         Assert.Contains(match.Turns, place => place == new HistoryPlace(second.Turn, match.Items[0].After, 0));
 
         // Its response is deleted: a create that refers to it is refused.
         Delete(first);
-        match = _driver.Conversation.Places.Match(second.Turn, new HistoryQuestion(null, ids));
+        match = _driver.Conversation.Places.Match(second.Turn, Whole(ids));
         Assert.Equal(ids[..1], match.Items.Select(static item => item.Id));
     }
 

@@ -132,6 +132,22 @@ public abstract class ResentPartsContract(IContractHosts hosts) : HostContract(h
         await AssertNotFoundAsync(chat);
     }
 
+    [Theory]
+    [InlineData("user")]
+    [InlineData("safety_identifier")]
+    public async Task History_ThatNamesItemsOfAnotherUser_BeginsAnew(string member)
+    {
+        var chat = new ResentChat(Host, more: $"\"{member}\":\"one\",") { Sends = SentBack.Named };
+        var first = await chat.SayAsync("one", "thinking");
+        await chat.SayAsync("two", "thinking");
+        var other = new ResentChat(Host, more: $"\"{member}\":\"two\",")
+        {
+            Sends = SentBack.Named, Items = [.. chat.Items],
+        };
+        Assert.NotEqual(first.Conversation, (await other.SayAsync("three", "thinking")).Conversation);
+        Assert.Equal(first.Conversation, (await chat.SayAsync("three", "thinking")).Conversation);
+    }
+
     [Fact]
     public async Task Chats_ThatBeginAlikeAndLeaveOutReasoning_StayConversations()
     {
