@@ -153,13 +153,14 @@ internal sealed class CompletionList(IConversations conversations, ByteBudget se
 
     private static Dictionary<string, string> ReadMetadata(HttpContext context)
     {
-        if (context.ReadWord("metadata").Length > 0)
+        var names = context.Request.Query.Keys.Where(static name =>
+            name.StartsWith("metadata", StringComparison.OrdinalIgnoreCase)).ToList();
+        if (names.Exists(static name =>
+            !name.StartsWith(MetadataStart, StringComparison.Ordinal) || !name.EndsWith(']')))
         {
             throw CompletionRefusals.Invalid("Send pairs of 'metadata' as metadata[KEY]=VALUE.", "metadata");
         }
 
-        var names = context.Request.Query.Keys.Where(static name =>
-            name.StartsWith(MetadataStart, StringComparison.Ordinal) && name.EndsWith(']')).ToList();
         return names.Count <= PairsMax
             ? names.ToDictionary(
                 static name => name[MetadataStart.Length..^1], context.ReadWord, StringComparer.Ordinal)
