@@ -105,7 +105,6 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
     private async Task RecoverAsync(
         ServerProcess server, HeldTurns held, Random random, CancellationToken cancellationToken)
     {
-        await Task.WhenAll(_clients.Select(client => client.ConnectAsync(server.Socket, cancellationToken)));
         using var http = server.CreateHttpClient();
         var audit = new Audit(http, _tally, held);
         var known = _cut.Where(sent => sent.Code is not null).ToList();
@@ -115,6 +114,9 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
         random.Shuffle(older);
         var sample = older.Take(OlderConversationsChecked).Union(_continued.Except(known));
         await CheckAsync(audit, sample, cancellationToken);
+
+        // Not before: a socket that nobody reads answers no ping, and checks take long on a busy machine.
+        await Task.WhenAll(_clients.Select(client => client.ConnectAsync(server.Socket, cancellationToken)));
 
         // Every interrupted turn is continued, its calls answered; and every other conversation goes on.
         var unbroken = known.Except(interrupted.Select(turn => turn.Conversation))
