@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Evergrain.Cluster.Tests.Faults;
+using Evergrain.Conversations.Records;
 using Evergrain.Suites.Hosts;
 using Evergrain.Tests.Services;
 
@@ -56,7 +57,8 @@ public sealed class RollTests(PostgresServer postgres) : IAsyncLifetime
     public async Task Process_ThatCannotReadWhatIsWritten_IsRefusedByName()
     {
         await (await StartAsync("")).DisposeAsync();
-        await ExecuteAsync("UPDATE evergrain.schema_version SET format = 5");
+        const int unknown = RecordFormat.Newest + 1;
+        await ExecuteAsync($"UPDATE evergrain.schema_version SET format = {unknown}");
 
         var start = StartOf("");
         start.RedirectStandardError = true;
@@ -65,7 +67,8 @@ public sealed class RollTests(PostgresServer postgres) : IAsyncLifetime
         await process.WaitForExitAsync(Token);
 
         Assert.Equal(1, process.ExitCode);
-        Assert.Contains("holds records of format 5, this program reads up to 4: start the newer build",
+        Assert.Contains(
+            $"holds records of format {unknown}, this program reads up to {RecordFormat.Newest}: start the newer build",
             Assert.Single(error.TrimEnd().Split('\n')), StringComparison.Ordinal);
     }
 

@@ -1,6 +1,7 @@
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
 using Evergrain.Conversations.Ports;
+using Evergrain.Conversations.Records;
 using Evergrain.Providers.Azure;
 using Evergrain.Providers.Journals;
 using Evergrain.Tests.Services;
@@ -13,11 +14,13 @@ namespace Evergrain.Providers.Tests.Journals;
 public sealed class AzureFormatTests(AzuriteServer server) : AzureFixture(server)
 {
     private const string Format = "evergrain_format";
+    private const int Unknown = RecordFormat.Newest + 1;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
     [Theory]
     [InlineData(1, 2)]
     [InlineData(2, 3)]
+    [InlineData(RecordFormat.Newest - 1, RecordFormat.Newest)]
     public async Task Format_WhileOneIsHeldBack_StaysTheOlder_AndRisesForAllOnceThatOneIsGone(int older, int newer)
     {
         var before = await JoinAsync(older);
@@ -65,13 +68,13 @@ public sealed class AzureFormatTests(AzuriteServer server) : AzureFixture(server
     [Fact]
     public async Task Open_RecordsOfANewerFormat_IsRefusedWithBothFormats()
     {
-        await (await OpenAsync(3)).DisposeAsync();
-        await WriteAsync(4);
+        await (await OpenAsync(RecordFormat.Newest)).DisposeAsync();
+        await WriteAsync(Unknown);
 
         var refused = await Assert.ThrowsAsync<JournalUnavailableException>(() => OpenAsync(2));
 
-        Assert.Contains("records of format 4", refused.Message, StringComparison.Ordinal);
-        Assert.Contains("up to 3", refused.Message, StringComparison.Ordinal);
+        Assert.Contains($"records of format {Unknown}", refused.Message, StringComparison.Ordinal);
+        Assert.Contains($"up to {RecordFormat.Newest}", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -79,12 +82,12 @@ public sealed class AzureFormatTests(AzuriteServer server) : AzureFixture(server
     {
         await using var joined = await JoinAsync(2);
         await (await OpenAsync(2)).DisposeAsync();
-        await WriteAsync(4);
+        await WriteAsync(Unknown);
 
         await RunOutAsync(2);
 
         var failure = await Assert.ThrowsAsync<JournalUnavailableException>(() => joined.Lost.WaitAsync(Token));
-        Assert.Contains("records of format 4", failure.Message, StringComparison.Ordinal);
+        Assert.Contains($"records of format {Unknown}", failure.Message, StringComparison.Ordinal);
     }
 
     private Task<AzureJournalLock> JoinAsync(int format) => AzureJournalLock.TakeAsync(

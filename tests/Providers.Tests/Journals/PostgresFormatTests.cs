@@ -13,6 +13,8 @@ namespace Evergrain.Providers.Tests.Journals;
 [Collection(PostgresCollection.Name)]
 public sealed class PostgresFormatTests(PostgresServer server) : PostgresFixture(server)
 {
+    private const int Unknown = RecordFormat.Newest + 1;
+
     // What the builds before schema version 2 made, and how they append.
     private const string TablesBefore = """
         CREATE TABLE schema_version (version int NOT NULL);
@@ -111,10 +113,11 @@ public sealed class PostgresFormatTests(PostgresServer server) : PostgresFixture
     public async Task Open_RecordsOfANewerFormat_IsRefusedWithBothFormats()
     {
         await OpenAsync();
-        await ExecuteAsync("UPDATE schema_version SET format = 5");
+        await ExecuteAsync($"UPDATE schema_version SET format = {Unknown}");
 
-        Assert.EndsWith($"schema {Schema}) holds records of format 5, this program reads up to 4: start the newer " +
-            "build that wrote them.", await RefusedAsync(Options(2)), StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"schema {Schema}) holds records of format {Unknown}, this program reads up to {RecordFormat.Newest}: " +
+            "start the newer build that wrote them.", await RefusedAsync(Options(2)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -122,13 +125,13 @@ public sealed class PostgresFormatTests(PostgresServer server) : PostgresFixture
     {
         await using var joined = await JoinAsync(2);
         await OpenAsync(Options(2));
-        await ExecuteAsync("UPDATE schema_version SET format = 5");
+        await ExecuteAsync($"UPDATE schema_version SET format = {Unknown}");
 
         await ExecuteAsync("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity " +
             "WHERE application_name LIKE 'evergrain-lock%' AND datname = current_database()");
 
         var failure = await Assert.ThrowsAsync<JournalUnavailableException>(() => joined.Lost.WaitAsync(Token));
-        Assert.Contains("holds records of format 5", failure.Message, StringComparison.Ordinal);
+        Assert.Contains($"holds records of format {Unknown}", failure.Message, StringComparison.Ordinal);
     }
 
     private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, params long[] end)

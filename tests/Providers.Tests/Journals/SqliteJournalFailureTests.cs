@@ -117,9 +117,11 @@ public sealed class SqliteJournalFailureTests : IDisposable
     public async Task Open_RecordsOfANewerFormat_IsRefusedWithBothFormats()
     {
         await FillAndCloseAsync(1);
-        Execute("UPDATE written SET format = 5");
+        const int unknown = RecordFormat.Newest + 1;
+        Execute($"UPDATE written SET format = {unknown}");
 
-        await AssertUnavailableAsync(_directory.Path, "holds records of format 5, this program reads up to 4");
+        await AssertUnavailableAsync(_directory.Path,
+            $"holds records of format {unknown}, this program reads up to {RecordFormat.Newest}");
     }
 
     [Fact]
