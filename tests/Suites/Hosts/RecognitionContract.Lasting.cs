@@ -7,7 +7,6 @@ namespace Evergrain.Suites.Hosts;
 /// <content>What is known of histories in the journal's store: by other processes, and after a restart.</content>
 public abstract partial class RecognitionContract
 {
-    private static readonly TimeSpan BatchPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(5);
 
     [Fact]
@@ -31,7 +30,7 @@ public abstract partial class RecognitionContract
         var chat = Chat;
         var first = await chat.SayAsync("one");
         var second = await chat.SayAsync("two");
-        await LastsAsync(second);
+        await Host.LastsAsync(Client, second);
         Host.Known!.Remove(Client.Address(second));
         var third = await chat.SayAsync("three");
         Assert.Equal(first.Conversation, third.Conversation);
@@ -57,10 +56,10 @@ public abstract partial class RecognitionContract
         var chat = Chat;
         var first = await chat.SayAsync("one");
         var second = await chat.SayAsync("two");
-        await LastsAsync(first);
-        var key = await LastsAsync(second);
+        await Host.LastsAsync(Client, first);
+        var key = await Host.LastsAsync(Client, second);
         await Client.DeleteAsync(second);
-        Assert.Null(await FindAsync(key));
+        Assert.Null(await Host.FindLastingAsync(key));
         await Host.RestartAsync();
         var again = await chat.Fork().SayAsync("three");
         Assert.Equal(first.Conversation, again.Conversation);
@@ -83,7 +82,7 @@ public abstract partial class RecognitionContract
         chat.Items.AddRange((await Client.GetAsync(first)).GetProperty("output").EnumerateArray()
             .Select(static item => item.GetRawText()));
         Assert.Equal(first.Conversation, (await chat.Fork().SayAsync("two")).Conversation);
-        await LastsAsync(first);
+        await Host.LastsAsync(Client, first);
         Host.Known!.Remove(Client.Address(first));
         Assert.Equal(first.Conversation, (await chat.SayAsync("two, elsewhere")).Conversation);
     }
@@ -105,7 +104,7 @@ public abstract partial class RecognitionContract
             ids.Add(await chat.SayAsync("one"));
         }
 
-        await LastsAsync(ids[^1]);
+        await Host.LastsAsync(Client, ids[^1]);
         foreach (var id in isInMemory ? [] : ids)
         {
             Host.Known!.Remove(Client.Address(id));
@@ -127,7 +126,7 @@ public abstract partial class RecognitionContract
     {
         var chat = Chat;
         var first = await chat.SayAsync("one");
-        await LastsAsync(first);
+        await Host.LastsAsync(Client, first);
         Host.Known!.Remove(Client.Address(first));
         Host.Faults.FailsFind = true;
         var elsewhere = await With(chat, "two").DigestElsewhereAsync();
@@ -142,22 +141,4 @@ public abstract partial class RecognitionContract
         other.Items.Add(ResentChat.User(text));
         return other;
     }
-
-    /// <summary>Ends when the lasting index has the end of a turn, the newest with its key; gives that key.</summary>
-    private async Task<Digest> LastsAsync(ResponseId id)
-    {
-        using var patience = new CancellationTokenSource(Waits.Patience);
-        var digest = Convert.FromHexString(await Client.DigestAsync(id));
-        var key = RecognitionScope.Of("default", default, default, isStored: true).KeyOf(Digest.From(digest));
-        while (await FindAsync(key) != id)
-        {
-            Host.Time.Advance(BatchPause);
-            await Task.Delay(LookPause, TimeProvider.System, patience.Token);
-        }
-
-        return key;
-    }
-
-    private async Task<ResponseId?> FindAsync(Digest key) =>
-        (await Host.Faults.FindAsync("default", [key], 0, CancellationToken.None))?.Response;
 }

@@ -8,7 +8,6 @@ namespace Evergrain.Suites.Hosts;
 /// <content>What speaks against continuing a conversation: it costs time, and changes no answer.</content>
 public abstract partial class RecognitionContract
 {
-    private const int RunningMax = 16;
     private static readonly TimeSpan OpenTime = TimeSpan.FromMilliseconds(50);
 
     [Fact]
@@ -88,21 +87,7 @@ public abstract partial class RecognitionContract
     public async Task Crowd_WithOneHistory_SpreadsOverConversations()
     {
         var chat = Chat;
-        var first = await chat.SayAsync("one");
-        chat.Items.Add(ResentChat.User("all at once"));
-        var running = new List<ResponseId>();
-        for (var i = 0; i <= RunningMax; i++)
-        {
-            running.Add(await chat.StartAsync("gated"));
-            await (await Model.CallAsync("all at once")).SayAsync(Speech.Message("wait"));
-        }
-
-        Assert.All(running[..RunningMax], id => Assert.Equal(first.Conversation, id.Conversation));
-        Assert.NotEqual(first.Conversation, running[^1].Conversation);
-        foreach (var id in running)
-        {
-            await Client.CancelAsync(id);
-        }
+        await ResentChecks.AssertCrowdSpreadsAsync(Host, chat, await chat.SayAsync("one"));
     }
 
     [Fact]

@@ -175,29 +175,8 @@ public abstract partial class RecognitionContract(IContractHosts hosts) : HostCo
     }
 
     [Fact]
-    public async Task History_OfAnotherTenantOrUser_IsNotKnown()
-    {
-        string[] scopes =
-        [
-            "", "\"user\":\"a\",", "\"user\":\"b\",", "\"safety_identifier\":\"a\",",
-            "\"safety_identifier\":\"a\",\"user\":\"a\",",
-        ];
-        List<ResentChat> chats = [new(Host, "acme"), .. scopes.Select(scope => new ResentChat(Host, "default", scope))];
-        var first = new List<ConversationId>();
-        var second = new List<ConversationId>();
-        foreach (var chat in chats)
-        {
-            first.Add((await chat.SayAsync("one")).Conversation);
-        }
-
-        foreach (var chat in chats)
-        {
-            second.Add((await chat.SayAsync("two")).Conversation);
-        }
-
-        Assert.Equal(chats.Count, first.Distinct().Count());
-        Assert.Equal(first, second);
-    }
+    public Task History_OfAnotherTenantOrUser_IsNotKnown() => ResentChecks.AssertScopesStayApartAsync(
+        (tenant, more) => new ResentChat(Host, tenant, more), static (chat, text) => chat.SayAsync(text));
 
     [Fact]
     public async Task History_OfATenantWithoutRecognition_BeginsAConversation()

@@ -72,6 +72,9 @@ internal sealed class ResentChat(ContractHost host, string tenant = "default", s
     /// <summary>The request of a response ends: it is not found any more, unless it is stored.</summary>
     public Task LeaveAsync(ResponseId id) => _client.ReleaseAsync(id.Conversation);
 
+    /// <summary>Cancels a response of its.</summary>
+    public Task CancelAsync(ResponseId id) => _client.CancelAsync(id);
+
     /// <summary>Takes the output of a response into its history.</summary>
     public async Task TakeAsync(ResponseId id)
     {

@@ -13,7 +13,6 @@ public abstract partial class UnstoredRecognitionContract(IContractHosts hosts) 
 {
     private const int Steps = 20;
     private const int OutputChars = 2000;
-    private const int RunningMax = 16;
 
     private const string StoredTenant = "keeper", HastyTenant = "hasty";
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(5);
@@ -147,29 +146,8 @@ public abstract partial class UnstoredRecognitionContract(IContractHosts hosts) 
     }
 
     [Fact]
-    public async Task History_OfAnotherTenantOrUser_IsNotKnown()
-    {
-        string[] scopes =
-        [
-            "", "\"user\":\"a\",", "\"user\":\"b\",", "\"safety_identifier\":\"a\",",
-            "\"safety_identifier\":\"a\",\"user\":\"a\",",
-        ];
-        List<ResentChat> chats = [ChatOf("acme"), .. scopes.Select(scope => ChatOf("default", scope))];
-        var first = new List<ConversationId>();
-        var second = new List<ConversationId>();
-        foreach (var chat in chats)
-        {
-            first.Add((await chat.AskAsync("one")).Conversation);
-        }
-
-        foreach (var chat in chats)
-        {
-            second.Add((await chat.AskAsync("two")).Conversation);
-        }
-
-        Assert.Equal(chats.Count, first.Distinct().Count());
-        Assert.Equal(first, second);
-    }
+    public Task History_OfAnotherTenantOrUser_IsNotKnown() =>
+        ResentChecks.AssertScopesStayApartAsync(ChatOf, static (chat, text) => chat.AskAsync(text));
 
     [Theory]
     [InlineData(StoredTenant)]
@@ -211,21 +189,7 @@ public abstract partial class UnstoredRecognitionContract(IContractHosts hosts) 
     public async Task Crowd_WithOneHistory_SpreadsOverConversations()
     {
         var chat = Chat;
-        var first = await chat.AskAsync("one");
-        chat.Items.Add(ResentChat.User("all at once"));
-        var running = new List<ResponseId>();
-        for (var i = 0; i <= RunningMax; i++)
-        {
-            running.Add(await chat.StartAsync("gated"));
-            await (await Model.CallAsync("all at once")).SayAsync(Speech.Message("wait"));
-        }
-
-        Assert.All(running[..RunningMax], id => Assert.Equal(first.Conversation, id.Conversation));
-        Assert.NotEqual(first.Conversation, running[^1].Conversation);
-        foreach (var id in running)
-        {
-            await Client.CancelAsync(id);
-        }
+        await ResentChecks.AssertCrowdSpreadsAsync(Host, chat, await chat.AskAsync("one"));
     }
 
     private static RecognitionOptions Options()
