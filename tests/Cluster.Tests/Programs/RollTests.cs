@@ -16,6 +16,8 @@ namespace Evergrain.Cluster.Tests.Programs;
 [Trait("Needs", "Postgres")]
 public sealed class RollTests(PostgresServer postgres) : IAsyncLifetime
 {
+    private static readonly string Newest = $"{RecordFormat.Newest}";
+
     private readonly CancellationTokenSource _patience = new(Waits.Patience * 6);
     private readonly List<string> _written = [];
     private string _url = "";
@@ -41,9 +43,9 @@ public sealed class RollTests(PostgresServer postgres) : IAsyncLifetime
         one = await ReplaceAsync(one, "");
         await GoesOnAsync(one, two, wrote: "1");
         two = await ReplaceAsync(two, "");
-        await UntilAsync("SELECT format = 4 FROM evergrain.schema_version");
-        await UntilWrittenAsync(two, "4");
-        await GoesOnAsync(one, two, wrote: "4");
+        await UntilAsync($"SELECT format = {Newest} FROM evergrain.schema_version");
+        await UntilWrittenAsync(two, Newest);
+        await GoesOnAsync(one, two, wrote: Newest);
 
         one = await ReplaceAsync(one, "1");
         await GoesOnAsync(one, two, wrote: null);

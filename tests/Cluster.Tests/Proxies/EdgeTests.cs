@@ -19,6 +19,7 @@ public sealed class NginxFixture : EdgeFixture
 
 /// <summary>deploy/haproxy/haproxy.cfg.</summary>
 [Trait("Needs", "HAProxy")]
+[Collection(nameof(HaproxyTests))]
 public sealed class HaproxyTests(HaproxyFixture fixture, ITestOutputHelper output)
     : EdgeSuite(fixture, output), IClassFixture<HaproxyFixture>
 {
@@ -44,6 +45,7 @@ public sealed class HaproxyTests(HaproxyFixture fixture, ITestOutputHelper outpu
 
 /// <summary>deploy/nginx/nginx.conf.</summary>
 [Trait("Needs", "nginx")]
+[Collection(nameof(NginxTests))]
 public sealed class NginxTests(NginxFixture fixture, ITestOutputHelper output)
     : EdgeSuite(fixture, output), IClassFixture<NginxFixture>
 {

@@ -3,15 +3,14 @@ using Evergrain.Providers.Azure;
 using Evergrain.Providers.Copying;
 using Evergrain.Providers.Journals;
 using Evergrain.Providers.Sqlite;
-using Evergrain.Providers.Tests.Journals;
 using Evergrain.Tests.Services;
 
 namespace Evergrain.Providers.Tests.Copying;
 
 /// <summary>From a directory into Azure Storage, and back.</summary>
 [Trait("Needs", "Azurite")]
-[Collection(AzuriteCollection.Name)]
-public sealed class AzureCopyTests(AzuriteServer server) : CopyFixture, IAsyncLifetime
+public sealed class AzureCopyTests(AzuriteServer server)
+    : CopyFixture, IAsyncLifetime, IClassFixture<AzuriteServer>
 {
     private readonly string _container = server.NewContainer();
 
@@ -108,5 +107,6 @@ public sealed class AzureCopyTests(AzuriteServer server) : CopyFixture, IAsyncLi
         Account = server.ConnectionString,
         Container = _container,
         IsCopyTarget = isCopyTarget,
+        LeasePatience = TimeSpan.FromSeconds(1),
     };
 }

@@ -10,8 +10,8 @@ namespace Evergrain.Providers.Tests.Journals;
 
 /// <summary>Processes of a cluster on Azure Storage agree on the format of records.</summary>
 [Trait("Needs", "Azurite")]
-[Collection(AzuriteCollection.Name)]
-public sealed class AzureFormatTests(AzuriteServer server) : AzureFixture(server)
+public sealed class AzureFormatTests(AzuriteServer server)
+    : AzureFixture(server), IClassFixture<AzuriteServer>
 {
     private const string Format = "evergrain_format";
     private const int Unknown = RecordFormat.Newest + 1;
