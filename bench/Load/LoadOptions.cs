@@ -18,7 +18,7 @@ internal sealed record LoadOptions
     /// <summary>pair, pair-chat, replay: the other server's assembly; null: none was given.</summary>
     public string? Other { get; init; }
 
-    /// <summary>The URL of the PostgreSQL database that holds the journal; null: a file of SQLite does.</summary>
+    /// <summary>The PostgreSQL database or the Azure account that holds the journal; null: a file of SQLite.</summary>
     public string? JournalUrl { get; init; }
 
     /// <summary>pair: the other server's database.</summary>
@@ -54,7 +54,8 @@ internal sealed record LoadOptions
         };
         var journal = new Option<string>("--journal-url")
         {
-            Description = "An empty PostgreSQL database for the journal; default: a file of SQLite.",
+            Description = "An empty PostgreSQL database for the journal; growth: or a connection string of Azure " +
+                "Storage; default: a file of SQLite.",
             HelpName = "URL",
         };
         var otherJournal = new Option<string>("--other-journal-url")

@@ -17,15 +17,19 @@ internal static class GrowthQuestion
     private const int Sockets = 2_000;
     private const double GrowthMax = 1.05;
     private const int PageMax = 100;
-    private const int FileLooks = 15;
     private const string WarmBytes = "evergrain_bytes_warm";
     private const string OpenSockets = "evergrain_connections_held";
     private const int WarmUps = 64;
-    private const int WarmUpTurns = 3;
+    private const int StoredLooks = 24;
 
     // Twice the shortest lifetime has passed by half time.
     private static readonly TimeSpan Time = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ReturnTime = TimeSpan.FromMinutes(3);
+
+    // Two sweeps long.
+    private static readonly TimeSpan StoredLookInterval = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     private static readonly Dictionary<string, string> Settings = new(StringComparer.Ordinal)
@@ -38,30 +42,14 @@ internal static class GrowthQuestion
     {
         Console.WriteLine("## growth: ten minutes with growth, expiry, passivation, restarts and 2,000 sockets");
         Console.WriteLine();
-        var data = Path.Combine(options.Data, $"load-data-{Environment.ProcessId}-growth");
-        try
-        {
-            return await AskAsync(options, new ServerStart(options.Server, ["--data", data, "--model", "demo"])
-            {
-                Data = data,
-                KeepsData = true,
-                Settings = Settings,
-            }, cancellationToken);
-        }
-        finally
-        {
-            Directory.Delete(data, recursive: true);
-        }
-    }
-
-    private static async Task<Verdicts> AskAsync(
-        LoadOptions options, ServerStart start, CancellationToken cancellationToken)
-    {
+        using var journal = new GrowthJournal(options);
+        var start = journal.StartOf(options, Settings);
         var part = Time / 4 * (options.IsQuick ? 0.5 : 1);
         var server = await ServerProcess.StartAsync(start, cancellationToken);
         try
         {
-            var first = await WarmUpAsync(server, cancellationToken);
+            var first = await WarmUpAsync(server, journal, cancellationToken);
+            var opened = server.Probe.Descriptors();
             var tally = new OverloadTally();
             using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var port = server.Port;
@@ -77,13 +65,23 @@ internal static class GrowthQuestion
                 server = await ServerProcess.StartAsync(start, cancellationToken);
                 Volatile.Write(ref port, server.Port);
                 await Task.Delay(part, TimeProvider.System, cancellationToken);
-                sizes.Add(await Size.TakeAsync(server, cancellationToken));
+                sizes.Add(await Size.TakeAsync(server, journal, StoredLooks, cancellationToken));
             }
 
             await stopping.CancelAsync();
             await Task.WhenAll(running);
-            var last = await ReturnAsync(server, first, cancellationToken);
-            return Judge(clients.Length, first, sizes, last, tally);
+            var last = await ReturnAsync(server, journal, first, cancellationToken);
+            var verdicts = Judge(clients.Length, journal.Pieces, [first, .. sizes, last], tally);
+            if (last.Descriptors > first.Descriptors)
+            {
+                var more = server.Probe.Descriptors().CountBy(static target => target)
+                    .Select(now => (now.Key, Count: now.Value - opened.Count(target => target == now.Key)))
+                    .Where(static change => change.Count > 0);
+                Console.WriteLine("More open than before: " +
+                    string.Join(", ", more.Select(static change => $"{change.Count} {change.Key}")));
+            }
+
+            return verdicts;
         }
         finally
         {
@@ -92,24 +90,30 @@ internal static class GrowthQuestion
     }
 
     /// <summary>
-    /// Runs some conversations, since a process keeps a descriptor for each library that it has loaded; then waits
-    /// until they have left memory.
+    /// Runs some clients for a while, since a process keeps a descriptor for each library that it has loaded; then
+    /// waits until their conversations have left memory and expired.
     /// </summary>
-    private static async Task<Size> WarmUpAsync(ServerProcess server, CancellationToken cancellationToken)
+    private static async Task<Size> WarmUpAsync(
+        ServerProcess server, GrowthJournal journal, CancellationToken cancellationToken)
     {
-        await Size.TakeAsync(server, cancellationToken);
-        await Talk.RunAsync(server.Port, WarmUps, WarmUpTurns, cancellationToken);
-        while (await server.Probe.MetricAsync(WarmBytes, cancellationToken) > 0)
+        await Size.TakeAsync(server, journal, looks: 1, cancellationToken);
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        stopping.CancelAfter(WarmUpTime);
+        var tally = new OverloadTally();
+        await Task.WhenAll(Enumerable.Range(0, WarmUps)
+            .Select(number => new GrowthClient(number, () => server.Port, tally).RunAsync(stopping.Token)));
+        while (await server.Probe.MetricAsync(WarmBytes, cancellationToken) > 0 ||
+            await Size.CountAsync(server, cancellationToken) > 0)
         {
             await Task.Delay(LookInterval, TimeProvider.System, cancellationToken);
         }
 
-        return await Size.TakeAsync(server, cancellationToken);
+        return await Size.TakeAsync(server, journal, looks: 1, cancellationToken);
     }
 
     /// <summary>Waits until nothing is left of the sockets and their conversations.</summary>
     private static async Task<Size> ReturnAsync(
-        ServerProcess server, Size first, CancellationToken cancellationToken)
+        ServerProcess server, GrowthJournal journal, Size first, CancellationToken cancellationToken)
     {
         var begun = Stopwatch.GetTimestamp();
         while (!await IsBackAsync() && Stopwatch.GetElapsedTime(begun) < ReturnTime)
@@ -117,20 +121,22 @@ internal static class GrowthQuestion
             await Task.Delay(LookInterval, TimeProvider.System, cancellationToken);
         }
 
-        return await Size.TakeAsync(server, cancellationToken);
+        return await Size.TakeAsync(server, journal, looks: 1, cancellationToken);
 
         async Task<bool> IsBackAsync() =>
             await server.Probe.MetricAsync(WarmBytes, cancellationToken) <= first.Warm &&
             await server.Probe.MetricAsync(OpenSockets, cancellationToken) <= first.Sockets &&
-            server.Probe.Descriptors() <= first.Descriptors;
+            server.Probe.Descriptors().Count <= first.Descriptors;
     }
 
-    private static Verdicts Judge(int sockets, Size first, List<Size> sizes, Size last, OverloadTally tally)
+    private static Verdicts Judge(int sockets, string pieces, Size[] sizes, OverloadTally tally)
     {
-        var table = new Table("", "memory MB", "files MB", "conversations", "warm MB", "sockets", "descriptors");
+        var (first, half, end, last) = (sizes[0], sizes[1], sizes[2], sizes[3]);
+        var table = new Table(
+            "", "memory MB", "journal MB", pieces, "conversations", "warm MB", "sockets", "descriptors");
         first.AddTo(table, "before the sockets");
-        sizes[0].AddTo(table, "at half time");
-        sizes[1].AddTo(table, "at the end");
+        half.AddTo(table, "at half time");
+        end.AddTo(table, "at the end");
         last.AddTo(table, "after the sockets");
         table.Print();
         Console.WriteLine($"{tally.Turns.Count:#,0} turns, p50 {tally.Turns.Median:0.0} ms, " +
@@ -142,11 +148,12 @@ internal static class GrowthQuestion
 
         Console.WriteLine();
         var verdicts = new Verdicts();
-        verdicts.AtMost("memory, end against half time", sizes[1].Memory / sizes[0].Memory, GrowthMax, "");
-        verdicts.AtMost("files, end against half time", sizes[1].Files / sizes[0].Files, GrowthMax, "");
-        verdicts.AtMost("conversations, end against half time", sizes[1].Stored / sizes[0].Stored, GrowthMax, "");
-        verdicts.Must($"{sizes[1].Sockets:#,0} of {sockets:#,0} sockets are open at the end",
-            (int)sizes[1].Sockets == sockets);
+        verdicts.AtMost("memory, end against half time", end.Memory / half.Memory, GrowthMax, "");
+        verdicts.AtMost("journal, end against half time", end.Journal.Bytes / half.Journal.Bytes, GrowthMax, "");
+        verdicts.AtMost($"{pieces}, end against half time", end.Journal.Pieces / half.Journal.Pieces, GrowthMax, "");
+        verdicts.AtMost("conversations, end against half time", end.Stored / half.Stored, GrowthMax, "");
+        verdicts.Must($"{end.Sockets:#,0} of {sockets:#,0} sockets are open at the end",
+            (int)end.Sockets == sockets);
         verdicts.AtMost("sockets afterwards", last.Sockets, first.Sockets, "");
         verdicts.AtMost("descriptors afterwards", last.Descriptors, first.Descriptors, "");
         verdicts.AtMost("warm bytes afterwards", last.Warm, first.Warm, "");
@@ -155,40 +162,46 @@ internal static class GrowthQuestion
 
     /// <summary>What a server holds.</summary>
     /// <param name="Memory">Resident bytes after full collections.</param>
-    /// <param name="Files">Bytes of its data directory.</param>
+    /// <param name="Journal">What lies in its journal.</param>
     /// <param name="Stored">Conversations in the journal.</param>
     /// <param name="Warm">Bytes of warm conversations.</param>
     /// <param name="Sockets">Open WebSockets.</param>
     /// <param name="Descriptors">Open files, sockets and the like.</param>
     private sealed record Size(
-        double Memory, double Files, double Stored, double Warm, double Sockets, double Descriptors)
+        double Memory, JournalSize Journal, double Stored, double Warm, double Sockets, double Descriptors)
     {
-        public static async Task<Size> TakeAsync(ServerProcess server, CancellationToken cancellationToken) => new(
-            await Settled.ResidentBytesAsync(server, cancellationToken),
-            await FileBytesAsync(server.DataDirectory, cancellationToken),
-            await CountAsync(server, cancellationToken),
-            await server.Probe.MetricAsync(WarmBytes, cancellationToken),
-            await server.Probe.MetricAsync(OpenSockets, cancellationToken),
-            server.Probe.Descriptors());
-
-        public void AddTo(Table table, string name) =>
-            table.Row(name, Memory / 1e6, Files / 1e6, Stored, Warm / 1e6, Sockets, Descriptors);
-
-        /// <summary>The median of some looks: the write-ahead log grows until it is written back.</summary>
-        private static async Task<double> FileBytesAsync(string directory, CancellationToken cancellationToken)
+        /// <summary>
+        /// Takes it, what is stored as the mean of some looks. A sweep takes what has expired within a minute or so,
+        /// and a write-ahead log grows until it is written back.
+        /// </summary>
+        public static async Task<Size> TakeAsync(
+            ServerProcess server, GrowthJournal journal, int looks, CancellationToken cancellationToken)
         {
-            var looks = new Samples();
-            for (var look = 0; look < FileLooks; look++)
+            var (bytes, pieces, stored) = (0.0, 0.0, 0.0);
+            for (var look = 0; look < looks; look++)
             {
-                looks.Add(new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories)
-                    .Sum(static file => file.Length));
-                await Task.Delay(LookInterval, TimeProvider.System, cancellationToken);
+                var begun = Stopwatch.GetTimestamp();
+                var size = await journal.SizeAsync(cancellationToken);
+                (bytes, pieces) = (bytes + size.Bytes, pieces + size.Pieces);
+                stored += await CountAsync(server, cancellationToken);
+                var left = StoredLookInterval - Stopwatch.GetElapsedTime(begun);
+                await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, TimeProvider.System, cancellationToken);
             }
 
-            return looks.Median;
+            return new Size(
+                await Settled.ResidentBytesAsync(server, cancellationToken),
+                new JournalSize(bytes / looks, pieces / looks),
+                stored / looks,
+                await server.Probe.MetricAsync(WarmBytes, cancellationToken),
+                await server.Probe.MetricAsync(OpenSockets, cancellationToken),
+                server.Probe.Descriptors().Count);
         }
 
-        private static async Task<int> CountAsync(ServerProcess server, CancellationToken cancellationToken)
+        public void AddTo(Table table, string name) =>
+            table.Row(name, Memory / 1e6, Journal.Bytes / 1e6, Journal.Pieces, Stored, Warm / 1e6, Sockets,
+                Descriptors);
+
+        public static async Task<int> CountAsync(ServerProcess server, CancellationToken cancellationToken)
         {
             var (count, after) = (0, "");
             while (true)

@@ -84,8 +84,9 @@ internal sealed partial class ServerProbe(int processId, int port) : IDisposable
     /// <summary>The most that it ever had in RAM.</summary>
     public long PeakBytes() => Field("status", "VmHWM:") * 1024;
 
-    /// <summary>Open files, sockets and the like.</summary>
-    public int Descriptors() => Directory.EnumerateFileSystemEntries($"/proc/{processId}/fd").Count();
+    /// <summary>Open files by name, and sockets and the like by their kind.</summary>
+    public IReadOnlyList<string> Descriptors() => [.. new DirectoryInfo($"/proc/{processId}/fd").EnumerateFiles()
+        .Select(static file => file.LinkTarget?.Split(":[")[0] ?? "gone")];
 
     /// <summary>The body of an answer.</summary>
     public Task<string> GetAsync(string path, CancellationToken cancellationToken) =>
