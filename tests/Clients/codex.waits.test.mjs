@@ -9,7 +9,7 @@ import { RecordingProxy } from './lib/proxy.mjs';
 import { Server } from './lib/server.mjs';
 
 const limits = { timeout: 300_000, skip: codexMissing };
-const idleMs = 2_000;
+const idleMs = 4_000;
 const keepalive = '00:00:00.5';
 
 if (codexMissing) console.log(`Codex tests are left out: ${codexMissing}`);

@@ -70,6 +70,9 @@ internal sealed class WatchedProcess : IAsyncDisposable
         await kill.WaitForExitAsync(cancellationToken);
     }
 
+    /// <summary>Ends once all that it wrote was read.</summary>
+    public Task Read => _reading;
+
     /// <summary>Waits until the process ends by itself; gives its exit code.</summary>
     public async Task<int> ExitAsync(CancellationToken cancellationToken)
     {

@@ -16,7 +16,7 @@ public sealed class ProgramTests(PostgresServer postgres) : IDisposable
     private const string NoJournal = "postgres://127.0.0.1:1/none";
     
     // Three processes start one after the other, on a machine that is busy with other tests.
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(3));
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(10));
 
     public void Dispose() => _patience.Dispose();
 

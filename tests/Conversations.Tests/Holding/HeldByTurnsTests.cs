@@ -21,14 +21,14 @@ public sealed class HeldByTurnsTests
         var id = _driver.Say("flood");
         _driver.Model(id, [.. ConversationDriver.Message("").Take(2)]);
         var delta = ConversationDriver.Delta(new string('x', chars));
-        var (before, counted) = (GC.GetTotalMemory(forceFullCollection: true), _driver.Conversation.Bytes);
+        var (before, counted) = (Heap.Settled(), _driver.Conversation.Bytes);
         for (var i = 0; i < Deltas; i++)
         {
             _driver.Conversation.OnModelEvent(id.Turn, delta, _driver.Now);
         }
 
         _driver.Take();
-        var taken = GC.GetTotalMemory(forceFullCollection: true) - before;
+        var taken = Heap.Settled() - before;
         Assert.InRange((double)(_driver.Conversation.Bytes - counted) / taken, 0.8, 1.3);
     }
 

@@ -8,6 +8,18 @@ namespace Evergrain.Conversations.Tests.Turns;
 [CollectionDefinition(nameof(AloneCollection), DisableParallelization = true)]
 public sealed class AloneCollection;
 
+/// <summary>The process's heap.</summary>
+internal static class Heap
+{
+    /// <summary>Bytes that live. What earlier tests left goes now, and not while a test measures.</summary>
+    public static long Settled()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return GC.GetTotalMemory(forceFullCollection: true);
+    }
+}
+
 /// <summary>What warm conversations take in memory while they go from model to model.</summary>
 [Collection(nameof(AloneCollection))]
 public sealed class RenderingsMemoryTests(ITestOutputHelper output)
@@ -44,19 +56,11 @@ public sealed class RenderingsMemoryTests(ITestOutputHelper output)
     private static double HeapOf(int models)
     {
         IModelBackend[] backends = [.. Names.Take(models).Select(static name => new ScriptedBackend(name, name))];
-        var before = SettledHeap();
+        var before = Heap.Settled();
         var conversations = Enumerable.Range(0, Conversations).Select(_ => Live(backends)).ToList();
-        var after = SettledHeap();
+        var after = Heap.Settled();
         GC.KeepAlive(conversations);
         return (after - before) / (double)Conversations;
-    }
-
-    // What earlier tests left goes now, and not while this one measures.
-    private static long SettledHeap()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        return GC.GetTotalMemory(forceFullCollection: true);
     }
 
     private static object Live(IModelBackend[] backends)

@@ -74,13 +74,22 @@ internal sealed class CodexProcess : IAsyncDisposable
     private async Task<JsonNode> NextAsync(CancellationToken cancellationToken)
     {
         var next = _lines.Reader.ReadAsync(cancellationToken).AsTask();
-        var end = _process.ExitAsync(cancellationToken);
-        if (await Task.WhenAny(next, end) == end && !next.IsCompleted)
+        var end = _process.Read;
+        if (await Task.WhenAny(next, end) == end)
         {
-            throw new InvalidOperationException($"Codex ended with {await end}.\n{Story}");
+            // The last line may still be on its way to this reader.
+            _lines.Writer.TryComplete();
         }
 
-        return await next;
+        try
+        {
+            return await next;
+        }
+        catch (ChannelClosedException e)
+        {
+            throw new InvalidOperationException(
+                $"Codex ended with {await _process.ExitAsync(cancellationToken)}.\n{Story}", e);
+        }
     }
 
     private static string? FindObstacle()
