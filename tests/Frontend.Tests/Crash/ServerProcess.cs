@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using Evergrain.Suites.Crash;
 using Evergrain.Suites.Hosting;
 
@@ -9,10 +10,14 @@ namespace Evergrain.Frontend.Tests.Crash;
 internal sealed class ServerProcess : IAsyncDisposable
 {
     private readonly Process _process;
+    private readonly StringBuilder _said = new();
     private readonly Task<string> _error;
 
-    private ServerProcess(Process process) =>
-        (_process, _error) = (process, process.StandardError.ReadToEndAsync(CancellationToken.None));
+    private ServerProcess(Process process)
+    {
+        _process = process;
+        _error = ReadAsync();
+    }
 
     /// <summary>Where it listens; a port that was free.</summary>
     public Uri Address { get; private set; } = null!;
@@ -89,6 +94,15 @@ internal sealed class ServerProcess : IAsyncDisposable
         await kill.WaitForExitAsync(cancellationToken);
     }
 
+    /// <summary>Waits until it has said something on stderr.</summary>
+    public async Task UntilSaysAsync(string text, CancellationToken cancellationToken)
+    {
+        while (!Said().Contains(text, StringComparison.Ordinal))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, cancellationToken);
+        }
+    }
+
     /// <summary>Waits until the process ends by itself; gives its exit code and what it said on stderr.</summary>
     public async Task<(int ExitCode, string Error)> ExitAsync(CancellationToken cancellationToken)
     {
@@ -128,6 +142,28 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
 
         return Process.Start(start)!;
+    }
+
+    private string Said()
+    {
+        lock (_said)
+        {
+            return _said.ToString();
+        }
+    }
+
+    private async Task<string> ReadAsync()
+    {
+        var piece = new char[1024];
+        while (await _process.StandardError.ReadAsync(piece) is var count and > 0)
+        {
+            lock (_said)
+            {
+                _said.Append(piece, 0, count);
+            }
+        }
+
+        return Said();
     }
 
     private async Task<string> StopReadingAsync()
