@@ -40,21 +40,17 @@ internal sealed class GrowthJournal : IDisposable
     /// <summary>A server on this journal.</summary>
     public ServerStart StartOf(LoadOptions options, IReadOnlyDictionary<string, string> settings)
     {
-        var all = new Dictionary<string, string>(settings, StringComparer.Ordinal);
-        if (_url is null)
-        {
-            return new ServerStart(options.Server, ["--data", _data, "--model", "demo"])
-            {
-                Data = _data, KeepsData = true, Settings = all,
-            };
-        }
-
-        all["JournalUrl"] = _url;
-        all["Azure:Container"] = _container;
-        string[] journal = IsPostgres ? [] : ["--journal", "azure"];
+        string[] journal = _url is null ? ["--data", _data]
+            : IsPostgres ? ["--journal-url", _url]
+            : ["--journal", "azure", "--journal-url", _url];
         return new ServerStart(options.Server, [.. journal, "--model", "demo"])
         {
-            Settings = all,
+            Data = _url is null ? _data : null,
+            KeepsData = true,
+            Settings = new Dictionary<string, string>(settings, StringComparer.Ordinal)
+            {
+                ["Azure:Container"] = _container,
+            },
         };
     }
 

@@ -22,14 +22,12 @@ internal static class GrowthQuestion
     private const int WarmUps = 64;
     private const int StoredLooks = 24;
 
-    // Twice the shortest lifetime has passed by half time.
-    private static readonly TimeSpan Time = TimeSpan.FromMinutes(10);
+    // A half takes five minutes: the last two are its looks, two sweeps long.
+    private static readonly TimeSpan BeforeRestart = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan AfterRestart = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StoredLookInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ReturnTime = TimeSpan.FromMinutes(3);
-
-    // Two sweeps long.
-    private static readonly TimeSpan StoredLookInterval = TimeSpan.FromSeconds(5);
-
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     private static readonly Dictionary<string, string> Settings = new(StringComparer.Ordinal)
@@ -44,12 +42,10 @@ internal static class GrowthQuestion
         Console.WriteLine();
         using var journal = new GrowthJournal(options);
         var start = journal.StartOf(options, Settings);
-        var part = Time / 4 * (options.IsQuick ? 0.5 : 1);
         var server = await ServerProcess.StartAsync(start, cancellationToken);
         try
         {
             var first = await WarmUpAsync(server, journal, cancellationToken);
-            var opened = server.Probe.Descriptors();
             var tally = new OverloadTally();
             using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var port = server.Port;
@@ -60,28 +56,18 @@ internal static class GrowthQuestion
             var sizes = new List<Size>();
             for (var half = 0; half < 2; half++)
             {
-                await Task.Delay(part, TimeProvider.System, cancellationToken);
+                await Task.Delay(BeforeRestart / (options.IsQuick ? 2 : 1), TimeProvider.System, cancellationToken);
                 await server.DisposeAsync();
                 server = await ServerProcess.StartAsync(start, cancellationToken);
                 Volatile.Write(ref port, server.Port);
-                await Task.Delay(part, TimeProvider.System, cancellationToken);
+                await Task.Delay(AfterRestart, TimeProvider.System, cancellationToken);
                 sizes.Add(await Size.TakeAsync(server, journal, StoredLooks, cancellationToken));
             }
 
             await stopping.CancelAsync();
             await Task.WhenAll(running);
             var last = await ReturnAsync(server, journal, first, cancellationToken);
-            var verdicts = Judge(clients.Length, journal.Pieces, [first, .. sizes, last], tally);
-            if (last.Descriptors > first.Descriptors)
-            {
-                var more = server.Probe.Descriptors().CountBy(static target => target)
-                    .Select(now => (now.Key, Count: now.Value - opened.Count(target => target == now.Key)))
-                    .Where(static change => change.Count > 0);
-                Console.WriteLine("More open than before: " +
-                    string.Join(", ", more.Select(static change => $"{change.Count} {change.Key}")));
-            }
-
-            return verdicts;
+            return Judge(clients.Length, journal.Pieces, [first, .. sizes, last], tally);
         }
         finally
         {
@@ -126,7 +112,7 @@ internal static class GrowthQuestion
         async Task<bool> IsBackAsync() =>
             await server.Probe.MetricAsync(WarmBytes, cancellationToken) <= first.Warm &&
             await server.Probe.MetricAsync(OpenSockets, cancellationToken) <= first.Sockets &&
-            server.Probe.Descriptors().Count <= first.Descriptors;
+            server.Probe.Descriptors().Count <= first.Opened.Count;
     }
 
     private static Verdicts Judge(int sockets, string pieces, Size[] sizes, OverloadTally tally)
@@ -155,7 +141,7 @@ internal static class GrowthQuestion
         verdicts.Must($"{end.Sockets:#,0} of {sockets:#,0} sockets are open at the end",
             (int)end.Sockets == sockets);
         verdicts.AtMost("sockets afterwards", last.Sockets, first.Sockets, "");
-        verdicts.AtMost("descriptors afterwards", last.Descriptors, first.Descriptors, "");
+        verdicts.AtMost("descriptors afterwards" + last.MoreThan(first), last.Opened.Count, first.Opened.Count, "");
         verdicts.AtMost("warm bytes afterwards", last.Warm, first.Warm, "");
         return verdicts;
     }
@@ -166,9 +152,9 @@ internal static class GrowthQuestion
     /// <param name="Stored">Conversations in the journal.</param>
     /// <param name="Warm">Bytes of warm conversations.</param>
     /// <param name="Sockets">Open WebSockets.</param>
-    /// <param name="Descriptors">Open files, sockets and the like.</param>
-    private sealed record Size(
-        double Memory, JournalSize Journal, double Stored, double Warm, double Sockets, double Descriptors)
+    /// <param name="Opened">Open files, sockets and the like.</param>
+    private sealed record Size(double Memory, JournalSize Journal, double Stored, double Warm, double Sockets,
+        IReadOnlyList<string> Opened)
     {
         /// <summary>
         /// Takes it, what is stored as the mean of some looks. A sweep takes what has expired within a minute or so,
@@ -194,12 +180,21 @@ internal static class GrowthQuestion
                 stored / looks,
                 await server.Probe.MetricAsync(WarmBytes, cancellationToken),
                 await server.Probe.MetricAsync(OpenSockets, cancellationToken),
-                server.Probe.Descriptors().Count);
+                server.Probe.Descriptors());
+        }
+
+        /// <summary>What is open that was not; empty if there are no more than before.</summary>
+        public string MoreThan(Size before)
+        {
+            var more = Opened.CountBy(static target => target)
+                .Select(now => (now.Key, Count: now.Value - before.Opened.Count(target => target == now.Key)))
+                .Where(static change => change.Count > 0).Select(static change => $"{change.Count} {change.Key}");
+            return Opened.Count <= before.Opened.Count ? "" : $" (more: {string.Join(", ", more)})";
         }
 
         public void AddTo(Table table, string name) =>
             table.Row(name, Memory / 1e6, Journal.Bytes / 1e6, Journal.Pieces, Stored, Warm / 1e6, Sockets,
-                Descriptors);
+                Opened.Count);
 
         public static async Task<int> CountAsync(ServerProcess server, CancellationToken cancellationToken)
         {
