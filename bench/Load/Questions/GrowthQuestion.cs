@@ -88,6 +88,9 @@ internal static class GrowthQuestion
         var tally = new OverloadTally();
         await Task.WhenAll(Enumerable.Range(0, WarmUps)
             .Select(number => new GrowthClient(number, () => server.Port, tally).RunAsync(stopping.Token)));
+
+        // A journal keeps a bounded number of connections for reads, opened when so many come at once.
+        await Task.WhenAll(Enumerable.Range(0, WarmUps).Select(_ => Size.CountAsync(server, cancellationToken)));
         while (await server.Probe.MetricAsync(WarmBytes, cancellationToken) > 0 ||
             await Size.CountAsync(server, cancellationToken) > 0)
         {
@@ -157,16 +160,19 @@ internal static class GrowthQuestion
         IReadOnlyList<string> Opened)
     {
         /// <summary>
-        /// Takes it, what is stored as the mean of some looks. A sweep takes what has expired within a minute or so,
-        /// and a write-ahead log grows until it is written back.
+        /// Takes it as the mean of some looks. A sweep takes what has expired within a minute or so, a write-ahead log
+        /// grows until it is written back, and what turns that run hold in memory comes and goes.
         /// </summary>
         public static async Task<Size> TakeAsync(
             ServerProcess server, GrowthJournal journal, int looks, CancellationToken cancellationToken)
         {
-            var (bytes, pieces, stored) = (0.0, 0.0, 0.0);
+            var (memory, bytes, pieces, stored) = (0.0, 0.0, 0.0, 0.0);
+            await Settled.ResidentBytesAsync(server, cancellationToken);
             for (var look = 0; look < looks; look++)
             {
                 var begun = Stopwatch.GetTimestamp();
+                await FullCollection.RunAsync(server.Id, cancellationToken);
+                memory += server.Probe.ResidentBytes();
                 var size = await journal.SizeAsync(cancellationToken);
                 (bytes, pieces) = (bytes + size.Bytes, pieces + size.Pieces);
                 stored += await CountAsync(server, cancellationToken);
@@ -175,7 +181,7 @@ internal static class GrowthQuestion
             }
 
             return new Size(
-                await Settled.ResidentBytesAsync(server, cancellationToken),
+                memory / looks,
                 new JournalSize(bytes / looks, pieces / looks),
                 stored / looks,
                 await server.Probe.MetricAsync(WarmBytes, cancellationToken),
