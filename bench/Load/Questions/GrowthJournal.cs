@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Azure.Data.Tables;
 using Azure.Storage.Blobs;
 using Evergrain.Load.Server;
@@ -6,7 +7,7 @@ using Npgsql;
 namespace Evergrain.Load.Questions;
 
 /// <summary>How much lies in a journal.</summary>
-/// <param name="Bytes">Bytes of files, of a database, or of blobs.</param>
+/// <param name="Bytes">Bytes of pages in use, of a database, or of blobs.</param>
 /// <param name="Pieces">Files, rows, or blobs and entities of tables.</param>
 internal readonly record struct JournalSize(double Bytes, double Pieces);
 
@@ -54,6 +55,9 @@ internal sealed class GrowthJournal : IDisposable
         };
     }
 
+    /// <summary>Whether a file is one of its own.</summary>
+    public bool Holds(string target) => target.StartsWith(Path.GetFullPath(_data), StringComparison.Ordinal);
+
     /// <summary>Looks at it once.</summary>
     public async Task<JournalSize> SizeAsync(CancellationToken cancellationToken) =>
         _url is null ? OfFiles() : IsPostgres
@@ -70,8 +74,18 @@ internal sealed class GrowthJournal : IDisposable
 
     private JournalSize OfFiles()
     {
-        var files = new DirectoryInfo(_data).GetFiles("*", SearchOption.AllDirectories);
-        return new JournalSize(files.Sum(static file => file.Length), files.Length);
+        // A file of SQLite stays as large as it once was, and what is free in it is used again; its log is bounded.
+        // The header, as of the last checkpoint: bytes of a page, pages, and pages that are free.
+        // Source: sqlite.org/fileformat2.html, 1.3.
+        Span<byte> header = stackalloc byte[100];
+        using var file = new FileStream(
+            Path.Combine(_data, "evergrain.db"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        file.ReadExactly(header);
+        var page = BinaryPrimitives.ReadUInt16BigEndian(header[16..]) is var bytes and > 1 ? bytes : 65_536L;
+        var pages = BinaryPrimitives.ReadUInt32BigEndian(header[28..]);
+        var free = BinaryPrimitives.ReadUInt32BigEndian(header[36..]);
+        var files = Directory.GetFiles(_data, "*", SearchOption.AllDirectories);
+        return new JournalSize(page * (pages - free), files.Length);
     }
 
     private static async Task<JournalSize> OfDatabaseAsync(Uri url, CancellationToken cancellationToken)
