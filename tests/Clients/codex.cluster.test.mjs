@@ -20,7 +20,7 @@ async function drainAfter(turns, { cluster, proxy, signal }) {
 }
 
 test('Loop_ThroughHaproxyTwoFrontendsAndTwoSilos_IsIncrementalAlthoughItsSiloIsDrained',
-  { timeout: 300_000, skip: missing }, async () => {
+  { timeout: 900_000, skip: missing }, async () => {
     const cluster = await Cluster.start(2);
     const haproxy = await Haproxy.start(cluster.frontends);
     const proxy = await RecordingProxy.start(haproxy);

@@ -10,7 +10,7 @@ import { appendLine, assertEndedWith, itemsOfAll, wholeFile } from './lib/codex-
 import { RecordingProxy } from './lib/proxy.mjs';
 import { Server } from './lib/server.mjs';
 
-const limits = { timeout: 300_000, skip: codexMissing };
+const limits = { timeout: 900_000, skip: codexMissing };
 const model = 'mock-model';
 const patienceMs = 60_000;
 

@@ -10,7 +10,7 @@ const missing = codexMissing || postgresMissing;
 
 if (missing) console.log(`Codex tests are left out: over PostgreSQL, as ${missing}`);
 
-test('Loop_OverPostgres_IsIncrementalAndWorksOnEachItemOnce', { timeout: 90_000, skip: missing }, async () => {
+test('Loop_OverPostgres_IsIncrementalAndWorksOnEachItemOnce', { timeout: 900_000, skip: missing }, async () => {
   const postgres = await Postgres.start();
   const server = await Server.start({ journalUrl: postgres.url });
   const proxy = await RecordingProxy.start(server);

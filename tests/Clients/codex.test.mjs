@@ -11,7 +11,7 @@ import {
 } from './lib/codex-loops.mjs';
 import { Server } from './lib/server.mjs';
 
-const limits = { timeout: 300_000, skip: codexMissing };
+const limits = { timeout: 900_000, skip: codexMissing };
 
 if (codexMissing) console.log(`Codex tests are left out: ${codexMissing}`);
 

@@ -52,7 +52,7 @@ async function spansOf(collector) {
 }
 
 test('Loop_OfCodexOverTwoSilos_IsOneConversationAndOneChainFromCodexToTheModelServer',
-  { timeout: 300_000, skip: missing }, async () => {
+  { timeout: 900_000, skip: missing }, async () => {
     const collector = await Collector.start();
     const server = await ChatServer.start({ model });
     const cluster = await Cluster.start(2, settingsOf(collector, server));

@@ -9,7 +9,7 @@ import { Server } from './lib/server.mjs';
 import { eventsOf } from './lib/sse.mjs';
 import { assertStream } from './lib/stream.mjs';
 
-const limits = { timeout: 240_000, skip: codexMissing };
+const limits = { timeout: 900_000, skip: codexMissing };
 const modelKey = 'sk-upstream';
 
 /** Codex over a chat-completions server; `calls` is how often that must have been asked. */

@@ -12,6 +12,8 @@ namespace Evergrain.Cluster.Tests;
 /// <summary>What one activation of a conversation's grain does, and what two do to each other.</summary>
 public sealed class ActivationTests
 {
+    private const int Tries = 10;
+
     private static readonly TimeSpan CallTimeout = new ConversationClusterOptions().CallTimeout;
 
     [Fact]
@@ -182,9 +184,14 @@ public sealed class ActivationTests
         var request = new StartRequest { RequestId = 1, Create = new byte[8 << 20] };
         Assert.Equal(RefusalKind.InvalidRequest, (await grain.StartTurn(request)).Refusal!.Kind);
 
-        var before = GC.GetTotalAllocatedBytes(precise: true);
-        await grain.StartTurn(request);
-        var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
+        // Other tests allocate at the same time: the least of some calls is its own.
+        var allocated = long.MaxValue;
+        for (var i = 0; i < Tries; i++)
+        {
+            var before = GC.GetTotalAllocatedBytes(precise: true);
+            await grain.StartTurn(request);
+            allocated = Math.Min(allocated, GC.GetTotalAllocatedBytes(precise: true) - before);
+        }
 
         Assert.InRange(allocated, 0, 1 << 20);
     }

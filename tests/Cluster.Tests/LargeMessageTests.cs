@@ -47,7 +47,7 @@ public sealed class LargeMessageTests
     public async Task Create_OfManyBytes_IsNotAskedAgainWhileItIsOnItsWay()
     {
         await using var host = await ClusterHost.StartAloneAsync(new TestWorld(),
-            options: new() { CallTimeout = TimeSpan.FromSeconds(1) });
+            options: new() { CallTimeout = TimeSpan.FromSeconds(5) });
         var client = new ContractClient(host, "default", lease: 1);
         var item = $$"""{"role":"user","content":"{{new string('x', 15 << 20)}}"}""";
         var create = ContractClient.Json($"[{item},{item}]", model: "echo");
@@ -57,7 +57,7 @@ public sealed class LargeMessageTests
         await arrived.WaitAsync(Waits.Patience);
 
         // Longer than a small call may take, and Orleans to see it.
-        await Task.Delay(TimeSpan.FromSeconds(3), TimeProvider.System);
+        await Task.Delay(TimeSpan.FromSeconds(8), TimeProvider.System);
         host.Silos.Answers.Pass();
         gate.SetResult();
 

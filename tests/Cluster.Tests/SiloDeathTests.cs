@@ -136,8 +136,8 @@ public sealed class SiloDeathTests : IAsyncLifetime
     {
         await using var host = await ClusterHost.StartAloneAsync(new TestWorld(), count: 1, options: new()
         {
-            CallTimeout = TimeSpan.FromSeconds(1),
-            RetryTime = TimeSpan.FromSeconds(1),
+            CallTimeout = TimeSpan.FromSeconds(5),
+            RetryTime = TimeSpan.FromSeconds(10),
         });
         var client = new ContractClient(host, "default", lease: 1);
         var id = await client.TellAsync("hello");

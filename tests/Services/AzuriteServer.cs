@@ -20,7 +20,7 @@ public sealed class AzuriteServer : IAsyncLifetime
         "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
     private const string Installed = "tests/Services/node_modules/azurite/dist/src/azurite.js";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     // What the shell started ends when its stdin does, that is, with this process. Azurite saves what it knows when it
     // is told to end, so it is not killed.

@@ -20,7 +20,7 @@ public sealed class PostgresServer : IAsyncLifetime
     /// <summary>Holds what a URL must encode and a connection string must quote.</summary>
     public const string Password = "p@ss/w?rd:;=%41 ";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     // What the shell started ends when its stdin does, that is, with this process. It leads a session of its own, since
     // a signal to the whole group of a test run must not end it before it has cleaned up.

@@ -10,7 +10,7 @@ import { freePort } from './server.mjs';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 const built = resolve(root, 'src/Silo/bin/Release/net10.0/evergrain.dll');
 const readyMs = 120_000;
-const stopMs = 30_000;
+const stopMs = 90_000;
 
 /** The key of a cluster's clients. */
 export const clusterKey = 'sk-cluster';

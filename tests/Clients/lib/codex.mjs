@@ -45,7 +45,7 @@ export class Codex {
   }
 
   /** Runs `codex exec` once. `onEvent` sees each event as it comes; the run is bounded by `timeoutMs`. */
-  async exec(prompt, { resume = false, timeoutMs = 180_000, onEvent = () => {} } = {}) {
+  async exec(prompt, { resume = false, timeoutMs = 600_000, onEvent = () => {} } = {}) {
     const args = ['exec', ...(resume ? ['resume', '--last'] : []), '--skip-git-repo-check', '--json', prompt];
     const child = this.#spawn(args, ['ignore', 'pipe', 'pipe']);
     const events = [];
@@ -59,7 +59,7 @@ export class Codex {
   }
 
   /** Runs user turns one after the other in one process (`codex app-server`) and returns each turn's last message. */
-  async converse(prompts, { timeoutMs = 180_000 } = {}) {
+  async converse(prompts, { timeoutMs = 600_000 } = {}) {
     const child = this.#spawn(['app-server'], ['pipe', 'pipe', 'pipe']);
     const say = (message) => child.stdin.write(`${JSON.stringify(message)}\n`);
     const answers = [];

@@ -14,7 +14,7 @@ const operatorKey = 'sk-operator';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 const built = join(root, 'src/Silo/bin/Release/net10.0/evergrain.dll');
 const readyMs = 120_000;
-const stopMs = 15_000;
+const stopMs = 25_000;
 const logCharsMax = 1_000_000;
 
 /** A command line that starts another build of the server (a published one, a container) instead of the built one. */

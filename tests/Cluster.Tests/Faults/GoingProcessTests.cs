@@ -10,9 +10,9 @@ public sealed class GoingProcessTests(FaultFixture fixture, ITestOutputHelper ou
 
     // How soon clients go on is measured by --long, which runs one test at a time. In ./test other tests keep the
     // machine busy: there the bounds say only that clients go on.
-    private static readonly TimeSpan GoOnMax = TimeSpan.FromSeconds(IsLong ? 3 : 30);
-    private static readonly TimeSpan PauseMax = TimeSpan.FromMilliseconds(IsLong ? 500 : 15_000);
-    private static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(IsLong ? 20 : 60);
+    private static readonly TimeSpan GoOnMax = TimeSpan.FromSeconds(IsLong ? 3 : 90);
+    private static readonly TimeSpan PauseMax = TimeSpan.FromMilliseconds(IsLong ? 500 : 60_000);
+    private static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(IsLong ? 20 : 120);
 
     [Fact]
     public Task Silo_Killed_InterruptsItsTurnsAndNothingIsLost() => RunAsync(async (cluster, crowd) =>

@@ -3,6 +3,7 @@ using System.Net.WebSockets;
 using System.Text.Json;
 using Evergrain.Suites.Crash;
 using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Hosts;
 
 namespace Evergrain.Cluster.Tests.Faults;
 
@@ -21,7 +22,7 @@ internal sealed class LoopingClient(int crowd, int number, LoopPlan plan, Uri ad
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     // From the first try to the terminal event: clients that hang fail the test.
-    private static readonly TimeSpan TurnPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan TurnPatience = Waits.Patience;
 
     private readonly Random _random = new(HashOf(plan.Seed, crowd, number));
     private readonly List<LoopTurn> _turns = [];

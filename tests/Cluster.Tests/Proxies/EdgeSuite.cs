@@ -41,8 +41,10 @@ public abstract partial class EdgeSuite(EdgeFixture fixture, ITestOutputHelper o
 
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("EVERGRAIN_LONG") is { Length: > 0 };
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan LateMax = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan NoticeMax = TimeSpan.FromSeconds(1);
+
+    // In ./test other tests keep the machine busy: there an event is there before the next one is sent.
+    private static readonly TimeSpan LateMax = IsLong ? TimeSpan.FromMilliseconds(20) : Interval;
+    private static readonly TimeSpan NoticeMax = TimeSpan.FromSeconds(IsLong ? 1 : 30);
 
     // Longer than the minute after which nginx, HAProxy's examples and many load balancers cut.
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(IsLong ? 300 : 65);
@@ -75,8 +77,6 @@ public abstract partial class EdgeSuite(EdgeFixture fixture, ITestOutputHelper o
 
         Assert.Equal(pulses, late.Count);
         Note($"events were late by {Spread(late)}");
-
-        // In ./test other tests keep the machine busy; --long runs one test at a time.
         Assert.InRange(late[(int)(late.Count * (IsLong ? 0.98 : 0.5))], TimeSpan.Zero, LateMax);
     }
 

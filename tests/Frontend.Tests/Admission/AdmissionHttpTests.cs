@@ -80,7 +80,7 @@ public sealed class AdmissionHttpTests : IDisposable
     {
         await using var server = await TestServer.StartAsync(_conversations,
             ("Admission:ReceivedBytesMax", "65536"), ("Tenants:*:ReceivedBytesMax", "65536"),
-            ("Admission:QueueTimeout", "00:00:01"));
+            ("Admission:QueueTimeout", "00:00:05"));
         using var http = HttpTurns.Connect(server);
         var first = http.PostCreateAsync(Creates.Of(Hello, Padding(40_000)));
         await _conversations.HearAsync("start");
@@ -102,7 +102,7 @@ public sealed class AdmissionHttpTests : IDisposable
     [Fact]
     public async Task Body_ThatWaitedForRoom_HasItsWholeTimeLeft()
     {
-        await using var server = await TestServer.StartAsync(_conversations, ("BodyTimeout", "00:00:02"),
+        await using var server = await TestServer.StartAsync(_conversations, ("BodyTimeout", "00:00:05"),
             ("Admission:ReceivedBytesMax", "65536"), ("Tenants:*:ReceivedBytesMax", "65536"));
         using var http = HttpTurns.Connect(server);
         var first = http.PostCreateAsync(Creates.Of(Hello, Padding(40_000)));
@@ -116,7 +116,7 @@ public sealed class AdmissionHttpTests : IDisposable
 
         // Longer than a body may take.
         var begun = TimeProvider.System.GetTimestamp();
-        await UntilAsync(server, () => TimeProvider.System.GetElapsedTime(begun) > TimeSpan.FromSeconds(2.2));
+        await UntilAsync(server, () => TimeProvider.System.GetElapsedTime(begun) > TimeSpan.FromSeconds(5.5));
         _started.Release();
         Assert.Equal(HttpStatusCode.OK, (await first).StatusCode);
         await body.Writer.WriteAsync(create.AsMemory(10_000));

@@ -14,7 +14,7 @@ public sealed class AdmissionSocketTests : IDisposable
     private const byte Text = 0x81;
     private const string Hello = """[{"say":"hello"}]""";
     private static readonly (string, string) OneTurn = ("Admission:RunningTurnsMax", "1");
-    private static readonly (string, string) Impatient = ("Admission:QueueTimeout", "00:00:00.2");
+    private static readonly (string, string) Impatient = ("Admission:QueueTimeout", "00:00:01");
 
     // One permit lets one turn be read to its end.
     private readonly SemaphoreSlim _read = new(0);

@@ -8,7 +8,7 @@ namespace Evergrain.Frontend.Tests.Cli;
 public sealed class CommandLineTests : IDisposable
 {
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-cli-");
-    private readonly CancellationTokenSource _patience = new(TestServer.Patience);
+    private readonly CancellationTokenSource _patience = new(2 * TestServer.Patience);
 
     public void Dispose()
     {

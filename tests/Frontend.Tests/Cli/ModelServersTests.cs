@@ -15,7 +15,7 @@ public sealed class ModelServersTests : IAsyncLifetime
     private static readonly UpstreamScript Listing = UpstreamScript.Answer(200, """{"data":[{"id":"org/listed"}]}""");
 
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-servers-");
-    private readonly CancellationTokenSource _patience = new(TestServer.Patience);
+    private readonly CancellationTokenSource _patience = new(2 * TestServer.Patience);
     private ScriptedUpstream _upstream = null!;
 
     public async Task InitializeAsync()

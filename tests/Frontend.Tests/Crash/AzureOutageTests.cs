@@ -20,7 +20,7 @@ public sealed class AzureOutageTests(AzuriteServer azurite, ITestOutputHelper ou
         int.TryParse(Environment.GetEnvironmentVariable("EVERGRAIN_SEED"), out var given) ? given : 20260219;
 
     private readonly string _container = azurite.NewContainer();
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(IsLong ? 20 : 5));
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(IsLong ? 20 : 10));
     private CuttingProxy _blobs = null!;
     private CuttingProxy _tables = null!;
 

@@ -18,7 +18,7 @@ public abstract class CrashContract(ITestOutputHelper output) : IAsyncLifetime
     private const int FramesBeforeKillMax = 250;
     private const int MillisecondsBeforeKillMax = 25;
     private const int OlderConversationsChecked = 4;
-    private static readonly TimeSpan RoundPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan RoundPatience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan AuditPatience = TimeSpan.FromMinutes(5);
 
     private readonly CrashTally _tally = new();

@@ -13,7 +13,7 @@ public sealed class DrainTests : IDisposable
     private const int Seed = 7;
     private const int FramesBeforeStop = 400;
     private const int ServiceRestart = 1012;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-drain-");
     private readonly CancellationTokenSource _patience = new(Patience);

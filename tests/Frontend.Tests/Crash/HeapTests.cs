@@ -12,7 +12,7 @@ public sealed class HeapTests : IDisposable
     private const int Steps = 4;
 
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-heap-");
-    private readonly CancellationTokenSource _patience = new(TestServer.Patience);
+    private readonly CancellationTokenSource _patience = new(2 * TestServer.Patience);
 
     private CancellationToken Token => _patience.Token;
 

@@ -9,7 +9,7 @@ namespace Evergrain.Frontend.Tests.Crash;
 public sealed class LogLevelTests : IDisposable
 {
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-levels-");
-    private readonly CancellationTokenSource _patience = new(TestServer.Patience);
+    private readonly CancellationTokenSource _patience = new(2 * TestServer.Patience);
 
     private CancellationToken Token => _patience.Token;
 

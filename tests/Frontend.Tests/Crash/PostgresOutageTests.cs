@@ -19,7 +19,7 @@ public sealed class PostgresOutageTests(PostgresServer postgres, ITestOutputHelp
     private static readonly int Seed =
         int.TryParse(Environment.GetEnvironmentVariable("EVERGRAIN_SEED"), out var given) ? given : 20260219;
 
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(IsLong ? 20 : 3));
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(IsLong ? 20 : 10));
     private string _database = "";
 
     private CancellationToken Token => _patience.Token;

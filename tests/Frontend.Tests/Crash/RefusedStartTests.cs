@@ -8,7 +8,7 @@ public sealed class RefusedStartTests : IDisposable
 {
     private const int DatabaseHeaderBytes = 100;
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-refused-");
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(60));
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(5));
 
     private string DatabaseFile => Path.Combine(_data.FullName, "evergrain.db");
 

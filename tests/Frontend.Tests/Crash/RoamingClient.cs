@@ -12,7 +12,7 @@ internal abstract class RoamingClient(TurnChooser chooser) : IDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     // From the first try to the terminal event: clients that hang fail the test.
-    private static readonly TimeSpan TurnPatience = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan TurnPatience = TimeSpan.FromMinutes(3);
 
     private SentTurn? _last;
 

@@ -19,7 +19,7 @@ public sealed class StopTests : IDisposable
     private static readonly Uri Live = new("health/live", UriKind.Relative);
 
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("evergrain-stop-");
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(3));
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(10));
 
     private CancellationToken Token => _patience.Token;
 
@@ -34,7 +34,7 @@ public sealed class StopTests : IDisposable
     {
         await using var server = await StartAsync();
         using var socket = await TurnSocket.ConnectAsync(server.Socket, session: null, Token);
-        await socket.SendAsync(Create(delay: 4000), Token);
+        await socket.SendAsync(Create(delay: 10_000), Token);
         Assert.Equal("response.created", TypeOf(await socket.ReceiveAsync(Token)));
 
         await server.TerminateAsync(Token);
@@ -97,7 +97,7 @@ public sealed class StopTests : IDisposable
     [Fact]
     public async Task WithADelay_NewWorkIsTakenWhileTheServerIsNotReady()
     {
-        await using var server = await StartAsync(("DrainDelay", "00:00:10"));
+        await using var server = await StartAsync(("DrainDelay", "00:00:15"));
         using var idle = await TurnSocket.ConnectAsync(server.Socket, session: null, Token);
         await server.TerminateAsync(Token);
         await UntilNotReadyAsync(server);
@@ -122,6 +122,7 @@ public sealed class StopTests : IDisposable
         const int clients = 8;
         await using var server = await StartAsync(("Recognition", "stored"), ("DrainDelay", "00:00:00"));
         using var http = server.CreateHttpClient();
+        var answered = new TaskCompletionSource();
         var loops = Enumerable.Range(0, clients).Select(async _ =>
         {
             // The index takes a batch each 200 ms, so some wait when the last turn has ended.
@@ -129,10 +130,12 @@ public sealed class StopTests : IDisposable
             while (await IsAnsweredAsync())
             {
                 turns++;
+                answered.TrySetResult();
             }
 
             return turns;
         }).ToList();
+        await answered.Task.WaitAsync(Token);
         await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, Token);
 
         await server.TerminateAsync(Token);

@@ -11,7 +11,7 @@ namespace Evergrain.Frontend.Tests.Http;
 public sealed class EventStreamTests
 {
     private const string Hello = """[{"say":"hello"}]""";
-    private const string Slow = """[{"say":"late","delay_ms":600}]""";
+    private const string Slow = """[{"say":"late","delay_ms":2000}]""";
     private const string Long = """[{"say":"late","delay_ms":60000}]""";
 
     private readonly ScriptedConversations _conversations = new();
@@ -139,7 +139,7 @@ public sealed class EventStreamTests
     public async Task Drain_OverItsDeadline_EndsTheStreamWithAnError()
     {
         await using var server = await TestServer.StartAsync(_conversations, ("DrainTimeout", "00:00:00.2"),
-            ("CloseTimeout", "00:00:00.3"));
+            ("CloseTimeout", "00:00:02"));
         using var http = HttpTurns.Connect(server);
         using var stream = await EventStreamReader.OpenAsync(
             await http.PostCreateAsync(Creates.Of(Long, ",\"stream\":true")));

@@ -10,7 +10,7 @@ public sealed class SocketLifeTests
 {
     private const string Hello = """[{"say":"hello"}]""";
     private const string Long = """[{"say":"late","delay_ms":60000}]""";
-    private const string Slow = """[{"say":"late","delay_ms":600}]""";
+    private const string Slow = """[{"say":"late","delay_ms":2000}]""";
     private const string Keepalive = "evergrain:keepalive";
     private const string Unstored = ",\"store\":false";
 
@@ -151,10 +151,10 @@ public sealed class SocketLifeTests
     [Fact]
     public async Task Lifetime_OverDuringATurn_EndsTheTurnFirst()
     {
-        await using var server = await TestServer.StartAsync(_conversations, ("ConnectionLifetime", "00:00:01"));
+        await using var server = await TestServer.StartAsync(_conversations, ("ConnectionLifetime", "00:00:03"));
         using var client = await WireClient.ConnectAsync(server);
 
-        var events = await client.RunAsync(WireClient.Create("""[{"say":"late","delay_ms":1500}]"""));
+        var events = await client.RunAsync(WireClient.Create("""[{"say":"late","delay_ms":4500}]"""));
 
         Assert.Equal("response.completed", events[^1].TypeOf());
         Assert.Equal("websocket_connection_limit_reached", (await client.ReceiveAsync()).CodeOf());
@@ -184,7 +184,7 @@ public sealed class SocketLifeTests
     public async Task Drain_OverItsDeadline_ClosesWith1012Anyway()
     {
         await using var server = await TestServer.StartAsync(_conversations, ("DrainTimeout", "00:00:00.2"),
-            ("CloseTimeout", "00:00:00.3"));
+            ("CloseTimeout", "00:00:02"));
         using var busy = await WireClient.ConnectAsync(server);
         await busy.SendAsync(WireClient.Create(Long));
         await busy.ReceiveAsync();

@@ -43,7 +43,7 @@ public sealed class AzureOutageTests(AzuriteServer server, ITestOutputHelper out
     [Fact]
     public async Task Storage_SilentForLong_FailsClearly_AndGoesOn()
     {
-        var journal = await OpenAsync(retries: 1, answerSeconds: 1);
+        var journal = await OpenAsync(retries: 1, answerSeconds: 5);
         var key = NewKey();
         await FillAsync(journal, key, 0, 2);
         Server.Pause();

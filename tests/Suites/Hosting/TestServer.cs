@@ -15,7 +15,7 @@ namespace Evergrain.Suites.Hosting;
 public sealed class TestServer : IAsyncDisposable
 {
     /// <summary>The one bound on every wait of a test; reaching it is a failure.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     private readonly WebApplication _app;
     private readonly ConversationsHost _host;
