@@ -20,6 +20,7 @@ internal sealed partial class FaultReporter(IIdSource ids, ILogger<FaultReporter
     [LoggerMessage(EventId = 1001, Level = LogLevel.Error, Message = "Fault {Id}")]
     private partial void LogFault(Exception fault, string id);
 
-    [LoggerMessage(EventId = 1002, Level = LogLevel.Warning, Message = "The lease on {Conversation} was not told")]
+    [LoggerMessage(EventId = 1002, Level = LogLevel.Warning,
+        Message = "The lease on {Conversation} could not be renewed or released")]
     private partial void LogLease(Exception fault, ConversationId conversation);
 }

@@ -91,7 +91,16 @@ internal sealed class TurnRunner(
             start = start with { Holds = leases.AddAsync };
         }
 
-        var response = await services.Turns.StartTurnAsync(start, cancellationToken);
+        ResponseId response;
+        try
+        {
+            response = await services.Turns.StartTurnAsync(start, cancellationToken);
+        }
+        catch (OperationCanceledException e) when (drain.Over.IsCancellationRequested)
+        {
+            throw new ConversationException(ServerDrain.Restarting, e);
+        }
+
         if (response.Conversation != start.Key.Id)
         {
             leases.Remove(start.Key.Id);

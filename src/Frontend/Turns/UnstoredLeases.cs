@@ -109,6 +109,10 @@ internal sealed class UnstoredLeases(TurnServices services, LeaseId id, string t
         {
             await services.Conversations.ReleaseAsync(new ConversationKey(Tenant, conversation), Id, cancellationToken);
         }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The lease ends by itself.
+        }
         catch (Exception e)
         {
             services.Instruments.Faults.LeaseFailed(e, conversation);

@@ -1,5 +1,6 @@
 using Evergrain.Conversations.Ports;
 using Evergrain.Frontend.Tests.Hosting;
+using Evergrain.Frontend.Turns;
 using Evergrain.Suites.Hosting;
 using Evergrain.Suites.Sockets;
 
@@ -192,6 +193,33 @@ public sealed class SocketLifeTests
         var stopping = server.StopAsync();
 
         Assert.Equal(1012, await busy.ReadCloseAsync());
+        await stopping;
+    }
+
+    [Fact]
+    public async Task Drain_OverWhileTurnsStart_IsNoFault()
+    {
+        const int clients = 16;
+        await using var server = await TestServer.StartAsync(_conversations, ("DrainTimeout", "00:00:00.2"),
+            ("CloseTimeout", "00:00:02"));
+        var over = server.Get<ServerDrain>().Over;
+        _conversations.OnStart = async _ => await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, over);
+        var waiting = await Task.WhenAll(Enumerable.Range(0, clients).Select(_ => WireClient.ConnectAsync(server)));
+        await Task.WhenAll(waiting.Select(client => client.SendAsync(WireClient.Create(Hello))));
+        for (var i = 0; i < clients; i++)
+        {
+            await _conversations.HearAsync("start");
+        }
+
+        var stopping = server.StopAsync();
+
+        // Whether one still hears that the server restarts is a matter of time; nobody hears of a mistake.
+        foreach (var client in waiting)
+        {
+            Assert.Equal(1012, await client.ReadCloseAsync());
+            client.Dispose();
+        }
+
         await stopping;
     }
 }
