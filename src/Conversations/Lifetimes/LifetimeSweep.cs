@@ -23,6 +23,9 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
     // Conversations whose ends are read at once, with 4 KiB of each at most.
     private const int EndsMax = 64;
 
+    // Conversations that are removed at once. In Azure Storage each takes a request after another.
+    private const int RemovalsMax = 8;
+
     private const int TenantsMax = 100_000;
 
     // Some 5 MB. What is beyond that is read again by each sweep.
@@ -195,11 +198,13 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
         // Half of the time belongs to others.
         await Task.Delay(tally.Busy, _time, cancellationToken);
         var begun = _time.GetTimestamp();
-        foreach (var aged in await _sources.Store.ReadAgesAsync(some, cancellationToken))
+        var bounds = new ParallelOptions
         {
-            await LookAsync(aged, endedBy, tally, cancellationToken);
-        }
-
+            MaxDegreeOfParallelism = RemovalsMax,
+            CancellationToken = cancellationToken,
+        };
+        await Parallel.ForEachAsync(await _sources.Store.ReadAgesAsync(some, cancellationToken), bounds,
+            async (aged, token) => await LookAsync(aged, endedBy, tally, token));
         tally.Busy = _time.GetElapsedTime(begun);
     }
 
@@ -219,7 +224,7 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
             }
             else if (await RemoveAsync(aged.Key, last.End, endedBy, cancellationToken))
             {
-                tally.Removed++;
+                tally.Goes();
                 _removed.Add(1);
             }
         }
@@ -230,7 +235,7 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // One that is damaged, or whose silo does not answer, holds up no other.
-            (tally.Left, tally.Failure) = (tally.Left + 1, tally.Failure ?? e);
+            tally.IsLeft(e);
         }
     }
 
@@ -271,11 +276,13 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
 
     private sealed class Tally
     {
-        public long Removed { get; set; }
+        private readonly Lock _gate = new();
 
-        public long Left { get; set; }
+        public long Removed { get; private set; }
 
-        public Exception? Failure { get; set; }
+        public long Left { get; private set; }
+
+        public Exception? Failure { get; private set; }
 
         /// <summary>How long the last look took.</summary>
         public TimeSpan Busy { get; set; }
@@ -284,9 +291,28 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
 
         public void Stays(long number, long lastAt)
         {
-            if (Known.Count < KnownMax)
+            lock (_gate)
             {
-                Known[number] = lastAt;
+                if (Known.Count < KnownMax)
+                {
+                    Known[number] = lastAt;
+                }
+            }
+        }
+
+        public void Goes()
+        {
+            lock (_gate)
+            {
+                Removed++;
+            }
+        }
+
+        public void IsLeft(Exception failure)
+        {
+            lock (_gate)
+            {
+                (Left, Failure) = (Left + 1, Failure ?? failure);
             }
         }
     }

@@ -36,6 +36,9 @@ public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
     /// <summary>Whether deleting fails.</summary>
     public bool FailsDelete { get; set; }
 
+    /// <summary>Called before each deletion of a log, which waits for it.</summary>
+    public Func<Task>? OnDelete { get; set; }
+
     /// <summary>Whether looking a history up fails.</summary>
     public bool FailsFind { get; set; }
 
@@ -162,10 +165,16 @@ public sealed class FaultyJournal(IJournal journal) : IJournal, IHistoryStore
     public ValueTask<IReadOnlyList<string>> ListTenantsAsync(int limit, CancellationToken cancellationToken) =>
         journal.ListTenantsAsync(limit, cancellationToken);
 
-    public ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken) =>
-        _isDead || FailsDelete
-            ? throw new JournalUnavailableException("The test broke the journal.")
-            : journal.DeleteAsync(key, end, cancellationToken);
+    public async ValueTask DeleteAsync(ConversationKey key, JournalEnd end, CancellationToken cancellationToken)
+    {
+        if (_isDead || FailsDelete)
+        {
+            throw new JournalUnavailableException("The test broke the journal.");
+        }
+
+        await (OnDelete?.Invoke() ?? Task.CompletedTask);
+        await journal.DeleteAsync(key, end, cancellationToken);
+    }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

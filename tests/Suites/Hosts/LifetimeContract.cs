@@ -63,6 +63,23 @@ public abstract class LifetimeContract : HostContract
         Assert.Equal("completed", (await Client.GetAsync(third)).GetProperty("status").GetString());
     }
 
+    [Fact]
+    public async Task Sweep_WithManyToRemove_RemovesSomeAtOnce()
+    {
+        await BeginAsync();
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Client.TellAsync("hello")));
+        await Host.PassivateAsync();
+        Host.StandStill(2 * Half);
+        var (begun, met) = (0, new TaskCompletionSource());
+        Host.Faults.OnDelete = () =>
+        {
+            _ = Interlocked.Increment(ref begun) == 2 && met.TrySetResult();
+            return met.Task.WaitAsync(Waits.Patience);
+        };
+
+        Assert.Equal(4, await SweepAsync());
+    }
+
     [Theory]
     [InlineData("stay")]
     [InlineData("passivate")]
