@@ -14,6 +14,9 @@ internal sealed class AzureLists(AzureStore store, ReadGate gate)
     // Rows whose logs are looked at together.
     private const int PageMax = 64;
 
+    // Most first appends are shorter, and then one request has the whole of it.
+    private const int BeginBytes = 8 << 10;
+
     /// <summary>A tenant's conversations, the oldest first.</summary>
     public async Task<IReadOnlyList<ConversationId>> OldestAsync(
         string tenant, ConversationId? after, int limit, CancellationToken cancellationToken)
@@ -124,14 +127,20 @@ internal sealed class AzureLists(AzureStore store, ReadGate gate)
     private async Task<byte[]> FirstTailAsync(
         ConversationKey key, LogManifest manifest, CancellationToken cancellationToken)
     {
-        if (await PartAsync(key, manifest, new HttpRange(0, Block.HeaderBytes), cancellationToken) is not { } header)
+        if (await PartAsync(key, manifest, new HttpRange(0, BeginBytes), cancellationToken) is not { } begin)
         {
             return [];
         }
 
-        var length = Block.LengthOf(header);
+        var length = Block.LengthOf(begin);
         var count = Math.Min(length, JournalBounds.FirstTailBytes);
-        var part = new HttpRange(Block.HeaderBytes + length - count, count);
+        var end = Block.HeaderBytes + length;
+        if (begin.Length >= end)
+        {
+            return begin[(end - count)..end];
+        }
+
+        var part = new HttpRange(end - count, count);
         return await PartAsync(key, manifest, part, cancellationToken) ?? [];
     }
 

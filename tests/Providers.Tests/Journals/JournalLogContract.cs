@@ -187,6 +187,21 @@ public abstract class JournalLogContract : JournalContract
     }
 
     [Fact]
+    public async Task ListNewest_OfAppendsOfManySizes_GivesTheEndOfEach()
+    {
+        // About what is read at once of a blob, too.
+        int[] sizes = [1, 1_023, 1_024, 1_025, 8_151, 8_152, 8_153, 70_000];
+        foreach (var size in sizes)
+        {
+            await FillAsync(NewKey(), 2, bytes: size);
+        }
+
+        Assert.Equal(
+            sizes.Reverse().Select(static size => Bytes(0, size)[^Math.Min(size, JournalBounds.FirstTailBytes)..]),
+            (await ListNewestAsync([Tenant], limit: 10)).Select(static log => log.FirstTail.ToArray()));
+    }
+
+    [Fact]
     public async Task ListTenants_GivesThoseThatHaveConversations()
     {
         Assert.Empty(await Journal.ListTenantsAsync(10, Token));
