@@ -12,7 +12,8 @@ namespace Evergrain.Load.Questions;
 /// <param name="number">Which one it is.</param>
 /// <param name="port">Where the server listens now.</param>
 /// <param name="tally">Is told of each turn and each error.</param>
-internal sealed partial class GrowthClient(int number, Func<int> port, OverloadTally tally)
+/// <param name="isIdle">Whether it only holds its socket open.</param>
+internal sealed partial class GrowthClient(int number, Func<int> port, OverloadTally tally, bool isIdle = false)
 {
     private const int TurnsEach = 5;
     private const int UnstoredEach = 5;
@@ -48,6 +49,11 @@ internal sealed partial class GrowthClient(int number, Func<int> port, OverloadT
 
     private async Task TalkAsync(WireSocket wire, CancellationToken cancellationToken)
     {
+        while (isIdle)
+        {
+            await wire.ReadAsync(cancellationToken);
+        }
+
         while (!cancellationToken.IsCancellationRequested)
         {
             if (_turns++ % TurnsEach == 0)

@@ -36,6 +36,10 @@ internal sealed class GrowthJournal : IDisposable
     /// <summary>A column's name for <see cref="JournalSize.Pieces"/>.</summary>
     public string Pieces => _url is null ? "files" : IsPostgres ? "rows" : "blobs and entities";
 
+    /// <summary>One socket in so many runs turns: Azurite is one thread, and 160 turns a second are too many for it.
+    /// </summary>
+    public int OneIn => _url is null || IsPostgres ? 1 : 9;
+
     private bool IsPostgres => _url!.StartsWith("postgres", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>A server on this journal.</summary>

@@ -31,7 +31,7 @@ internal static class GrowthQuestion
     private static readonly TimeSpan LooksTime = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan StoredLookInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan ReturnTime = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan ReturnTime = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     private static readonly Dictionary<string, string> Settings = new(StringComparer.Ordinal)
@@ -54,7 +54,8 @@ internal static class GrowthQuestion
             using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var port = server.Port;
             var clients = Enumerable.Range(0, options.Count(Sockets))
-                .Select(number => new GrowthClient(number, () => Volatile.Read(ref port), tally)).ToArray();
+                .Select(number => new GrowthClient(
+                    number, () => Volatile.Read(ref port), tally, isIdle: number % journal.OneIn != 0)).ToArray();
             tally.Measure(isOn: true);
             var running = clients.Select(client => client.RunAsync(stopping.Token)).ToArray();
             var sizes = new List<Size>();
