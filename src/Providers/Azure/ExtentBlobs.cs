@@ -96,7 +96,7 @@ internal sealed class ExtentBlobs(AzureAccount account)
             }
         }, cancellationToken);
 
-    /// <summary>A part of an extent; null: it is not there.</summary>
+    /// <summary>A part of an extent; null: it is not there, or made and not filled yet.</summary>
     public Task<byte[]?> ReadPartAsync(ConversationKey key, long number, int ordinal, HttpRange part,
         CancellationToken cancellationToken) => account.RunAsync(async token =>
     {
@@ -106,7 +106,7 @@ internal sealed class ExtentBlobs(AzureAccount account)
                 .DownloadStreamingAsync(new BlobDownloadOptions { Range = part }, token);
             return await BlobContent.ReadAsync(answer, token);
         }
-        catch (RequestFailedException e) when (AzureFault.IsBlobMissing(e))
+        catch (RequestFailedException e) when (AzureFault.IsBlobMissing(e) || e.Status == 416)
         {
             return null;
         }
