@@ -65,7 +65,8 @@ internal sealed class SiloHistoriesClient(IServiceProvider services) : GrainServ
 [Reentrant]
 [StatelessWorker(1)]
 [GrainType("evergrain.histories")]
-internal sealed class ClusterHistoryGrain(SiloHistoriesClient silos, LiveSilos live, IServiceProvider services)
+internal sealed class ClusterHistoryGrain(
+    SiloHistoriesClient silos, LiveSilos live, TimeProvider time, IServiceProvider services)
     : Grain, IClusterHistoryGrain
 {
     // A silo that does not answer by then is dead, goes, or is of a build that knows no histories.
@@ -86,7 +87,7 @@ internal sealed class ClusterHistoryGrain(SiloHistoriesClient silos, LiveSilos l
     {
         try
         {
-            return await silos.Of(silo).Find(tenant, keys, hint).WaitAsync(AnswerTime, CancellationToken.None);
+            return await silos.Of(silo).Find(tenant, keys, hint).WaitAsync(AnswerTime, time, CancellationToken.None);
         }
         catch (Exception e) when (e is TimeoutException or OrleansException or OperationCanceledException)
         {
