@@ -7,8 +7,8 @@ namespace Evergrain.Cluster.Tests;
 public sealed class LostGatewayTests : IAsyncLifetime
 {
     // Whoever waits for a call to time out waits longer than these tests.
-    private static readonly TimeSpan Timeout = Waits.Patience;
-    private static readonly TimeSpan AtOnce = Timeout / 3;
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan AtOnce = 0.8 * Timeout;
 
     private ClusterHost _host = null!;
     private ContractClient _client = null!;
