@@ -100,7 +100,7 @@ public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITes
         using var http = server.CreateHttpClient();
         var running = await PostAsync(http, new
         {
-            model = "demo", background = true, input = "go\n@@script [{\"say\":\"done\",\"delay_ms\":4000}]",
+            model = "demo", background = true, input = "go\n@@script [{\"say\":\"done\",\"delay_ms\":20000}]",
         });
         await using var open = await browser.OpenAsync(server, $"/inspect?id={running}");
 
