@@ -123,13 +123,15 @@ public sealed partial class LifetimeSweep : IAsyncDisposable
 
     private async Task SweepOnAsync()
     {
+        // The first sweep comes soon: a process that lives shorter than an interval would never sweep.
+        var interval = IntervalMin;
         while (!_stopping.IsCancellationRequested)
         {
-            var interval = _lifetimes.Rules.Min(static rule => rule.Lifetime).Ticks / SweepsPerLifetime;
             try
             {
-                await Task.Delay(new TimeSpan(Math.Clamp(interval, IntervalMin.Ticks, IntervalMax.Ticks)), _time,
-                    _stopping.Token);
+                await Task.Delay(interval, _time, _stopping.Token);
+                var ticks = _lifetimes.Rules.Min(static rule => rule.Lifetime).Ticks / SweepsPerLifetime;
+                interval = new TimeSpan(Math.Clamp(ticks, IntervalMin.Ticks, IntervalMax.Ticks));
                 if (_sources.Warm.IsSweeper())
                 {
                     await SweepAsync(_stopping.Token);
