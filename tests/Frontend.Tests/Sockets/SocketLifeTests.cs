@@ -203,7 +203,13 @@ public sealed class SocketLifeTests
         await using var server = await TestServer.StartAsync(_conversations, ("DrainTimeout", "00:00:00.2"),
             ("CloseTimeout", "00:00:02"));
         var over = server.Get<ServerDrain>().Over;
-        _conversations.OnStart = async _ => await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, over);
+        _conversations.OnStart = async _ =>
+        {
+            // What follows runs within the cancellation, for most before it has reached their sockets.
+            var cut = new TaskCompletionSource();
+            over.Register(cut.SetCanceled);
+            await cut.Task;
+        };
         var waiting = await Task.WhenAll(Enumerable.Range(0, clients).Select(_ => WireClient.ConnectAsync(server)));
         await Task.WhenAll(waiting.Select(client => client.SendAsync(WireClient.Create(Hello))));
         for (var i = 0; i < clients; i++)
