@@ -4,8 +4,8 @@ using Evergrain.Providers.Dialects;
 namespace Evergrain.Providers.Tests.Chat;
 
 /// <summary>
-/// What clients and servers choose the size of costs no more than in proportion to it. Bounds are a tenth of what the
-/// square took, or less.
+/// What clients and servers choose the size of costs no more than in proportion to it. Bounds are less than half of
+/// what the square took.
 /// </summary>
 public sealed class GrowthTests
 {
