@@ -171,10 +171,11 @@ public abstract class ActivationCalls(InputChecks? checks, TaskCreationOptions c
 
     private static Answer<EventBatch> Attach(Activation activation, TurnAddress turn, int from)
     {
-        var isErased = activation is { Life: ActivationLife.Erasing } or { EndedBy: ActivationEnd.Erased };
-        if (isErased && !turn.Response.Turn.IsStored)
+        var isGone = activation is { Life: ActivationLife.Erasing }
+            or { EndedBy: ActivationEnd.Erased or ActivationEnd.Emptied };
+        if (isGone && !turn.Response.Turn.IsStored)
         {
-            // No other activation has an unstored turn, and this one was not lost but deleted.
+            // No other activation has an unstored turn, and this one was not lost: it was deleted, or its lease ended.
             return Answer.Refused<EventBatch>(ActivationRefusals.NotFound(turn.Response));
         }
 

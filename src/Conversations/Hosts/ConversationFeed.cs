@@ -97,7 +97,7 @@ internal sealed class ConversationFeed
             // A timer may be early by less than a millisecond.
             if (emptyAt - Now < TimeSpan.FromMilliseconds(1))
             {
-                Finish(ActivationEnd.Left);
+                Finish(ActivationEnd.Emptied);
             }
             else
             {

@@ -63,8 +63,11 @@ public enum ActivationLife
 /// <summary>Why an activation ended.</summary>
 public enum ActivationEnd
 {
-    /// <summary>Its host let it go, or nothing was left to do.</summary>
+    /// <summary>Its host let it go.</summary>
     Left,
+
+    /// <summary>It held nothing for some seconds: no other activation will hold what this one did not.</summary>
+    Emptied,
 
     /// <summary>Another activation wrote to the journal: the conversation goes on there.</summary>
     Taken,
