@@ -66,7 +66,8 @@ internal sealed class SiloHistoriesClient(IServiceProvider services) : GrainServ
 [StatelessWorker(1)]
 [GrainType("evergrain.histories")]
 internal sealed class ClusterHistoryGrain(
-    SiloHistoriesClient silos, LiveSilos live, TimeProvider time, IServiceProvider services)
+    SiloHistoriesClient silos, LiveSilos live,
+    [FromKeyedServices(TimeProviderNames.Grains)] TimeProvider time, IServiceProvider services)
     : Grain, IClusterHistoryGrain
 {
     // A silo that does not answer by then is dead, goes, or is of a build that knows no histories.

@@ -1,6 +1,7 @@
 using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Grains.Moving;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Runtime;
@@ -48,7 +49,9 @@ internal sealed class SiloRostersClient(IServiceProvider services) : GrainServic
 [StatelessWorker(1)]
 [GrainType("evergrain.roster")]
 internal sealed class ClusterRosterGrain(
-    SiloRostersClient silos, LiveSilos live, ConversationInstruments instruments) : Grain, IClusterRosterGrain
+    SiloRostersClient silos, LiveSilos live,
+    [FromKeyedServices(TimeProviderNames.Grains)] TimeProvider time, ConversationInstruments instruments)
+    : Grain, IClusterRosterGrain
 {
     // A silo that does not answer by then is dead, goes, or is of a build that knows no roster.
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(2);
@@ -66,7 +69,7 @@ internal sealed class ClusterRosterGrain(
     {
         try
         {
-            return await silos.Of(silo).Find(query).WaitAsync(AnswerTime, CancellationToken.None);
+            return await silos.Of(silo).Find(query).WaitAsync(AnswerTime, time, CancellationToken.None);
         }
         catch (Exception e) when (e is TimeoutException or OrleansException or OperationCanceledException)
         {
