@@ -13,9 +13,14 @@ internal sealed class ClusterWire : IWireHosts
 {
     public static readonly ClusterWire Hosts = new();
 
-    public async Task<ConversationsHost> StartAsync(IModelBackend? model = null)
+    public async Task<ConversationsHost> StartAsync(IModelBackend? model = null, TimeProvider? demoClock = null)
     {
-        var world = new TestWorld { Model = model as GatedModel ?? new GatedModel(), Clock = TimeProvider.System };
+        var world = new TestWorld
+        {
+            Model = model as GatedModel ?? new GatedModel(),
+            Clock = TimeProvider.System,
+            DemoClock = demoClock ?? TimeProvider.System,
+        };
         return new RealHost(await ClusterHost.StartAsync(world),
             model ?? new DemoBackend(["demo"], TimeProvider.System));
     }

@@ -54,9 +54,11 @@ internal sealed class TestSilos : IAsyncDisposable
             silo.Configure<SiloMessagingOptions>(messages => messages.MaxMessageBodySize = world.MessageBytesMax);
             silo.AddIncomingGrainCallFilter(Answers);
             silo.AddIncomingGrainCallFilter(Rounds);
-            silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Grains, new WorldTime(_current));
+            silo.Services.AddKeyedSingleton<TimeProvider>(
+                TimeProviderNames.Grains, new WorldTime(_current, static world => world.Clock));
             silo.Services.AddSingleton<IModelBackend>(new WorldModel(_current));
-            silo.Services.AddSingleton<IModelBackend>(new DemoBackend(["demo"], TimeProvider.System));
+            silo.Services.AddSingleton<IModelBackend>(new DemoBackend(
+                ["demo"], new WorldTime(_current, static world => world.DemoClock)));
             silo.Services.AddSingleton<IInputCheck>(new WorldCheck(_current));
             silo.Services.AddSingleton(Meters);
             if (world.Lifetimes is { } lifetimes)

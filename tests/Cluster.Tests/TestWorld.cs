@@ -33,6 +33,9 @@ internal sealed class TestWorld
     /// <summary>The clock of grains: the manual one, unless clients of a real server wait for what they do.</summary>
     public TimeProvider Clock { get; init; }
 
+    /// <summary>The clock of the demo model.</summary>
+    public TimeProvider DemoClock { get; init; } = TimeProvider.System;
+
     public ErrorLog Log { get; } = new();
 
     /// <summary>Everything that is logged, of errors and of all else.</summary>
@@ -70,17 +73,17 @@ internal sealed class CurrentWorld(TestWorld world)
     public TestWorld World { get; set; } = world;
 }
 
-/// <summary>The clock of grains and of their timers. Orleans' own timers run by the system's.</summary>
-internal sealed class WorldTime(CurrentWorld current) : TimeProvider
+/// <summary>One of the world's clocks. Orleans' own timers run by the system's.</summary>
+internal sealed class WorldTime(CurrentWorld current, Func<TestWorld, TimeProvider> clock) : TimeProvider
 {
-    public override long TimestampFrequency => current.World.Clock.TimestampFrequency;
+    public override long TimestampFrequency => clock(current.World).TimestampFrequency;
 
-    public override DateTimeOffset GetUtcNow() => current.World.Clock.GetUtcNow();
+    public override DateTimeOffset GetUtcNow() => clock(current.World).GetUtcNow();
 
-    public override long GetTimestamp() => current.World.Clock.GetTimestamp();
+    public override long GetTimestamp() => clock(current.World).GetTimestamp();
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-        current.World.Clock.CreateTimer(callback, state, dueTime, period);
+        clock(current.World).CreateTimer(callback, state, dueTime, period);
 }
 
 internal sealed class WorldModel(CurrentWorld current) : IModelBackend

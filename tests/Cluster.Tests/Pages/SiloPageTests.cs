@@ -4,6 +4,7 @@ using Evergrain.Conversations.Ids;
 using Evergrain.Conversations.Ports;
 using Evergrain.Providers.Demo;
 using Evergrain.Suites.Hosting;
+using Evergrain.Suites.Hosts;
 using Evergrain.Suites.Pages;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
@@ -18,6 +19,7 @@ namespace Evergrain.Cluster.Tests.Pages;
 [Trait("Needs", "Chromium")]
 public sealed class SiloPageTests(PageBrowser browser) : IClassFixture<PageBrowser>, IAsyncLifetime
 {
+    private readonly HeldClock _demo = new();
     private ClusterHost _cluster = null!;
     private TestServer _server = null!;
 
@@ -27,7 +29,10 @@ public sealed class SiloPageTests(PageBrowser browser) : IClassFixture<PageBrows
 
     public async Task InitializeAsync()
     {
-        _cluster = await ClusterHost.StartAsync(new TestWorld { Clock = TimeProvider.System });
+        _cluster = await ClusterHost.StartAsync(new TestWorld
+        {
+            Clock = TimeProvider.System, DemoClock = _demo,
+        });
         _server = await TestServer.StartAsync(new SiloHost(_cluster, Here));
     }
 
@@ -50,6 +55,7 @@ public sealed class SiloPageTests(PageBrowser browser) : IClassFixture<PageBrows
         await open.Page.GetByText("An answer that takes").WaitForAsync();
         await open.PressAsync("Cut the socket, read on");
 
+        _demo.Let();
         var cut = await (await open.TurnAsync(4)).InnerTextAsync();
         Assert.Contains("the events behind it are read over HTTP", cut, StringComparison.Ordinal);
         Assert.Equal(8, cut.Split("in the middle of it.").Length - 1);
@@ -77,9 +83,10 @@ public sealed class SiloPageTests(PageBrowser browser) : IClassFixture<PageBrows
         await PostAsync(http, new
         {
             model = "demo", background = true, previous_response_id = $"{first}",
-            input = "go\n@@script [{\"say\":\"done\",\"delay_ms\":4000}]",
+            input = "go\n@@script [{\"say\":\"done\",\"delay_ms\":1000}]",
         });
         await open.TurnAsync(3, "in_progress");
+        _demo.Let();
         await open.TurnAsync(3);
 
         await AssertAwayAsync(first);
@@ -100,16 +107,21 @@ public sealed class SiloPageTests(PageBrowser browser) : IClassFixture<PageBrows
     /// <summary>Moves a conversation to the silo without the pages, unless it is there.</summary>
     private async Task MoveAwayAsync(ResponseId response)
     {
-        if (await _cluster.Silos.SiloOfAsync(KeyOf(response)) == Here)
+        var begun = TimeProvider.System.GetTimestamp();
+
+        // Where a conversation goes is a wish: it may come back to the silo that it left.
+        while (await _cluster.Silos.SiloOfAsync(KeyOf(response)) == Here)
         {
+            Assert.True(TimeProvider.System.GetElapsedTime(begun) < Waits.Patience);
             RequestContext.Set(IPlacementDirector.PlacementHintKey, There.SiloAddress);
             await _cluster.Silos.GrainOf(KeyOf(response)).Cast<IGrainManagementExtension>().MigrateOnIdle();
             RequestContext.Remove(IPlacementDirector.PlacementHintKey);
+
+            // A call that comes meanwhile waits until it has moved.
+            await _cluster.Conversations.GetAsync(
+                new TurnAddress("default", response), CancellationToken.None);
         }
 
-        // A call that comes meanwhile waits until it has moved.
-        await _cluster.Conversations.GetAsync(
-            new TurnAddress("default", response), CancellationToken.None);
         await AssertAwayAsync(response);
     }
 

@@ -18,8 +18,8 @@ internal sealed class InProcessWire(Func<Task<IJournal>> open) : IWireHosts
     public static InProcessWire Azure(AzuriteServer server) => new(async () => await AzureJournal.OpenAsync(
         new AzureJournalOptions { Account = server.ConnectionString, Container = server.NewContainer() }, default));
 
-    public async Task<ConversationsHost> StartAsync(IModelBackend? model = null) =>
-        new RealHost(model ?? new DemoBackend(["demo"], TimeProvider.System), await open());
+    public async Task<ConversationsHost> StartAsync(IModelBackend? model = null, TimeProvider? demoClock = null) =>
+        new RealHost(model ?? new DemoBackend(["demo"], demoClock ?? TimeProvider.System), await open());
 
     public async Task<StoredHost> StartStoredAsync(string directory, TimeProvider time,
         params (string Option, string? Value)[] settings) =>

@@ -15,9 +15,10 @@ public sealed class PageStateTests(PageBrowser browser) : IClassFixture<PageBrow
 {
     private const int Phone = 390;
 
-    // Over a minute, and its first words come at once.
-    private static readonly string Long =
-        $"go\n@@script [{{\"say\":\"{string.Concat(Enumerable.Repeat("on and ", 60))}\",\"chunk_ms\":5000}}]";
+    private const string Long =
+        "go\n@@script [{\"say\":\"on and on and on and on and on and on and on\",\"chunk_ms\":1000}]";
+
+    private readonly HeldClock _demo = new();
 
     [Theory]
     [InlineData(ColorScheme.Light)]
@@ -43,6 +44,7 @@ public sealed class PageStateTests(PageBrowser browser) : IClassFixture<PageBrow
         await open.PressAsync("A slow answer");
         await open.Page.GetByText("An answer that takes").WaitForAsync();
         await open.PressAsync("Cut the socket, read on");
+        _demo.Let();
         await open.TurnAsync(4);
         await open.Page.GetByLabel("Model", new PageGetByLabelOptions { Exact = true }).FillAsync("nobody");
         await open.PressAsync("Hello");
@@ -91,8 +93,8 @@ public sealed class PageStateTests(PageBrowser browser) : IClassFixture<PageBrow
         await open.AssertUsableAsync(Phone);
     }
 
-    private static async Task<TestServer> StartAsync() =>
-        await TestServer.StartAsync(await InProcessWire.Hosts.StartAsync(), ("ApiKeys:0", "sk-right"));
+    private async Task<TestServer> StartAsync() => await TestServer.StartAsync(
+        await InProcessWire.Hosts.StartAsync(demoClock: _demo), ("ApiKeys:0", "sk-right"));
 
     private static async Task<string> PostAsync(HttpClient http, object create)
     {

@@ -13,6 +13,8 @@ public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITes
     private const int ItemsOfALongConversation = 10_000;
     private const int OpenedWithinMilliseconds = 1_000;
 
+    private readonly HeldClock _demo = new();
+
     [Fact]
     public async Task Conversation_Opened_ShowsItsTreeAndIsVerified()
     {
@@ -78,6 +80,7 @@ public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITes
         await open.PressAsync("A slow answer");
         await open.Page.GetByText("An answer that takes").WaitForAsync();
         await open.PressAsync("Cut the socket, read on");
+        _demo.Let();
         await open.TurnAsync(1);
         await open.PressAsync("Hello");
         await open.TurnAsync(2);
@@ -100,11 +103,12 @@ public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITes
         using var http = server.CreateHttpClient();
         var running = await PostAsync(http, new
         {
-            model = "demo", background = true, input = "go\n@@script [{\"say\":\"done\",\"delay_ms\":20000}]",
+            model = "demo", background = true, input = "go\n@@script [{\"say\":\"done\",\"delay_ms\":1000}]",
         });
         await using var open = await browser.OpenAsync(server, $"/inspect?id={running}");
 
         await open.TurnAsync(1, "in_progress");
+        _demo.Let();
         var ended = await open.TurnAsync(1);
         Assert.Contains("1 out, ", await ended.InnerTextAsync(), StringComparison.Ordinal);
     }
@@ -124,10 +128,11 @@ public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITes
         await PostAsync(http, new
         {
             model = "demo", background = true, previous_response_id = first,
-            input = "go\n@@script [{\"say\":\"done\",\"delay_ms\":4000}]",
+            input = "go\n@@script [{\"say\":\"done\",\"delay_ms\":1000}]",
         });
 
         await open.TurnAsync(2, "in_progress");
+        _demo.Let();
         await open.TurnAsync(2);
         Assert.Equal(0, lists);
     }
@@ -264,7 +269,7 @@ public abstract class InspectorSuite(IWireHosts hosts, PageBrowser browser, ITes
     private static Task ShowListAsync(OpenPage open) => open.Page.Locator("#list summary").ClickAsync();
 
     private async Task<TestServer> StartAsync(params (string Option, string Value)[] settings) =>
-        await TestServer.StartAsync(await hosts.StartAsync(), settings);
+        await TestServer.StartAsync(await hosts.StartAsync(demoClock: _demo), settings);
 
     private static Task<string> RunAsync(HttpClient http, string text, string? previous = null) =>
         PostAsync(http, new { model = "demo", input = text, previous_response_id = previous });

@@ -10,6 +10,8 @@ public abstract partial class PlaygroundSuite(IWireHosts hosts, PageBrowser brow
 {
     private const int TimeoutMilliseconds = 10_000;
 
+    private readonly HeldClock _demo = new();
+
     [Fact]
     public async Task Message_Sent_IsAnsweredWithThePhasesOfItsTurn()
     {
@@ -113,6 +115,7 @@ public abstract partial class PlaygroundSuite(IWireHosts hosts, PageBrowser brow
         await open.Page.GetByText("An answer that takes").WaitForAsync();
 
         await open.PressAsync("Cut the socket, read on");
+        _demo.Let();
         var turn = await open.TurnAsync(1);
 
         var text = await turn.Locator(".output").InnerTextAsync();
@@ -215,7 +218,7 @@ public abstract partial class PlaygroundSuite(IWireHosts hosts, PageBrowser brow
     }
 
     private async Task<TestServer> StartAsync(params (string Option, string Value)[] settings) =>
-        await TestServer.StartAsync(await hosts.StartAsync(), settings);
+        await TestServer.StartAsync(await hosts.StartAsync(demoClock: _demo), settings);
 
     private static double Number(Match match) =>
         double.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture);
