@@ -14,7 +14,7 @@ internal sealed partial class TenantReporting(TenantUsage usage, ITenantTotals t
 
     // Calls at a time, and how long the last may hold up the process's stop.
     private const int CallsMax = 8;
-    private static readonly TimeSpan LastTime = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LastTime = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
@@ -33,7 +33,14 @@ internal sealed partial class TenantReporting(TenantUsage usage, ITenantTotals t
         await _running;
         using var last = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         last.CancelAfter(LastTime);
+
+        // A report whose answer the stop cut off comes again as it was. What was counted since is in the one behind it.
         await ReportAsync(last.Token);
+        await ReportAsync(last.Token);
+        if (usage.Take() is { Count: > 0 } untold)
+        {
+            LogLost(logger, untold.Count);
+        }
     }
 
     /// <inheritdoc/>
@@ -86,4 +93,8 @@ internal sealed partial class TenantReporting(TenantUsage usage, ITenantTotals t
 
     [LoggerMessage(430, LogLevel.Warning, "What a tenant used could not be added to its totals; it is tried again.")]
     private static partial void LogFailed(ILogger logger, Exception e);
+
+    [LoggerMessage(431, LogLevel.Warning, "The process stops, and what {Tenants} tenants used could not be added to " +
+        "their totals in time: it may be missing there.")]
+    private static partial void LogLost(ILogger logger, int tenants);
 }

@@ -2,6 +2,9 @@ using Evergrain.Conversations.Hosts;
 using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 using Evergrain.Grains.Tenants;
+using Evergrain.Silo.Usage;
+using Evergrain.Suites.Hosts;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Evergrain.Cluster.Tests.Programs;
 
@@ -31,6 +34,23 @@ public sealed class TenantUsageTests
     }
 
     [Fact]
+    public async Task Stop_WhileAReportIsOnItsWay_TellsWhatWasCountedSince()
+    {
+        var (time, totals, usage) = (new ManualTime(), new LateTotals(), new TenantUsage(new RandomIdSource()));
+        using var reporting = new TenantReporting(usage, totals, time, NullLogger<TenantReporting>.Instance);
+        await reporting.StartAsync(CancellationToken.None);
+        usage.Add("a", One);
+        time.Advance(TimeSpan.FromSeconds(10));
+        await totals.Asked.Task.WaitAsync(Waits.Patience);
+        usage.Add("a", Two);
+
+        await reporting.StopAsync(CancellationToken.None).WaitAsync(Waits.Patience);
+
+        Assert.Equal(3, (await totals.GetAsync("a", CancellationToken.None)).Completed);
+        Assert.Empty(usage.Take());
+    }
+
+    [Fact]
     public void Report_TakenTwice_IsAddedOnce()
     {
         var state = new TenantState();
@@ -54,5 +74,24 @@ public sealed class TenantUsageTests
 
         Assert.Equal(1_000, state.Totals.Completed);
         Assert.InRange(state.Silos.Count, 1, 200);
+    }
+
+    /// <summary>Adds the first report, and does not answer it.</summary>
+    private sealed class LateTotals : ITenantTotals
+    {
+        private readonly TenantState _state = new();
+
+        public TaskCompletionSource Asked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public async ValueTask AddAsync(string tenant, TenantReport report, CancellationToken cancellationToken)
+        {
+            _state.Take(report);
+            if (Asked.TrySetResult())
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
+            }
+        }
+
+        public ValueTask<TurnCounts> GetAsync(string tenant, CancellationToken cancellationToken) => new(_state.Totals);
     }
 }
