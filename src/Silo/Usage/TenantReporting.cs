@@ -31,10 +31,10 @@ internal sealed partial class TenantReporting(TenantUsage usage, ITenantTotals t
     {
         await _stopping.CancelAsync();
         await _running;
-        using var last = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        last.CancelAfter(LastTime);
+        using var late = new CancellationTokenSource(LastTime, time);
+        using var last = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
 
-        // A report whose answer the stop cut off comes again as it was. What was counted since is in the one behind it.
+        // The first repeats reports whose answer the stop cut off. The second holds what was counted since.
         await ReportAsync(last.Token);
         await ReportAsync(last.Token);
         if (usage.Take() is { Count: > 0 } untold)

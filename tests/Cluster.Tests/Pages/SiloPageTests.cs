@@ -109,7 +109,7 @@ public sealed class SiloPageTests(PageBrowser browser) : IClassFixture<PageBrows
     {
         var begun = TimeProvider.System.GetTimestamp();
 
-        // Where a conversation goes is a wish: it may come back to the silo that it left.
+        // Orleans need not follow the hint: a conversation may come back to the silo that it left.
         while (await _cluster.Silos.SiloOfAsync(KeyOf(response)) == Here)
         {
             Assert.True(TimeProvider.System.GetElapsedTime(begun) < Waits.Patience);

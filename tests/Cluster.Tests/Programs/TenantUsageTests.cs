@@ -3,8 +3,9 @@ using Evergrain.Conversations.Ports;
 using Evergrain.Conversations.Turns;
 using Evergrain.Grains.Tenants;
 using Evergrain.Silo.Usage;
+using Evergrain.Suites.Hosting;
 using Evergrain.Suites.Hosts;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 
 namespace Evergrain.Cluster.Tests.Programs;
 
@@ -33,21 +34,29 @@ public sealed class TenantUsageTests
         Assert.Empty(usage.Take());
     }
 
-    [Fact]
-    public async Task Stop_WhileAReportIsOnItsWay_TellsWhatWasCountedSince()
+    [Theory]
+    [InlineData(1, 3)]
+    [InlineData(2, 1)]
+    public async Task Stop_WhileAReportIsOnItsWay_TellsWhatWasCountedSince_OrLogsThatItCouldNot(int silent, int added)
     {
-        var (time, totals, usage) = (new ManualTime(), new LateTotals(), new TenantUsage(new RandomIdSource()));
-        using var reporting = new TenantReporting(usage, totals, time, NullLogger<TenantReporting>.Instance);
+        var (time, totals, usage) = (new ManualTime(), new LateTotals(silent), new TenantUsage(new RandomIdSource()));
+        using var log = new LogText();
+        using var loggers = new LoggerFactory([log]);
+        using var reporting = new TenantReporting(usage, totals, time, loggers.CreateLogger<TenantReporting>());
         await reporting.StartAsync(CancellationToken.None);
         usage.Add("a", One);
         time.Advance(TimeSpan.FromSeconds(10));
-        await totals.Asked.Task.WaitAsync(Waits.Patience);
+        await totals.Asked.WaitAsync(Waits.Patience);
         usage.Add("a", Two);
 
-        await reporting.StopAsync(CancellationToken.None).WaitAsync(Waits.Patience);
+        var stopping = reporting.StopAsync(CancellationToken.None);
+        await (silent == 1 ? stopping : totals.Asked).WaitAsync(Waits.Patience);
+        time.Advance(TimeSpan.FromSeconds(5));
+        await stopping.WaitAsync(Waits.Patience);
 
-        Assert.Equal(3, (await totals.GetAsync("a", CancellationToken.None)).Completed);
-        Assert.Empty(usage.Take());
+        Assert.Equal(added, (await totals.GetAsync("a", CancellationToken.None)).Completed);
+        Assert.Equal(silent - 1, log.Lines.Count(static line => line.StartsWith(
+            "Warning The process stops, and what 1 tenants used", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -76,18 +85,22 @@ public sealed class TenantUsageTests
         Assert.InRange(state.Silos.Count, 1, 200);
     }
 
-    /// <summary>Adds the first report, and does not answer it.</summary>
-    private sealed class LateTotals : ITenantTotals
+    /// <summary>Adds each report, and does not answer the first ones.</summary>
+    private sealed class LateTotals(int silent) : ITenantTotals
     {
+        private readonly SemaphoreSlim _asked = new(0);
         private readonly TenantState _state = new();
+        private int _calls;
 
-        public TaskCompletionSource Asked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        /// <summary>Ends with the next report that is not answered.</summary>
+        public Task Asked => _asked.WaitAsync();
 
         public async ValueTask AddAsync(string tenant, TenantReport report, CancellationToken cancellationToken)
         {
             _state.Take(report);
-            if (Asked.TrySetResult())
+            if (++_calls <= silent)
             {
+                _asked.Release();
                 await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
             }
         }
